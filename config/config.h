@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The configuration file as both daemons read it: one YAML file, words as in Knot DNS. A struct
+// config is immutable once loaded, owned by the caller, and may be read from any thread. Loading
+// never opens a secret-file: the control plane does that by config_key_secret().
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+#include <netinet/in.h>
+
+struct config_error {
+	unsigned line;   // from 1; 0 when the file could not be read at all
+	unsigned column; // from 1
+	char message[512];
+};
+
+// An address with an optional port: "192.0.2.1@53", "2001:db8::1", "127.0.0.1@9153".
+struct config_address {
+	struct sockaddr_storage addr; // port filled in (53 unless given or stated otherwise)
+	socklen_t addr_len;
+};
+
+// ACL source: an address with a prefix length ("192.0.2.0/24"); a plain address is /32 or /128.
+enum config_port_driver {
+	CONFIG_PORT_AF_XDP,
+	CONFIG_PORT_AF_PACKET,
+	CONFIG_PORT_MEMIF,
+	CONFIG_PORT_TAP,
+	CONFIG_PORT_PCAP,
+	CONFIG_PORT_RING,
+	CONFIG_PORT_PCI,
+};
+
+struct config_port {
+	enum config_port_driver driver;
+	char *target;    // interface, PCI address or socket path: what stands behind the colon
+	char *args;      // driver arguments as "k=v,k=v", "" unless `device` was a mapping
+	unsigned queues; // receive queues; 0: one per worker
+	uint16_t vlan;   // accepted 802.1Q tag, 0: untagged only
+	bool punt;       // exclusive modes: make a TAP for what is not ours (default: true for pci, false otherwise)
+	struct config_address *addresses; // served; port is 53 always in the data plane unless given
+	size_t address_count;
+};
+
+struct config_key {
+	char *id;        // the TSIG key name as written
+	char *algorithm; // "hmac-sha256" ...
+	char *secret;    // base64, or NULL when secret_file is set
+	char *secret_file;
+};
+
+struct config_remote {
+	char *id;
+	struct config_address *addresses; // tried in order
+	size_t address_count;
+	struct config_address via; // local address to use; addr_len 0: any
+	const struct config_key *key; // borrowed from this config, or NULL
+};
+
+enum config_expire {
+	CONFIG_EXPIRE_STRICT,
+	CONFIG_EXPIRE_GRACE,
+};
+
+struct config_zone {
+	uint8_t domain[255]; // wire form, lower case
+	uint8_t domain_len;
+	char *file;                              // primary zone's text, or NULL for a secondary
+	const struct config_remote **primaries;  // in order
+	size_t primary_count;
+	const struct config_remote **notify_from;
+	size_t notify_from_count;
+	const struct config_remote **notify;     // downstream
+	size_t notify_count;
+	const struct config_remote **provide_xfr;
+	size_t provide_xfr_count;
+	enum config_expire expire;
+	uint32_t grace_s;          // with CONFIG_EXPIRE_GRACE: seconds past the SOA's expire
+	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
+	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
+	unsigned line;             // where the zone stands in the file
+};
+
+struct config {
+	struct {
+		char *identity; // id.server, hostname.bind, NSID; default: the host's name
+		char *version;  // version.bind; "" refuses
+		char *rundir;   // default /run/nameplane
+		char *storage;  // default /var/lib/nameplane
+	} server;
+	struct {
+		unsigned *workers; // CPU numbers; never empty after loading
+		size_t worker_count;
+		struct config_port *ports;
+		size_t port_count;
+		unsigned tcp_threads;     // default 1
+		unsigned tcp_idle_ms;     // default 10000
+		unsigned tcp_connections; // default 20000, all threads together
+		unsigned tcp_per_source;  // default 200
+		unsigned udp_payload_max; // default 1232
+		bool hugepages;           // default: true where the machine has some
+		unsigned memory_mb;       // EAL memory; default 512
+		char *eal_args;           // further EAL arguments, "" unless given
+	} dataplane;
+	struct {
+		struct config_address *listen;
+		size_t listen_count;
+		struct config_address metrics; // addr_len 0: off
+		char *control_group;           // may use the mutating control socket; "" : root only
+	} controlplane;
+	struct config_key *keys;
+	size_t key_count;
+	struct config_remote *remotes;
+	size_t remote_count;
+	struct config_zone *zones; // templates resolved
+	size_t zone_count;
+};
+
+// Post: 0 and *out owned by the caller; or -errno, *error filled, *out NULL. Relative file names
+// are relative to the configuration file's folder; a file that does not exist is an error here.
+int config_load(const char *path, struct config **out, struct config_error *error)
+    __attribute__((warn_unused_result));
+int config_parse(const char *text, size_t len, const char *base_dir, struct config **out,
+    struct config_error *error) __attribute__((warn_unused_result));
+void config_free(struct config *config); // NULL is accepted
+
+// The key's raw secret, from `secret` or by reading `secret_file`. Post: its length, or -errno with
+// one sentence in error->message.
+int config_key_secret(const struct config_key *key, uint8_t *out, size_t cap,
+    struct config_error *error);
