@@ -3,7 +3,8 @@
 //
 // The configuration file as both daemons read it: one YAML file, words as in Knot DNS. A struct
 // config is immutable once loaded, owned by the caller, and may be read from any thread. Loading
-// never opens a secret-file: the control plane does that by config_key_secret().
+// never opens a secret-file: the control plane does that by config_key_secret(). The words and
+// their defaults are in nameplane.conf(5).
 #pragma once
 
 #include <stdbool.h>
@@ -38,7 +39,7 @@ enum config_port_driver {
 struct config_port {
 	enum config_port_driver driver;
 	char *target;    // interface, PCI address or socket path: what stands behind the colon
-	char *args;      // driver arguments as "k=v,k=v", "" unless `device` was a mapping
+	char *args;      // driver arguments as "k=v,k=v", "" unless `device` was a mapping with some
 	unsigned queues; // receive queues; 0: one per worker
 	uint16_t vlan;   // accepted 802.1Q tag, 0: untagged only
 	bool punt;       // exclusive modes: make a TAP for what is not ours (default: true for pci, false otherwise)
@@ -67,12 +68,13 @@ enum config_expire {
 };
 
 struct config_zone {
-	uint8_t domain[255]; // wire form, lower case
+	// A million zones: the lists below are borrowed from the template that gave them.
+	const uint8_t *domain; // wire form, lower case
 	uint8_t domain_len;
-	char *file;                              // primary zone's text, or NULL for a secondary
-	const struct config_remote **primaries;  // in order
+	char *file; // primary zone's text, or NULL for a secondary
+	const struct config_remote **primaries; // in order; empty exactly when `file` is set
 	size_t primary_count;
-	const struct config_remote **notify_from;
+	const struct config_remote **notify_from; // the primaries, unless given
 	size_t notify_from_count;
 	const struct config_remote **notify;     // downstream
 	size_t notify_count;
@@ -120,11 +122,15 @@ struct config {
 	size_t zone_count;
 };
 
-// Post: 0 and *out owned by the caller; or -errno, *error filled, *out NULL. Relative file names
-// are relative to the configuration file's folder; a file that does not exist is an error here.
-int config_load(const char *path, struct config **out, struct config_error *error)
+// With CONFIG_CHECK_FILES a zone file or secret file that does not exist is an error (at its line and
+// column). The control plane and every --check ask for it; a data plane that boots does not, because
+// it must serve without them. A relative file name is an error always.
+#define CONFIG_CHECK_FILES 1u
+
+// Post: 0 and *out owned by the caller; or -errno, *error filled, *out NULL.
+int config_load(const char *path, unsigned flags, struct config **out, struct config_error *error)
     __attribute__((warn_unused_result));
-int config_parse(const char *text, size_t len, const char *base_dir, struct config **out,
+int config_parse(const char *text, size_t len, unsigned flags, struct config **out,
     struct config_error *error) __attribute__((warn_unused_result));
 void config_free(struct config *config); // NULL is accepted
 
