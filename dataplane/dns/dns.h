@@ -1,0 +1,88 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Query to answer. A query passes three stages, so that a worker can run each as a loop over its
+// burst and memory latency is hidden: parse (message, zone, first hash bucket prefetched), match
+// (bucket searched, node prefetched), emit (reply written over the query, in place). The same three
+// calls serve UDP bursts, TCP threads, tests, fuzzers and np-zone.
+//
+// No DPDK, no threads, no clock, no malloc, no I/O here. The caller is an RCU reader from dns_parse()
+// to the end of dns_emit(), or owns the table.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qname.h"
+#include "reader.h"
+#include "zone_table.h"
+
+#include "dns_counters.h"
+
+#define DNS_HEADER_LEN   12
+#define DNS_UDP_MIN      512  // what every client accepts (RFC 1035 4.2.1)
+#define DNS_TCP_MAX      65535
+#define DNS_IDENTITY_MAX 128
+#define DNS_WRITE_SLACK  64 // bytes past the reply that wide stores may overwrite
+
+// What does not change while the process runs. Read-only for workers.
+struct dns_server {
+	uint8_t identity_len, version_len;
+	uint8_t identity[DNS_IDENTITY_MAX]; // id.server, hostname.bind, NSID; empty: REFUSED
+	uint8_t version[DNS_IDENTITY_MAX];  // version.server, version.bind; empty: REFUSED
+	uint16_t udp_payload_max;           // 1232: advertised in OPT, and cap of UDP replies
+};
+
+enum dns_transport {
+	DNS_UDP,
+	DNS_TCP,
+};
+
+enum dns_verdict {
+	DNS_REPLY,
+	DNS_DROP,    // counted in query->outcome
+	DNS_FORWARD, // NOTIFY, or signed with TSIG: for the control plane; the message is unchanged
+};
+
+// One per worker: table and counters.
+struct dns_context {
+	const struct dns_server *server;
+	const struct zone_table *table;
+	struct dns_counters *counters; // this thread's own
+};
+
+// Scratch of one query in flight; the caller keeps as many as its burst is long and reuses them.
+struct dns_query {
+	// Set by the caller before dns_parse:
+	uint8_t *msg;  // the message; the reply is written over it
+	uint16_t len;  // bytes of the query; after dns_emit: of the reply
+	uint16_t cap;  // bytes the reply may have at most (UDP: min of MTU and buffer, less slack)
+	bool no_error_reply; // source port below 1024: drop instead of an error (CVE-2024-2169)
+	enum dns_transport transport;
+
+	// Filled by the stages:
+	struct qname qname;
+	enum dns_verdict verdict;
+	enum dns_outcome outcome; // what was counted
+	uint8_t state;            // private to dns/
+	uint8_t opt_at_hint;
+	uint16_t qtype, qclass;
+	uint16_t question_end; // offset of the first byte behind the question
+	uint16_t reply_limit;  // bytes: from EDNS, transport and cap
+	uint16_t opt_len;      // bytes reserved for OPT in the reply (0: no OPT in the query)
+	uint16_t ext_rcode;
+	bool edns, edns_do, nsid;
+	const struct zone_entry *zone;
+	const struct zone_version *version;
+	unsigned labels; // labels of the suffix probed first
+	struct node_ref node;
+	uint32_t sum; // after dns_emit: ones' complement sum of the whole reply (big-endian words, not folded)
+};
+
+// Stage 1. Post: verdict DNS_DROP or DNS_FORWARD is final; otherwise stages 2 and 3 follow.
+void dns_parse(const struct dns_context *context, struct dns_query *query);
+// Stage 2.
+void dns_match(const struct dns_context *context, struct dns_query *query);
+// Stage 3. Post: verdict DNS_REPLY: query->len bytes at query->msg are the reply, query->sum their sum.
+void dns_emit(const struct dns_context *context, struct dns_query *query);

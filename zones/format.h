@@ -1,0 +1,164 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The image: one zone version, compiled, position-independent, immutable, in one contiguous block.
+// This header is the format; FORMAT.md draws it and says why. Host byte order (recorded in the
+// header and checked), except bytes that are DNS wire data. A reference (`_ref`) is an offset from
+// the image's start in units of 8 bytes; 0 means "none".
+#pragma once
+
+#include <assert.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
+#define IMAGE_VERSION    1
+#define IMAGE_BYTE_ORDER 0x01020304u
+#define IMAGE_PAGE       4096 // an image's size is a multiple of this
+#define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
+#define IMAGE_SIZE_MAX   (UINT64_C(8) << 32)
+#define IMAGE_LAYERS_MAX 3 // a base and at most two overlays
+
+// image_header.flags
+#define IMAGE_OVERLAY     0x01u // holds only changed names; stands on the image named by below_id
+#define IMAGE_HAS_CUTS    0x02u // there are delegations: walk from the apex down
+#define IMAGE_HAS_DNAMES  0x04u
+#define IMAGE_HAS_WILD    0x08u
+#define IMAGE_NSEC        0x10u // the apex has DNSKEY and NSEC
+#define IMAGE_NSEC3       0x20u // the apex has DNSKEY and NSEC3PARAM, and a chain for it
+#define IMAGE_NSEC3_OPTOUT 0x40u
+
+// One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32, its
+// tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When `overflow` is
+// not 0, so many names whose home is here stand in following buckets (wrapping), no further than
+// probe_max buckets away.
+#define IMAGE_SLOTS 10
+struct image_bucket {
+	uint16_t tag[IMAGE_SLOTS];
+	uint16_t overflow;
+	uint16_t used;
+	uint32_t ref[IMAGE_SLOTS]; // of struct image_node
+};
+static_assert(sizeof(struct image_bucket) == 64, "a bucket is one cache line");
+static_assert(offsetof(struct image_bucket, ref) == 24, "layout");
+
+// image_node.flags
+#define NODE_APEX      0x01u
+#define NODE_CUT       0x02u // NS below the apex: a delegation
+#define NODE_DNAME     0x04u // owns a DNAME
+#define NODE_OCCLUDED  0x08u // below a cut or DNAME: cut_labels says which
+#define NODE_WILD      0x10u // "*.<this name>" exists and is not occluded
+#define NODE_EMPTY     0x20u // empty non-terminal: no RRset here, names below
+#define NODE_TOMBSTONE 0x40u // overlay only: the name does not exist (any more)
+#define NODE_CNAME     0x80u // owns a CNAME
+
+// One name. The first line decides; `name` and, directly behind it, the RRset directory and the
+// compiled answers follow, so that one stream of lines serves an answer.
+struct image_node {
+	uint8_t flags;
+	uint8_t name_len;
+	uint8_t labels;       // of the name
+	uint8_t cut_labels;   // labels of the topmost cut or DNAME at or above this name; 0: none
+	uint16_t rrset_count; // entries of the directory
+	uint16_t lines;       // cache lines worth fetching from the node on, 1..8
+	uint32_t types;       // one bit per common type present (type_bit())
+	uint32_t rrsets_ref;  // struct image_rrset[rrset_count], ascending type
+	uint32_t referral_ref;    // cut: struct image_answer, DO=0
+	uint32_t referral_do_ref; // cut: the same with DS or its denial, DO=1; 0: not compiled
+	uint32_t order;           // rank in the canonical order of all nodes of this image
+	uint32_t nsec3;           // 1 + rank of the matching NSEC3 in the hash order; 0: none
+	uint32_t owner_ref;       // the name as written, when it has upper case; 0: name[] is as written
+	uint32_t spare;
+	uint8_t name[]; // lower case, name_len bytes
+};
+static_assert(sizeof(struct image_node) == 40, "24 bytes of the first line remain for the name");
+
+// One RRset. RRSIGs stand with the RRset they cover; an entry with rr_count 0 has only those.
+struct image_rrset {
+	uint16_t type;
+	uint16_t rr_count;
+	uint32_t ttl;
+	uint32_t rdata_ref;     // rr_count times { uint16_t len (unaligned); uint8_t rdata[len] }
+	uint32_t sigs_ref;      // struct image_sigs; 0: unsigned
+	uint32_t answer_ref;    // struct image_answer for DO=0; 0: not compiled
+	uint32_t answer_do_ref; // the same for DO=1; 0: not compiled (or equal when sigs_ref is 0)
+};
+static_assert(sizeof(struct image_rrset) == 24, "layout");
+
+struct image_sigs {
+	uint32_t ttl;
+	uint16_t rr_count;
+	uint16_t spare;
+	// rr_count times { uint16_t len; uint8_t rdata[len] } follow
+};
+static_assert(sizeof(struct image_sigs) == 8, "layout");
+
+// A compiled answer: all bytes of a response behind its question, without OPT. Compression pointers
+// are right for a question name as long as the owner's (the cut's, the apex's for the negative
+// answer). For a longer question every pointer named in patch[] grows by the difference; owners that
+// are the question name itself (c0 0c) are not in patch[].
+struct image_answer {
+	uint16_t size; // bytes[]
+	uint16_t ancount;
+	uint16_t nscount;
+	uint16_t arcount;
+	uint16_t sum;             // ones' complement sum of bytes[], big-endian words, first byte even
+	uint16_t required;        // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
+	uint16_t required_arcount; // arcount when cut there
+	uint8_t patch_count;
+	uint8_t patch_odd; // how many of them stand at odd offsets
+	// uint16_t patch[patch_count]; uint8_t bytes[size];
+};
+static_assert(sizeof(struct image_answer) == 16, "layout");
+#define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
+
+struct image_section {
+	uint32_t ref;
+	uint32_t count;
+};
+
+enum image_section_id {
+	IMAGE_BUCKETS, // struct image_bucket[count], 64-byte aligned
+	IMAGE_ORDER,   // uint32_t[count]: node references in canonical order
+	IMAGE_NSEC3_ORDER, // struct image_nsec3[count], ascending hash
+	IMAGE_NODES,   // where nodes begin; count: their number (tombstones included)
+	IMAGE_RDATA,   // where rdata begins; count: bytes / 8
+	IMAGE_SECTIONS,
+};
+
+// NSEC3 records by hash (RFC 5155): only in signed zones.
+struct image_nsec3 {
+	uint8_t hash[20];
+	uint32_t node_ref; // the node "<hash>.apex" that owns the NSEC3
+};
+static_assert(sizeof(struct image_nsec3) == 24, "layout");
+
+struct image_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t byte_order;
+	uint64_t size;     // bytes of the whole image
+	uint64_t checksum; // image_checksum() of the image with this field 0
+	uint64_t generation;
+	uint64_t id;       // random: names this image
+	uint64_t below_id; // overlay: the id of the image that this one stands on
+	uint64_t hash_key[2];
+	uint64_t rr_count; // records of the whole zone version (not of the overlay alone)
+	uint32_t serial;
+	uint32_t flags;
+	uint32_t rrsig_expiry_min; // earliest RRSIG expiration (RFC 4034 3.1.5 serial time); 0: unsigned
+	uint32_t probe_max;        // buckets that a lookup may have to look at, 1..
+	uint32_t apex_ref;         // node of the apex (0 in an overlay that does not hold it)
+	uint32_t negative_ref;     // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
+	uint32_t soa_minimum;      // TTL of negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 5)
+	uint16_t nsec3_iterations;
+	uint8_t nsec3_salt_len;
+	uint8_t apex_len;
+	struct image_section section[IMAGE_SECTIONS];
+	uint8_t apex[256];       // lower case
+	uint8_t nsec3_salt[256];
+	uint8_t spare[104];
+};
+static_assert(sizeof(struct image_header) == 768, "twelve lines");
+static_assert(offsetof(struct image_header, section) == 112, "layout");
+static_assert(offsetof(struct image_header, apex) == 152, "layout");

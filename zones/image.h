@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// An image as a whole: open, verify, checksum, and a growing memfd to build one in. An image is
+// immutable after image_seal(); then any number of threads and processes may read it.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format.h"
+
+#define IMAGE_ERROR_MAX 256
+
+// A view of an image in memory that somebody else owns and keeps mapped.
+struct image {
+	const uint8_t *mem; // 64-byte aligned
+	size_t size;
+	const struct image_header *header;
+	const struct image_bucket *buckets;
+	uint32_t bucket_count;
+};
+
+static inline const void *image_at(const struct image *image, uint32_t ref)
+{
+	return image->mem + ((uint64_t)ref << 3);
+}
+
+// Looks at the header only. Post: 0 or -EINVAL. For images that image_verify() has accepted.
+int image_open(struct image *image, const void *mem, size_t size)
+    __attribute__((warn_unused_result));
+
+// Proves everything a reader relies on: checksum, sizes, every reference, count, order, name, rdata
+// and patch offset. Time is linear in the size, memory constant.
+// Post: 0, or -EINVAL and one sentence in `error`. Never crashes, whatever the bytes.
+int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
+    __attribute__((warn_unused_result));
+
+uint64_t image_checksum(const void *mem, size_t size);
+
+// The memory an image is compiled into: a memfd that grows in place (its address never changes).
+struct image_buffer {
+	uint8_t *mem;
+	size_t used; // bytes given out
+	size_t size; // bytes the file has now
+	size_t cap;  // bytes of address space
+	int fd;
+};
+
+// Post: 0 or -errno. `cap`: the largest image that may be built. `fd` -1: a new memfd is made.
+int image_buffer_open(struct image_buffer *buffer, int fd, size_t cap)
+    __attribute__((warn_unused_result));
+// `n` zeroed bytes at an address aligned to `align` (a power of two), or NULL when out of memory.
+void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align);
+void image_buffer_close(struct image_buffer *buffer); // unmaps; the fd stays open
+
+// Seals (WRITE, SHRINK, GROW, SEAL). Pre: no writable mapping is left. Post: 0 or -errno.
+int image_seal(int fd) __attribute__((warn_unused_result));
+// True when `fd` is a memfd with all four seals.
+bool image_is_sealed(int fd);
+
+// Maps a sealed image read-only. Post: 0 or -errno; unmap with image_unmap().
+int image_map(int fd, size_t offset, size_t size, const void **mem)
+    __attribute__((warn_unused_result));
+void image_unmap(const void *mem, size_t size);

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// STORAGE/manifest: which zone versions a node serves, the truth for a boot without control plane.
+// Written whole by the control plane (temporary name, fsync, rename, fsync of the folder), read by
+// both. Binary, checksummed, valid after kill -9 at any instruction. Images stand beside it in
+// STORAGE/images/, one file may hold many.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+
+#include "format.h"
+
+#define MANIFEST_ERROR_MAX 256
+
+struct manifest_layer {
+	uint64_t file_id; // STORAGE/images/<16 hex digits>.img
+	uint64_t offset;  // bytes, a multiple of 64
+	uint64_t size;
+};
+
+struct manifest_zone {
+	uint8_t apex_len;
+	uint8_t apex[255]; // lower case wire
+	uint32_t layer_count;
+	uint32_t serial;
+	uint64_t generation;
+	int64_t expires_at; // unix seconds when the zone turns into SERVFAIL; 0: never
+	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // [0] the top, the last the base
+};
+
+struct manifest {
+	uint64_t generation_max; // highest generation ever used, zones since removed included
+	uint64_t hash_key[2];    // of all images of this node
+	struct manifest_zone *zones; // owned
+	size_t zone_count;
+};
+
+// Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when broken.
+int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
+    __attribute__((warn_unused_result));
+// Durable when it returns 0. Post: 0 or -errno; on error the old manifest is untouched.
+int manifest_save(const char *storage, const struct manifest *manifest)
+    __attribute__((warn_unused_result));
+void manifest_free(struct manifest *manifest);
+
+// "STORAGE/images/<id>.img" into out. Post: 0 or -ENAMETOOLONG.
+int manifest_image_path(const char *storage, uint64_t file_id, char *out, size_t cap);

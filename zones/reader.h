@@ -1,0 +1,117 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Reading a zone version: a base image under at most two overlays. Lock-free, no allocation, any
+// number of threads; the caller keeps the version alive (RCU read side, or owns it). Everything here
+// relies on image_verify() having accepted each image.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "image.h"
+#include "qname.h"
+#include "rrtype.h"
+
+// layer[0] is looked at first (the top overlay), layer[layer_count - 1] is the base. Serial, SOA and
+// flags of the version are those of layer[0]. All layers have the same hash key and apex.
+struct zone_version {
+	struct image layer[IMAGE_LAYERS_MAX];
+	unsigned layer_count; // 1..IMAGE_LAYERS_MAX
+};
+
+// A name found: the node and the image it stands in.
+struct node_ref {
+	const struct image *image;
+	const struct image_node *node; // NULL: none
+};
+
+static inline const struct image_header *version_header(const struct zone_version *version)
+{
+	return version->layer[0].header;
+}
+
+// Number of labels of the zone's apex.
+unsigned version_apex_labels(const struct zone_version *version);
+
+// Pre: all layers opened. Checks that they belong together (ids, key, apex). 0 or -EINVAL.
+int version_check(const struct zone_version *version);
+
+// --- look-ups -------------------------------------------------------------------------------------
+
+// The node of the ancestor of `q` (or of `q` itself) that has `labels` labels; node NULL when there
+// is none in this version. Pre: q is hashed with the version's key.
+struct node_ref version_find(const struct zone_version *version, const struct qname *q,
+    unsigned labels);
+
+// Prefetches what version_find() for the same arguments will look at first.
+void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
+
+// What a walk from the apex towards the question finds (RFC 1034 4.3.2, RFC 4592 3.3.1).
+enum lookup_kind {
+	LOOKUP_EXACT,    // node is the question's own name (it may be an empty non-terminal)
+	LOOKUP_REFERRAL, // node is a zone cut at or above the question (the caller judges DS at the cut)
+	LOOKUP_DNAME,    // node owns a DNAME and lies above the question
+	LOOKUP_WILDCARD, // node is the source of synthesis, "*.<closest encloser>"
+	LOOKUP_NXDOMAIN, // no such name, no wildcard; encloser is set
+};
+struct lookup {
+	enum lookup_kind kind;
+	struct node_ref node;
+	struct node_ref encloser; // closest encloser (for EXACT, REFERRAL, DNAME: the node itself)
+	uint8_t encloser_labels;
+};
+
+// Pre: q is at or below the apex, hashed with the version's key. Work is bounded by the labels
+// between the apex and the question.
+void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out);
+
+// --- what a node holds ----------------------------------------------------------------------------
+
+// One bit of image_node.types; bit 31 stands for every type that has no bit of its own.
+uint32_t type_bit(uint16_t type);
+
+// The RRset of `type`, or NULL. (One with rr_count 0 has only signatures.)
+const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type);
+
+// The owner as written (case kept). Borrowed from the image.
+const uint8_t *node_owner(struct node_ref ref);
+
+struct rdata_iter {
+	const uint8_t *at;
+	unsigned left; // records still to come
+};
+struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset);
+struct rdata_iter rrset_sigs(const struct image *image, const struct image_rrset *rrset, uint32_t *ttl);
+// Post: the next rdata (borrowed) or NULL at the end.
+const uint8_t *rdata_next(struct rdata_iter *iter, uint16_t *len);
+
+// --- compiled answers -----------------------------------------------------------------------------
+
+static inline const uint16_t *answer_patch(const struct image_answer *answer)
+{
+	return (const uint16_t *)(answer + 1);
+}
+static inline const uint8_t *answer_bytes(const struct image_answer *answer)
+{
+	return (const uint8_t *)(answer_patch(answer) + answer->patch_count);
+}
+
+// --- order (transfers out, NSEC, dumps) -----------------------------------------------------------
+
+// Walks all nodes in canonical order, overlays merged, tombstones left out.
+struct version_iter {
+	const struct zone_version *version;
+	uint32_t rank[IMAGE_LAYERS_MAX];
+};
+void version_iter_start(struct version_iter *iter, const struct zone_version *version);
+struct node_ref version_iter_next(struct version_iter *iter); // node NULL at the end
+
+// The last node at or before `name` (lower case wire) in canonical order that owns an NSEC; for
+// denial of existence (RFC 4035 3.1.3). node NULL when the zone has no NSEC.
+struct node_ref version_nsec_covering(const struct zone_version *version, const uint8_t *name);
+
+// The NSEC3 whose hash equals (match) or covers `hash` (RFC 5155 7.2). Overlays: merged.
+struct node_ref version_nsec3_find(const struct zone_version *version, const uint8_t hash[20],
+    bool *match);

@@ -1,0 +1,59 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// All zones served, by apex: an open-addressed hash table with lock-free readers and one writer. It
+// knows nothing of RCU: the writer gets back what it replaced and frees it after a grace period.
+//
+// Ordering. The writer fills a version, then publishes it by a release store (R1) of entry->version
+// or of a table slot; readers load with acquire (A1 pairs with R1). Entries and slot arrays that were
+// taken out stay valid until the writer frees them after its readers' grace period.
+#pragma once
+
+#include <stdatomic.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "qname.h"
+#include "reader.h"
+
+struct zone_entry {
+	_Atomic(const struct zone_version *) version; // readers: acquire; writer: release. Never NULL.
+	_Atomic uint32_t state;                       // ZONE_LIVE or ZONE_EXPIRED; relaxed
+	uint8_t apex_len;
+	uint8_t apex_labels;
+	uint8_t apex[NAME_LEN_MAX]; // lower case
+	void *owner;                // the writer's own; readers never look
+};
+enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL (EDE 24 "Invalid Data" is for later)
+
+struct zone_table;
+
+// Post: NULL when out of memory. `key` hashes the apexes; the same as the images' makes the readers'
+// one hash serve both.
+struct zone_table *zone_table_new(const struct hash_key *key);
+void zone_table_free(struct zone_table *table); // not the versions
+
+const struct hash_key *zone_table_key(const struct zone_table *table);
+
+// Reader. The entry with the longest apex of at most `labels_max` labels at or above `q`, or NULL.
+// Pre: q hashed with zone_table_key().
+const struct zone_entry *zone_table_find(const struct zone_table *table, const struct qname *q,
+    unsigned labels_max);
+
+// Writer. Retired memory to free after a grace period (either may be NULL).
+struct zone_retired {
+	const struct zone_version *version;
+	struct zone_entry *entry;
+	void *slots;
+};
+// Adds the zone or swaps its version. Post: 0 or -ENOMEM (nothing changed).
+int zone_table_set(struct zone_table *table, const uint8_t *apex, const struct zone_version *version,
+    struct zone_retired *retired) __attribute__((warn_unused_result));
+// Takes the zone out. Post: false when it was not there.
+bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired);
+// Writer: the entry of exactly this apex, or NULL.
+struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex);
+// Writer: every entry, any order. `position` starts at 0; NULL at the end.
+struct zone_entry *zone_table_next(struct zone_table *table, size_t *position);
+size_t zone_table_count(const struct zone_table *table);
