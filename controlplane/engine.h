@@ -1,0 +1,127 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// All secondary zones of the node: keeps each one's state machine (zone.h), carries out what it
+// decides (SOA queries, transfers, timers, paced per primary), answers NOTIFY, and hands whole
+// verified versions to whoever publishes them. Everything here runs on the event loop's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config.h"
+#include "records.h"
+#include "zone.h"
+
+struct event_base;
+struct engine;
+
+// What a zone has on disk or in the data plane when the engine starts.
+struct engine_stored {
+	bool has_copy; // a version is served or will be (from the manifest)
+	struct zone_soa soa;
+	bool has_timers;
+	struct zone_timers timers;
+};
+
+// What the engine needs from the publication half. All calls come from the loop's thread; `apex` is
+// in wire form, lower case, borrowed for the call.
+struct engine_ops {
+	void *ctx;
+	// At the start of each zone. Post: *out filled; all zero when nothing is known.
+	void (*load)(void *ctx, const uint8_t *apex, struct engine_stored *out);
+	// A whole, verified version in arrival order, not sorted nor checked against records_check.
+	// The callee owns `records` from here on and answers once, later or at once, by
+	// engine_published with this token. LIVE means: the data plane serves it, or none is
+	// connected and it is stored.
+	void (*publish)(void *ctx, const uint8_t *apex, uint32_t token, struct records *records);
+	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
+	// published is never expired at that moment.
+	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
+	// Store these (they may be written lazily, the last ones win).
+	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
+	// The records of the version served, for IXFR (RFC 1995); the caller of this owns them.
+	// NULL when they cannot be had: then AXFR is used. The op itself may be NULL.
+	struct records *(*read_back)(void *ctx, const uint8_t *apex);
+};
+
+// What `npctl zone status` may show.
+struct engine_status {
+	enum zone_phase phase;
+	bool has_copy, expired;
+	struct zone_soa soa;
+	int64_t refresh_in_ms; // until the next round; 0 when one is under way
+	int64_t expires_in_ms; // valid with has_copy
+	unsigned failures;     // rounds in a row without success
+	char primary[64];      // address@port last asked, "" before
+	char error[160];       // why the last round failed, names escaped; "" when it did not
+	uint64_t transfers, transfer_bytes;
+	int64_t last_transfer_ms; // how long the last whole transfer took
+};
+
+// X-list of the engine's counters: name, help.
+#define ENGINE_COUNTERS(X)                                                                         \
+	X(soa_queries, "SOA queries sent, retries included")                                       \
+	X(soa_answers, "usable SOA answers")                                                       \
+	X(soa_failures, "SOA queries given up")                                                    \
+	X(transfers_started, "transfers begun")                                                    \
+	X(transfers_done, "transfers complete and verified")                                       \
+	X(transfers_stale, "transfers ended at once because the serial is not newer")              \
+	X(transfers_failed, "transfers that failed")                                               \
+	X(transfer_bytes, "bytes received in transfers")                                           \
+	X(transfer_records, "records received in whole transfers")                                 \
+	X(ixfr_applied, "incremental transfers applied")                                           \
+	X(ixfr_fallbacks, "incremental transfers given up for a full one")                         \
+	X(published, "versions that went live")                                                    \
+	X(rejected, "versions refused before they were served")                                    \
+	X(expirations, "zones that stopped being served")                                          \
+	X(regressions, "answers with a serial older than ours")                                    \
+	X(notify_accepted, "NOTIFY accepted")                                                      \
+	X(notify_malformed, "NOTIFY that was no DNS message or had no usable question: FORMERR")   \
+	X(notify_not_ours, "NOTIFY for a zone that is not a secondary here: NOTAUTH")              \
+	X(notify_refused, "NOTIFY from an address that may not send it: REFUSED")                  \
+	X(notify_unsigned, "NOTIFY without the key its sender is configured with: REFUSED")        \
+	X(notify_bad_tsig, "NOTIFY whose TSIG failed: NOTAUTH")                                    \
+	X(notify_opcode, "messages on the control listener that are no NOTIFY: NOTIMP or REFUSED") \
+	X(notify_dropped, "responses and fragments on the control listener: dropped")
+
+struct engine_counters {
+#define X(name, help) uint64_t name;
+	ENGINE_COUNTERS(X)
+#undef X
+};
+
+#define ENGINE_ERROR_MAX 512
+
+// Opens the NOTIFY listeners and takes up every secondary zone of `config` (borrowed until the next
+// engine_reconfigure or engine_close). `ops` is copied. Network work begins from the loop.
+// Post: 0; or -errno, `error` says what in one sentence, nothing is left behind.
+int engine_open(struct event_base *base, const struct config *config, const struct engine_ops *ops,
+    struct engine **out, char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
+void engine_close(struct engine *engine); // NULL is accepted; no op is called any more
+
+// Takes up a new configuration: zones that stay keep their state. Post: on error the old one stays
+// in force whole. The old config may be freed after success.
+int engine_reconfigure(struct engine *engine, const struct config *config,
+    char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+// The answer to ops->publish. `reason` (may be NULL) is shown in status when not live.
+void engine_published(
+    struct engine *engine, const uint8_t *apex, uint32_t token, bool live, const char *reason);
+
+// Operator's orders. Post: 0 or -ENOENT when the zone is no secondary here.
+int engine_refresh(struct engine *engine, const uint8_t *apex);
+int engine_retransfer(struct engine *engine, const uint8_t *apex);
+
+// A NOTIFY (or anything that looks like one) that a worker forwarded over the seam. Post: length of
+// the reply in `reply`, 0 when none must be sent. cap >= 512.
+size_t engine_notify(struct engine *engine, const uint8_t *msg, size_t len,
+    const struct sockaddr *from, uint8_t *reply, size_t cap);
+
+int engine_status(const struct engine *engine, const uint8_t *apex, struct engine_status *out);
+const struct engine_counters *engine_counters(const struct engine *engine);
+
+// Adds one line to the log; NULL turns it off. Default: stderr.
+void engine_log_to(struct engine *engine, void (*line)(void *ctx, const char *text), void *ctx);

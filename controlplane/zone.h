@@ -1,0 +1,161 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A secondary zone as a pure state machine: events and the time go in, actions come out. No I/O, no
+// clock, no memory of its own, so that ten years of refresh, retry, expiry and clock jumps run in a
+// test in a second. Called by the engine (engine.c) on the event loop's thread.
+//
+// What it decides: when to ask which primary (RFC 1034 4.3.5, RFC 1035 3.3.13), what an answer
+// means (RFC 1982), what a NOTIFY is worth (RFC 1996), when the copy served has expired and when it
+// lives again. Intervals run on the monotonic clock; the wall clock is read only to store deadlines
+// that outlive the process and to take them up again at the start.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+struct zone_now {
+	int64_t wall_ms; // since 1970; may jump either way
+	int64_t mono_ms; // never goes back, counts suspended time
+};
+
+struct zone_soa {
+	uint32_t serial;
+	uint32_t refresh_s, retry_s, expire_s; // as the primary gave them
+};
+
+// What the configuration says; may be shared by any number of zones.
+struct zone_policy {
+	unsigned primary_count; // ways to reach a primary, in order of preference (at most 255)
+	bool expire_grace;
+	uint32_t grace_s; // serve so long past the SOA's expire
+	uint32_t refresh_min_s, refresh_max_s;
+	uint32_t retry_min_s, retry_max_s;
+};
+
+// What is stored so that a restart does not forget the age of a copy (wall clock, ms).
+struct zone_timers {
+	int64_t refreshed_ms; // when a primary last confirmed the version
+	int64_t expires_ms;   // when it stops being served, grace included
+};
+
+enum zone_phase {
+	ZONE_IDLE,         // waiting for the timer
+	ZONE_QUERYING,     // a SOA query is under way
+	ZONE_TRANSFERRING, // a transfer is under way
+	ZONE_PUBLISHING,   // a whole version waits for LIVE or REJECT
+};
+
+enum zone_event_kind {
+	ZONE_EVENT_START,           // once, first; has_copy, soa, has_timers, timers
+	ZONE_EVENT_TIMER,           // the time last asked for has come (early or late is harmless)
+	ZONE_EVENT_SOA,             // token, soa: the primary's answer
+	ZONE_EVENT_SOA_FAILED,      // token: no usable answer
+	ZONE_EVENT_TRANSFERRED,     // token, soa: complete and verified; not yet published
+	ZONE_EVENT_TRANSFER_STALE,  // token, soa: ended at its first SOA because that is not newer
+	ZONE_EVENT_TRANSFER_FAILED, // token
+	ZONE_EVENT_LIVE,            // token: the version handed out is served
+	ZONE_EVENT_REJECTED,        // token: it will not be
+	ZONE_EVENT_NOTIFY,          // primary, has_serial, soa.serial; already authenticated
+	ZONE_EVENT_REFRESH,         // an operator asks: query now
+	ZONE_EVENT_RETRANSFER,      // an operator asks: transfer now, whatever the serial
+	ZONE_EVENT_CONFIG,          // policy
+};
+
+struct zone_event {
+	enum zone_event_kind kind;
+	uint32_t token; // of the action that is answered; a stale one is ignored
+	struct zone_soa soa;
+	bool has_copy, has_timers, has_serial;
+	struct zone_timers timers;
+	unsigned primary; // ZONE_EVENT_NOTIFY: who sent it; >= primary_count: nobody we ask
+	const struct zone_policy *policy; // ZONE_EVENT_CONFIG: borrowed until the next one
+};
+
+enum zone_action_kind {
+	ZONE_ACTION_QUERY,     // ask `primary` for its SOA; answer with `token`
+	ZONE_ACTION_TRANSFER,  // transfer from `primary`; `any_serial`: even when it is not newer
+	ZONE_ACTION_PUBLISH,   // publish what was just transferred; answer with `token`
+	ZONE_ACTION_DISCARD,   // drop what was just transferred
+	ZONE_ACTION_ABORT,     // stop the query or transfer under way; its answer will be ignored
+	ZONE_ACTION_EXPIRE,    // stop serving: SERVFAIL
+	ZONE_ACTION_REVIVE,    // serve again what had expired
+	ZONE_ACTION_STORE,     // store `timers`
+	ZONE_ACTION_REGRESSED, // report: `primary` has `serial`, older than ours
+};
+
+// How urgent an action of the network is (the engine's queues are in this order).
+enum zone_urgency {
+	ZONE_URGENCY_NOTIFY,
+	ZONE_URGENCY_EXPIRING, // no copy, expired, or more than half of the expire interval is gone
+	ZONE_URGENCY_REFRESH,
+	ZONE_URGENCIES
+};
+
+struct zone_action {
+	enum zone_action_kind kind;
+	enum zone_urgency urgency;
+	uint32_t token;
+	unsigned primary;
+	bool any_serial;
+	uint32_t serial;
+	struct zone_timers timers;
+};
+
+#define ZONE_ACTIONS_MAX 8 // no event causes more; asserted by zone_handle
+
+struct zone_actions {
+	unsigned count;
+	struct zone_action items[ZONE_ACTIONS_MAX];
+};
+
+// Fields are read by the engine for status, written by zone.c only.
+struct zone {
+	const struct zone_policy *policy; // borrowed
+	uint32_t random;                  // state of the jitter's generator
+	uint32_t token;                   // of the latest action; grows
+	uint8_t phase;                    // enum zone_phase
+	bool started;
+	bool has_copy; // a version is (or, when expired, was) served
+	bool expired;
+	bool expiring_soon_reported;
+	struct zone_soa soa;     // of the version served
+	struct zone_soa pending; // of the version in ZONE_PUBLISHING
+	struct zone_timers timers;
+
+	// The round: one pass over the primaries, caused by a timer, a NOTIFY or an operator.
+	uint8_t round_first;   // primary the round began with
+	uint8_t round_step;    // how many were tried before the current one
+	uint8_t round_urgency; // enum zone_urgency
+	bool round_any_serial;
+	bool round_confirmed; // a primary has the version we have
+	bool round_hinted;    // a NOTIFY named a newer serial: transfer without asking first
+	bool round_transfer_failed;
+
+	// NOTIFY, coalesced: any number during a round leave one mark.
+	bool notified;
+	bool notified_has_serial;
+	bool ordered; // an operator's order came during a round
+	bool ordered_any_serial;
+	uint8_t notified_primary;
+	uint32_t notified_serial;
+	uint32_t notify_spacing_ms; // grows while NOTIFYs bring nothing new
+	int64_t notify_after_ms;    // mono: not before this
+
+	uint32_t failures;  // rounds in a row that ended without an answer
+	int64_t next_ms;    // mono: next round when nothing else happens
+	int64_t expire_ms;  // mono: end of service; valid with has_copy
+	int64_t publish_ms; // mono: give up waiting for LIVE
+	int64_t timer_ms;   // mono: when ZONE_EVENT_TIMER is wanted; INT64_MAX: never
+};
+
+#define ZONE_NEVER INT64_MAX
+
+// Pre: `seed` differs between zones (it spreads them in time). `policy` outlives the zone or is
+// replaced by ZONE_EVENT_CONFIG.
+void zone_init(struct zone *zone, const struct zone_policy *policy, uint32_t seed);
+
+// Post: `actions` holds what to do, in order; zone->timer_ms when to come back. Any event is
+// accepted in any phase. At most one query or transfer is ever under way.
+void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions);
