@@ -1,0 +1,47 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The Internet checksum (RFC 1071) as partial sums. A sum is the one's complement sum of 16-bit
+// words in the order of this machine's memory; RFC 1071 2(B): such a sum, folded and stored as it
+// is, has the right bytes on the wire. Sums of pieces add up as long as each piece but the last has
+// an even length. Called by workers; pure.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// Adds two sums with the end-around carry.
+static inline uint64_t checksum_add(uint64_t a, uint64_t b)
+{
+	a += b;
+	return a + (a < b);
+}
+
+// The sum over `len` bytes, added to `sum`. A last odd byte counts as if a zero followed it.
+static inline uint64_t checksum_sum(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *p = data;
+	uint64_t word;
+
+	for (; len >= sizeof word; p += sizeof word, len -= sizeof word) {
+		memcpy(&word, p, sizeof word);
+		sum = checksum_add(sum, word);
+	}
+	if (len > 0) {
+		word = 0;
+		memcpy(&word, p, len);
+		sum = checksum_add(sum, word);
+	}
+	return sum;
+}
+
+// The 16-bit one's complement sum, not yet complemented.
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
