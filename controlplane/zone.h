@@ -113,15 +113,15 @@ struct zone_actions {
 struct zone {
 	const struct zone_policy *policy; // borrowed
 	uint32_t random;                  // state of the jitter's generator
-	uint32_t token;                   // of the latest action; grows
+	uint32_t token;                   // of the latest action; changes with every round's step
 	uint8_t phase;                    // enum zone_phase
 	bool started;
 	bool has_copy; // a version is (or, when expired, was) served
 	bool expired;
-	bool expiring_soon_reported;
 	struct zone_soa soa;     // of the version served
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
 	struct zone_timers timers;
+	uint32_t publish_token; // of the version handed out last; 0 when LIVE is not awaited
 
 	// The round: one pass over the primaries, caused by a timer, a NOTIFY or an operator.
 	uint8_t round_first;   // primary the round began with

@@ -1,0 +1,574 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The secondary zone's state machine (see zone.h). Everything here is arithmetic on the event and
+// the time handed in. Called by engine.c on the event loop's thread, and by tests on any.
+//
+// A *round* is one pass over the primaries in order, begun by the timer, a NOTIFY or an operator.
+// It ends with the first primary that has something newer which goes live; when a primary has what
+// we have; or when all were tried. Rules worth knowing:
+// - Without a copy, and after a NOTIFY with a newer serial, the transfer itself is the question:
+// its
+//   first record is the SOA, so a round trip is saved and nothing is lost when it turns out old.
+// - A primary with an older serial confirms nothing (it may be the broken one): the next is asked.
+// - A NOTIFY that comes during a round is remembered and looked at when the round is over. NOTIFYs
+//   that keep bringing nothing new are spaced further and further apart, so that a primary that is
+//   "ahead for ever" costs little.
+#include "zone.h"
+
+#include <assert.h>
+#include <stddef.h>
+#include <string.h>
+
+#include "serial.h"
+
+// First retry without any copy; doubles up to the maximum (a primary that starts after us is found
+// soon, one that is gone for a week is not bothered).
+#define BOOTSTRAP_MS     1000
+#define BOOTSTRAP_MAX_MS 600000
+
+// Between rounds that NOTIFYs cause. The least one keeps a burst of NOTIFYs for one change to one
+// round; the largest is what a useless notifier can cost.
+#define NOTIFY_SPACING_MS     50
+#define NOTIFY_SPACING_MAX_MS 30000
+
+// A version that was handed out and never answered for is given up after so long. Compiling ten
+// million records takes seconds; a minute means that the other side is in trouble.
+#define PUBLISH_WAIT_MS 120000
+
+static uint32_t zone_random(struct zone *zone)
+{
+	// xorshift32 (Marsaglia): only spreads load, nothing secret depends on it.
+	uint32_t x = zone->random;
+
+	x ^= x << 13;
+	x ^= x >> 17;
+	x ^= x << 5;
+	zone->random = x;
+	return x;
+}
+
+static int64_t clamp_s(uint32_t value, uint32_t min, uint32_t max)
+{
+	uint32_t clamped = value < min ? min : value;
+
+	return clamped > max && max >= min ? max : clamped;
+}
+
+// Up to a tenth earlier than asked, so that zones loaded together do not stay together.
+static int64_t jittered(struct zone *zone, int64_t ms)
+{
+	return ms - ms * (zone_random(zone) % 1024) / 10240;
+}
+
+static int64_t refresh_ms(const struct zone *zone)
+{
+	return 1000 * clamp_s(zone->soa.refresh_s, zone->policy->refresh_min_s,
+	                  zone->policy->refresh_max_s);
+}
+
+static int64_t retry_ms(const struct zone *zone)
+{
+	return 1000 *
+	       clamp_s(zone->soa.retry_s, zone->policy->retry_min_s, zone->policy->retry_max_s);
+}
+
+// The SOA's expire, but never shorter than one refresh and one retry: otherwise the zone would
+// expire between two successful refreshes (RFC 1912 2.2; BIND does the same).
+static int64_t expire_ms(const struct zone *zone)
+{
+	int64_t least = refresh_ms(zone) + retry_ms(zone);
+	int64_t asked = 1000 * (int64_t)zone->soa.expire_s;
+
+	return asked > least ? asked : least;
+}
+
+static int64_t lifetime_ms(const struct zone *zone)
+{
+	return expire_ms(zone) +
+	       (zone->policy->expire_grace ? 1000 * (int64_t)zone->policy->grace_s : 0);
+}
+
+// Zero is never a token, so that "none" can be said.
+static uint32_t token_next(struct zone *zone)
+{
+	zone->token = zone->token == UINT32_MAX ? 1 : zone->token + 1;
+	return zone->token;
+}
+
+static struct zone_action *action_add(struct zone_actions *actions, enum zone_action_kind kind)
+{
+	assert(actions->count < ZONE_ACTIONS_MAX);
+	struct zone_action *action = &actions->items[actions->count++];
+
+	memset(action, 0, sizeof(*action));
+	action->kind = kind;
+	return action;
+}
+
+// The primary of this step of the round: the first one, then the others in configured order.
+static unsigned round_primary(const struct zone *zone)
+{
+	if (zone->round_step == 0) {
+		return zone->round_first;
+	}
+	return zone->round_step <= zone->round_first ? zone->round_step - 1U : zone->round_step;
+}
+
+static enum zone_urgency round_urgency(const struct zone *zone, struct zone_now now)
+{
+	if (zone->round_urgency == ZONE_URGENCY_NOTIFY) {
+		return ZONE_URGENCY_NOTIFY;
+	}
+	if (!zone->has_copy || zone->expired ||
+	    zone->expire_ms - now.mono_ms < lifetime_ms(zone) / 2) {
+		return ZONE_URGENCY_EXPIRING;
+	}
+	return ZONE_URGENCY_REFRESH;
+}
+
+static void step_transfer(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	struct zone_action *action = action_add(actions, ZONE_ACTION_TRANSFER);
+
+	zone->phase = ZONE_TRANSFERRING;
+	action->token = token_next(zone);
+	action->primary = round_primary(zone);
+	action->urgency = round_urgency(zone, now);
+	action->any_serial = zone->round_any_serial || !zone->has_copy;
+	action->serial = zone->soa.serial;
+}
+
+static void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->round_any_serial || !zone->has_copy ||
+	    (zone->round_hinted && zone->round_step == 0)) {
+		step_transfer(zone, now, actions);
+		return;
+	}
+	struct zone_action *action = action_add(actions, ZONE_ACTION_QUERY);
+
+	zone->phase = ZONE_QUERYING;
+	action->token = token_next(zone);
+	action->primary = round_primary(zone);
+	action->urgency = round_urgency(zone, now);
+	action->serial = zone->soa.serial;
+}
+
+static void round_begin(struct zone *zone, unsigned first, enum zone_urgency urgency,
+    struct zone_now now, struct zone_actions *actions)
+{
+	zone->round_first = (uint8_t)(first < zone->policy->primary_count ? first : 0);
+	zone->round_step = 0;
+	zone->round_urgency = (uint8_t)urgency;
+	zone->round_confirmed = false;
+	zone->round_transfer_failed = false;
+	zone->next_ms = ZONE_NEVER;
+	step_begin(zone, now, actions);
+}
+
+static void round_timer(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	zone->round_any_serial = false;
+	zone->round_hinted = false;
+	if (zone->policy->primary_count == 0) {
+		zone->next_ms = ZONE_NEVER;
+		return;
+	}
+	round_begin(zone, 0, ZONE_URGENCY_REFRESH, now, actions);
+}
+
+static void round_ordered(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->policy->primary_count == 0) {
+		zone->ordered = false;
+		return;
+	}
+	zone->round_any_serial = zone->ordered_any_serial;
+	zone->round_hinted = false;
+	zone->ordered = zone->ordered_any_serial = false;
+	round_begin(zone, 0, ZONE_URGENCY_NOTIFY, now, actions);
+}
+
+// True when the remembered NOTIFY may still bring something.
+static bool notify_useful(const struct zone *zone)
+{
+	return zone->notified && zone->policy->primary_count > 0 &&
+	       (!zone->has_copy || zone->expired || !zone->notified_has_serial ||
+	           serial_newer(zone->notified_serial, zone->soa.serial));
+}
+
+static void round_notified(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	zone->round_any_serial = false;
+	zone->round_hinted = zone->notified_has_serial && zone->has_copy &&
+	                     serial_newer(zone->notified_serial, zone->soa.serial);
+	zone->notified = false;
+	round_begin(zone, zone->notified_primary, ZONE_URGENCY_NOTIFY, now, actions);
+}
+
+// What waits is taken up as soon as nothing is under way.
+static void idle_continue(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->phase != ZONE_IDLE) {
+		return;
+	}
+	if (zone->ordered) {
+		round_ordered(zone, now, actions);
+		return;
+	}
+	if (zone->notified && !notify_useful(zone)) {
+		zone->notified = false;
+	}
+	if (zone->notified && now.mono_ms >= zone->notify_after_ms) {
+		round_notified(zone, now, actions);
+	}
+}
+
+static void expiry_renew(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	int64_t lifetime = lifetime_ms(zone);
+
+	zone->expire_ms = now.mono_ms + lifetime;
+	zone->timers.refreshed_ms = now.wall_ms;
+	zone->timers.expires_ms = now.wall_ms + lifetime;
+	if (zone->expired) {
+		zone->expired = false;
+		action_add(actions, ZONE_ACTION_REVIVE);
+	}
+	action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+}
+
+static void spacing_after(struct zone *zone, bool news, struct zone_now now)
+{
+	if (news) {
+		zone->notify_spacing_ms = NOTIFY_SPACING_MS;
+	} else if (zone->round_urgency == ZONE_URGENCY_NOTIFY) {
+		zone->notify_spacing_ms = zone->notify_spacing_ms * 2 > NOTIFY_SPACING_MAX_MS
+		                              ? NOTIFY_SPACING_MAX_MS
+		                              : zone->notify_spacing_ms * 2;
+	}
+	zone->notify_after_ms = now.mono_ms + zone->notify_spacing_ms;
+}
+
+// A primary has the version we have: the copy is fresh again.
+static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	zone->phase = ZONE_IDLE;
+	zone->failures = 0;
+	spacing_after(zone, false, now);
+	expiry_renew(zone, now, actions);
+	zone->next_ms = now.mono_ms + jittered(zone, refresh_ms(zone));
+	// A NOTIFY promised more than any primary has: look again sooner than usual.
+	if (zone->round_hinted && retry_ms(zone) < refresh_ms(zone)) {
+		zone->next_ms = now.mono_ms + jittered(zone, retry_ms(zone));
+	}
+}
+
+static int64_t doubled_ms(int64_t base, uint32_t times, int64_t max)
+{
+	int64_t value = base;
+
+	while (times-- > 0 && value < max) {
+		value *= 2;
+	}
+	return value > max ? max : value;
+}
+
+static void round_failed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	int64_t wait;
+
+	(void)actions;
+	zone->phase = ZONE_IDLE;
+	if (zone->failures < UINT32_MAX) {
+		zone->failures++;
+	}
+	spacing_after(zone, false, now);
+	if (!zone->has_copy) {
+		wait = doubled_ms(BOOTSTRAP_MS, zone->failures - 1, BOOTSTRAP_MAX_MS);
+	} else if (zone->round_transfer_failed) {
+		// A transfer that breaks costs both sides far more than a query does: back off.
+		int64_t most =
+		    refresh_ms(zone) > retry_ms(zone) ? refresh_ms(zone) : retry_ms(zone);
+
+		wait = doubled_ms(retry_ms(zone), zone->failures - 1, most);
+	} else {
+		wait = retry_ms(zone);
+	}
+	zone->next_ms = now.mono_ms + jittered(zone, wait);
+}
+
+static void step_next(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->round_step + 1U < zone->policy->primary_count) {
+		zone->round_step++;
+		step_begin(zone, now, actions);
+	} else if (zone->round_confirmed) {
+		round_confirmed(zone, now, actions);
+	} else {
+		round_failed(zone, now, actions);
+	}
+}
+
+// A primary's serial is known and does not lead to a transfer.
+static void serial_not_newer(
+    struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
+{
+	if (serial == zone->soa.serial) {
+		zone->round_confirmed = true;
+		if (!zone->round_hinted) {
+			round_confirmed(zone, now, actions);
+			return;
+		}
+	} else {
+		struct zone_action *action = action_add(actions, ZONE_ACTION_REGRESSED);
+
+		action->primary = round_primary(zone);
+		action->serial = serial;
+	}
+	step_next(zone, now, actions);
+}
+
+static void on_soa(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	if (!zone->has_copy || serial_newer(event->soa.serial, zone->soa.serial)) {
+		step_transfer(zone, now, actions);
+	} else {
+		serial_not_newer(zone, event->soa.serial, now, actions);
+	}
+}
+
+static void on_transferred(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	if (zone->has_copy && !zone->round_any_serial &&
+	    !serial_newer(event->soa.serial, zone->soa.serial)) {
+		action_add(actions, ZONE_ACTION_DISCARD);
+		serial_not_newer(zone, event->soa.serial, now, actions);
+		return;
+	}
+	zone->phase = ZONE_PUBLISHING;
+	zone->pending = event->soa;
+	zone->publish_ms = now.mono_ms + PUBLISH_WAIT_MS;
+	zone->publish_token = token_next(zone);
+	action_add(actions, ZONE_ACTION_PUBLISH)->token = zone->publish_token;
+}
+
+// Also when it comes after it was given up: what is served is what counts.
+static void on_live(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	bool late = zone->phase != ZONE_PUBLISHING;
+
+	zone->publish_token = 0;
+	zone->soa = zone->pending;
+	zone->has_copy = true;
+	zone->failures = 0;
+	if (late) {
+		zone->expired = false;
+		expiry_renew(zone, now, actions);
+		return;
+	}
+	zone->phase = ZONE_IDLE;
+	// What is published is served: the publication half lifts the expiry with the new version.
+	zone->expired = false;
+	spacing_after(zone, true, now);
+	expiry_renew(zone, now, actions);
+	zone->next_ms = now.mono_ms + jittered(zone, refresh_ms(zone));
+}
+
+static void on_start(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	zone->started = true;
+	zone->has_copy = event->has_copy;
+	zone->next_ms = now.mono_ms; // NOTIFYs sent while we were away are lost: ask at once
+	if (!zone->has_copy) {
+		return;
+	}
+	zone->soa = event->soa;
+	int64_t lifetime = lifetime_ms(zone);
+	int64_t left = lifetime; // age unknown: counted from now
+
+	if (event->has_timers) {
+		zone->timers = event->timers;
+		// A clock that stands before the last refresh is wrong; the copy's age is unknown
+		// then, and serving on is the lesser harm. Beyond a whole lifetime nothing can be
+		// left.
+		bool clock_wrong = now.wall_ms < event->timers.refreshed_ms;
+		int64_t stored = event->timers.expires_ms - now.wall_ms;
+
+		left = clock_wrong || stored > lifetime ? lifetime : stored;
+	} else {
+		zone->timers.refreshed_ms = now.wall_ms;
+		zone->timers.expires_ms = now.wall_ms + lifetime;
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+	}
+	zone->expire_ms = now.mono_ms + (left > 0 ? left : 0);
+}
+
+static void on_notify(struct zone *zone, const struct zone_event *event)
+{
+	bool newer =
+	    !zone->notified || !event->has_serial ||
+	    (zone->notified_has_serial && serial_newer(event->soa.serial, zone->notified_serial));
+
+	if (!newer) {
+		return;
+	}
+	zone->notified = true;
+	zone->notified_has_serial = event->has_serial;
+	zone->notified_serial = event->soa.serial;
+	zone->notified_primary =
+	    (uint8_t)(event->primary < zone->policy->primary_count ? event->primary : 0);
+}
+
+static void on_config(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	bool under_way = zone->phase == ZONE_QUERYING || zone->phase == ZONE_TRANSFERRING;
+	int64_t old_lifetime = zone->has_copy ? lifetime_ms(zone) : 0;
+
+	zone->policy = event->policy;
+	zone->notified_primary = 0;
+	if (under_way) {
+		// The primaries may be others now; whatever was asked is asked again.
+		action_add(actions, ZONE_ACTION_ABORT);
+		token_next(zone);
+		zone->phase = ZONE_IDLE;
+	}
+	if (zone->phase == ZONE_IDLE) {
+		zone->next_ms = now.mono_ms;
+	}
+	if (zone->has_copy && lifetime_ms(zone) != old_lifetime) {
+		int64_t change = lifetime_ms(zone) - old_lifetime;
+
+		zone->expire_ms += change;
+		zone->timers.expires_ms += change;
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+		if (zone->expired && zone->expire_ms > now.mono_ms) {
+			zone->expired = false;
+			action_add(actions, ZONE_ACTION_REVIVE);
+		}
+	}
+}
+
+// Deadlines that have passed, whatever the event was.
+static void deadlines(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->phase == ZONE_PUBLISHING && now.mono_ms >= zone->publish_ms) {
+		token_next(zone);
+		zone->round_transfer_failed = true;
+		round_failed(zone, now, actions);
+	}
+	if (zone->has_copy && !zone->expired && now.mono_ms >= zone->expire_ms) {
+		zone->expired = true;
+		action_add(actions, ZONE_ACTION_EXPIRE);
+	}
+	idle_continue(zone, now, actions);
+	if (zone->phase == ZONE_IDLE && now.mono_ms >= zone->next_ms) {
+		round_timer(zone, now, actions);
+	}
+}
+
+static void timer_set(struct zone *zone)
+{
+	int64_t at = ZONE_NEVER;
+
+	if (zone->has_copy && !zone->expired && zone->expire_ms < at) {
+		at = zone->expire_ms;
+	}
+	if (zone->phase == ZONE_PUBLISHING && zone->publish_ms < at) {
+		at = zone->publish_ms;
+	}
+	if (zone->phase == ZONE_IDLE && zone->next_ms < at) {
+		at = zone->next_ms;
+	}
+	if (zone->phase == ZONE_IDLE && zone->notified && zone->notify_after_ms < at) {
+		at = zone->notify_after_ms;
+	}
+	zone->timer_ms = at;
+}
+
+void zone_init(struct zone *zone, const struct zone_policy *policy, uint32_t seed)
+{
+	memset(zone, 0, sizeof(*zone));
+	zone->policy = policy;
+	zone->random = seed != 0 ? seed : 1; // zero is the generator's only fixed point
+	zone->notify_spacing_ms = NOTIFY_SPACING_MS;
+	zone->notify_after_ms = INT64_MIN;
+	zone->next_ms = ZONE_NEVER;
+	zone->timer_ms = ZONE_NEVER;
+}
+
+void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	bool current = event->token == zone->token;
+
+	actions->count = 0;
+	switch (event->kind) {
+	case ZONE_EVENT_START:
+		if (!zone->started) {
+			on_start(zone, event, now, actions);
+		}
+		break;
+	case ZONE_EVENT_TIMER:
+		break;
+	case ZONE_EVENT_SOA:
+		if (current && zone->phase == ZONE_QUERYING) {
+			on_soa(zone, event, now, actions);
+		}
+		break;
+	case ZONE_EVENT_SOA_FAILED:
+		if (current && zone->phase == ZONE_QUERYING) {
+			step_next(zone, now, actions);
+		}
+		break;
+	case ZONE_EVENT_TRANSFERRED:
+		if (current && zone->phase == ZONE_TRANSFERRING) {
+			on_transferred(zone, event, now, actions);
+		} else {
+			action_add(actions, ZONE_ACTION_DISCARD);
+		}
+		break;
+	case ZONE_EVENT_TRANSFER_STALE:
+		if (current && zone->phase == ZONE_TRANSFERRING) {
+			serial_not_newer(zone, event->soa.serial, now, actions);
+		}
+		break;
+	case ZONE_EVENT_TRANSFER_FAILED:
+		if (current && zone->phase == ZONE_TRANSFERRING) {
+			zone->round_transfer_failed = true;
+			step_next(zone, now, actions);
+		}
+		break;
+	case ZONE_EVENT_LIVE:
+		if (zone->publish_token != 0 && event->token == zone->publish_token) {
+			on_live(zone, now, actions);
+		}
+		break;
+	case ZONE_EVENT_REJECTED:
+		if (current && zone->phase == ZONE_PUBLISHING) {
+			zone->round_transfer_failed = true;
+			step_next(zone, now, actions);
+		}
+		break;
+	case ZONE_EVENT_NOTIFY:
+		on_notify(zone, event);
+		break;
+	case ZONE_EVENT_REFRESH:
+	case ZONE_EVENT_RETRANSFER:
+		zone->ordered = true;
+		zone->ordered_any_serial |= event->kind == ZONE_EVENT_RETRANSFER;
+		break;
+	case ZONE_EVENT_CONFIG:
+		on_config(zone, event, now, actions);
+		break;
+	}
+	if (zone->started) {
+		deadlines(zone, now, actions);
+	}
+	timer_set(zone);
+}

@@ -1,0 +1,831 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The secondary zone's state machine: a table of scenarios told as (event, expected actions), then
+// a random walk under a fake clock against what must always hold.
+#include "zone.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "serial.h"
+
+#define MS INT64_C(1)
+#define S  (1000 * MS)
+#define H  (3600 * S)
+#define D  (24 * H)
+
+static const struct zone_policy policy_one = {.primary_count = 1,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+static const struct zone_policy policy_three = {.primary_count = 3,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+static const struct zone_policy policy_grace = {.primary_count = 1,
+    .expire_grace = true,
+    .grace_s = 3600,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+static const struct zone_policy policy_none = {.primary_count = 0,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+static const struct zone_policy policy_clamped = {.primary_count = 1,
+    .refresh_min_s = 100,
+    .refresh_max_s = 200,
+    .retry_min_s = 10,
+    .retry_max_s = 20};
+
+// What a zone in these tests has unless said otherwise: refresh 1 h, retry 10 min, expire 1 week.
+#define SOA(n)                                                                       \
+	{                                                                            \
+		.serial = (n), .refresh_s = 3600, .retry_s = 600, .expire_s = 604800 \
+	}
+
+// One step: `advance` the clocks, or with `to_timer` go to the time the zone asked for; then the
+// event. The token of SOA, TRANSFERRED, ... is the latest one unless `stale`.
+struct step {
+	int64_t advance;
+	int64_t wall_jump;
+	bool to_timer;
+	bool stale;
+	struct zone_event event;
+	const char *want; // actions, separated by spaces; "" none
+};
+
+static void actions_text(const struct zone_actions *actions, char *out, size_t cap)
+{
+	size_t used = 0;
+
+	out[0] = '\0';
+	for (unsigned i = 0; i < actions->count; i++) {
+		const struct zone_action *action = &actions->items[i];
+		char word[64] = "";
+
+		switch (action->kind) {
+		case ZONE_ACTION_QUERY:
+			snprintf(word, sizeof(word), "query:%u", action->primary);
+			break;
+		case ZONE_ACTION_TRANSFER:
+			snprintf(word, sizeof(word), "transfer%s:%u", action->any_serial ? "!" : "",
+			    action->primary);
+			break;
+		case ZONE_ACTION_PUBLISH:
+			snprintf(word, sizeof(word), "publish");
+			break;
+		case ZONE_ACTION_DISCARD:
+			snprintf(word, sizeof(word), "discard");
+			break;
+		case ZONE_ACTION_ABORT:
+			snprintf(word, sizeof(word), "abort");
+			break;
+		case ZONE_ACTION_EXPIRE:
+			snprintf(word, sizeof(word), "expire");
+			break;
+		case ZONE_ACTION_REVIVE:
+			snprintf(word, sizeof(word), "revive");
+			break;
+		case ZONE_ACTION_STORE:
+			snprintf(word, sizeof(word), "store");
+			break;
+		case ZONE_ACTION_REGRESSED:
+			snprintf(word, sizeof(word), "regressed:%u:%u", action->primary,
+			    (unsigned)action->serial);
+			break;
+		}
+		used += (size_t)snprintf(out + used, cap - used, "%s%s", i > 0 ? " " : "", word);
+	}
+}
+
+#define EV(k, ...)          .event = {.kind = ZONE_EVENT_##k, ##__VA_ARGS__}
+#define START_EMPTY         EV(START)
+#define START_COPY(n)       EV(START, .has_copy = true, .soa = SOA(n))
+#define SOA_IS(n)           EV(SOA, .soa = SOA(n))
+#define TRANSFERRED(n)      EV(TRANSFERRED, .soa = SOA(n))
+#define STALE(n)            EV(TRANSFER_STALE, .soa = SOA(n))
+#define NOTIFY(p)           EV(NOTIFY, .primary = (p))
+#define NOTIFY_SERIAL(p, n) EV(NOTIFY, .primary = (p), .has_serial = true, .soa = {.serial = (n)})
+
+static void scenario_run(const struct zone_policy *policy, const struct step *steps, size_t count)
+{
+	struct zone zone;
+	struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 5000 * S};
+
+	zone_init(&zone, policy, 12345);
+	for (size_t i = 0; i < count; i++) {
+		const struct step *step = &steps[i];
+		struct zone_event event = step->event;
+		struct zone_actions actions;
+		char got[512];
+
+		if (step->to_timer) {
+			assert_true(zone.timer_ms != ZONE_NEVER);
+			if (zone.timer_ms > now.mono_ms) {
+				now.wall_ms += zone.timer_ms - now.mono_ms;
+				now.mono_ms = zone.timer_ms;
+			}
+		}
+		now.mono_ms += step->advance;
+		now.wall_ms += step->advance + step->wall_jump;
+		event.token = step->stale ? zone.token - 1 : zone.token;
+		zone_handle(&zone, &event, now, &actions);
+		actions_text(&actions, got, sizeof(got));
+		if (strcmp(got, step->want) != 0) {
+			fail_msg("step %zu: want \"%s\", got \"%s\"", i, step->want, got);
+		}
+	}
+}
+
+#define SCENARIO(policy, ...)                                                  \
+	do {                                                                   \
+		static const struct step steps[] = {__VA_ARGS__};              \
+		scenario_run(policy, steps, sizeof(steps) / sizeof(steps[0])); \
+	} while (0)
+
+static void without_a_copy_the_transfer_is_the_first_question(void **state)
+{
+	SCENARIO(&policy_one, {START_EMPTY, .want = "transfer!:0"},
+	    {TRANSFERRED(7), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(7), .want = "store"});
+}
+
+static void primaries_are_tried_in_order_and_a_round_ends_with_the_last(void **state)
+{
+	SCENARIO(&policy_three, {START_EMPTY, .want = "transfer!:0"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:1"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:2"}, {EV(TRANSFER_FAILED), .want = ""},
+	    {.to_timer = true, EV(TIMER), .want = "transfer!:0"});
+}
+
+static void a_dead_primary_hands_over_to_the_next(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(6), .want = "transfer:1"},
+	    {EV(TRANSFER_FAILED), .want = "query:2"}, {SOA_IS(6), .want = "transfer:2"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"});
+}
+
+static void a_rejected_version_leads_to_the_next_primary_and_changes_nothing(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(REJECTED), .want = "query:1"}, {SOA_IS(5), .want = "store"});
+}
+
+static void an_older_serial_is_reported_and_confirms_nothing(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(100), .want = "store query:0"},
+	    {SOA_IS(99), .want = "regressed:0:99 query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(98), .want = "regressed:2:98"},
+	    // Nothing was confirmed: the retry interval applies, and expiry runs on.
+	    {.advance = 600 * S, EV(TIMER), .want = "query:0"});
+}
+
+static void half_the_serial_space_away_is_neither_newer_nor_a_reason_to_transfer(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(1), .want = "store query:0"},
+	    {SOA_IS(0x80000001), .want = "regressed:0:2147483649"},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(0x80000000), .want = "transfer:0"});
+}
+
+static void a_serial_that_wraps_is_newer(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(0xffffffff), .want = "store query:0"},
+	    {SOA_IS(0), .want = "transfer:0"}, {TRANSFERRED(0), .want = "publish"},
+	    {EV(LIVE), .want = "store"}, {.to_timer = true, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(0xfffffffe), .want = "regressed:0:4294967294"});
+}
+
+static void the_serial_that_arrives_counts_not_the_one_announced(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(5), .want = "discard store"});
+}
+
+static void a_notify_with_a_newer_serial_transfers_from_its_sender_at_once(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(2, 6), .want = "transfer:2"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"});
+}
+
+static void a_notify_without_serial_asks_its_sender_first(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {.advance = 60 * S, NOTIFY(1), .want = "query:1"},
+	    {EV(SOA_FAILED), .want = "query:0"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {EV(SOA_FAILED), .want = ""});
+}
+
+static void a_notify_for_what_we_have_or_less_asks_nobody(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {.advance = 60 * S, NOTIFY_SERIAL(0, 5), .want = ""},
+	    {NOTIFY_SERIAL(0, 4), .want = ""});
+}
+
+static void a_flood_of_notifies_during_a_round_is_one_more_round(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {NOTIFY_SERIAL(0, 6), .want = ""}, {NOTIFY_SERIAL(0, 7), .want = ""},
+	    {NOTIFY_SERIAL(0, 6), .want = ""}, {SOA_IS(6), .want = "transfer:0"},
+	    {TRANSFERRED(6), .want = "publish"}, {NOTIFY_SERIAL(0, 7), .want = ""},
+	    {EV(LIVE), .want = "store"}, {.advance = 50, EV(TIMER), .want = "transfer:0"},
+	    {TRANSFERRED(7), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 50, EV(TIMER), .want = ""});
+}
+
+static void a_notify_that_came_true_meanwhile_is_forgotten(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {NOTIFY_SERIAL(0, 6), .want = ""}, {SOA_IS(6), .want = "transfer:0"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 1 * S, EV(TIMER), .want = ""});
+}
+
+static void a_notify_ahead_of_every_primary_asks_all_and_confirms(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 9), .want = "transfer:0"},
+	    {STALE(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(5), .want = "store"},
+	    // and looks again after the retry interval, not the refresh interval
+	    {.advance = 600 * S, EV(TIMER), .want = "query:0"});
+}
+
+static void a_notifier_ahead_for_ever_is_asked_less_and_less(void **state)
+{
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 1 * S};
+	unsigned rounds = 0;
+
+	zone_init(&zone, &policy_one, 9);
+	zone_handle(&zone,
+	    &(struct zone_event){.kind = ZONE_EVENT_START, .has_copy = true, .soa = SOA(5)}, now,
+	    &actions);
+	zone_handle(&zone,
+	    &(struct zone_event){.kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(5)}, now,
+	    &actions);
+	for (unsigned ms = 0; ms < 600000; ms++) { // ten minutes of a thousand NOTIFYs a second
+		now.mono_ms++;
+		now.wall_ms++;
+		zone_handle(&zone,
+		    &(struct zone_event){
+		        .kind = ZONE_EVENT_NOTIFY, .has_serial = true, .soa = SOA(900)},
+		    now, &actions);
+		if (zone.phase != ZONE_IDLE) {
+			enum zone_event_kind answer = zone.phase == ZONE_QUERYING
+			                                  ? ZONE_EVENT_SOA
+			                                  : ZONE_EVENT_TRANSFER_STALE;
+
+			rounds++;
+			zone_handle(&zone,
+			    &(struct zone_event){
+			        .kind = answer, .token = zone.token, .soa = SOA(5)},
+			    now, &actions);
+		}
+	}
+	assert_in_range(rounds, 25, 32);
+}
+
+static void a_refresh_order_asks_now_and_a_retransfer_takes_any_serial(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(50), .want = "store query:0"},
+	    {SOA_IS(50), .want = "store"}, {EV(REFRESH), .want = "query:0"},
+	    {SOA_IS(50), .want = "store"}, {EV(RETRANSFER), .want = "transfer!:0"},
+	    {TRANSFERRED(3), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(4), .want = "transfer:0"});
+}
+
+static void an_order_during_a_round_waits_for_its_end(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(50), .want = "store query:0"},
+	    {EV(RETRANSFER), .want = ""}, {SOA_IS(50), .want = "store transfer!:0"});
+}
+
+static void a_strict_zone_expires_on_time_and_lives_again_without_a_transfer(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = ""},
+	    {.advance = 604800 * S - 1,
+	        EV(NOTIFY, .primary = 0, .has_serial = true, .soa = {.serial = 1}),
+	        .want = "query:0"},
+	    {.advance = 1, EV(TIMER), .want = "expire"}, {EV(SOA_FAILED), .want = ""},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(5), .want = "revive store"});
+}
+
+static void grace_serves_longer_than_strict_by_exactly_the_grace(void **state)
+{
+	SCENARIO(&policy_grace, {START_COPY(5), .want = "store query:0"},
+	    {.advance = 604800 * S, EV(TIMER), .want = ""},
+	    {.advance = 3600 * S - 1, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "expire"});
+}
+
+static void a_restart_remembers_the_age_of_the_copy(void **state)
+{
+	const int64_t wall = 1795000000 * S;
+
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .soa = SOA(5), .has_timers = true,
+	         .timers = {.refreshed_ms = wall - 604000 * S, .expires_ms = wall + 800 * S}),
+	        .want = "query:0"},
+	    {.advance = 800 * S - 1, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "expire"});
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .soa = SOA(5), .has_timers = true,
+	         .timers = {.refreshed_ms = wall - 700000 * S, .expires_ms = wall - 95200 * S}),
+	        .want = "expire query:0"},
+	    {SOA_IS(5), .want = "revive store"});
+}
+
+static void a_restart_with_a_clock_before_the_last_refresh_keeps_serving(void **state)
+{
+	const int64_t wall = 1795000000 * S;
+
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .soa = SOA(5), .has_timers = true,
+	         .timers = {.refreshed_ms = wall + 3650 * D, .expires_ms = wall + 3657 * D}),
+	        .want = "query:0"},
+	    {.advance = 604800 * S - 1, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "expire"});
+}
+
+static void wall_clock_jumps_change_nothing_while_running(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {.wall_jump = 3650 * D, EV(TIMER), .want = ""},
+	    {.wall_jump = -7300 * D, EV(TIMER), .want = ""},
+	    {.advance = 3600 * S, EV(TIMER), .want = "query:0"});
+}
+
+static void an_answer_to_an_old_question_is_ignored(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {.stale = true, SOA_IS(9), .want = ""},
+	    {.stale = true, EV(SOA_FAILED), .want = ""},
+	    {.stale = true, TRANSFERRED(9), .want = "discard"}, {SOA_IS(5), .want = "store"});
+}
+
+static void a_publication_without_answer_is_given_up_and_a_late_answer_still_counts(void **state)
+{
+	static const struct zone_policy *policy = &policy_one;
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 1 * S};
+	struct zone_event event = {.kind = ZONE_EVENT_START, .has_copy = true, .soa = SOA(5)};
+
+	zone_init(&zone, policy, 77);
+	zone_handle(&zone, &event, now, &actions);
+	event = (struct zone_event){.kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(6)};
+	zone_handle(&zone, &event, now, &actions);
+	event =
+	    (struct zone_event){.kind = ZONE_EVENT_TRANSFERRED, .token = zone.token, .soa = SOA(6)};
+	zone_handle(&zone, &event, now, &actions);
+	assert_int_equal(zone.phase, ZONE_PUBLISHING);
+	uint32_t handed_out = zone.token;
+
+	now.mono_ms = zone.timer_ms;
+	event = (struct zone_event){.kind = ZONE_EVENT_TIMER};
+	zone_handle(&zone, &event, now, &actions);
+	assert_int_equal(zone.phase, ZONE_IDLE);
+	assert_int_equal(zone.soa.serial, 5);
+	event = (struct zone_event){.kind = ZONE_EVENT_LIVE, .token = handed_out};
+	zone_handle(&zone, &event, now, &actions);
+	assert_int_equal(zone.soa.serial, 6);
+}
+
+static void without_primaries_a_copy_is_served_until_it_expires(void **state)
+{
+	SCENARIO(&policy_none, {START_COPY(5), .want = "store"}, {NOTIFY_SERIAL(0, 9), .want = ""},
+	    {EV(REFRESH), .want = ""}, {.to_timer = true, EV(TIMER), .want = "expire"});
+}
+
+static void a_new_configuration_asks_again_and_reckons_the_expiry_anew(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {EV(CONFIG, .policy = &policy_three), .want = "abort query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"},
+	    {EV(CONFIG, .policy = &policy_grace), .want = "abort store query:0"},
+	    {.advance = 608400 * S - 1, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "expire"},
+	    {EV(CONFIG, .policy = &policy_none), .want = "abort store"});
+}
+
+static void timers_of_the_soa_are_clamped(void **state)
+{
+	static const struct {
+		uint32_t refresh_s, retry_s, expire_s;
+		int64_t want_refresh_s, want_retry_s, want_expire_s;
+	} rows[] = {
+	    {0, 0, 0, 100, 10, 110},
+	    {150, 15, 1000, 150, 15, 1000},
+	    {UINT32_MAX, UINT32_MAX, UINT32_MAX, 200, 20, UINT32_MAX},
+	    {150, 15, 1, 150, 15, 165},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct zone zone;
+		struct zone_actions actions;
+		struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 1 * S};
+		struct zone_event event = {.kind = ZONE_EVENT_START,
+		    .has_copy = true,
+		    .soa = {1, rows[i].refresh_s, rows[i].retry_s, rows[i].expire_s}};
+
+		zone_init(&zone, &policy_clamped, 1 + (uint32_t)i);
+		zone_handle(&zone, &event, now, &actions);
+		assert_true(zone.expire_ms - now.mono_ms == rows[i].want_expire_s * S);
+		event.kind = ZONE_EVENT_SOA;
+		event.token = zone.token;
+		zone_handle(&zone, &event, now, &actions);
+		assert_in_range(zone.next_ms - now.mono_ms, rows[i].want_refresh_s * 900,
+		    rows[i].want_refresh_s * S);
+		now.mono_ms = zone.next_ms;
+		event.kind = ZONE_EVENT_TIMER;
+		zone_handle(&zone, &event, now, &actions);
+		event.kind = ZONE_EVENT_SOA_FAILED;
+		event.token = zone.token;
+		zone_handle(&zone, &event, now, &actions);
+		assert_in_range(zone.next_ms - now.mono_ms, rows[i].want_retry_s * 900,
+		    rows[i].want_retry_s * S);
+	}
+}
+
+static void without_a_copy_retries_back_off_to_ten_minutes(void **state)
+{
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 0, .mono_ms = 0};
+	struct zone_event event = {.kind = ZONE_EVENT_START};
+	int64_t last = 0;
+
+	zone_init(&zone, &policy_one, 4);
+	zone_handle(&zone, &event, now, &actions);
+	for (unsigned i = 0; i < 40; i++) {
+		event =
+		    (struct zone_event){.kind = ZONE_EVENT_TRANSFER_FAILED, .token = zone.token};
+		zone_handle(&zone, &event, now, &actions);
+		last = zone.timer_ms - now.mono_ms;
+		assert_in_range(last, 900, 600000);
+		now.mono_ms = zone.timer_ms;
+		event = (struct zone_event){.kind = ZONE_EVENT_TIMER};
+		zone_handle(&zone, &event, now, &actions);
+		assert_int_equal(zone.phase, ZONE_TRANSFERRING);
+	}
+	assert_in_range(last, 540000, 600000);
+}
+
+// The walk. Its own model holds what must be true: one thing under way at most, always a way on,
+// the copy expired exactly when its deadline has passed, serials that only grow unless an operator
+// said otherwise, and nothing that depends on the wall clock.
+struct walk {
+	uint64_t random;
+	struct zone zone;
+	struct zone_now now;
+	bool under_way, publishing;
+	bool any_serial;
+	bool served, served_expired;
+	uint32_t served_serial;
+	bool handed_any_serial;
+	uint32_t handed_serial;
+	struct zone_policy policies[4];
+};
+
+static uint32_t walk_random(struct walk *walk, uint32_t below)
+{
+	walk->random = walk->random * UINT64_C(6364136223846793005) + UINT64_C(1442695040888963407);
+	return (uint32_t)(walk->random >> 33) % below;
+}
+
+static struct zone_soa walk_soa(struct walk *walk)
+{
+	static const uint32_t odd[] = {
+	    0, 1, 2, 30, 3600, 86400, 0x7fffffff, 0x80000000, 0xffffffff};
+	static const int64_t steps[] = {-1, 0, 0, 1, 1, 1, 5, 0x7fffffff, 0x80000000, 0xc0000000};
+	struct zone_soa soa = {
+	    .serial = walk->served_serial + (uint32_t)steps[walk_random(walk, 10)],
+	    .refresh_s = odd[walk_random(walk, 9)],
+	    .retry_s = odd[walk_random(walk, 9)],
+	    .expire_s = odd[walk_random(walk, 9)]};
+
+	return soa;
+}
+
+static void walk_actions(
+    struct walk *walk, const struct zone_event *event, const struct zone_actions *actions)
+{
+	for (unsigned i = 0; i < actions->count; i++) {
+		const struct zone_action *action = &actions->items[i];
+
+		switch (action->kind) {
+		case ZONE_ACTION_QUERY:
+		case ZONE_ACTION_TRANSFER:
+			assert_false(walk->under_way);
+			assert_false(walk->publishing);
+			assert_true(action->primary < walk->zone.policy->primary_count);
+			assert_int_equal(action->token, walk->zone.token);
+			assert_true(action->urgency < ZONE_URGENCIES);
+			walk->under_way = true;
+			walk->any_serial = action->any_serial;
+			if (action->kind == ZONE_ACTION_QUERY) {
+				assert_true(walk->served);
+			}
+			break;
+		case ZONE_ACTION_PUBLISH:
+			assert_int_equal(event->kind, ZONE_EVENT_TRANSFERRED);
+			assert_false(walk->under_way);
+			walk->publishing = true;
+			walk->handed_serial = event->soa.serial;
+			walk->handed_any_serial = walk->any_serial;
+			if (walk->served && !walk->any_serial) {
+				assert_true(serial_newer(event->soa.serial, walk->served_serial));
+			}
+			break;
+		case ZONE_ACTION_DISCARD:
+			assert_int_equal(event->kind, ZONE_EVENT_TRANSFERRED);
+			break;
+		case ZONE_ACTION_ABORT:
+			assert_true(walk->under_way);
+			walk->under_way = false;
+			break;
+		case ZONE_ACTION_EXPIRE:
+			assert_true(walk->served && !walk->served_expired);
+			walk->served_expired = true;
+			break;
+		case ZONE_ACTION_REVIVE:
+			assert_true(walk->served && walk->served_expired);
+			walk->served_expired = false;
+			break;
+		case ZONE_ACTION_STORE:
+			assert_true(walk->served);
+			assert_true(action->timers.expires_ms > action->timers.refreshed_ms);
+			break;
+		case ZONE_ACTION_REGRESSED:
+			assert_true(walk->served);
+			assert_false(serial_newer(action->serial, walk->served_serial));
+			break;
+		}
+	}
+}
+
+static void walk_holds(const struct walk *walk)
+{
+	const struct zone *zone = &walk->zone;
+
+	assert_int_equal(zone->has_copy, walk->served);
+	if (walk->served) {
+		assert_int_equal(zone->soa.serial, walk->served_serial);
+		assert_int_equal(zone->expired, walk->served_expired);
+		assert_int_equal(zone->expired, walk->now.mono_ms >= zone->expire_ms);
+	}
+	switch (zone->phase) {
+	case ZONE_IDLE:
+		assert_false(walk->under_way);
+		assert_false(walk->publishing);
+		if (zone->policy->primary_count > 0) { // never stuck
+			assert_true(zone->timer_ms > walk->now.mono_ms);
+			assert_true(zone->timer_ms <= walk->now.mono_ms + 86400 * S);
+		}
+		break;
+	case ZONE_QUERYING:
+	case ZONE_TRANSFERRING:
+		assert_true(walk->under_way);
+		break;
+	case ZONE_PUBLISHING:
+		assert_true(walk->publishing);
+		assert_true(zone->timer_ms != ZONE_NEVER);
+		break;
+	}
+}
+
+static void walk_handle(struct walk *walk, struct zone_event event)
+{
+	struct zone_actions actions;
+	bool answers = event.token == walk->zone.token;
+
+	if (answers && walk->under_way &&
+	    (event.kind == ZONE_EVENT_SOA || event.kind == ZONE_EVENT_SOA_FAILED ||
+	        event.kind == ZONE_EVENT_TRANSFERRED || event.kind == ZONE_EVENT_TRANSFER_STALE ||
+	        event.kind == ZONE_EVENT_TRANSFER_FAILED)) {
+		walk->under_way = false;
+	}
+	if (event.kind == ZONE_EVENT_LIVE && walk->zone.publish_token == event.token &&
+	    event.token != 0) {
+		walk->publishing = false;
+		walk->served = true;
+		walk->served_serial = walk->handed_serial;
+		walk->served_expired = false;
+	} else if (event.kind == ZONE_EVENT_REJECTED && answers) {
+		walk->publishing = false;
+	} else if (walk->publishing && walk->now.mono_ms >= walk->zone.publish_ms) {
+		walk->publishing = false;
+	}
+	zone_handle(&walk->zone, &event, walk->now, &actions);
+	walk_actions(walk, &event, &actions);
+	walk_holds(walk);
+}
+
+static struct zone_event walk_event(struct walk *walk)
+{
+	struct zone_event event = {.kind = ZONE_EVENT_TIMER, .token = walk->zone.token};
+	uint32_t dice = walk_random(walk, 100);
+
+	if (dice < 10) {
+		event.kind = ZONE_EVENT_NOTIFY;
+		event.primary = walk_random(walk, 5);
+		event.has_serial = walk_random(walk, 2) == 0;
+		event.soa = walk_soa(walk);
+	} else if (dice < 12) {
+		event.kind = walk_random(walk, 2) ? ZONE_EVENT_REFRESH : ZONE_EVENT_RETRANSFER;
+	} else if (dice < 14) {
+		event.kind = ZONE_EVENT_CONFIG;
+		event.policy = &walk->policies[walk_random(walk, 4)];
+	} else if (dice < 17) { // an answer to something long over
+		event.kind = (enum zone_event_kind)(ZONE_EVENT_SOA + (int)walk_random(walk, 7));
+		event.token = walk->zone.token - 1 - walk_random(walk, 3);
+		if (event.token == walk->zone.publish_token) {
+			event.token = 0;
+		}
+		event.soa = walk_soa(walk);
+	} else if (dice < 80) {
+		static const enum zone_event_kind transfer[] = {ZONE_EVENT_TRANSFERRED,
+		    ZONE_EVENT_TRANSFERRED, ZONE_EVENT_TRANSFER_STALE, ZONE_EVENT_TRANSFER_FAILED};
+
+		event.soa = walk_soa(walk);
+		if (walk->zone.phase == ZONE_QUERYING) {
+			event.kind = walk_random(walk, 3) ? ZONE_EVENT_SOA : ZONE_EVENT_SOA_FAILED;
+		} else if (walk->zone.phase == ZONE_TRANSFERRING) {
+			event.kind = transfer[walk_random(walk, 4)];
+			if (event.kind == ZONE_EVENT_TRANSFER_STALE && walk->served &&
+			    serial_newer(event.soa.serial, walk->served_serial)) {
+				event.kind = ZONE_EVENT_TRANSFER_FAILED;
+			}
+			if (event.kind == ZONE_EVENT_TRANSFER_STALE && !walk->served) {
+				event.kind = ZONE_EVENT_TRANSFER_FAILED;
+			}
+		} else if (walk->zone.phase == ZONE_PUBLISHING) {
+			event.kind = walk_random(walk, 4) ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED;
+		}
+	}
+	return event;
+}
+
+static void walk_clock(struct walk *walk)
+{
+	static const int64_t jumps[] = {3650 * D, -3650 * D, 1 * H, -1 * H};
+	uint32_t dice = walk_random(walk, 100);
+	int64_t advance = 0;
+
+	if (dice < 30 && walk->zone.timer_ms != ZONE_NEVER &&
+	    walk->zone.timer_ms > walk->now.mono_ms) {
+		advance = walk->zone.timer_ms - walk->now.mono_ms;
+	} else if (dice < 80) {
+		advance = walk_random(walk, 10000);
+	} else if (dice < 99) {
+		advance = walk_random(walk, 86400) * S;
+	} else {
+		advance = walk_random(walk, 700) * D; // suspended
+	}
+	walk->now.mono_ms += advance;
+	walk->now.wall_ms += advance;
+	if (walk_random(walk, 100) < 3) {
+		walk->now.wall_ms += jumps[walk_random(walk, 4)];
+	} else if (walk_random(walk, 1000) < 2) {
+		walk->now.wall_ms = walk_random(walk, 2) ? INT64_C(2147483647) * S - 5  // 2038
+		                                         : INT64_C(4294967295) * S - 5; // 2106
+	}
+}
+
+static void a_random_walk_breaks_no_invariant(void **state)
+{
+	for (uint64_t seed = 1; seed <= 10; seed++) {
+		struct walk walk = {.random = seed * 7919,
+		    .now = {.wall_ms = 1795000000 * S, .mono_ms = 1000 * S},
+		    .policies = {policy_one, policy_three, policy_grace, policy_none}};
+		struct zone_event start = {.kind = ZONE_EVENT_START};
+
+		zone_init(&walk.zone, &walk.policies[1], (uint32_t)seed);
+		walk_handle(&walk, start);
+		for (unsigned i = 0; i < 20000; i++) {
+			walk_clock(&walk);
+			walk_handle(&walk, walk_event(&walk));
+		}
+	}
+}
+
+static void a_restart_at_any_point_of_a_walk_keeps_the_deadline(void **state)
+{
+	struct walk walk = {.random = 4242,
+	    .now = {.wall_ms = 1795000000 * S, .mono_ms = 1000 * S},
+	    .policies = {policy_one, policy_three, policy_grace, policy_none}};
+	unsigned compared = 0;
+
+	zone_init(&walk.zone, &walk.policies[1], 3);
+	walk_handle(&walk, (struct zone_event){.kind = ZONE_EVENT_START});
+	for (unsigned i = 0; i < 5000; i++) {
+		walk.now.mono_ms += 1000;
+		walk.now.wall_ms += 1000;
+		walk_handle(&walk, walk_event(&walk));
+		if (!walk.zone.has_copy || walk.zone.expired) {
+			continue;
+		}
+		struct zone again;
+		struct zone_actions actions;
+		struct zone_now now = {.wall_ms = walk.now.wall_ms, .mono_ms = 17};
+		struct zone_event start = {.kind = ZONE_EVENT_START,
+		    .has_copy = true,
+		    .soa = walk.zone.soa,
+		    .has_timers = true,
+		    .timers = walk.zone.timers};
+
+		zone_init(&again, walk.zone.policy, 5);
+		zone_handle(&again, &start, now, &actions);
+		assert_true(
+		    again.expire_ms - now.mono_ms == walk.zone.expire_ms - walk.now.mono_ms);
+		compared++;
+	}
+	assert_true(compared > 1000);
+}
+
+static void serial_arithmetic_follows_rfc_1982(void **state)
+{
+	static const struct {
+		uint32_t a, b;
+		bool newer;
+	} rows[] = {
+	    {1, 0, true},
+	    {0, 1, false},
+	    {0, 0, false},
+	    {44, 0, true},
+	    {100, 44, true},
+	    {0, 0xffffffff, true},
+	    {0xffffffff, 0, false},
+	    {0x7fffffff, 0, true},
+	    {0x80000000, 0, false}, // undefined in RFC 1982 3.2: neither way
+	    {0, 0x80000000, false},
+	    {0x80000001, 0, false},
+	    {0, 0x80000001, true},
+	};
+
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		assert_int_equal(serial_newer(rows[i].a, rows[i].b), rows[i].newer);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(serial_arithmetic_follows_rfc_1982),
+	    cmocka_unit_test(without_a_copy_the_transfer_is_the_first_question),
+	    cmocka_unit_test(primaries_are_tried_in_order_and_a_round_ends_with_the_last),
+	    cmocka_unit_test(a_dead_primary_hands_over_to_the_next),
+	    cmocka_unit_test(a_rejected_version_leads_to_the_next_primary_and_changes_nothing),
+	    cmocka_unit_test(an_older_serial_is_reported_and_confirms_nothing),
+	    cmocka_unit_test(half_the_serial_space_away_is_neither_newer_nor_a_reason_to_transfer),
+	    cmocka_unit_test(a_serial_that_wraps_is_newer),
+	    cmocka_unit_test(the_serial_that_arrives_counts_not_the_one_announced),
+	    cmocka_unit_test(a_notify_with_a_newer_serial_transfers_from_its_sender_at_once),
+	    cmocka_unit_test(a_notify_without_serial_asks_its_sender_first),
+	    cmocka_unit_test(a_notify_for_what_we_have_or_less_asks_nobody),
+	    cmocka_unit_test(a_flood_of_notifies_during_a_round_is_one_more_round),
+	    cmocka_unit_test(a_notify_that_came_true_meanwhile_is_forgotten),
+	    cmocka_unit_test(a_notify_ahead_of_every_primary_asks_all_and_confirms),
+	    cmocka_unit_test(a_notifier_ahead_for_ever_is_asked_less_and_less),
+	    cmocka_unit_test(a_refresh_order_asks_now_and_a_retransfer_takes_any_serial),
+	    cmocka_unit_test(an_order_during_a_round_waits_for_its_end),
+	    cmocka_unit_test(a_strict_zone_expires_on_time_and_lives_again_without_a_transfer),
+	    cmocka_unit_test(grace_serves_longer_than_strict_by_exactly_the_grace),
+	    cmocka_unit_test(a_restart_remembers_the_age_of_the_copy),
+	    cmocka_unit_test(a_restart_with_a_clock_before_the_last_refresh_keeps_serving),
+	    cmocka_unit_test(wall_clock_jumps_change_nothing_while_running),
+	    cmocka_unit_test(an_answer_to_an_old_question_is_ignored),
+	    cmocka_unit_test(
+	        a_publication_without_answer_is_given_up_and_a_late_answer_still_counts),
+	    cmocka_unit_test(without_primaries_a_copy_is_served_until_it_expires),
+	    cmocka_unit_test(a_new_configuration_asks_again_and_reckons_the_expiry_anew),
+	    cmocka_unit_test(timers_of_the_soa_are_clamped),
+	    cmocka_unit_test(without_a_copy_retries_back_off_to_ten_minutes),
+	    cmocka_unit_test(a_random_walk_breaks_no_invariant),
+	    cmocka_unit_test(a_restart_at_any_point_of_a_walk_keeps_the_deadline),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
