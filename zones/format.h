@@ -20,18 +20,18 @@
 #define IMAGE_LAYERS_MAX 3 // a base and at most two overlays
 
 // image_header.flags
-#define IMAGE_OVERLAY     0x01u // holds only changed names; stands on the image named by below_id
-#define IMAGE_HAS_CUTS    0x02u // there are delegations: walk from the apex down
-#define IMAGE_HAS_DNAMES  0x04u
-#define IMAGE_HAS_WILD    0x08u
-#define IMAGE_NSEC        0x10u // the apex has DNSKEY and NSEC
-#define IMAGE_NSEC3       0x20u // the apex has DNSKEY and NSEC3PARAM, and a chain for it
+#define IMAGE_OVERLAY      0x01u // holds only changed names; stands on the image named by below_id
+#define IMAGE_HAS_CUTS     0x02u // there are delegations: walk from the apex down
+#define IMAGE_HAS_DNAMES   0x04u
+#define IMAGE_HAS_WILD     0x08u
+#define IMAGE_NSEC         0x10u // the apex has DNSKEY and NSEC
+#define IMAGE_NSEC3        0x20u // the apex has DNSKEY and NSEC3PARAM, and a chain for it
 #define IMAGE_NSEC3_OPTOUT 0x40u
 
-// One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32, its
-// tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When `overflow` is
-// not 0, so many names whose home is here stand in following buckets (wrapping), no further than
-// probe_max buckets away.
+// One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
+// its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
+// `overflow` is not 0, so many names whose home is here stand in following buckets (wrapping), no
+// further than probe_max buckets away.
 #define IMAGE_SLOTS 10
 struct image_bucket {
 	uint16_t tag[IMAGE_SLOTS];
@@ -57,17 +57,18 @@ static_assert(offsetof(struct image_bucket, ref) == 24, "layout");
 struct image_node {
 	uint8_t flags;
 	uint8_t name_len;
-	uint8_t labels;       // of the name
-	uint8_t cut_labels;   // labels of the topmost cut or DNAME at or above this name; 0: none
-	uint16_t rrset_count; // entries of the directory
-	uint16_t lines;       // cache lines worth fetching from the node on, 1..8
-	uint32_t types;       // one bit per common type present (type_bit())
-	uint32_t rrsets_ref;  // struct image_rrset[rrset_count], ascending type
-	uint32_t referral_ref;    // cut: struct image_answer, DO=0
+	uint8_t labels;        // of the name
+	uint8_t cut_labels;    // labels of the topmost cut or DNAME at or above this name; 0: none
+	uint16_t rrset_count;  // entries of the directory
+	uint16_t lines;        // cache lines worth fetching from the node on, 1..8
+	uint32_t types;        // one bit per common type present (type_bit())
+	uint32_t rrsets_ref;   // struct image_rrset[rrset_count], ascending type
+	uint32_t referral_ref; // cut: struct image_answer, DO=0
 	uint32_t referral_do_ref; // cut: the same with DS or its denial, DO=1; 0: not compiled
-	uint32_t order;           // rank in the canonical order of all nodes of this image
-	uint32_t nsec3;           // 1 + rank of the matching NSEC3 in the hash order; 0: none
-	uint32_t owner_ref;       // the name as written, when it has upper case; 0: name[] is as written
+	uint32_t order; // rank in the canonical order of all nodes of this image; nodes that own
+	                // only an NSEC3 are in that order but not in the name index
+	uint32_t nsec3; // 1 + rank of the matching NSEC3 in the hash order; 0: none
+	uint32_t owner_ref; // the name as written, when it has upper case; 0: name[] is as written
 	uint32_t spare;
 	uint8_t name[]; // lower case, name_len bytes
 };
@@ -95,19 +96,20 @@ static_assert(sizeof(struct image_sigs) == 8, "layout");
 
 // A compiled answer: all bytes of a response behind its question, without OPT. Compression pointers
 // are right for a question name as long as the owner's (the cut's, the apex's for the negative
-// answer). For a longer question every pointer named in patch[] grows by the difference; owners that
-// are the question name itself (c0 0c) are not in patch[].
+// answer). For a longer question every pointer named in patch[] grows by the difference; owners
+// that are the question name itself (c0 0c) are not in patch[].
 struct image_answer {
 	uint16_t size; // bytes[]
 	uint16_t ancount;
 	uint16_t nscount;
 	uint16_t arcount;
-	uint16_t sum;             // ones' complement sum of bytes[], big-endian words, first byte even
-	uint16_t required;        // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
+	uint16_t sum; // ones' complement sum of bytes[], big-endian words, first byte even
+	uint16_t
+	    required; // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
 	uint16_t required_arcount; // arcount when cut there
 	uint8_t patch_count;
 	uint8_t patch_odd; // how many of them stand at odd offsets
-	// uint16_t patch[patch_count]; uint8_t bytes[size];
+	                   // uint16_t patch[patch_count]; uint8_t bytes[size];
 };
 static_assert(sizeof(struct image_answer) == 16, "layout");
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
@@ -118,11 +120,11 @@ struct image_section {
 };
 
 enum image_section_id {
-	IMAGE_BUCKETS, // struct image_bucket[count], 64-byte aligned
-	IMAGE_ORDER,   // uint32_t[count]: node references in canonical order
+	IMAGE_BUCKETS,     // struct image_bucket[count], 64-byte aligned
+	IMAGE_ORDER,       // uint32_t[count]: node references in canonical order
 	IMAGE_NSEC3_ORDER, // struct image_nsec3[count], ascending hash
-	IMAGE_NODES,   // where nodes begin; count: their number (tombstones included)
-	IMAGE_RDATA,   // where rdata begins; count: bytes / 8
+	IMAGE_NODES,       // where nodes begin; count: their number (tombstones included)
+	IMAGE_RDATA,       // where rdata begins; count: bytes / 8
 	IMAGE_SECTIONS,
 };
 
@@ -146,18 +148,21 @@ struct image_header {
 	uint64_t rr_count; // records of the whole zone version (not of the overlay alone)
 	uint32_t serial;
 	uint32_t flags;
-	uint32_t rrsig_expiry_min; // earliest RRSIG expiration (RFC 4034 3.1.5 serial time); 0: unsigned
-	uint32_t probe_max;        // buckets that a lookup may have to look at, 1..
-	uint32_t apex_ref;         // node of the apex (0 in an overlay that does not hold it)
-	uint32_t negative_ref;     // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
-	uint32_t soa_minimum;      // TTL of negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 5)
+	uint32_t
+	    rrsig_expiry_min; // earliest RRSIG expiration (RFC 4034 3.1.5 serial time); 0: unsigned
+	uint32_t probe_max;   // buckets that a lookup may have to look at, 1..
+	uint32_t apex_ref;    // node of the apex (0 in an overlay that does not hold it)
+	uint32_t
+	    negative_ref;     // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
+	uint32_t soa_minimum; // TTL of negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 5)
 	uint16_t nsec3_iterations;
 	uint8_t nsec3_salt_len;
 	uint8_t apex_len;
 	struct image_section section[IMAGE_SECTIONS];
-	uint8_t apex[256];       // lower case
+	uint8_t apex[256]; // lower case
 	uint8_t nsec3_salt[256];
-	uint8_t spare[104];
+	uint8_t apex_labels;
+	uint8_t spare[103];
 };
 static_assert(sizeof(struct image_header) == 768, "twelve lines");
 static_assert(offsetof(struct image_header, section) == 112, "layout");

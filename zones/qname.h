@@ -23,7 +23,7 @@ struct qname {
 	uint8_t len;                          // bytes, root included
 	uint8_t labels;                       // without the root
 	// Indexed by a number of labels n, 0 (the root) to `labels`:
-	uint8_t start[NAME_LABELS_MAX + 1];  // where the suffix with n labels begins in lower[]
+	uint8_t start[NAME_LABELS_MAX + 1]; // where the suffix with n labels begins in lower[]
 	uint64_t hash[NAME_LABELS_MAX + 1]; // its hash under the key of qname_hash()
 };
 
@@ -34,6 +34,10 @@ size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
 
 // Fills hash[0 .. labels]. Pre: qname_parse() was not 0.
 void qname_hash(struct qname *q, const struct hash_key *key);
+
+// The hash of the name made of one more label in front of a name whose hash is `parent`. `label` is
+// lower case; 64 bytes past it may be read.
+uint64_t qname_hash_child(uint64_t parent, const uint8_t *label, const struct hash_key *key);
 
 // The hash of one name. Pre: well formed; any case.
 uint64_t name_hash(const uint8_t *name, const struct hash_key *key);

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Reading a zone version: a base image under at most two overlays. Lock-free, no allocation, any
-// number of threads; the caller keeps the version alive (RCU read side, or owns it). Everything here
-// relies on image_verify() having accepted each image.
+// number of threads; the caller keeps the version alive (RCU read side, or owns it). Everything
+// here relies on image_verify() having accepted each image.
 #pragma once
 
 #include <stdbool.h>
@@ -14,8 +14,8 @@
 #include "qname.h"
 #include "rrtype.h"
 
-// layer[0] is looked at first (the top overlay), layer[layer_count - 1] is the base. Serial, SOA and
-// flags of the version are those of layer[0]. All layers have the same hash key and apex.
+// layer[0] is looked at first (the top overlay), layer[layer_count - 1] is the base. Serial, SOA
+// and flags of the version are those of layer[0]. All layers have the same hash key and apex.
 struct zone_version {
 	struct image layer[IMAGE_LAYERS_MAX];
 	unsigned layer_count; // 1..IMAGE_LAYERS_MAX
@@ -38,12 +38,13 @@ unsigned version_apex_labels(const struct zone_version *version);
 // Pre: all layers opened. Checks that they belong together (ids, key, apex). 0 or -EINVAL.
 int version_check(const struct zone_version *version);
 
-// --- look-ups -------------------------------------------------------------------------------------
+// --- look-ups
+// -------------------------------------------------------------------------------------
 
 // The node of the ancestor of `q` (or of `q` itself) that has `labels` labels; node NULL when there
 // is none in this version. Pre: q is hashed with the version's key.
-struct node_ref version_find(const struct zone_version *version, const struct qname *q,
-    unsigned labels);
+struct node_ref version_find(
+    const struct zone_version *version, const struct qname *q, unsigned labels);
 
 // Prefetches what version_find() for the same arguments will look at first.
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
@@ -51,7 +52,8 @@ void version_prefetch(const struct zone_version *version, const struct qname *q,
 // What a walk from the apex towards the question finds (RFC 1034 4.3.2, RFC 4592 3.3.1).
 enum lookup_kind {
 	LOOKUP_EXACT,    // node is the question's own name (it may be an empty non-terminal)
-	LOOKUP_REFERRAL, // node is a zone cut at or above the question (the caller judges DS at the cut)
+	LOOKUP_REFERRAL, // node is a zone cut at or above the question (the caller judges DS at the
+	                 // cut)
 	LOOKUP_DNAME,    // node owns a DNAME and lies above the question
 	LOOKUP_WILDCARD, // node is the source of synthesis, "*.<closest encloser>"
 	LOOKUP_NXDOMAIN, // no such name, no wildcard; encloser is set
@@ -67,7 +69,8 @@ struct lookup {
 // between the apex and the question.
 void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out);
 
-// --- what a node holds ----------------------------------------------------------------------------
+// --- what a node holds
+// ----------------------------------------------------------------------------
 
 // One bit of image_node.types; bit 31 stands for every type that has no bit of its own.
 uint32_t type_bit(uint16_t type);
@@ -83,11 +86,13 @@ struct rdata_iter {
 	unsigned left; // records still to come
 };
 struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset);
-struct rdata_iter rrset_sigs(const struct image *image, const struct image_rrset *rrset, uint32_t *ttl);
+struct rdata_iter rrset_sigs(
+    const struct image *image, const struct image_rrset *rrset, uint32_t *ttl);
 // Post: the next rdata (borrowed) or NULL at the end.
 const uint8_t *rdata_next(struct rdata_iter *iter, uint16_t *len);
 
-// --- compiled answers -----------------------------------------------------------------------------
+// --- compiled answers
+// -----------------------------------------------------------------------------
 
 static inline const uint16_t *answer_patch(const struct image_answer *answer)
 {
@@ -98,7 +103,8 @@ static inline const uint8_t *answer_bytes(const struct image_answer *answer)
 	return (const uint8_t *)(answer_patch(answer) + answer->patch_count);
 }
 
-// --- order (transfers out, NSEC, dumps) -----------------------------------------------------------
+// --- order (transfers out, NSEC, dumps)
+// -----------------------------------------------------------
 
 // Walks all nodes in canonical order, overlays merged, tombstones left out.
 struct version_iter {
@@ -113,5 +119,5 @@ struct node_ref version_iter_next(struct version_iter *iter); // node NULL at th
 struct node_ref version_nsec_covering(const struct zone_version *version, const uint8_t *name);
 
 // The NSEC3 whose hash equals (match) or covers `hash` (RFC 5155 7.2). Overlays: merged.
-struct node_ref version_nsec3_find(const struct zone_version *version, const uint8_t hash[20],
-    bool *match);
+struct node_ref version_nsec3_find(
+    const struct zone_version *version, const uint8_t hash[20], bool *match);

@@ -1,0 +1,166 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// An image as a block of memory: checksum, the growing memfd it is built in, seals, mapping. What
+// is inside is judged by image_verify.c.
+
+#include "image.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#define BUFFER_STEP (1u << 20) // the file grows by at least this, and by half of itself
+#define ALL_SEALS   (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+
+int image_open(struct image *image, const void *mem, size_t size)
+{
+	const struct image_header *header = mem;
+
+	if (((uintptr_t)mem & 63) != 0 || size < sizeof(*header) + IMAGE_TAIL)
+		return -EINVAL;
+	if (header->magic != IMAGE_MAGIC || header->version != IMAGE_VERSION ||
+	    header->byte_order != IMAGE_BYTE_ORDER || header->size != size)
+		return -EINVAL;
+	image->mem = mem;
+	image->size = size;
+	image->header = header;
+	image->buckets = image_at(image, header->section[IMAGE_BUCKETS].ref);
+	image->bucket_count = header->section[IMAGE_BUCKETS].count;
+	return 0;
+}
+
+// --- checksum
+// -------------------------------------------------------------------------------------
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// Four lanes of 8 bytes, each a chain of multiplications, so that it runs at memory speed. It finds
+// accidents (bits flipped, pages lost); malice is the verifier's business.
+static void lanes_add(uint64_t lane[4], const uint8_t *at, size_t n)
+{
+	static const uint64_t secret[4] = {0xa0761d6478bd642fULL, 0xe7037ed1a0b428dbULL,
+	    0x8ebc6af09c88c6e3ULL, 0x589965cc75374cc3ULL};
+	uint64_t word[4];
+
+	for (size_t i = 0; i < n; i += 32) {
+		memcpy(word, at + i, 32);
+		for (unsigned j = 0; j < 4; j++)
+			lane[j] = fold(lane[j] ^ word[j] ^ secret[j], secret[j] | 1) + word[j];
+	}
+}
+
+uint64_t image_checksum(const void *mem, size_t size)
+{
+	uint64_t lane[4] = {1, 2, 3, 4};
+	union {
+		struct image_header header;
+		uint8_t bytes[sizeof(struct image_header)];
+	} first;
+	const uint8_t *at = mem;
+
+	static_assert(sizeof(first) % 32 == 0, "whole steps");
+	memcpy(&first, mem, sizeof(first));
+	first.header.checksum = 0;
+	lanes_add(lane, first.bytes, sizeof(first));
+	lanes_add(lane, at + sizeof(first), (size - sizeof(first)) & ~(size_t)31);
+	uint64_t sum = size;
+	for (unsigned j = 0; j < 4; j++)
+		sum = fold(sum ^ lane[j], 0x9e3779b97f4a7c15ULL) + lane[j];
+	return sum;
+}
+
+// --- building
+// -------------------------------------------------------------------------------------
+
+int image_buffer_open(struct image_buffer *buffer, int fd, size_t cap)
+{
+	*buffer = (struct image_buffer){.fd = fd, .cap = cap};
+	if (fd < 0) {
+		buffer->fd = memfd_create("nameplane-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		if (buffer->fd < 0)
+			return -errno;
+	}
+	// Address space for all of `cap` now; the file behind it grows as it is used.
+	void *mem =
+	    mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, buffer->fd, 0);
+	if (mem == MAP_FAILED) {
+		const int error = -errno;
+		if (fd < 0)
+			close(buffer->fd);
+		return error;
+	}
+	buffer->mem = mem;
+	return 0;
+}
+
+void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align)
+{
+	const size_t at = (buffer->used + align - 1) & ~(align - 1);
+
+	if (at > buffer->cap || n > buffer->cap - at)
+		return NULL;
+	if (at + n > buffer->size) {
+		size_t size = at + n + buffer->size / 2 + BUFFER_STEP;
+		size = size < buffer->cap ? size & ~(size_t)(IMAGE_PAGE - 1) : buffer->cap;
+		if (size < at + n)
+			size = at + n;
+		if (ftruncate(buffer->fd, (off_t)size) != 0)
+			return NULL;
+		buffer->size = size;
+	}
+	buffer->used = at + n;
+	return buffer->mem + at;
+}
+
+void image_buffer_close(struct image_buffer *buffer)
+{
+	if (buffer->mem == NULL)
+		return;
+	munmap(buffer->mem, buffer->cap);
+	buffer->mem = NULL;
+}
+
+// --- sealed memfds
+// --------------------------------------------------------------------------------
+
+int image_seal(int fd)
+{
+	return fcntl(fd, F_ADD_SEALS, ALL_SEALS) == 0 ? 0 : -errno;
+}
+
+bool image_is_sealed(int fd)
+{
+	const int seals = fcntl(fd, F_GET_SEALS);
+
+	return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
+}
+
+int image_map(int fd, size_t offset, size_t size, const void **mem)
+{
+	struct stat st;
+
+	if (fstat(fd, &st) != 0)
+		return -errno;
+	// A mapping past the file's end would be a SIGBUS later.
+	if (size == 0 || (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
+		return -EINVAL;
+	void *at = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
+	if (at == MAP_FAILED)
+		return -errno;
+	*mem = at;
+	return 0;
+}
+
+void image_unmap(const void *mem, size_t size)
+{
+	if (mem != NULL)
+		munmap((void *)(uintptr_t)mem, size);
+}

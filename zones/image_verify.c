@@ -1,0 +1,451 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The proof that an image may be read without further checks. Called by the control plane on what
+// its compiler child made and by the data plane on what it was sent or found on disk; the bytes may
+// be anything. Every reference is checked against the image's end before it is followed, every name
+// and rdata is parsed, every pointer of a compiled answer is walked, every slot of the index is
+// found again from its name.
+
+#include "image.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "name.h"
+#include "qname.h"
+#include "rdata.h"
+#include "reader.h"
+#include "rrtype.h"
+
+struct verifier {
+	struct image image;
+	uint64_t limit; // first byte that no object may touch: the tail
+	struct hash_key key;
+	char *error;
+};
+
+static int __attribute__((format(printf, 2, 3))) bad(struct verifier *v, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(v->error, IMAGE_ERROR_MAX, format, args);
+	va_end(args);
+	return -EINVAL;
+}
+
+// True when `count` objects of `size` bytes at `ref` lie between the header and the tail.
+static bool in_range(const struct verifier *v, uint32_t ref, uint64_t count, uint64_t size)
+{
+	const uint64_t at = (uint64_t)ref << 3;
+
+	return at >= sizeof(struct image_header) && at <= v->limit &&
+	       count <= (v->limit - at) / size;
+}
+
+static bool is_lower(const uint8_t *name, size_t len)
+{
+	uint8_t lower[NAME_LEN_MAX];
+
+	name_lower(lower, name, len);
+	return memcmp(lower, name, len) == 0;
+}
+
+// --- header
+// ---------------------------------------------------------------------------------------
+
+static int header_verify(struct verifier *v, const void *mem, size_t size)
+{
+	const struct image_header *header = mem;
+
+	if (size < sizeof(*header) + IMAGE_TAIL || ((uintptr_t)mem & 63) != 0)
+		return bad(v, "shorter than a header, or not aligned");
+	if (header->magic != IMAGE_MAGIC)
+		return bad(v, "not an image (magic)");
+	if (header->byte_order != IMAGE_BYTE_ORDER)
+		return bad(v, "made on a machine of the other byte order");
+	if (header->version != IMAGE_VERSION)
+		return bad(v, "format version %u, expected %u", header->version, IMAGE_VERSION);
+	if (header->size != size || size % IMAGE_PAGE != 0 || size > IMAGE_SIZE_MAX)
+		return bad(v, "size %llu in the header, %zu bytes present",
+		    (unsigned long long)header->size, size);
+	if (header->checksum != image_checksum(mem, size))
+		return bad(v, "checksum does not match: the image is damaged");
+	if (image_open(&v->image, mem, size) != 0)
+		return bad(v, "header");
+	v->limit = size - IMAGE_TAIL;
+	for (size_t i = v->limit; i < size; i++) {
+		if (v->image.mem[i] != 0)
+			return bad(v, "the tail is not zero");
+	}
+	if (name_len_checked(header->apex, header->apex_len) != header->apex_len ||
+	    !is_lower(header->apex, header->apex_len) ||
+	    name_labels(header->apex) != header->apex_labels)
+		return bad(v, "apex name");
+	v->key = (struct hash_key){{header->hash_key[0], header->hash_key[1]}};
+
+	const struct image_section *s = header->section;
+	if (!in_range(
+	        v, s[IMAGE_BUCKETS].ref, s[IMAGE_BUCKETS].count, sizeof(struct image_bucket)) ||
+	    s[IMAGE_BUCKETS].ref % 8 != 0 || s[IMAGE_BUCKETS].count == 0)
+		return bad(v, "name index out of range");
+	if (!in_range(v, s[IMAGE_ORDER].ref, s[IMAGE_ORDER].count, sizeof(uint32_t)))
+		return bad(v, "name order out of range");
+	if (!in_range(v, s[IMAGE_NSEC3_ORDER].ref, s[IMAGE_NSEC3_ORDER].count,
+	        sizeof(struct image_nsec3)))
+		return bad(v, "NSEC3 order out of range");
+	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
+		return bad(v, "number of names");
+	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count)
+		return bad(v, "probe limit");
+	if (header->rr_count == 0)
+		return bad(v, "number of records");
+	return 0;
+}
+
+// --- rdata
+// ----------------------------------------------------------------------------------------
+
+// A list of `count` rdatas of `type` that begins at byte `at`.
+static int rdata_list_verify(struct verifier *v, uint64_t at, unsigned count, uint16_t type)
+{
+	for (unsigned i = 0; i < count; i++) {
+		uint16_t len;
+		if (at + 2 > v->limit)
+			return bad(v, "rdata out of range");
+		memcpy(&len, v->image.mem + at, 2);
+		if (at + 2 + len > v->limit)
+			return bad(v, "rdata out of range");
+		if (!rdata_valid(type, v->image.mem + at + 2, len))
+			return bad(v, "rdata of type %u is malformed", type);
+		at += 2 + (uint64_t)len;
+	}
+	return 0;
+}
+
+// --- compiled answers
+// -----------------------------------------------------------------------------
+
+// Steps over a name that may end in a pointer. Post: the offset behind it, or 0.
+static size_t name_skip(const uint8_t *bytes, size_t at, size_t size)
+{
+	while (at < size) { // every step moves on
+		const unsigned n = bytes[at];
+		if (n == 0)
+			return at + 1;
+		if (n >= 0xc0)
+			return at + 2 <= size ? at + 2 : 0;
+		if (n > NAME_LABEL_MAX)
+			return 0;
+		at += n + 1;
+	}
+	return 0;
+}
+
+static uint16_t bytes_sum(const uint8_t *bytes, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += i % 2 == 0 ? (uint64_t)bytes[i] << 8 : bytes[i];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+static int answer_verify(struct verifier *v, uint32_t ref)
+{
+	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
+		return bad(v, "answer out of range");
+	const struct image_answer *answer = image_at(&v->image, ref);
+	const uint64_t end =
+	    ((uint64_t)ref << 3) + sizeof(*answer) + 2ull * answer->patch_count + answer->size;
+	if (end > v->limit || answer->size > IMAGE_ANSWER_MAX)
+		return bad(v, "answer out of range");
+	const uint8_t *bytes = answer_bytes(answer);
+	unsigned odd = 0;
+	for (unsigned i = 0; i < answer->patch_count; i++) {
+		const unsigned at = answer_patch(answer)[i];
+		if (at + 2u > answer->size || (i > 0 && at < answer_patch(answer)[i - 1] + 2u))
+			return bad(v, "answer: pointer list");
+		const unsigned pointer = (unsigned)bytes[at] << 8 | bytes[at + 1];
+		// The question may be longer than the owner by less than a whole name.
+		if (pointer < 0xc000 + 12 || pointer + NAME_LEN_MAX > 0xffff)
+			return bad(v, "answer: pointer");
+		odd += at % 2;
+	}
+	if (odd != answer->patch_odd || bytes_sum(bytes, answer->size) != answer->sum)
+		return bad(v, "answer: sum");
+	const unsigned count = (unsigned)answer->ancount + answer->nscount + answer->arcount;
+	const unsigned required =
+	    (unsigned)answer->ancount + answer->nscount + answer->required_arcount;
+	size_t at = 0;
+	for (unsigned i = 0; i < count; i++) {
+		if (i == required && at != answer->required)
+			return bad(v, "answer: required part");
+		at = name_skip(bytes, at, answer->size);
+		if (at == 0 || at + 10 > answer->size)
+			return bad(v, "answer: record");
+		at += 10 + ((size_t)bytes[at + 8] << 8 | bytes[at + 9]);
+		if (at > answer->size)
+			return bad(v, "answer: record");
+	}
+	if (at != answer->size || required > count ||
+	    (required == count && answer->required != answer->size))
+		return bad(v, "answer: length");
+	return 0;
+}
+
+// --- nodes
+// ----------------------------------------------------------------------------------------
+
+static int rrset_verify(struct verifier *v, const struct image_rrset *rrset)
+{
+	int error;
+
+	if (rrset->rr_count == 0 && rrset->sigs_ref == 0)
+		return bad(v, "empty RRset");
+	if (rrset->rr_count > 0) {
+		if (!in_range(v, rrset->rdata_ref, 1, 2))
+			return bad(v, "rdata out of range");
+		error = rdata_list_verify(
+		    v, (uint64_t)rrset->rdata_ref << 3, rrset->rr_count, rrset->type);
+		if (error != 0)
+			return error;
+	}
+	if (rrset->sigs_ref != 0) {
+		if (!in_range(v, rrset->sigs_ref, 1, sizeof(struct image_sigs)))
+			return bad(v, "signatures out of range");
+		const struct image_sigs *sigs = image_at(&v->image, rrset->sigs_ref);
+		if (sigs->rr_count == 0)
+			return bad(v, "no signatures where some are said to be");
+		error = rdata_list_verify(v, ((uint64_t)rrset->sigs_ref << 3) + sizeof(*sigs),
+		    sigs->rr_count, RRTYPE_RRSIG);
+		if (error != 0)
+			return error;
+	}
+	if (rrset->answer_ref != 0 && (error = answer_verify(v, rrset->answer_ref)) != 0)
+		return error;
+	if (rrset->answer_do_ref != 0 && rrset->answer_do_ref != rrset->answer_ref)
+		return answer_verify(v, rrset->answer_do_ref);
+	return 0;
+}
+
+static int node_name_verify(struct verifier *v, const struct image_node *node)
+{
+	const struct image_header *header = v->image.header;
+	const uint64_t at = (uint64_t)((const uint8_t *)node - v->image.mem) + sizeof(*node);
+
+	if (node->name_len == 0 || at + node->name_len > v->limit ||
+	    name_len_checked(node->name, node->name_len) != node->name_len ||
+	    !is_lower(node->name, node->name_len) || name_labels(node->name) != node->labels)
+		return bad(v, "a name is malformed");
+	if (!name_is_under(node->name, header->apex))
+		return bad(v, "a name is not in the zone");
+	if (node->cut_labels > node->labels)
+		return bad(v, "zone cut below its own name");
+	if (node->owner_ref != 0) {
+		if (!in_range(v, node->owner_ref, node->name_len, 1))
+			return bad(v, "owner out of range");
+		const uint8_t *owner = image_at(&v->image, node->owner_ref);
+		if (name_len_checked(owner, node->name_len) != node->name_len ||
+		    !name_equal(owner, node->name))
+			return bad(v, "owner as written is another name");
+	}
+	return 0;
+}
+
+static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
+{
+	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node) + 1))
+		return bad(v, "node out of range");
+	const struct image_node *node = image_at(&v->image, ref);
+	int error = node_name_verify(v, node);
+	if (error != 0)
+		return error;
+	if (node->order != rank)
+		return bad(v, "rank of a name");
+	if (node->lines == 0 || node->lines > 8)
+		return bad(v, "lines of a node");
+	uint32_t types = 0;
+	if (node->rrset_count > 0) {
+		if (!in_range(v, node->rrsets_ref, node->rrset_count, sizeof(struct image_rrset)))
+			return bad(v, "RRsets out of range");
+		const struct image_rrset *rrsets = image_at(&v->image, node->rrsets_ref);
+		for (unsigned i = 0; i < node->rrset_count; i++) {
+			if (i > 0 && rrsets[i].type <= rrsets[i - 1].type)
+				return bad(v, "RRsets out of order");
+			types |= type_bit(rrsets[i].type);
+			if ((error = rrset_verify(v, &rrsets[i])) != 0)
+				return error;
+		}
+	}
+	if (types != node->types)
+		return bad(v, "types present at a name");
+	const struct node_ref self = {.image = &v->image, .node = node};
+	const struct image_rrset *ns = node_rrset(self, RRTYPE_NS),
+	                         *dname = node_rrset(self, RRTYPE_DNAME);
+	if ((node->flags & NODE_CUT) != 0 && (ns == NULL || ns->rr_count == 0))
+		return bad(v, "delegation without NS");
+	if ((node->flags & NODE_DNAME) != 0 && (dname == NULL || dname->rr_count == 0))
+		return bad(v, "DNAME flag without DNAME");
+	if ((node->flags & NODE_TOMBSTONE) != 0 && (v->image.header->flags & IMAGE_OVERLAY) == 0)
+		return bad(v, "tombstone in a base");
+	if (node->nsec3 > v->image.header->section[IMAGE_NSEC3_ORDER].count)
+		return bad(v, "rank of an NSEC3");
+	if (node->referral_ref != 0 && (error = answer_verify(v, node->referral_ref)) != 0)
+		return error;
+	if (node->referral_do_ref != 0 && node->referral_do_ref != node->referral_ref)
+		return answer_verify(v, node->referral_do_ref);
+	return 0;
+}
+
+static int nodes_verify(struct verifier *v)
+{
+	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
+	const uint32_t *refs = image_at(&v->image, order->ref);
+	const struct image_node *before = NULL;
+
+	for (uint32_t rank = 0; rank < order->count; rank++) {
+		const int error = node_verify(v, refs[rank], rank);
+		if (error != 0)
+			return error;
+		const struct image_node *node = image_at(&v->image, refs[rank]);
+		if (before != NULL && name_compare(before->name, node->name) >= 0)
+			return bad(v, "names out of order");
+		before = node;
+	}
+	return 0;
+}
+
+// True when `ref` is a node that nodes_verify() has accepted.
+static bool is_node(const struct verifier *v, uint32_t ref)
+{
+	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
+
+	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node)))
+		return false;
+	const uint32_t rank = ((const struct image_node *)image_at(&v->image, ref))->order;
+	return rank < order->count &&
+	       ((const uint32_t *)image_at(&v->image, order->ref))[rank] == ref;
+}
+
+// --- index
+// ----------------------------------------------------------------------------------------
+
+// The name of a slot must be found from its hash: the way from its home is full, and no longer than
+// the limit, and its home says that it overflowed.
+static int slot_verify(struct verifier *v, uint32_t at, unsigned slot)
+{
+	const struct image *image = &v->image;
+	const struct image_bucket *bucket = &image->buckets[at];
+	const struct image_node *node = image_at(image, bucket->ref[slot]);
+	const uint64_t hash = name_hash(node->name, &v->key);
+	uint32_t home = (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
+
+	if (bucket->tag[slot] != (uint16_t)hash)
+		return bad(v, "tag of a name");
+	if (home != at && image->buckets[home].overflow == 0)
+		return bad(v, "a name is away from its bucket");
+	for (uint32_t step = 1; home != at; step++) {
+		if (step >= image->header->probe_max || image->buckets[home].used != IMAGE_SLOTS)
+			return bad(v, "a name is too far from its bucket");
+		home = home + 1 == image->bucket_count ? 0 : home + 1;
+	}
+	return 0;
+}
+
+static int index_verify(struct verifier *v)
+{
+	const struct image *image = &v->image;
+	const struct image_section *order = &image->header->section[IMAGE_ORDER];
+	const uint32_t *refs = image_at(image, order->ref);
+	uint64_t indexed = 0, expected = 0;
+
+	for (uint32_t at = 0; at < image->bucket_count; at++) {
+		const struct image_bucket *bucket = &image->buckets[at];
+		if (bucket->used > IMAGE_SLOTS)
+			return bad(v, "slots of a bucket");
+		for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++) {
+			if ((bucket->ref[slot] != 0) != (slot < bucket->used))
+				return bad(v, "slots of a bucket");
+			if (bucket->ref[slot] == 0)
+				continue;
+			if (!is_node(v, bucket->ref[slot]))
+				return bad(v, "the index names something that is no node");
+			const int error = slot_verify(v, at, slot);
+			if (error != 0)
+				return error;
+			indexed++;
+		}
+	}
+	for (uint32_t rank = 0; rank < order->count; rank++) {
+		const struct image_node *node = image_at(image, refs[rank]);
+		expected += node->types != type_bit(RRTYPE_NSEC3);
+	}
+	if (indexed != expected)
+		return bad(v, "%llu names in the index, %llu in the zone",
+		    (unsigned long long)indexed, (unsigned long long)expected);
+	return 0;
+}
+
+static int nsec3_verify(struct verifier *v)
+{
+	const struct image_section *section = &v->image.header->section[IMAGE_NSEC3_ORDER];
+	const struct image_nsec3 *items = image_at(&v->image, section->ref);
+
+	for (uint32_t i = 0; i < section->count; i++) {
+		if (i > 0 && memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
+			return bad(v, "NSEC3 hashes out of order");
+		if (!is_node(v, items[i].node_ref))
+			return bad(v, "NSEC3 order names something that is no node");
+		const struct node_ref node = {
+		    .image = &v->image, .node = image_at(&v->image, items[i].node_ref)};
+		const struct image_rrset *rrset = node_rrset(node, RRTYPE_NSEC3);
+		if (rrset == NULL || rrset->rr_count == 0)
+			return bad(v, "NSEC3 order names a node without NSEC3");
+	}
+	return 0;
+}
+
+// The apex, and what stands for the whole zone.
+static int apex_verify(struct verifier *v)
+{
+	const struct image_header *header = v->image.header;
+
+	if (header->apex_ref == 0 && (header->flags & IMAGE_OVERLAY) != 0)
+		return 0;
+	if (!is_node(v, header->apex_ref))
+		return bad(v, "apex out of range");
+	const struct node_ref apex = {
+	    .image = &v->image, .node = image_at(&v->image, header->apex_ref)};
+	if (apex.node->name_len != header->apex_len || (apex.node->flags & NODE_APEX) == 0 ||
+	    memcmp(apex.node->name, header->apex, header->apex_len) != 0)
+		return bad(v, "apex is another name");
+	const struct image_rrset *soa = node_rrset(apex, RRTYPE_SOA);
+	if (soa == NULL || soa->rr_count != 1)
+		return bad(v, "no SOA at the apex");
+	if (header->negative_ref == 0)
+		return bad(v, "no negative answer");
+	return answer_verify(v, header->negative_ref);
+}
+
+int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
+{
+	struct verifier v = {.error = error};
+	int bad_part;
+
+	error[0] = '\0';
+	if ((bad_part = header_verify(&v, mem, size)) != 0)
+		return bad_part;
+	if ((bad_part = nodes_verify(&v)) != 0)
+		return bad_part;
+	if ((bad_part = index_verify(&v)) != 0)
+		return bad_part;
+	if ((bad_part = nsec3_verify(&v)) != 0)
+		return bad_part;
+	return apex_verify(&v);
+}

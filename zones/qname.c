@@ -1,0 +1,102 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A name made ready for look-ups. Called by every worker for every query, and by the compiler for
+// every name of a zone.
+//
+// The hash of a name is built label by label from the root to the left, so that one pass gives the
+// hash of every suffix. A label enters as 8-byte words, each folded in by a 64x64->128 bit product
+// with both halves combined; both key words are secret, so content cannot choose collisions.
+
+#include "qname.h"
+
+#define MIX_A 0x9e3779b97f4a7c15ULL
+#define MIX_B 0xd6e8feb86659fd93ULL
+
+typedef uint8_t bytes32 __attribute__((vector_size(32), aligned(1), may_alias));
+
+static inline uint64_t fold(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// `label` points at the length byte; 64 bytes past the label may be read.
+static inline uint64_t label_hash(uint64_t h, const uint8_t *label, const struct hash_key *key)
+{
+	unsigned left = label[0];
+	uint64_t word;
+	const uint8_t *at = label + 1;
+
+	h ^= MIX_B * left;
+	for (; left > 8; left -= 8, at += 8) {
+		memcpy(&word, at, 8);
+		h = fold(word ^ key->k[1], h ^ MIX_A);
+	}
+	memcpy(&word, at, 8);
+	word &= ~UINT64_C(0) >> (64 - 8 * left);
+	return fold(word ^ key->k[1], h ^ MIX_A);
+}
+
+size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
+{
+	const size_t limit = avail < NAME_LEN_MAX ? avail : NAME_LEN_MAX;
+	size_t at = 0;
+	unsigned labels = 0;
+
+	// At most 127 labels: each takes two bytes or more of 255.
+	for (;;) {
+		if (at >= limit)
+			return 0;
+		const unsigned n = wire[at];
+		if (n == 0)
+			break;
+		if (n > NAME_LABEL_MAX)
+			return 0;
+		q->start[labels++] = (uint8_t)at;
+		at += n + 1;
+	}
+	q->start[labels] = (uint8_t)at;
+	q->len = (uint8_t)(at + 1);
+	q->labels = (uint8_t)labels;
+	// Stored from the root: start[n] is where the suffix of n labels begins.
+	for (unsigned i = 0, j = labels; i < j; i++, j--) {
+		const uint8_t swap = q->start[i];
+		q->start[i] = q->start[j];
+		q->start[j] = swap;
+	}
+
+	memcpy(q->lower, wire, q->len);
+	for (size_t i = 0; i < q->len; i += 32) {
+		bytes32 v = *(bytes32 *)(q->lower + i);
+		bytes32 upper = (bytes32)((v >= 'A') & (v <= 'Z'));
+		*(bytes32 *)(q->lower + i) = v | (upper & 0x20);
+	}
+	return q->len;
+}
+
+void qname_hash(struct qname *q, const struct hash_key *key)
+{
+	uint64_t h = key->k[0];
+
+	q->hash[0] = h;
+	for (unsigned n = 1; n <= q->labels; n++) {
+		h = label_hash(h, q->lower + q->start[n], key);
+		q->hash[n] = h;
+	}
+}
+
+uint64_t qname_hash_child(uint64_t parent, const uint8_t *label, const struct hash_key *key)
+{
+	return label_hash(parent, label, key);
+}
+
+uint64_t name_hash(const uint8_t *name, const struct hash_key *key)
+{
+	struct qname q;
+
+	if (qname_parse(&q, name, NAME_LEN_MAX) == 0)
+		return 0;
+	qname_hash(&q, key);
+	return q.hash[q.labels];
+}

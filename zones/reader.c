@@ -1,0 +1,293 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Names in a zone version. Called by workers for every query: no allocation, no loop without a
+// bound. Bounds: a probe looks at probe_max buckets, a version has three layers, a walk has one
+// step a label.
+
+#include "reader.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "name.h"
+
+unsigned version_apex_labels(const struct zone_version *version)
+{
+	return version_header(version)->apex_labels;
+}
+
+int version_check(const struct zone_version *version)
+{
+	if (version->layer_count < 1 || version->layer_count > IMAGE_LAYERS_MAX)
+		return -EINVAL;
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image_header *header = version->layer[i].header;
+		const bool base = i + 1 == version->layer_count;
+		if (((header->flags & IMAGE_OVERLAY) == 0) != base)
+			return -EINVAL;
+		if (base)
+			break;
+		const struct image_header *below = version->layer[i + 1].header;
+		if (header->below_id != below->id || header->apex_len != below->apex_len ||
+		    memcmp(header->apex, below->apex, header->apex_len) != 0 ||
+		    header->hash_key[0] != below->hash_key[0] ||
+		    header->hash_key[1] != below->hash_key[1])
+			return -EINVAL;
+	}
+	return 0;
+}
+
+// --- one image
+// ------------------------------------------------------------------------------------
+
+static inline uint32_t home_bucket(const struct image *image, uint64_t hash)
+{
+	return (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
+}
+
+// A bit for each slot whose tag is `tag`.
+static inline uint32_t bucket_match(const struct image_bucket *bucket, uint16_t tag)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	uint32_t match = 0;
+	for (unsigned i = 0; i < IMAGE_SLOTS; i++)
+		match |= (uint32_t)(bucket->tag[i] == tag) << i;
+	return match;
+#else
+	typedef short lanes __attribute__((vector_size(32), aligned(64), may_alias));
+	typedef char bytes __attribute__((vector_size(32)));
+	const lanes tags = *(const lanes *)bucket;
+	const lanes same = (lanes)(tags == (short)tag);
+	uint32_t mask = (uint32_t)__builtin_ia32_pmovmskb256((bytes)same); // two equal bits a lane
+	return mask & ((1u << (2 * IMAGE_SLOTS)) - 1) & 0x55555555u;
+#endif
+}
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+#define MATCH_SHIFT 0
+#else
+#define MATCH_SHIFT 1 // bucket_match() has a bit at every second position
+#endif
+
+static inline bool node_is(const struct image_node *node, const uint8_t *name, unsigned len)
+{
+	return node->name_len == len && memcmp(node->name, name, len) == 0;
+}
+
+// Pre: `name` is lower case, `len` bytes.
+static const struct image_node *image_find(
+    const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	uint32_t at = home_bucket(image, hash);
+
+	if (image->bucket_count == 0)
+		return NULL;
+	for (uint32_t probe = 0; probe < image->header->probe_max; probe++) {
+		const struct image_bucket *bucket = &image->buckets[at];
+		uint32_t match = bucket_match(bucket, (uint16_t)hash);
+		while (match != 0) { // at most ten
+			const unsigned slot = (unsigned)__builtin_ctz(match) >> MATCH_SHIFT;
+			match &= match - 1;
+			if (bucket->ref[slot] == 0)
+				break;
+			const struct image_node *node = image_at(image, bucket->ref[slot]);
+			if (node_is(node, name, len))
+				return node;
+		}
+		// Names whose home is here may stand further on only when this bucket overflowed,
+		// and then it is full, as is every bucket in between.
+		if (bucket->overflow == 0 && probe == 0)
+			return NULL;
+		if (bucket->used < IMAGE_SLOTS)
+			return NULL;
+		if (++at == image->bucket_count)
+			at = 0;
+	}
+	return NULL;
+}
+
+// --- a version
+// ------------------------------------------------------------------------------------
+
+static inline struct node_ref find_hashed(
+    const struct zone_version *version, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image_node *node = image_find(&version->layer[i], hash, name, len);
+		if (node == NULL)
+			continue;
+		if ((node->flags & NODE_TOMBSTONE) != 0)
+			break;
+		return (struct node_ref){.image = &version->layer[i], .node = node};
+	}
+	return (struct node_ref){0};
+}
+
+struct node_ref version_find(
+    const struct zone_version *version, const struct qname *q, unsigned labels)
+{
+	const unsigned start = q->start[labels];
+
+	return find_hashed(version, q->hash[labels], q->lower + start, (unsigned)q->len - start);
+}
+
+void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels)
+{
+	const uint64_t hash = q->hash[labels];
+
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image *image = &version->layer[i];
+		if (image->bucket_count != 0)
+			__builtin_prefetch(&image->buckets[home_bucket(image, hash)]);
+	}
+}
+
+// "*.<node's name>": hashed afresh, as it is not a suffix of the question.
+static struct node_ref find_wildcard(
+    const struct zone_version *version, const struct qname *q, unsigned labels)
+{
+	const struct image_header *header = version_header(version);
+	const struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
+	const unsigned start = q->start[labels];
+	const unsigned len = (unsigned)q->len - start;
+	struct qname wild;
+
+	if (len + 2 > NAME_LEN_MAX)
+		return (struct node_ref){0};
+	wild.lower[0] = 1;
+	wild.lower[1] = '*';
+	memcpy(wild.lower + 2, q->lower + start, len);
+	wild.len = (uint8_t)(len + 2);
+	return find_hashed(
+	    version, qname_hash_child(q->hash[labels], wild.lower, &key), wild.lower, wild.len);
+}
+
+void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out)
+{
+	const unsigned apex_labels = version_apex_labels(version);
+	struct node_ref node, encloser = {0};
+	unsigned labels;
+
+	// From the apex down: the first cut or DNAME, or the first missing name, ends the walk.
+	for (labels = apex_labels; labels <= q->labels; labels++) {
+		node = version_find(version, q, labels);
+		if (node.node == NULL)
+			break;
+		encloser = node;
+		out->encloser_labels = (uint8_t)labels;
+		if ((node.node->flags & (NODE_CUT | NODE_DNAME)) == 0)
+			continue;
+		if ((node.node->flags & NODE_CUT) != 0)
+			out->kind = LOOKUP_REFERRAL;
+		else if (labels < q->labels)
+			out->kind = LOOKUP_DNAME;
+		else
+			out->kind = LOOKUP_EXACT;
+		out->node = out->encloser = node;
+		return;
+	}
+	out->encloser = encloser;
+	if (labels > q->labels) {
+		out->kind = LOOKUP_EXACT;
+		out->node = encloser;
+		return;
+	}
+	out->kind = LOOKUP_NXDOMAIN;
+	out->node = (struct node_ref){0};
+	if (encloser.node == NULL || (encloser.node->flags & NODE_WILD) == 0)
+		return;
+	node = find_wildcard(version, q, labels - 1);
+	if (node.node != NULL) {
+		out->kind = LOOKUP_WILDCARD;
+		out->node = node;
+	}
+}
+
+// --- a node
+// ---------------------------------------------------------------------------------------
+
+uint32_t type_bit(uint16_t type)
+{
+	static const uint8_t other[] = {[RRTYPE_CNAME] = 1,
+	    [RRTYPE_SOA] = 2,
+	    [RRTYPE_PTR] = 3,
+	    [RRTYPE_MX] = 4,
+	    [RRTYPE_TXT] = 5,
+	    [RRTYPE_A] = 6,
+	    [RRTYPE_NS] = 7,
+	    [RRTYPE_AAAA] = 8,
+	    [RRTYPE_SRV] = 9,
+	    [RRTYPE_NAPTR] = 10,
+	    [RRTYPE_DNAME] = 11,
+	    [RRTYPE_DS] = 12,
+	    [RRTYPE_RRSIG] = 13,
+	    [RRTYPE_NSEC] = 14,
+	    [RRTYPE_DNSKEY] = 15,
+	    [RRTYPE_NSEC3] = 16,
+	    [RRTYPE_NSEC3PARAM] = 17,
+	    [RRTYPE_TLSA] = 18,
+	    [RRTYPE_SVCB] = 19,
+	    [RRTYPE_HTTPS] = 20,
+	    [RRTYPE_HINFO] = 21,
+	    [RRTYPE_SPF] = 22,
+	    [RRTYPE_CDS] = 23,
+	    [RRTYPE_CDNSKEY] = 24};
+	const unsigned bit = type < sizeof(other) ? other[type] : type == RRTYPE_CAA ? 25 : 0;
+
+	return UINT32_C(1) << (bit != 0 ? bit : 31);
+}
+
+const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type)
+{
+	const struct image_node *node = ref.node;
+
+	if (node == NULL || (node->types & type_bit(type)) == 0)
+		return NULL;
+	const struct image_rrset *rrsets = image_at(ref.image, node->rrsets_ref);
+	unsigned low = 0, high = node->rrset_count;
+	// Few RRsets stand at a name; a name with 10^5 types must not make this linear.
+	while (high - low > 8) {
+		const unsigned middle = (low + high) / 2;
+		if (rrsets[middle].type <= type)
+			low = middle;
+		else
+			high = middle;
+	}
+	for (; low < high; low++) {
+		if (rrsets[low].type == type)
+			return &rrsets[low];
+	}
+	return NULL;
+}
+
+const uint8_t *node_owner(struct node_ref ref)
+{
+	return ref.node->owner_ref != 0 ? image_at(ref.image, ref.node->owner_ref) : ref.node->name;
+}
+
+struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset)
+{
+	return (struct rdata_iter){
+	    .at = image_at(image, rrset->rdata_ref), .left = rrset->rr_count};
+}
+
+struct rdata_iter rrset_sigs(
+    const struct image *image, const struct image_rrset *rrset, uint32_t *ttl)
+{
+	if (rrset->sigs_ref == 0)
+		return (struct rdata_iter){0};
+	const struct image_sigs *sigs = image_at(image, rrset->sigs_ref);
+	*ttl = sigs->ttl;
+	return (struct rdata_iter){.at = (const uint8_t *)(sigs + 1), .left = sigs->rr_count};
+}
+
+const uint8_t *rdata_next(struct rdata_iter *iter, uint16_t *len)
+{
+	if (iter->left == 0)
+		return NULL;
+	const uint8_t *rdata = iter->at + 2;
+	memcpy(len, iter->at, 2);
+	iter->at = rdata + *len;
+	iter->left--;
+	return rdata;
+}

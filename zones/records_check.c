@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What a zone must be before it may be served. Runs on sorted records, one pass.
+
+#include "records.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "name.h"
+#include "rrtype.h"
+
+static int complain(char *error, const uint8_t *owner, const char *what)
+{
+	char text[NAME_TEXT_MAX];
+
+	name_to_text(owner, text);
+	snprintf(error, RECORDS_ERROR_MAX, "%.250s: %s", text, what);
+	return -EINVAL;
+}
+
+// What one owner may hold. items[0 .. n) have the same owner, ascending type.
+static int owner_check(const struct record *items, size_t n, bool apex, char *error)
+{
+	size_t soa = 0, ns = 0, cname = 0, dname = 0, other = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const uint16_t type = items[i].type;
+		if (rrtype_is_meta(type))
+			return complain(
+			    error, items[i].owner, "holds a type that cannot be zone data");
+		soa += type == RRTYPE_SOA;
+		ns += type == RRTYPE_NS;
+		dname += type == RRTYPE_DNAME;
+		if (type == RRTYPE_CNAME)
+			cname++;
+		else if (type != RRTYPE_RRSIG && type != RRTYPE_NSEC && type != RRTYPE_NSEC3)
+			other++;
+	}
+	if (cname > 0 && other > 0)
+		return complain(error, items[0].owner, "CNAME and other data (RFC 1034 3.6.2)");
+	if (cname > 1)
+		return complain(error, items[0].owner, "more than one CNAME (RFC 2181 10.1)");
+	if (dname > 1)
+		return complain(error, items[0].owner, "more than one DNAME (RFC 6672 2.4)");
+	if (soa > 0 && !apex)
+		return complain(error, items[0].owner, "SOA below the zone's apex");
+	if (apex && soa != 1)
+		return complain(error, items[0].owner,
+		    soa == 0 ? "the zone has no SOA record"
+		             : "the zone has more than one SOA record");
+	if (apex && ns == 0)
+		return complain(error, items[0].owner, "the zone has no NS record at its apex");
+	return 0;
+}
+
+int records_check(const struct records *records, char error[RECORDS_ERROR_MAX])
+{
+	if (records->count == 0)
+		return complain(error, records->apex, "the zone is empty");
+	// The apex sorts before everything below it.
+	if (!name_equal(records->items[0].owner, records->apex))
+		return complain(error, records->apex, "the zone has no SOA record");
+	for (size_t begin = 0, end; begin < records->count; begin = end) {
+		for (end = begin + 1; end < records->count; end++) {
+			const struct record *a = &records->items[begin], *b = &records->items[end];
+			if (a->owner != b->owner && !name_equal(a->owner, b->owner))
+				break;
+		}
+		const int bad = owner_check(records->items + begin, end - begin, begin == 0, error);
+		if (bad != 0)
+			return bad;
+	}
+	return 0;
+}
+
+uint32_t records_serial(const struct records *records)
+{
+	for (size_t i = 0; i < records->count && records->items[i].type <= RRTYPE_SOA; i++) {
+		const struct record *soa = &records->items[i];
+		if (soa->type != RRTYPE_SOA)
+			continue;
+		const uint8_t *at = soa->rdata + soa->rdlen - 20;
+		return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+	}
+	return 0;
+}
