@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The sections server and controlplane: plain words.
+#include "sections.h"
+
+#include <limits.h>
+#include <string.h>
+#include <unistd.h>
+
+#define TXT_STRING_MAX 255 // identity and version are answered as one string of a TXT record
+#define METRICS_PORT   9153
+#define DNS_PORT       53
+
+static const struct field server_fields[] = {
+    {"identity", field_text, offsetof(struct config, server.identity), .max = TXT_STRING_MAX},
+    {"version", field_text, offsetof(struct config, server.version), .max = TXT_STRING_MAX},
+    {"rundir", field_path, offsetof(struct config, server.rundir)},
+    {"storage", field_path, offsetof(struct config, server.storage)},
+};
+
+static const struct field controlplane_fields[] = {
+    {"listen", field_addresses, offsetof(struct config, controlplane.listen),
+        offsetof(struct config, controlplane.listen_count), .min = DNS_PORT},
+    {"metrics", field_address, offsetof(struct config, controlplane.metrics), .min = METRICS_PORT},
+    {"control-group", field_text, offsetof(struct config, controlplane.control_group), .max = 255},
+};
+
+static int set_default(struct reader *r, char **dst, const char *text)
+{
+	if (*dst == NULL)
+		*dst = pool_text(r->pool, text, strlen(text));
+	return *dst != NULL ? 0 : tree_no_memory(r->error);
+}
+
+int section_server(struct reader *r, const struct node *section)
+{
+	struct config *config = r->config;
+	char host[HOST_NAME_MAX + 1] = "";
+	uint32_t seen;
+	int rc = 0;
+
+	if (section != NULL)
+		rc = mapping_read(r, section, "the section 'server'", server_fields,
+		    FIELD_COUNT(server_fields), config, &seen);
+	if (rc < 0)
+		return rc;
+	if (gethostname(host, sizeof(host) - 1) < 0)
+		host[0] = '\0';
+	rc = set_default(r, &config->server.identity, host);
+	if (rc == 0)
+		rc = set_default(r, &config->server.version, "");
+	if (rc == 0)
+		rc = set_default(r, &config->server.rundir, "/run/nameplane");
+	if (rc == 0)
+		rc = set_default(r, &config->server.storage, "/var/lib/nameplane");
+	return rc;
+}
+
+int section_controlplane(struct reader *r, const struct node *section)
+{
+	uint32_t seen;
+	int rc = 0;
+
+	if (section != NULL)
+		rc = mapping_read(r, section, "the section 'controlplane'", controlplane_fields,
+		    FIELD_COUNT(controlplane_fields), r->config, &seen);
+	return rc < 0 ? rc : set_default(r, &r->config->controlplane.control_group, "");
+}

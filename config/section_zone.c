@@ -1,0 +1,270 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The sections template and zone. A template is a zone without a name; a zone starts as a copy of
+// its template (of `default` when it names none) and each word it states replaces the template's.
+#include "sections.h"
+
+#include <assert.h>
+#include <string.h>
+
+#include "name.h"
+#include "value.h"
+
+#define TIME_MAX_S UINT32_C(2147483647) // RFC 2181 8, taken for all times of a zone
+#define ID_MAX     255
+
+struct template
+{
+	struct config_zone zone; // first: see the tables of words
+	char *id;
+	uint32_t seen; // which words of template_fields it states
+};
+
+static int field_domain(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	uint8_t wire[NAME_LEN_MAX], *domain;
+	struct config_zone *zone = base;
+	char shown[TREE_SHOW_MAX];
+	int len, rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	len = name_from_text(value->text, value->len, NULL, wire);
+	if (len <= 0)
+		return tree_error(r->error, value,
+		    "'domain' is '%s', but that is not a domain name.", tree_show(value, shown));
+	// A byte string needs no alignment: a million of them side by side.
+	domain = (uint8_t *)pool_text(r->pool, (const char *)wire, (size_t)len - 1);
+	if (domain == NULL)
+		return tree_no_memory(r->error);
+	name_lower(domain, wire, (size_t)len);
+	zone->domain = domain;
+	zone->domain_len = (uint8_t)len;
+	return 0;
+}
+
+static int field_expire(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct config_zone *zone = base;
+	char shown[TREE_SHOW_MAX];
+	uint64_t ms;
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(value->text, "strict") == 0) {
+		zone->expire = CONFIG_EXPIRE_STRICT;
+		zone->grace_s = 0;
+		return 0;
+	}
+	if (strncmp(value->text, "grace ", 6) == 0 && value_duration_ms(value->text + 6, &ms) &&
+	    ms % 1000 == 0 && ms / 1000 <= TIME_MAX_S) {
+		zone->expire = CONFIG_EXPIRE_GRACE;
+		zone->grace_s = (uint32_t)(ms / 1000);
+		return 0;
+	}
+	return tree_error(r->error, value,
+	    "'expire' is '%s', but must be 'strict' or 'grace TIME', as in 'grace 7d'.",
+	    tree_show(value, shown));
+}
+
+// The template is looked up before the map is read.
+static int field_template(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	return 0;
+}
+
+static int field_template_id(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	char shown[TREE_SHOW_MAX];
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	if (idmap_find(&r->templates, value->text, value->len) != NULL)
+		return tree_error(
+		    r->error, value, "Duplicate template id '%s'.", tree_show(value, shown));
+	return field_text(r, value, field, base);
+}
+
+#define REMOTES(word, list, number)                                      \
+	{                                                                \
+		word, field_remotes, offsetof(struct config_zone, list), \
+		    offsetof(struct config_zone, number)                 \
+	}
+#define SECONDS(word, member)                                                                \
+	{                                                                                    \
+		word, field_seconds, offsetof(struct config_zone, member), .min = 1,         \
+		                                                           .max = TIME_MAX_S \
+	}
+
+// What zones and templates have in common. A file cannot be shared by zones, so it is not here.
+// clang-format off
+#define COMMON_FIELDS \
+	[ZONE_PRIMARIES] = REMOTES("primaries", primaries, primary_count), \
+	[ZONE_NOTIFY_FROM] = REMOTES("notify-from", notify_from, notify_from_count), \
+	REMOTES("notify", notify, notify_count), \
+	REMOTES("provide-xfr", provide_xfr, provide_xfr_count), \
+	{"expire", field_expire}, \
+	SECONDS("refresh-min-interval", refresh_min_s), \
+	SECONDS("refresh-max-interval", refresh_max_s), \
+	SECONDS("retry-min-interval", retry_min_s), \
+	SECONDS("retry-max-interval", retry_max_s)
+
+enum { ZONE_PRIMARIES, ZONE_NOTIFY_FROM };
+
+static const struct field template_fields[] = {
+	COMMON_FIELDS,
+	{"id", field_template_id, offsetof(struct template, id), .min = 1, .max = ID_MAX},
+};
+
+static const struct field zone_fields[] = {
+	COMMON_FIELDS,
+	{"domain", field_domain},
+	{"template", field_template},
+	{"file", field_file, offsetof(struct config_zone, file)},
+};
+// clang-format on
+
+static_assert(offsetof(struct template, zone) == 0, "both tables take offsets from a zone");
+
+static const struct template no_template = {
+    .zone = {.refresh_min_s = 2, .refresh_max_s = 86400, .retry_min_s = 1, .retry_max_s = 86400}};
+
+static int intervals_check(
+    struct reader *r, const struct node *item, const struct config_zone *zone)
+{
+	if (zone->refresh_min_s > zone->refresh_max_s)
+		return tree_error(r->error, item,
+		    "'refresh-min-interval' is above 'refresh-max-interval' (%u, %u seconds).",
+		    zone->refresh_min_s, zone->refresh_max_s);
+	if (zone->retry_min_s > zone->retry_max_s)
+		return tree_error(r->error, item,
+		    "'retry-min-interval' is above 'retry-max-interval' (%u, %u seconds).",
+		    zone->retry_min_s, zone->retry_max_s);
+	return 0;
+}
+
+static int template_read(struct reader *r, const struct node *item)
+{
+	struct template *t = pool_alloc(r->pool, sizeof(*t));
+	int rc;
+
+	if (t == NULL)
+		return tree_no_memory(r->error);
+	*t = no_template;
+	rc = mapping_read(
+	    r, item, "a template", template_fields, FIELD_COUNT(template_fields), t, &t->seen);
+	if (rc == 0)
+		rc = intervals_check(r, item, &t->zone);
+	if (rc < 0)
+		return rc;
+	if (t->id == NULL)
+		return tree_error(r->error, item, "A template has no 'id'.");
+	if (!idmap_add(&r->templates, t->id, strlen(t->id), t))
+		return tree_no_memory(r->error);
+	return 0;
+}
+
+static int zone_template(struct reader *r, const struct node *item, const struct template **out)
+{
+	const struct node *value = map_get(item, "template");
+	char shown[TREE_SHOW_MAX];
+	int rc;
+
+	if (value == NULL) {
+		*out = idmap_find(&r->templates, "default", strlen("default"));
+		if (*out == NULL)
+			*out = &no_template;
+		return 0;
+	}
+	rc = expect_scalar(r, value, "template");
+	if (rc < 0)
+		return rc;
+	*out = idmap_find(&r->templates, value->text, value->len);
+	if (*out == NULL)
+		return tree_error(r->error, value,
+		    "'template' is '%s', but no template has this id.", tree_show(value, shown));
+	return 0;
+}
+
+// Where the zone's content comes from: its own file beats the template's primaries.
+static int zone_source(
+    struct reader *r, const struct node *item, struct config_zone *zone, uint32_t seen)
+{
+	if (zone->file != NULL) {
+		if (seen & 1u << ZONE_PRIMARIES && zone->primary_count > 0)
+			return tree_error(r->error, map_get(item, "file"),
+			    "The zone has both 'file' and 'primaries'.");
+		zone->primaries = zone->notify_from = NULL;
+		zone->primary_count = zone->notify_from_count = 0;
+	} else if (zone->primary_count == 0) {
+		return tree_error(r->error, item, "The zone has neither 'file' nor 'primaries'.");
+	}
+	return 0;
+}
+
+static int zone_read(struct reader *r, const struct node *item, struct config_zone *zone)
+{
+	const struct template *t;
+	char shown[TREE_SHOW_MAX];
+	uint32_t seen;
+	int rc = zone_template(r, item, &t);
+
+	if (rc < 0)
+		return rc;
+	*zone = t->zone;
+	zone->line = item->line;
+	rc = mapping_read(r, item, "a zone", zone_fields, FIELD_COUNT(zone_fields), zone, &seen);
+	if (rc < 0)
+		return rc;
+	if (zone->domain == NULL)
+		return tree_error(r->error, item, "A zone has no 'domain'.");
+	if (idmap_find(&r->zones, zone->domain, zone->domain_len) != NULL)
+		return tree_error(r->error, map_get(item, "domain"), "Duplicate zone '%s'.",
+		    tree_show(map_get(item, "domain"), shown));
+	rc = zone_source(r, item, zone, seen);
+	if (rc == 0)
+		rc = intervals_check(r, item, zone);
+	if (rc < 0)
+		return rc;
+	// Whom we ask may also tell us, unless the file says who may.
+	if (((seen | t->seen) & 1u << ZONE_NOTIFY_FROM) == 0) {
+		zone->notify_from = zone->primaries;
+		zone->notify_from_count = zone->primary_count;
+	}
+	if (!idmap_add(&r->zones, zone->domain, zone->domain_len, zone))
+		return tree_no_memory(r->error);
+	return 0;
+}
+
+int section_zone(struct reader *r, const struct node *templates, const struct node *zones)
+{
+	struct config *config = r->config;
+	const struct node *item;
+	int rc;
+
+	for (item = templates != NULL ? list_first(templates) : NULL; item != NULL;
+	     item = list_next(templates, item)) {
+		rc = template_read(r, item);
+		if (rc < 0)
+			return rc;
+	}
+	config->zones =
+	    pool_alloc(r->pool, (zones != NULL ? list_count(zones) : 0) * sizeof(*config->zones));
+	if (config->zones == NULL)
+		return tree_no_memory(r->error);
+	for (item = zones != NULL ? list_first(zones) : NULL; item != NULL;
+	     item = list_next(zones, item)) {
+		rc = zone_read(r, item, &config->zones[config->zone_count]);
+		if (rc < 0)
+			return rc;
+		config->zone_count++;
+	}
+	return 0;
+}
