@@ -20,10 +20,10 @@
 struct zone_entry {
 	_Atomic(const struct zone_version *) version; // readers: acquire; writer: release. Never NULL.
 	_Atomic uint32_t state;                       // ZONE_LIVE or ZONE_EXPIRED; relaxed
+	void *owner;                                  // the writer's own; readers never look
 	uint8_t apex_len;
 	uint8_t apex_labels;
-	uint8_t apex[NAME_LEN_MAX]; // lower case
-	void *owner;                // the writer's own; readers never look
+	uint8_t apex[]; // lower case, apex_len bytes: a million zones are there
 };
 enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL (EDE 24 "Invalid Data" is for later)
 
@@ -41,7 +41,8 @@ const struct hash_key *zone_table_key(const struct zone_table *table);
 const struct zone_entry *zone_table_find(const struct zone_table *table, const struct qname *q,
     unsigned labels_max);
 
-// Writer. Retired memory to free after a grace period (either may be NULL).
+// Writer. Retired memory, each part NULL or to be freed after a grace period: entry and slots with
+// free(), the version by whoever made it.
 struct zone_retired {
 	const struct zone_version *version;
 	struct zone_entry *entry;
@@ -54,6 +55,7 @@ int zone_table_set(struct zone_table *table, const uint8_t *apex, const struct z
 bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired);
 // Writer: the entry of exactly this apex, or NULL.
 struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex);
-// Writer: every entry, any order. `position` starts at 0; NULL at the end.
+// Writer: every entry, any order. `position` starts at 0; NULL at the end. Removing the entry that
+// was given last is allowed on the way, adding is not.
 struct zone_entry *zone_table_next(struct zone_table *table, size_t *position);
 size_t zone_table_count(const struct zone_table *table);

@@ -1,0 +1,280 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The manifest on disk: what was saved is loaded, whatever was damaged is refused whole, and a
+// failed save leaves the old one.
+
+#include "manifest.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
+#include <signal.h>
+
+#include <cmocka.h>
+
+static char folder[] = "/tmp/np-manifest-XXXXXX";
+static char path[64];
+
+static int folder_make(void **state)
+{
+	if (mkdtemp(folder) == NULL)
+		return -1;
+	snprintf(path, sizeof(path), "%s/manifest", folder);
+	return 0;
+}
+
+static int folder_remove(void **state)
+{
+	unlink(path);
+	return rmdir(folder);
+}
+
+static void zone_make(struct manifest_zone *zone, const char *apex, size_t len, unsigned layers)
+{
+	memset(zone, 0, sizeof(*zone));
+	zone->apex_len = (uint8_t)len;
+	memcpy(zone->apex, apex, len);
+	zone->layer_count = layers;
+	zone->serial = 4294967295u - (uint32_t)len;
+	zone->generation = 1000 + len;
+	zone->expires_at = len % 2 ? 1800000000 : 0;
+	for (unsigned i = 0; i < layers; i++)
+		zone->layer[i] = (struct manifest_layer){
+		    .file_id = 0xfedcba9876543210 + i, .offset = 64 * i, .size = 4096 * (i + 1)};
+}
+
+static void save_three_zones(void)
+{
+	struct manifest_zone zones[3];
+	struct manifest manifest = {.generation_max = 1u << 20,
+	    .hash_key = {0x1111111111111111, 0x2222222222222222},
+	    .zones = zones,
+	    .zone_count = 3};
+
+	zone_make(&zones[0], "", 1, 1);
+	zone_make(&zones[1], "\7example\3com", 13, 3);
+	zone_make(&zones[2], "\3net", 5, 2);
+	assert_int_equal(manifest_save(folder, &manifest), 0);
+}
+
+static size_t file_read(uint8_t *bytes, size_t cap)
+{
+	FILE *file = fopen(path, "rb");
+	size_t size;
+
+	assert_non_null(file);
+	size = fread(bytes, 1, cap, file);
+	assert_true(size < cap);
+	fclose(file);
+	return size;
+}
+
+static void file_write(const uint8_t *bytes, size_t size)
+{
+	FILE *file = fopen(path, "wb");
+
+	assert_non_null(file);
+	assert_int_equal(fwrite(bytes, 1, size, file), size);
+	assert_int_equal(fclose(file), 0);
+}
+
+static void assert_broken(void)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	assert_int_equal(manifest_load(folder, &manifest, error), -EINVAL);
+	assert_true(strlen(error) > 0);
+	assert_null(manifest.zones);
+	assert_int_equal(manifest.zone_count, 0);
+}
+
+static void what_was_saved_is_loaded(void **state)
+{
+	struct manifest manifest;
+	struct manifest_zone want;
+	char error[MANIFEST_ERROR_MAX];
+
+	save_three_zones();
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	assert_int_equal(manifest.generation_max, 1u << 20);
+	assert_int_equal(manifest.hash_key[0], 0x1111111111111111);
+	assert_int_equal(manifest.hash_key[1], 0x2222222222222222);
+	assert_int_equal(manifest.zone_count, 3);
+	zone_make(&want, "", 1, 1);
+	assert_memory_equal(&manifest.zones[0], &want, sizeof(want));
+	zone_make(&want, "\7example\3com", 13, 3);
+	assert_memory_equal(&manifest.zones[1], &want, sizeof(want));
+	zone_make(&want, "\3net", 5, 2);
+	assert_memory_equal(&manifest.zones[2], &want, sizeof(want));
+	manifest_free(&manifest);
+	manifest_free(&manifest);
+}
+
+static void a_node_without_zones_has_a_manifest_too(void **state)
+{
+	struct manifest manifest = {.generation_max = 7}, loaded;
+	char error[MANIFEST_ERROR_MAX];
+
+	assert_int_equal(manifest_save(folder, &manifest), 0);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 0);
+	assert_int_equal(loaded.generation_max, 7);
+	manifest_free(&loaded);
+}
+
+static void no_manifest_is_no_error_of_the_disk(void **state)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	unlink(path);
+	assert_int_equal(manifest_load(folder, &manifest, error), -ENOENT);
+	assert_int_equal(manifest_load("/nowhere/at/all", &manifest, error), -ENOENT);
+	assert_int_equal(mkdir(path, 0700), 0);
+	assert_int_equal(manifest_load(folder, &manifest, error), -EINVAL);
+	assert_int_equal(rmdir(path), 0);
+	assert_int_equal(mkfifo(path, 0700), 0);
+	assert_int_equal(manifest_load(folder, &manifest, error), -EINVAL);
+	assert_int_equal(unlink(path), 0);
+}
+
+static void a_manifest_cut_anywhere_is_refused(void **state)
+{
+	uint8_t bytes[4096];
+	size_t size;
+
+	save_three_zones();
+	size = file_read(bytes, sizeof(bytes));
+	for (size_t len = 0; len < size; len++) {
+		file_write(bytes, len);
+		assert_broken();
+	}
+	memset(bytes + size, 0, 64);
+	for (size_t len = size + 1; len < size + 64; len++) {
+		file_write(bytes, len);
+		assert_broken();
+	}
+}
+
+static void a_manifest_with_any_byte_changed_is_refused(void **state)
+{
+	uint8_t bytes[4096];
+	size_t size;
+
+	save_three_zones();
+	size = file_read(bytes, sizeof(bytes));
+	for (size_t i = 0; i < size; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			bytes[i] ^= (uint8_t)(1u << bit);
+			file_write(bytes, size);
+			assert_broken();
+			bytes[i] ^= (uint8_t)(1u << bit);
+		}
+	}
+	file_write(bytes, size);
+}
+
+// What a program of ours that went wrong could have written, its checksum right.
+static const struct {
+	const char *apex;
+	size_t apex_len;
+	unsigned layers;
+	uint64_t generation, offset, size;
+} wrong[] = {
+    {"\1A", 3, 1, 5, 0, 4096},               // upper case
+    {"\1a\1", 3, 1, 5, 0, 4096},             // no end
+    {"\1a\0", 4, 1, 5, 0, 4096},             // bytes behind the end
+    {"\300\0", 3, 1, 5, 0, 4096},            // a pointer
+    {"\1a", 3, 1, 101, 0, 4096},             // a generation beyond the highest
+    {"\1a", 3, 1, 5, 32, 4096},              // not aligned
+    {"\1a", 3, 1, 5, 0, 0},                  // empty
+    {"\1a", 3, 1, 5, 0, UINT64_MAX},         // larger than any image
+    {"\1a", 3, 1, 5, UINT64_MAX - 63, 4096}, // beyond any file
+    {"\1a", 0, 1, 5, 0, 4096},               // no name
+};
+
+static void impossible_zones_are_refused(void **state)
+{
+	for (size_t i = 0; i < sizeof(wrong) / sizeof(wrong[0]); i++) {
+		struct manifest_zone zone;
+		struct manifest manifest = {.generation_max = 100, .zones = &zone, .zone_count = 1};
+
+		zone_make(&zone, wrong[i].apex, wrong[i].apex_len, wrong[i].layers);
+		zone.generation = wrong[i].generation;
+		zone.layer[0].offset = wrong[i].offset;
+		zone.layer[0].size = wrong[i].size;
+		assert_int_equal(manifest_save(folder, &manifest), 0);
+		assert_broken();
+	}
+}
+
+static void a_failed_save_leaves_the_old_manifest(void **state)
+{
+	struct manifest manifest = {0}, loaded;
+	char error[MANIFEST_ERROR_MAX], temporary[80];
+	struct rlimit old, none = {.rlim_cur = 100, .rlim_max = RLIM_INFINITY};
+	struct manifest_zone *zones = calloc(100, sizeof(*zones));
+
+	save_three_zones();
+	assert_non_null(zones);
+	for (unsigned i = 0; i < 100; i++)
+		zone_make(&zones[i], "\1a", 3, 1);
+	manifest.zones = zones;
+	manifest.zone_count = 100;
+	manifest.generation_max = 2000;
+
+	// The disk is full after 100 bytes.
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	none.rlim_max = old.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &none), 0);
+	assert_int_equal(manifest_save(folder, &manifest), -EFBIG);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	assert_int_equal(access(temporary, F_OK), -1);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 3);
+	manifest_free(&loaded);
+
+	assert_int_equal(manifest_save("/nowhere/at/all", &manifest), -ENOENT);
+	assert_int_equal(manifest_save(folder, &manifest), 0);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 100);
+	manifest_free(&loaded);
+	free(zones);
+}
+
+static void an_image_has_its_id_in_its_path(void **state)
+{
+	char out[64];
+
+	assert_int_equal(manifest_image_path("/var/lib/np", 0xab, out, sizeof(out)), 0);
+	assert_string_equal(out, "/var/lib/np/images/00000000000000ab.img");
+	assert_int_equal(manifest_image_path("/var/lib/np", 0xab, out, 40), 0);
+	assert_int_equal(manifest_image_path("/var/lib/np", 0xab, out, 39), -ENAMETOOLONG);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(what_was_saved_is_loaded),
+	    cmocka_unit_test(a_node_without_zones_has_a_manifest_too),
+	    cmocka_unit_test(no_manifest_is_no_error_of_the_disk),
+	    cmocka_unit_test(a_manifest_cut_anywhere_is_refused),
+	    cmocka_unit_test(a_manifest_with_any_byte_changed_is_refused),
+	    cmocka_unit_test(impossible_zones_are_refused),
+	    cmocka_unit_test(a_failed_save_leaves_the_old_manifest),
+	    cmocka_unit_test(an_image_has_its_id_in_its_path),
+	};
+
+	return cmocka_run_group_tests(tests, folder_make, folder_remove);
+}

@@ -1,0 +1,372 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// STORAGE/manifest on disk: a header, then one record of variable length per zone, host byte order.
+// Written by the control plane's loop (or its writer thread), read by both planes at their start.
+//
+//	header | zone 0: struct disk_zone, layer_count x struct manifest_layer, apex (padded to 8) |
+//...
+//
+// The checksum covers every byte behind it and the header's other fields, so that a torn or rotten
+// file is refused as a whole: the node then starts empty and waits for the control plane.
+
+#include "manifest.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "name.h"
+
+#define MANIFEST_MAGIC      0x3146494e4d4e0a8dULL // 8d 0a "NMNIF1": not text
+#define MANIFEST_VERSION    1
+#define MANIFEST_BYTE_ORDER 0x01020304u
+#define MANIFEST_SIZE_MAX   (UINT64_C(1) << 32) // some 30 million zones
+
+struct disk_header {
+	uint64_t magic;
+	uint32_t version;
+	uint32_t byte_order;
+	uint64_t size;     // bytes of the file
+	uint64_t checksum; // of the file with this field 0
+	uint64_t generation_max;
+	uint64_t hash_key[2];
+	uint64_t zone_count;
+};
+static_assert(sizeof(struct disk_header) == 64, "no padding");
+
+struct disk_zone {
+	uint64_t generation;
+	int64_t expires_at;
+	uint32_t serial;
+	uint16_t layer_count;
+	uint16_t apex_len;
+};
+static_assert(sizeof(struct disk_zone) == 24, "no padding");
+static_assert(sizeof(struct manifest_layer) == 24, "written as it stands");
+
+static size_t apex_space(size_t apex_len)
+{
+	return (apex_len + 7) & ~(size_t)7;
+}
+
+// Four lanes of multiply and fold. It guards against rot and torn writes, not against an enemy.
+static uint64_t checksum(const uint8_t *at, size_t size)
+{
+	uint64_t lane[4] = {1, 2, 3, 4};
+	uint64_t sum = size;
+
+	assert(size % 8 == 0);
+	for (size_t i = 0; i < size; i += 8) {
+		uint64_t word;
+
+		memcpy(&word, at + i, sizeof(word));
+		if (i == offsetof(struct disk_header, checksum))
+			word = 0;
+		lane[i / 8 % 4] = (lane[i / 8 % 4] ^ word) * 0x9e3779b97f4a7c15ULL;
+		lane[i / 8 % 4] ^= lane[i / 8 % 4] >> 29;
+	}
+	for (unsigned i = 0; i < 4; i++) {
+		sum = (sum ^ lane[i]) * 0xd6e8feb86659fd93ULL;
+		sum ^= sum >> 32;
+	}
+	return sum;
+}
+
+static int broken(char error[MANIFEST_ERROR_MAX], const char *why)
+{
+	snprintf(error, MANIFEST_ERROR_MAX, "the manifest is broken: %s", why);
+	return -EINVAL;
+}
+
+static int failed(char error[MANIFEST_ERROR_MAX], const char *what)
+{
+	int ret = errno != 0 ? -errno : -EIO;
+
+	snprintf(error, MANIFEST_ERROR_MAX, "%s the manifest: %s", what, strerror(-ret));
+	return ret;
+}
+
+// Reads the zone at *at. Post: 0 and *at behind it, or -EINVAL.
+static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zone *zone,
+    char error[MANIFEST_ERROR_MAX])
+{
+	struct disk_zone disk;
+	uint8_t lower[NAME_LEN_MAX];
+
+	if ((size_t)(end - *at) < sizeof(disk))
+		return broken(error, "it ends inside a zone");
+	memcpy(&disk, *at, sizeof(disk));
+	*at += sizeof(disk);
+	if (disk.layer_count == 0 || disk.layer_count > IMAGE_LAYERS_MAX)
+		return broken(error, "a zone has no layer or too many");
+	if (disk.apex_len == 0 || disk.apex_len > NAME_LEN_MAX)
+		return broken(error, "the length of a zone's name");
+	if ((size_t)(end - *at) <
+	    disk.layer_count * sizeof(struct manifest_layer) + apex_space(disk.apex_len))
+		return broken(error, "it ends inside a zone");
+
+	zone->generation = disk.generation;
+	zone->expires_at = disk.expires_at;
+	zone->serial = disk.serial;
+	zone->layer_count = disk.layer_count;
+	zone->apex_len = (uint8_t)disk.apex_len;
+	for (unsigned i = 0; i < disk.layer_count; i++, *at += sizeof(struct manifest_layer)) {
+		memcpy(&zone->layer[i], *at, sizeof(struct manifest_layer));
+		if (zone->layer[i].offset % 64 != 0 || zone->layer[i].size == 0 ||
+		    zone->layer[i].size > IMAGE_SIZE_MAX ||
+		    zone->layer[i].offset > INT64_MAX - IMAGE_SIZE_MAX)
+			return broken(error, "the place of an image");
+	}
+	if (name_len_checked(*at, disk.apex_len) != disk.apex_len)
+		return broken(error, "a zone's name");
+	memcpy(zone->apex, *at, disk.apex_len);
+	name_lower(lower, *at, disk.apex_len);
+	if (memcmp(lower, zone->apex, disk.apex_len) != 0)
+		return broken(error, "a zone's name is not in lower case");
+	*at += apex_space(disk.apex_len);
+	return 0;
+}
+
+// Pre: bytes[] is aligned for struct disk_header.
+static int manifest_read(
+    const uint8_t *bytes, size_t size, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
+{
+	struct disk_header header;
+	const uint8_t *at = bytes + sizeof(header), *end = bytes + size;
+
+	if (size < sizeof(header))
+		return broken(error, "shorter than a header");
+	memcpy(&header, bytes, sizeof(header));
+	if (header.magic != MANIFEST_MAGIC)
+		return broken(error, "it is no manifest");
+	if (header.version != MANIFEST_VERSION || header.byte_order != MANIFEST_BYTE_ORDER)
+		return broken(error, "another version or byte order");
+	if (header.size != size || size % 8 != 0)
+		return broken(error, "its size is not what it says");
+	if (checksum(bytes, size) != header.checksum)
+		return broken(error, "its checksum is wrong");
+	if (header.zone_count > size / sizeof(struct disk_zone))
+		return broken(error, "it cannot hold so many zones");
+
+	manifest->generation_max = header.generation_max;
+	memcpy(manifest->hash_key, header.hash_key, sizeof(manifest->hash_key));
+	manifest->zones = calloc(header.zone_count + 1, sizeof(manifest->zones[0]));
+	if (manifest->zones == NULL) {
+		errno = ENOMEM;
+		return failed(error, "cannot hold");
+	}
+	for (; manifest->zone_count < header.zone_count; manifest->zone_count++) {
+		int ret = zone_read(&at, end, &manifest->zones[manifest->zone_count], error);
+
+		if (ret != 0)
+			return ret;
+		if (manifest->zones[manifest->zone_count].generation > header.generation_max)
+			return broken(error, "a generation beyond the highest");
+	}
+	return at == end ? 0 : broken(error, "bytes behind the last zone");
+}
+
+static int read_all(int fd, uint8_t *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = read(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0) {
+			if (n == 0)
+				errno = EIO; // it shrank under us: nobody truncates a manifest
+			return -1;
+		}
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+static int manifest_path(const char *storage, const char *file, char *out, size_t cap)
+{
+	int len = snprintf(out, cap, "%s/%s", storage, file);
+
+	return len >= 0 && (size_t)len < cap ? 0 : -ENAMETOOLONG;
+}
+
+int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
+{
+	char path[4096];
+	struct stat st;
+	uint8_t *bytes;
+	int fd, ret;
+
+	*manifest = (struct manifest){0};
+	error[0] = '\0';
+	ret = manifest_path(storage, "manifest", path, sizeof(path));
+	if (ret != 0) {
+		errno = -ret;
+		return failed(error, "cannot open");
+	}
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK);
+	if (fd < 0)
+		return failed(error, "cannot open");
+	if (fstat(fd, &st) != 0) {
+		ret = failed(error, "cannot read");
+		goto close_fd;
+	}
+	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > MANIFEST_SIZE_MAX) {
+		ret = broken(error, "not a file, or far too large");
+		goto close_fd;
+	}
+	bytes = malloc((size_t)st.st_size + 1);
+	if (bytes == NULL || read_all(fd, bytes, (size_t)st.st_size) != 0)
+		ret = failed(error, "cannot read");
+	else
+		ret = manifest_read(bytes, (size_t)st.st_size, manifest, error);
+	free(bytes);
+	if (ret != 0)
+		manifest_free(manifest);
+close_fd:
+	close(fd);
+	return ret;
+}
+
+static size_t manifest_size(const struct manifest *manifest)
+{
+	size_t size = sizeof(struct disk_header);
+
+	for (size_t i = 0; i < manifest->zone_count; i++)
+		size += sizeof(struct disk_zone) +
+		        manifest->zones[i].layer_count * sizeof(struct manifest_layer) +
+		        apex_space(manifest->zones[i].apex_len);
+	return size;
+}
+
+static uint8_t *zone_write(uint8_t *at, const struct manifest_zone *zone)
+{
+	struct disk_zone disk = {
+	    .generation = zone->generation,
+	    .expires_at = zone->expires_at,
+	    .serial = zone->serial,
+	    .layer_count = (uint16_t)zone->layer_count,
+	    .apex_len = zone->apex_len,
+	};
+	size_t layers_len = zone->layer_count * sizeof(zone->layer[0]);
+
+	memcpy(at, &disk, sizeof(disk));
+	at += sizeof(disk);
+	memcpy(at, zone->layer, layers_len);
+	at += layers_len;
+	memcpy(at, zone->apex, zone->apex_len);
+	return at + apex_space(zone->apex_len);
+}
+
+static int write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	while (size > 0) {
+		ssize_t n = write(fd, bytes, size);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return -1;
+		bytes += n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+// Writes `path` anew and makes its bytes durable. Post: 0 or -errno; on error it is gone.
+static int file_write(const char *path, const uint8_t *bytes, size_t size)
+{
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (write_all(fd, bytes, size) != 0 || fsync(fd) != 0)
+		ret = -errno;
+	if (close(fd) != 0 && ret == 0)
+		ret = -errno;
+	if (ret != 0)
+		unlink(path);
+	return ret;
+}
+
+// Makes the names in a folder durable.
+static int folder_sync(const char *path)
+{
+	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+	int ret = 0;
+
+	if (fd < 0)
+		return -errno;
+	if (fsync(fd) != 0)
+		ret = -errno;
+	close(fd);
+	return ret;
+}
+
+int manifest_save(const char *storage, const struct manifest *manifest)
+{
+	size_t size = manifest_size(manifest);
+	char path[4096], temporary[4096];
+	struct disk_header header = {
+	    .magic = MANIFEST_MAGIC,
+	    .version = MANIFEST_VERSION,
+	    .byte_order = MANIFEST_BYTE_ORDER,
+	    .size = size,
+	    .generation_max = manifest->generation_max,
+	    .hash_key = {manifest->hash_key[0], manifest->hash_key[1]},
+	    .zone_count = manifest->zone_count,
+	};
+	uint8_t *bytes, *at;
+	int ret;
+
+	if (manifest_path(storage, "manifest", path, sizeof(path)) != 0 ||
+	    manifest_path(storage, "manifest.new", temporary, sizeof(temporary)) != 0)
+		return -ENAMETOOLONG;
+	if (size > MANIFEST_SIZE_MAX)
+		return -EFBIG;
+	bytes = calloc(1, size);
+	if (bytes == NULL)
+		return -ENOMEM;
+	memcpy(bytes, &header, sizeof(header));
+	at = bytes + sizeof(header);
+	for (size_t i = 0; i < manifest->zone_count; i++) {
+		assert(manifest->zones[i].layer_count >= 1 &&
+		       manifest->zones[i].layer_count <= IMAGE_LAYERS_MAX);
+		at = zone_write(at, &manifest->zones[i]);
+	}
+	header.checksum = checksum(bytes, size);
+	memcpy(bytes, &header, sizeof(header));
+
+	ret = file_write(temporary, bytes, size);
+	free(bytes);
+	if (ret != 0)
+		return ret;
+	if (rename(temporary, path) != 0) {
+		ret = -errno;
+		unlink(temporary);
+		return ret;
+	}
+	return folder_sync(storage);
+}
+
+void manifest_free(struct manifest *manifest)
+{
+	free(manifest->zones);
+	*manifest = (struct manifest){0};
+}
+
+int manifest_image_path(const char *storage, uint64_t file_id, char *out, size_t cap)
+{
+	int len = snprintf(out, cap, "%s/images/%016" PRIx64 ".img", storage, file_id);
+
+	return len >= 0 && (size_t)len < cap ? 0 : -ENAMETOOLONG;
+}

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// All zones served, by apex. Called by the attach thread (the one writer) and by workers and TCP
+// threads (readers, inside their RCU read side).
+//
+// Open addressing with linear probing in an array of a power of two, at most half full, so that a
+// miss ends after two or three slots of one or two cache lines. A slot of an array lives once:
+// free, then one entry, then a tombstone for good. So a reader that has seen the entry (acquire)
+// may read the hash beside it plainly. Tombstones go when the array is built anew, which growth and
+// enough removals cause; a reader in the old array still finds all that was there when it was
+// replaced.
+//
+// find() probes only the depths at which zones exist: an authoritative node has zones with one, two
+// and three labels and is asked for names of five.
+
+#include "zone_table.h"
+
+#include <assert.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#define SLOTS_MIN 16 // a power of two
+
+struct slot {
+	uint64_t hash; // written once, before the entry is released (R2)
+	_Atomic(struct zone_entry *) entry;
+};
+
+struct slots {
+	size_t mask;
+	size_t used; // writer: slots that are not free, tombstones included
+	struct slot slot[];
+};
+
+struct zone_table {
+	_Atomic(struct slots *) slots; // writer: release (R3); readers: acquire (A3)
+	_Atomic uint64_t depths[2];    // bit n: a zone with n labels is there; relaxed
+	struct hash_key key;           // ro
+	size_t count;                  // writer's own, as all that follows
+	size_t at_depth[NAME_LABELS_MAX + 1];
+};
+static_assert(NAME_LABELS_MAX < 128, "a bit for each number of labels");
+
+// What stands in a slot whose zone was taken out.
+static struct zone_entry tombstone;
+
+static struct slots *slots_new(size_t size)
+{
+	struct slots *slots = calloc(1, sizeof(*slots) + size * sizeof(slots->slot[0]));
+
+	if (slots != NULL)
+		slots->mask = size - 1;
+	return slots;
+}
+
+// The first free slot of the hash's run. Pre: not full.
+static struct slot *slots_free_slot(struct slots *slots, uint64_t hash)
+{
+	size_t i = hash & slots->mask;
+
+	while (atomic_load_explicit(&slots->slot[i].entry, memory_order_relaxed) != NULL)
+		i = (i + 1) & slots->mask;
+	return &slots->slot[i];
+}
+
+static void slot_fill(struct slots *slots, uint64_t hash, struct zone_entry *entry)
+{
+	struct slot *slot = slots_free_slot(slots, hash);
+
+	slot->hash = hash;
+	atomic_store_explicit(&slot->entry, entry, memory_order_release); // R2
+	slots->used++;
+}
+
+// The entry of exactly this apex, or NULL; *at its slot. Bounded by the array's size: at least half
+// of it is free.
+static struct zone_entry *slots_find(
+    struct slots *slots, uint64_t hash, const uint8_t *apex, size_t len, struct slot **at)
+{
+	for (size_t i = hash & slots->mask;; i = (i + 1) & slots->mask) {
+		struct slot *slot = &slots->slot[i];
+		struct zone_entry *entry =
+		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+
+		if (entry == NULL)
+			return NULL;
+		if (entry != &tombstone && slot->hash == hash && entry->apex_len == len &&
+		    memcmp(entry->apex, apex, len) == 0) {
+			*at = slot;
+			return entry;
+		}
+	}
+}
+
+struct zone_table *zone_table_new(const struct hash_key *key)
+{
+	struct zone_table *table = calloc(1, sizeof(*table));
+	struct slots *slots = slots_new(SLOTS_MIN);
+
+	if (table == NULL || slots == NULL) {
+		free(slots);
+		free(table);
+		return NULL;
+	}
+	table->key = *key;
+	atomic_init(&table->slots, slots);
+	return table;
+}
+
+void zone_table_free(struct zone_table *table)
+{
+	struct zone_entry *entry;
+	size_t position = 0;
+
+	if (table == NULL)
+		return;
+	while ((entry = zone_table_next(table, &position)) != NULL)
+		free(entry);
+	free(atomic_load_explicit(&table->slots, memory_order_relaxed));
+	free(table);
+}
+
+const struct hash_key *zone_table_key(const struct zone_table *table)
+{
+	return &table->key;
+}
+
+// The largest n <= labels that has a zone, or -1.
+static int depth_below(const struct zone_table *table, int labels)
+{
+	for (int word = labels >> 6; word >= 0; word--) {
+		uint64_t bits = atomic_load_explicit(&table->depths[word], memory_order_relaxed);
+
+		if (word == labels >> 6)
+			bits &= UINT64_MAX >> (63 - (labels & 63));
+		if (bits != 0)
+			return word * 64 + 63 - __builtin_clzll(bits);
+	}
+	return -1;
+}
+
+const struct zone_entry *zone_table_find(
+    const struct zone_table *table, const struct qname *q, unsigned labels_max)
+{
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	int labels = (int)(labels_max < q->labels ? labels_max : q->labels);
+
+	// Bounded by the depths present, at most NAME_LABELS_MAX + 1.
+	while ((labels = depth_below(table, labels)) >= 0) {
+		unsigned start = q->start[labels];
+		struct slot *at;
+		struct zone_entry *entry =
+		    slots_find(slots, q->hash[labels], q->lower + start, q->len - start, &at);
+
+		if (entry != NULL)
+			return entry;
+		if (--labels < 0)
+			break;
+	}
+	return NULL;
+}
+
+static void depth_count(struct zone_table *table, unsigned labels, bool added)
+{
+	_Atomic uint64_t *word = &table->depths[labels >> 6];
+	uint64_t bits = atomic_load_explicit(word, memory_order_relaxed);
+	uint64_t bit = UINT64_C(1) << (labels & 63);
+
+	table->count += added ? 1 : -(size_t)1;
+	table->at_depth[labels] += added ? 1 : -(size_t)1;
+	bits = table->at_depth[labels] != 0 ? bits | bit : bits & ~bit;
+	atomic_store_explicit(word, bits, memory_order_relaxed);
+}
+
+// Makes room for one entry more. Post: 0 and *retired the array that readers may still be in, or
+// NULL; or -ENOMEM.
+static int slots_make_room(struct zone_table *table, void **retired)
+{
+	struct slots *old = atomic_load_explicit(&table->slots, memory_order_relaxed);
+	size_t size = old->mask + 1;
+
+	*retired = NULL;
+	if (old->used < size / 2)
+		return 0;
+	// A quarter full at most after it: the next time is far, however many were tombstones.
+	while (table->count >= size / 4)
+		size *= 2;
+
+	struct slots *slots = slots_new(size);
+
+	if (slots == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i <= old->mask; i++) {
+		struct zone_entry *entry =
+		    atomic_load_explicit(&old->slot[i].entry, memory_order_relaxed);
+
+		if (entry != NULL && entry != &tombstone)
+			slot_fill(slots, old->slot[i].hash, entry);
+	}
+	atomic_store_explicit(&table->slots, slots, memory_order_release); // R3
+	*retired = old;
+	return 0;
+}
+
+static struct zone_entry *entry_new(
+    const uint8_t *apex, size_t len, const struct zone_version *version)
+{
+	struct zone_entry *entry = calloc(1, sizeof(*entry) + len);
+
+	if (entry == NULL)
+		return NULL;
+	atomic_init(&entry->version, version);
+	atomic_init(&entry->state, ZONE_LIVE);
+	entry->apex_len = (uint8_t)len;
+	entry->apex_labels = (uint8_t)name_labels(apex);
+	name_lower(entry->apex, apex, len);
+	return entry;
+}
+
+// Writer's find, of any case.
+static struct zone_entry *table_find(
+    struct zone_table *table, const uint8_t *apex, struct slot **at)
+{
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
+	uint8_t lower[NAME_LEN_MAX];
+	size_t len = name_len(apex);
+
+	name_lower(lower, apex, len);
+	return slots_find(slots, name_hash(lower, &table->key), lower, len, at);
+}
+
+struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex)
+{
+	struct slot *at;
+
+	return table_find(table, apex, &at);
+}
+
+int zone_table_set(struct zone_table *table, const uint8_t *apex,
+    const struct zone_version *version, struct zone_retired *retired)
+{
+	struct zone_entry *entry = zone_table_get(table, apex);
+
+	*retired = (struct zone_retired){0};
+	if (entry != NULL) {
+		retired->version = atomic_load_explicit(&entry->version, memory_order_relaxed);
+		atomic_store_explicit(&entry->version, version, memory_order_release); // R1
+		return 0;
+	}
+	entry = entry_new(apex, name_len(apex), version);
+	if (entry == NULL)
+		return -ENOMEM;
+	if (slots_make_room(table, &retired->slots) != 0) {
+		free(entry);
+		return -ENOMEM;
+	}
+	depth_count(table, entry->apex_labels, true);
+	slot_fill(atomic_load_explicit(&table->slots, memory_order_relaxed),
+	    name_hash(entry->apex, &table->key), entry);
+	return 0;
+}
+
+bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired)
+{
+	struct slot *slot;
+
+	*retired = (struct zone_retired){0};
+	retired->entry = table_find(table, apex, &slot);
+	if (retired->entry == NULL)
+		return false;
+	retired->version = atomic_load_explicit(&retired->entry->version, memory_order_relaxed);
+	// Relaxed: the tombstone is never read through.
+	atomic_store_explicit(&slot->entry, &tombstone, memory_order_relaxed);
+	depth_count(table, retired->entry->apex_labels, false);
+	return true;
+}
+
+struct zone_entry *zone_table_next(struct zone_table *table, size_t *position)
+{
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
+
+	while (*position <= slots->mask) {
+		struct zone_entry *entry =
+		    atomic_load_explicit(&slots->slot[(*position)++].entry, memory_order_relaxed);
+
+		if (entry != NULL && entry != &tombstone)
+			return entry;
+	}
+	return NULL;
+}
+
+size_t zone_table_count(const struct zone_table *table)
+{
+	return table->count;
+}
