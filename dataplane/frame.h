@@ -74,7 +74,7 @@ struct frame_rules {
 	// Virtual links of one machine leave the UDP checksum to be completed by hardware that is
 	// not there: the field then holds the sum of the pseudo-header. True where that may happen.
 	bool accept_partial;
-	                        // so)
+	// so)
 };
 
 // A frame that is a DNS message to us.
