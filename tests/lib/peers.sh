@@ -1,0 +1,186 @@
+# SPDX-License-Identifier: BSD-2-Clause
+# Copyright (c) 2026 the Nameplane authors
+#
+# Real primaries: NSD, Knot and BIND in the primary's namespace, each on its own address, with the
+# run's TSIG key, NOTIFY to the edge and IXFR where they have it. Sourced after net.sh.
+#
+#     peer_zone nsd example.com. FILE      before peer_start; copies the file
+#     peer_start nsd
+#     peer_load nsd example.com. FILE      a new version: copy, reload, NOTIFY follows
+#     stop nsd
+
+key_name=xfr-key
+key_secret=$(head -c 32 /dev/urandom | base64 -w0)
+declare -A peer_address=([nsd]=203.0.113.53 [knot]=203.0.113.54 [bind]=203.0.113.55)
+declare -A peer_address6=([nsd]=2001:db8:203::53 [knot]=2001:db8:203::54 [bind]=2001:db8:203::55)
+declare -A peer_zones=() # peer -> domains
+
+# The file that holds a domain's text at a peer.
+peer_file() {
+	local name=${2%.}
+	echo "$work/$1/${name:-root}.zone"
+}
+
+peer_zone() {
+	mkdir -p "$work/$1"
+	cp "$3" "$(peer_file "$1" "$2")" && peer_zones[$1]+=" $2"
+}
+
+peer_start() {
+	mkdir -p "$work/$1/db"
+	chmod 755 "$work" "$work/$1"
+	"peer_config_$1" >"$work/$1/$1.conf" || return 1
+	case "$1" in
+	nsd) start nsd "$ns_primary" nsd -d -c "$work/nsd/nsd.conf" ;;
+	knot) start knot "$ns_primary" knotd -c "$work/knot/knot.conf" ;;
+	bind) start bind "$ns_primary" named -g -c "$work/bind/bind.conf" ;;
+	esac
+	local zone
+	zone=${peer_zones[$1]# }
+	wait_until 20 peer_answers "$1" "${zone%% *}"
+}
+
+peer_answers() {
+	ip netns exec "$ns_primary" dig +short +time=1 +tries=1 "@${peer_address[$1]}" "$2" SOA |
+		grep -Eq '^[^;]'
+}
+
+peer_load() {
+	local file
+	file=$(peer_file "$1" "$2")
+	cp "$3" "$file.new" && mv "$file.new" "$file" || return 1
+	peer_reload "$1"
+}
+
+peer_reload() {
+	case "$1" in
+	nsd) nsd-control -c "$work/nsd/nsd.conf" reload ;;
+	knot) knotc -c "$work/knot/knot.conf" zone-reload ;;
+	bind) kill -HUP "${process_pid[bind]}" ;;
+	esac
+}
+
+peer_config_nsd() {
+	local zone
+	cat <<-CONF
+		server:
+		  ip-address: ${peer_address[nsd]}
+		  ip-address: ${peer_address6[nsd]}
+		  username: ""
+		  zonesdir: "$work/nsd"
+		  database: ""
+		  pidfile: ""
+		  xfrdfile: "$work/nsd/xfrd.state"
+		  zonelistfile: "$work/nsd/zone.list"
+		  server-count: 1
+		  minimal-responses: yes
+		  refuse-any: no
+		  rrl-ratelimit: 0
+		  rrl-whitelist-ratelimit: 0
+		  verbosity: 1
+		remote-control:
+		  control-enable: yes
+		  control-interface: "$work/nsd/control"
+		key:
+		  name: "$key_name"
+		  algorithm: hmac-sha256
+		  secret: "$key_secret"
+	CONF
+	for zone in ${peer_zones[nsd]}; do
+		cat <<-CONF
+			zone:
+			  name: "$zone"
+			  zonefile: "$(peer_file nsd "$zone")"
+			  provide-xfr: 0.0.0.0/0 $key_name
+			  provide-xfr: ::/0 $key_name
+			  notify: $edge_management $key_name
+			  store-ixfr: yes
+			  create-ixfr: yes
+		CONF
+	done
+}
+
+peer_config_knot() {
+	local zone
+	cat <<-CONF
+		server:
+		  listen: [ ${peer_address[knot]}@53, ${peer_address6[knot]}@53 ]
+		  rundir: "$work/knot"
+		  pidfile: "$work/knot/pid"
+		  udp-workers: 1
+		  tcp-workers: 1
+		  background-workers: 1
+		database:
+		  storage: "$work/knot/db"
+		control:
+		  listen: "$work/knot/control"
+		log:
+		  - target: stderr
+		    any: info
+		key:
+		  - id: $key_name
+		    algorithm: hmac-sha256
+		    secret: $key_secret
+		remote:
+		  - id: edge
+		    address: $edge_management@53
+		    key: $key_name
+		acl:
+		  - id: edge
+		    address: [ 0.0.0.0/0, ::/0 ]
+		    key: $key_name
+		    action: transfer
+		template:
+		  - id: default
+		    notify: edge
+		    acl: edge
+		    zonefile-load: difference
+		    journal-content: changes
+		    zonefile-sync: -1
+		    semantic-checks: off
+		zone:
+	CONF
+	for zone in ${peer_zones[knot]}; do
+		cat <<-CONF
+			  - domain: "$zone"
+			    file: "$(peer_file knot "$zone")"
+		CONF
+	done
+}
+
+peer_config_bind() {
+	local zone
+	cat <<-CONF
+		key "$key_name" { algorithm hmac-sha256; secret "$key_secret"; };
+		server $edge_management { keys { "$key_name"; }; };
+		options {
+			directory "$work/bind";
+			pid-file none;
+			session-keyfile none;
+			listen-on port 53 { ${peer_address[bind]}; };
+			listen-on-v6 port 53 { ${peer_address6[bind]}; };
+			recursion no;
+			dnssec-validation no;
+			minimal-responses yes;
+			minimal-any no;
+			rrset-order { order none; };
+			max-udp-size 1232;
+			allow-transfer { key "$key_name"; };
+			notify explicit;
+			also-notify { $edge_management; };
+			notify-delay 0;
+			notify-rate 1000;
+			startup-notify-rate 1000;
+			check-names primary ignore;
+			check-mx ignore;
+			check-integrity no;
+			zone-statistics none;
+		};
+		controls { };
+	CONF
+	for zone in ${peer_zones[bind]}; do
+		cat <<-CONF
+			zone "$zone" { type primary; file "$(peer_file bind "$zone")"; ixfr-from-differences yes; };
+		CONF
+	done
+}
