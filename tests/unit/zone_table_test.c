@@ -1,0 +1,449 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The zone table: cases, a model with random changes, a million zones, and readers beside a writer
+// (run under TSan as well: the orderings are what is tested there).
+
+#include "zone_table.h"
+
+#include <pthread.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define COUNT(array) (sizeof(array) / sizeof((array)[0]))
+
+static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
+
+static void wire(const char *text, uint8_t out[NAME_LEN_MAX])
+{
+	assert_true(name_from_text(text, strlen(text), NULL, out) > 0);
+}
+
+static void ask(struct qname *q, const uint8_t *name)
+{
+	assert_true(qname_parse(q, name, NAME_LEN_MAX) > 0);
+	qname_hash(q, &key);
+}
+
+static void retire(const struct zone_retired *retired)
+{
+	free((void *)(uintptr_t)retired->version);
+	free(retired->entry);
+	free(retired->slots);
+}
+
+// Versions are told apart by their pointers and a mark; the table never looks into them.
+static struct zone_version *version_new(unsigned mark)
+{
+	struct zone_version *version = calloc(1, sizeof(*version));
+
+	assert_non_null(version);
+	version->layer_count = mark;
+	return version;
+}
+
+static void set(struct zone_table *table, const uint8_t *apex, unsigned mark)
+{
+	struct zone_retired retired;
+
+	assert_int_equal(zone_table_set(table, apex, version_new(mark), &retired), 0);
+	assert_null(retired.entry);
+	retire(&retired);
+}
+
+static bool take_out(struct zone_table *table, const uint8_t *apex)
+{
+	struct zone_retired retired;
+	bool there = zone_table_remove(table, apex, &retired);
+
+	assert_int_equal(there, retired.entry != NULL && retired.version != NULL);
+	retire(&retired);
+	return there;
+}
+
+static void table_free(struct zone_table *table)
+{
+	struct zone_entry *entry;
+	size_t position = 0;
+
+	while ((entry = zone_table_next(table, &position)) != NULL)
+		free((void *)(uintptr_t)atomic_load(&entry->version));
+	zone_table_free(table);
+}
+
+static const char *const zones[] = {
+    "com.", "example.com.", "a.b.c.example.com.", "net.", "EXAMPLE.NET."};
+
+static const struct {
+	const char *qname;
+	unsigned labels_max;
+	const char *apex; // NULL: none
+} finds[] = {
+    {"com.", 127, "com."},
+    {"COM.", 127, "com."},
+    {"com.", 0, NULL},
+    {"xcom.", 127, NULL},
+    {".", 127, NULL},
+    {"example.com.", 127, "example.com."},
+    {"example.com.", 1, "com."}, // a DS question goes to the parent
+    {"www.Example.Com.", 127, "example.com."},
+    {"c.example.com.", 127, "example.com."},
+    {"b.c.example.com.", 127, "example.com."},
+    {"a.b.c.example.com.", 127, "a.b.c.example.com."},
+    {"x.a.b.c.example.com.", 127, "a.b.c.example.com."},
+    {"x.a.b.c.example.com.", 4, "example.com."},
+    {"a.b.c.example.net.", 127, "example.net."},
+    {"example.org.", 127, NULL},
+    {"com.org.", 127, NULL},
+};
+
+static void the_longest_apex_at_or_above_the_name_is_found(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	uint8_t name[NAME_LEN_MAX];
+	struct qname q;
+
+	assert_non_null(table);
+	assert_memory_equal(zone_table_key(table), &key, sizeof(key));
+	for (size_t i = 0; i < COUNT(zones); i++) {
+		wire(zones[i], name);
+		set(table, name, 1);
+	}
+	for (size_t i = 0; i < COUNT(finds); i++) {
+		const struct zone_entry *entry;
+
+		wire(finds[i].qname, name);
+		ask(&q, name);
+		entry = zone_table_find(table, &q, finds[i].labels_max);
+		assert_int_equal(entry != NULL, finds[i].apex != NULL);
+		if (entry == NULL)
+			continue;
+		wire(finds[i].apex, name);
+		assert_int_equal(entry->apex_len, name_len(name));
+		assert_int_equal(entry->apex_labels, name_labels(name));
+		assert_memory_equal(entry->apex, name, entry->apex_len);
+	}
+	// The root as a zone catches the rest.
+	set(table, (const uint8_t *)"", 1);
+	wire("example.org.", name);
+	ask(&q, name);
+	assert_int_equal(zone_table_find(table, &q, 127)->apex_len, 1);
+	assert_int_equal(zone_table_find(table, &q, 0)->apex_len, 1);
+	assert_true(take_out(table, (const uint8_t *)""));
+	assert_null(zone_table_find(table, &q, 127));
+	table_free(table);
+}
+
+static void the_longest_names_are_zones_too(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	uint8_t name[NAME_LEN_MAX];
+	struct qname q;
+
+	// 127 labels of one byte each; then its ancestor with 64 labels.
+	for (unsigned i = 0; i < 254; i += 2) {
+		name[i] = 1;
+		name[i + 1] = 'x';
+	}
+	name[254] = 0;
+	assert_non_null(table);
+	set(table, name, 7);
+	set(table, name_suffix(name, 64), 8);
+	ask(&q, name);
+	assert_int_equal(zone_table_find(table, &q, 127)->version->layer_count, 7);
+	assert_int_equal(zone_table_find(table, &q, 126)->version->layer_count, 8);
+	assert_int_equal(zone_table_find(table, &q, 64)->version->layer_count, 8);
+	assert_null(zone_table_find(table, &q, 63));
+	assert_true(take_out(table, name));
+	assert_int_equal(zone_table_find(table, &q, 127)->version->layer_count, 8);
+	table_free(table);
+}
+
+static void setting_twice_swaps_and_gives_the_old_one_back(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_version *first = version_new(1), *second = version_new(2);
+	const uint8_t *apex = (const uint8_t *)"\1A\1b";
+	struct zone_retired retired;
+	struct zone_entry *entry;
+
+	assert_non_null(table);
+	assert_int_equal(zone_table_set(table, apex, first, &retired), 0);
+	assert_null(retired.version);
+	entry = zone_table_get(table, (const uint8_t *)"\1a\1B");
+	assert_non_null(entry);
+	assert_int_equal(zone_table_set(table, apex, second, &retired), 0);
+	assert_ptr_equal(retired.version, first);
+	assert_null(retired.entry);
+	assert_null(retired.slots);
+	assert_ptr_equal(zone_table_get(table, apex), entry);
+	assert_ptr_equal(atomic_load(&entry->version), second);
+	assert_int_equal(zone_table_count(table), 1);
+
+	assert_false(zone_table_remove(table, (const uint8_t *)"\1b", &retired));
+	assert_null(retired.entry);
+	assert_true(zone_table_remove(table, apex, &retired));
+	assert_ptr_equal(retired.version, second);
+	assert_ptr_equal(retired.entry, entry);
+	assert_int_equal(zone_table_count(table), 0);
+	assert_false(zone_table_remove(table, apex, &retired));
+	free(first);
+	free(second);
+	free(entry);
+	zone_table_free(table);
+	zone_table_free(NULL);
+}
+
+static uint64_t seed = 0x9e3779b97f4a7c15;
+
+static unsigned random_below(unsigned n)
+{
+	seed = seed * 6364136223846793005u + 1442695040888963407u;
+	return (unsigned)(seed >> 33) % n;
+}
+
+// One of 1 + 4 + 16 + 64 + 256 names.
+#define MODEL_NAMES 341
+
+static void model_name(unsigned i, uint8_t name[NAME_LEN_MAX])
+{
+	unsigned labels = 0, below = 1;
+	uint8_t *at = name;
+
+	for (; i >= below; below *= 4, labels++)
+		i -= below;
+	for (; labels > 0; labels--, i /= 4) {
+		*at++ = 1;
+		*at++ = (uint8_t)("abcd"[i % 4]);
+	}
+	*at = 0;
+}
+
+static unsigned model_find(const unsigned marks[MODEL_NAMES], const uint8_t *name, unsigned labels)
+{
+	uint8_t other[NAME_LEN_MAX];
+	unsigned best = 0, best_labels = 0;
+
+	for (unsigned i = 0; i < MODEL_NAMES; i++) {
+		model_name(i, other);
+		if (marks[i] != 0 && name_is_under(name, other) && name_labels(other) <= labels &&
+		    (best == 0 || name_labels(other) > best_labels)) {
+			best = marks[i];
+			best_labels = name_labels(other);
+		}
+	}
+	return best;
+}
+
+static void random_changes_agree_with_the_model(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	unsigned marks[MODEL_NAMES] = {0};
+	size_t count = 0;
+	struct qname q;
+
+	assert_non_null(table);
+	for (unsigned step = 1; step < 40000; step++) {
+		unsigned i = random_below(MODEL_NAMES);
+		// Now many zones, now few: the array is built anew for both reasons.
+		bool add = random_below(100) < (step / 5000 % 2 ? 80u : 20u);
+		uint8_t name[NAME_LEN_MAX];
+
+		model_name(i, name);
+		if (add) {
+			count += marks[i] == 0;
+			marks[i] = step;
+			set(table, name, step);
+		} else {
+			assert_int_equal(take_out(table, name), marks[i] != 0);
+			count -= marks[i] != 0;
+			marks[i] = 0;
+		}
+		assert_int_equal(zone_table_count(table), count);
+
+		model_name(random_below(MODEL_NAMES), name);
+		ask(&q, name);
+
+		unsigned labels = random_below(6), want = model_find(marks, name, labels);
+		const struct zone_entry *entry = zone_table_find(table, &q, labels);
+
+		assert_int_equal(entry != NULL, want != 0);
+		if (entry != NULL)
+			assert_int_equal(entry->version->layer_count, want);
+		if (step % 1000 == 0) {
+			struct zone_entry *each;
+			size_t position = 0, seen = 0;
+
+			while ((each = zone_table_next(table, &position)) != NULL)
+				seen++;
+			assert_int_equal(seen, count);
+		}
+	}
+	table_free(table);
+}
+
+static void numbered(unsigned i, uint8_t name[NAME_LEN_MAX])
+{
+	char text[40];
+
+	snprintf(text, sizeof(text), "zone-%u.%s.", i, i % 3 ? "example" : "co.example");
+	wire(text, name);
+}
+
+static void a_million_zones_are_found(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	const unsigned n = 1000000;
+	struct zone_version *version = version_new(1);
+	struct zone_retired retired;
+	uint8_t name[NAME_LEN_MAX];
+	struct qname q;
+
+	assert_non_null(table);
+	for (unsigned i = 0; i < n; i++) {
+		numbered(i, name);
+		assert_int_equal(zone_table_set(table, name, version, &retired), 0);
+		free(retired.slots);
+	}
+	assert_int_equal(zone_table_count(table), n);
+	for (unsigned i = 0; i < n; i += 7) {
+		numbered(i, name);
+		ask(&q, name);
+		assert_memory_equal(zone_table_find(table, &q, 127)->apex, name, name_len(name));
+		numbered(i + n, name);
+		ask(&q, name);
+		assert_null(zone_table_find(table, &q, 127));
+	}
+	zone_table_free(table);
+	free(version);
+}
+
+// --- readers beside a writer
+// ----------------------------------------------------------------------
+
+#define RACE_ZONES    64 // even ones stay and are only swapped, odd ones come and go
+#define RACE_STEPS    20000
+#define RACE_VERSIONS RACE_STEPS
+
+struct race {
+	struct zone_table *table;
+	struct zone_version *versions; // zone_version.layer_count: step * RACE_ZONES + zone
+	atomic_bool stop;
+	atomic_uint wrong;
+	atomic_ulong found;
+};
+
+static void *race_read(void *arg)
+{
+	struct race *race = arg;
+	unsigned newest[RACE_ZONES] = {0};
+	struct qname q[RACE_ZONES];
+	uint8_t name[NAME_LEN_MAX];
+	unsigned long found = 0;
+
+	for (unsigned i = 0; i < RACE_ZONES; i++) {
+		numbered(i, name);
+		ask(&q[i], name);
+	}
+	while (!atomic_load_explicit(&race->stop, memory_order_relaxed)) {
+		for (unsigned i = 0; i < RACE_ZONES; i++) {
+			const struct zone_entry *entry = zone_table_find(race->table, &q[i], 127);
+
+			if (entry == NULL) {
+				if (i % 2 == 0)
+					atomic_fetch_add(&race->wrong, 1);
+				continue;
+			}
+
+			const struct zone_version *version =
+			    atomic_load_explicit(&entry->version, memory_order_acquire);
+			unsigned mark = version->layer_count;
+
+			// The zone asked for, and never an older version than the last time.
+			if (mark % RACE_ZONES != i || mark < newest[i] ||
+			    memcmp(entry->apex, q[i].lower, entry->apex_len) != 0)
+				atomic_fetch_add(&race->wrong, 1);
+			newest[i] = mark;
+			found++;
+		}
+	}
+	atomic_fetch_add(&race->found, found);
+	return NULL;
+}
+
+static void readers_never_see_a_zone_half_made(void **state)
+{
+	struct race race = {.table = zone_table_new(&key),
+	    .versions = calloc(RACE_VERSIONS, sizeof(struct zone_version))};
+	struct zone_retired *retired = calloc(RACE_STEPS, sizeof(*retired));
+	uint8_t name[NAME_LEN_MAX];
+	pthread_t thread[3];
+	unsigned step = 0;
+
+	assert_true(race.table != NULL && race.versions != NULL && retired != NULL);
+	for (; step < RACE_ZONES; step++) {
+		numbered(step, name);
+		race.versions[step].layer_count = step * RACE_ZONES + step;
+		assert_int_equal(
+		    zone_table_set(race.table, name, &race.versions[step], &retired[step]), 0);
+	}
+	for (size_t i = 0; i < COUNT(thread); i++)
+		assert_int_equal(pthread_create(&thread[i], NULL, race_read, &race), 0);
+	for (; step < RACE_STEPS; step++) {
+		unsigned i = random_below(RACE_ZONES);
+
+		numbered(i, name);
+		race.versions[step].layer_count = step * RACE_ZONES + i;
+		if (i % 2 == 0 || random_below(2))
+			assert_int_equal(
+			    zone_table_set(race.table, name, &race.versions[step], &retired[step]),
+			    0);
+		else
+			(void)zone_table_remove(race.table, name, &retired[step]);
+		// Others make the array grow.
+		if (step % 4 == 0) {
+			struct zone_retired more;
+
+			numbered(step + 1000, name);
+			assert_int_equal(
+			    zone_table_set(race.table, name, &race.versions[0], &more), 0);
+			if (more.slots != NULL) {
+				assert_null(retired[step].slots);
+				retired[step].slots = more.slots;
+			}
+		}
+	}
+	atomic_store(&race.stop, true);
+	for (size_t i = 0; i < COUNT(thread); i++)
+		assert_int_equal(pthread_join(thread[i], NULL), 0);
+	assert_int_equal(atomic_load(&race.wrong), 0);
+	assert_true(atomic_load(&race.found) > 0);
+
+	// This writer's grace period is the end of the readers.
+	for (step = 0; step < RACE_STEPS; step++) {
+		free(retired[step].entry);
+		free(retired[step].slots);
+	}
+	zone_table_free(race.table);
+	free(race.versions);
+	free(retired);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_longest_apex_at_or_above_the_name_is_found),
+	    cmocka_unit_test(the_longest_names_are_zones_too),
+	    cmocka_unit_test(setting_twice_swaps_and_gives_the_old_one_back),
+	    cmocka_unit_test(random_changes_agree_with_the_model),
+	    cmocka_unit_test(a_million_zones_are_found),
+	    cmocka_unit_test(readers_never_see_a_zone_half_made),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
