@@ -14,7 +14,6 @@
 
 node_kind=${NODE:-nameplane}
 node_driver=${NAMEPLANE_DRIVER:-af_xdp}
-node_worker_cpu=${NAMEPLANE_WORKER_CPU:-$(($(nproc) - 1))}
 node_zones=()
 node_dir=$work/node
 mkdir -p "$node_dir/run" "$node_dir/storage"
@@ -39,7 +38,7 @@ node_configure() {
 		  rundir: $node_dir/run
 		  storage: $node_dir/storage
 		dataplane:
-		  workers: [$node_worker_cpu]
+		  workers: [$worker_cpu]
 		  hugepages: false
 		  ports:
 		    - device: $node_driver:eth1
@@ -78,7 +77,7 @@ node_start() {
 node_start_dataplane() {
 	local from
 	from=$(($(log_lines dataplane) + 1))
-	start dataplane "$ns_edge" "$build/dataplane/np-dataplane" -c "$node_dir/node.yaml"
+	start dataplane "$ns_edge" taskset -c "0-$worker_cpu" "$build/dataplane/np-dataplane" -c "$node_dir/node.yaml"
 	node_wait_ready dataplane "$from"
 }
 

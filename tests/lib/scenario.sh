@@ -21,6 +21,10 @@ work=$(mktemp -d /tmp/nameplane.XXXXXX)
 scenario_name=${0##*/}
 scenario_failed=0
 scenario_ended=''
+# The worker polls a CPU of its own: everything else of a scenario stays off it, where there are two.
+worker_cpu=${NAMEPLANE_WORKER_CPU:-$(($(nproc --all) - 1))}
+[ "$worker_cpu" -eq 0 ] || taskset -cp "0-$((worker_cpu - 1))" $$ >/dev/null 2>&1
+
 declare -A process_pid=()   # name -> pid of what `start` started and nobody stopped
 process_order=()            # names, oldest first
 
