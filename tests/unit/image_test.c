@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Compiler, verifier and reader together: what goes in as records is found again, and no damage to
+// an image is ever followed.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+#include <cmocka.h>
+
+#include "compile.h"
+#include "name.h"
+#include "rdata.h"
+#include "reader.h"
+#include "records.h"
+
+static const struct hash_key key = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
+
+struct line {
+	const char *owner;
+	uint16_t type;
+	const char *name;  // a name in the rdata, after `prefix`
+	const char *bytes; // fixed bytes before the name
+	size_t bytes_len;
+};
+
+#define SOA_TAIL "\0\0\0\7\0\0\0\1\0\0\0\1\0\0\0\1\0\0\0\5"
+
+static void wire(const char *text, uint8_t out[NAME_LEN_MAX])
+{
+	assert_true(name_from_text(text, strlen(text), NULL, out) > 0);
+}
+
+static void add(
+    struct records *records, const char *owner_text, uint16_t type, const void *rdata, size_t len)
+{
+	uint8_t owner[NAME_LEN_MAX];
+
+	wire(owner_text, owner);
+	assert_true(rdata_valid(type, rdata, len));
+	assert_int_equal(records_add(records, owner, type, 300, rdata, len), 0);
+}
+
+static void add_name(struct records *records, const char *owner, uint16_t type, const char *target)
+{
+	uint8_t name[NAME_LEN_MAX];
+
+	wire(target, name);
+	add(records, owner, type, name, name_len(name));
+}
+
+static void add_soa(struct records *records, const char *apex)
+{
+	uint8_t rdata[2 * NAME_LEN_MAX + 20];
+	uint8_t name[NAME_LEN_MAX];
+
+	wire(apex, name);
+	const size_t n = name_len(name);
+	memcpy(rdata, name, n);
+	memcpy(rdata + n, name, n);
+	memcpy(rdata + 2 * n, SOA_TAIL, 20);
+	add(records, apex, RRTYPE_SOA, rdata, 2 * n + 20);
+	add_name(records, apex, RRTYPE_NS, "ns.example.com.");
+}
+
+static struct records *zone(const char *apex)
+{
+	uint8_t name[NAME_LEN_MAX];
+
+	wire(apex, name);
+	struct records *records = records_new(name);
+	assert_non_null(records);
+	return records;
+}
+
+static struct records *sample(void)
+{
+	struct records *r = zone("example.com.");
+
+	add_name(
+	    r, "sub.example.com.", RRTYPE_NS, "ns.sub.example.com."); // before the SOA: any order
+	add_soa(r, "example.com.");
+	add(r, "ns.example.com.", RRTYPE_A, "\300\0\2\1", 4);
+	add(r, "NS.Sub.example.com.", RRTYPE_A, "\300\0\2\2", 4);
+	add_name(r, "sub.example.com.", RRTYPE_NS, "ns.example.com.");
+	add(r, "*.wild.example.com.", RRTYPE_TXT, "\1x", 2);
+	add(r, "a.b.c.example.com.", RRTYPE_A, "\300\0\2\3", 4);
+	add(r, "a.b.c.example.com.", RRTYPE_A, "\300\0\2\3", 4); // repeated
+	add_name(r, "d.example.com.", RRTYPE_DNAME, "elsewhere.test.");
+	add(r, "below.d.example.com.", RRTYPE_A, "\300\0\2\4", 4);
+	add_name(r, "alias.example.com.", RRTYPE_CNAME, "ns.example.com.");
+	return r;
+}
+
+struct built {
+	struct image_buffer buffer;
+	struct zone_version version;
+};
+
+static void build(struct built *b, struct records *records)
+{
+	char error[COMPILE_ERROR_MAX];
+	const struct compile_options options = {.key = key, .generation = 3, .id = 99};
+
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(image_buffer_open(&b->buffer, -1, 1u << 30), 0);
+	if (compile_image(records, &options, &b->buffer, error) != 0)
+		fail_msg("%s", error);
+	if (image_verify(b->buffer.mem, b->buffer.used, error) != 0)
+		fail_msg("%s", error);
+	b->version.layer_count = 1;
+	assert_int_equal(image_open(&b->version.layer[0], b->buffer.mem, b->buffer.used), 0);
+	assert_int_equal(version_check(&b->version), 0);
+	records_free(records);
+}
+
+static void drop(struct built *b)
+{
+	image_buffer_close(&b->buffer);
+	close(b->buffer.fd);
+}
+
+static void look(const struct built *b, const char *text, struct lookup *out)
+{
+	static struct qname q;
+	uint8_t name[NAME_LEN_MAX];
+
+	wire(text, name);
+	assert_int_equal(qname_parse(&q, name, sizeof(name)), name_len(name));
+	qname_hash(&q, &key);
+	version_lookup(&b->version, &q, out);
+}
+
+static void a_walk_ends_where_rfc_1034_says(void **state)
+{
+	static const struct {
+		const char *question;
+		enum lookup_kind kind;
+		const char *node;     // NULL: none
+		const char *encloser; // NULL: the node
+	} cases[] = {
+	    {"example.com.", LOOKUP_EXACT, "example.com.", NULL},
+	    {"NS.EXAMPLE.com.", LOOKUP_EXACT, "ns.example.com.", NULL},
+	    {"c.example.com.", LOOKUP_EXACT, "c.example.com.", NULL},
+	    {"b.c.example.com.", LOOKUP_EXACT, "b.c.example.com.", NULL},
+	    {"sub.example.com.", LOOKUP_REFERRAL, "sub.example.com.", NULL},
+	    {"ns.sub.example.com.", LOOKUP_REFERRAL, "sub.example.com.", NULL},
+	    {"x.y.sub.example.com.", LOOKUP_REFERRAL, "sub.example.com.", NULL},
+	    {"d.example.com.", LOOKUP_EXACT, "d.example.com.", NULL},
+	    {"below.d.example.com.", LOOKUP_DNAME, "d.example.com.", NULL},
+	    {"x.y.wild.example.com.", LOOKUP_WILDCARD, "*.wild.example.com.", "wild.example.com."},
+	    {"wild.example.com.", LOOKUP_EXACT, "wild.example.com.", NULL},
+	    {"*.wild.example.com.", LOOKUP_EXACT, "*.wild.example.com.", NULL},
+	    {"no.example.com.", LOOKUP_NXDOMAIN, NULL, "example.com."},
+	    {"no.b.c.example.com.", LOOKUP_NXDOMAIN, NULL, "b.c.example.com."},
+	};
+	struct built b;
+
+	build(&b, sample());
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct lookup found;
+		uint8_t name[NAME_LEN_MAX];
+
+		look(&b, cases[i].question, &found);
+		assert_int_equal(found.kind, cases[i].kind);
+		assert_int_equal(found.node.node != NULL, cases[i].node != NULL);
+		if (cases[i].node != NULL) {
+			wire(cases[i].node, name);
+			assert_true(name_equal(found.node.node->name, name));
+		}
+		wire(cases[i].encloser != NULL ? cases[i].encloser : cases[i].node, name);
+		assert_true(name_equal(found.encloser.node->name, name));
+		assert_int_equal(found.encloser_labels, name_labels(name));
+	}
+	drop(&b);
+}
+
+static void records_keep_case_order_and_ttl_and_lose_repetitions(void **state)
+{
+	struct built b;
+	struct version_iter iter;
+	struct node_ref node;
+	unsigned names = 0, rrs = 0;
+
+	build(&b, sample());
+	version_iter_start(&iter, &b.version);
+	while ((node = version_iter_next(&iter)).node != NULL) {
+		const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
+		names++;
+		for (unsigned i = 0; i < node.node->rrset_count; i++) {
+			assert_int_equal(rrsets[i].ttl, 300);
+			rrs += rrsets[i].rr_count;
+		}
+	}
+	assert_int_equal(names, 12);
+	assert_int_equal(rrs, 11);
+	assert_int_equal(b.version.layer[0].header->rr_count, 11);
+
+	struct qname q;
+	uint8_t name[NAME_LEN_MAX];
+	wire("ns.sub.example.com.", name);
+	assert_int_not_equal(qname_parse(&q, name, sizeof(name)), 0);
+	qname_hash(&q, &key);
+	node = version_find(&b.version, &q, q.labels);
+	assert_non_null(node.node);
+	assert_memory_equal(node_owner(node), "\2NS\3Sub\7example\3com", 19);
+	assert_true((node.node->flags & NODE_OCCLUDED) != 0);
+
+	wire("sub.example.com.", name);
+	assert_int_not_equal(qname_parse(&q, name, sizeof(name)), 0);
+	qname_hash(&q, &key);
+	node = version_find(&b.version, &q, q.labels);
+	const struct image_rrset *ns = node_rrset(node, RRTYPE_NS);
+	struct rdata_iter rdata = rrset_rdata(node.image, ns);
+	uint16_t len;
+	assert_memory_equal(rdata_next(&rdata, &len), "\2ns\3sub\7example\3com", 20);
+	assert_memory_equal(rdata_next(&rdata, &len), "\2ns\7example\3com", 16);
+	assert_null(rdata_next(&rdata, &len));
+	assert_null(node_rrset(node, RRTYPE_AAAA));
+	drop(&b);
+}
+
+static void a_referral_is_compiled_with_required_and_optional_glue(void **state)
+{
+	struct built b;
+	struct lookup found;
+
+	build(&b, sample());
+	look(&b, "www.sub.example.com.", &found);
+	const struct image_answer *answer =
+	    image_at(found.node.image, found.node.node->referral_ref);
+	assert_int_not_equal(found.node.node->referral_ref, 0);
+	assert_int_equal(answer->ancount, 0);
+	assert_int_equal(answer->nscount, 2);
+	assert_int_equal(answer->arcount, 2);
+	assert_int_equal(answer->required_arcount, 1);
+	// Written by hand after RFC 1035 4.1.4: the question is sub.example.com. at 12, so
+	// example.com. is at 16; the first NS's rdata is at 33 + 12 = 45 and holds "ns" + pointer,
+	// the second one's at 62. "NS" is not "ns" (case is kept), but any case of the question
+	// serves.
+	static const uint8_t expected[] = "\300\14\0\2\0\1\0\0\1\54\0\5\2ns\300\14"
+	                                  "\300\14\0\2\0\1\0\0\1\54\0\5\2ns\300\20"
+	                                  "\2NS\300\14\0\1\0\1\0\0\1\54\0\4\300\0\2\2"
+	                                  "\300\76\0\1\0\1\0\0\1\54\0\4\300\0\2\1";
+	assert_int_equal(answer->size, sizeof(expected) - 1);
+	assert_memory_equal(answer_bytes(answer), expected, sizeof(expected) - 1);
+	drop(&b);
+}
+
+static void a_zone_that_may_not_be_served_is_refused_with_the_reason(void **state)
+{
+	static const struct {
+		const char *expect;
+		int which;
+	} cases[] = {{"has no SOA", 0}, {"has no NS", 1}, {"CNAME and other", 2},
+	    {"more than one CNAME", 3}, {"SOA below", 4}, {"cannot be zone data", 5}, {"empty", 6}};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct records *r = zone("example.com.");
+		struct image_buffer buffer;
+		char error[COMPILE_ERROR_MAX];
+		const struct compile_options options = {.key = key};
+
+		if (cases[i].which >= 2 && cases[i].which < 6)
+			add_soa(r, "example.com.");
+		switch (cases[i].which) {
+		case 0:
+			add_name(r, "example.com.", RRTYPE_NS, "ns.example.com.");
+			break;
+		case 1:
+			add_soa(r, "example.com.");
+			r->count--; // the NS
+			break;
+		case 2:
+			add_name(r, "x.example.com.", RRTYPE_CNAME, "y.test.");
+			add(r, "x.example.com.", RRTYPE_A, "abcd", 4);
+			break;
+		case 3:
+			add_name(r, "x.example.com.", RRTYPE_CNAME, "y.test.");
+			add_name(r, "x.example.com.", RRTYPE_CNAME, "z.test.");
+			break;
+		case 4:
+			add_soa(r, "x.example.com.");
+			break;
+		case 5:
+			add(r, "x.example.com.", RRTYPE_ANY, "abcd", 4);
+			break;
+		default:
+			break;
+		}
+		assert_int_equal(records_sort(r), 0);
+		assert_int_equal(image_buffer_open(&buffer, -1, 1u << 24), 0);
+		assert_int_equal(compile_image(r, &options, &buffer, error), -22);
+		if (strstr(error, cases[i].expect) == NULL)
+			fail_msg("expected '%s' in '%s'", cases[i].expect, error);
+		image_buffer_close(&buffer);
+		close(buffer.fd);
+		records_free(r);
+	}
+}
+
+// Reads all that a reader can reach. The sanitizers judge.
+static void read_all(const struct zone_version *version)
+{
+	static const char *questions[] = {"example.com.", "www.sub.example.com.",
+	    "a.wild.example.com.", "no.example.com.", "a.b.c.example.com.", "below.d.example.com."};
+	struct version_iter iter;
+	struct node_ref node;
+	volatile unsigned sum = 0;
+	unsigned steps = 0;
+
+	version_iter_start(&iter, version);
+	while ((node = version_iter_next(&iter)).node != NULL && steps++ < 100) {
+		const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
+		for (unsigned i = 0; i < node.node->rrset_count; i++) {
+			struct rdata_iter rdata = rrset_rdata(node.image, &rrsets[i]);
+			uint16_t len;
+			for (const uint8_t *at; (at = rdata_next(&rdata, &len)) != NULL;)
+				sum += len > 0 ? at[len - 1] : 0;
+		}
+		sum += node_owner(node)[0];
+	}
+	for (size_t i = 0; i < sizeof(questions) / sizeof(questions[0]); i++) {
+		static struct qname q;
+		uint8_t name[NAME_LEN_MAX];
+		struct lookup found;
+		const struct hash_key k = {
+		    {version->layer[0].header->hash_key[0], version->layer[0].header->hash_key[1]}};
+		wire(questions[i], name);
+		if (qname_parse(&q, name, sizeof(name)) == 0 ||
+		    !name_is_under(name, version->layer[0].header->apex))
+			continue;
+		qname_hash(&q, &k);
+		version_lookup(version, &q, &found);
+		sum += found.kind;
+	}
+}
+
+static void every_flipped_byte_is_refused_or_harmless(void **state)
+{
+	struct built b;
+	char error[IMAGE_ERROR_MAX];
+	unsigned accepted = 0;
+
+	build(&b, sample());
+	uint8_t *copy = aligned_alloc(IMAGE_PAGE, b.buffer.used);
+	assert_non_null(copy);
+	for (size_t i = 0; i < b.buffer.used; i++) {
+		for (unsigned bit = 0; bit < 8; bit += i % 3 + 1) {
+			memcpy(copy, b.buffer.mem, b.buffer.used);
+			copy[i] ^= (uint8_t)(1u << bit);
+			assert_int_equal(image_verify(copy, b.buffer.used, error), -22);
+			assert_true(error[0] != '\0');
+			// With the checksum made right, the structure itself must hold or be
+			// refused.
+			((struct image_header *)copy)->checksum =
+			    image_checksum(copy, b.buffer.used);
+			if (image_verify(copy, b.buffer.used, error) != 0)
+				continue;
+			struct zone_version version = {.layer_count = 1};
+			accepted++;
+			if (image_open(&version.layer[0], copy, b.buffer.used) == 0 &&
+			    version_check(&version) == 0)
+				read_all(&version);
+		}
+	}
+	// TTLs, addresses, serial, ids: changes that a structure check cannot and need not see.
+	assert_true(accepted > 0);
+	free(copy);
+	drop(&b);
+}
+
+static void every_truncation_is_refused(void **state)
+{
+	struct built b;
+	char error[IMAGE_ERROR_MAX];
+
+	build(&b, sample());
+	for (size_t size = 0; size < b.buffer.used; size += size % 64 == 0 ? 8 : 56)
+		assert_int_equal(image_verify(b.buffer.mem, size, error), -22);
+	drop(&b);
+}
+
+static void a_hundred_thousand_names_are_all_found_and_no_other(void **state)
+{
+	struct records *r = zone("example.com.");
+	struct built b;
+	char text[64];
+	struct lookup found;
+
+	add_soa(r, "example.com.");
+	for (unsigned i = 0; i < 100000; i++) {
+		snprintf(text, sizeof(text), "n%u.z%u.example.com.", i * 2654435761u, i % 100);
+		add(r, text, RRTYPE_A, "abcd", 4);
+	}
+	build(&b, r);
+	for (unsigned i = 0; i < 100000; i++) {
+		snprintf(text, sizeof(text), "n%u.z%u.example.com.", i * 2654435761u, i % 100);
+		look(&b, text, &found);
+		assert_int_equal(found.kind, LOOKUP_EXACT);
+		assert_int_not_equal(found.node.node->rrset_count, 0);
+		snprintf(text, sizeof(text), "m%u.z%u.example.com.", i * 2654435761u, i % 100);
+		look(&b, text, &found);
+		assert_int_equal(found.kind, LOOKUP_NXDOMAIN);
+	}
+	assert_true(b.version.layer[0].header->probe_max < 8);
+	drop(&b);
+}
+
+static void the_root_zone_can_be_an_image(void **state)
+{
+	struct records *r = zone(".");
+	struct built b;
+	struct lookup found;
+
+	add_soa(r, ".");
+	add_name(r, "com.", RRTYPE_NS, "a.gtld-servers.net.");
+	add(r, "a.gtld-servers.net.", RRTYPE_A, "abcd", 4);
+	build(&b, r);
+	look(&b, "www.example.com.", &found);
+	assert_int_equal(found.kind, LOOKUP_REFERRAL);
+	look(&b, ".", &found);
+	assert_int_equal(found.kind, LOOKUP_EXACT);
+	look(&b, "nosuch.", &found);
+	assert_int_equal(found.kind, LOOKUP_NXDOMAIN);
+	drop(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_walk_ends_where_rfc_1034_says),
+	    cmocka_unit_test(records_keep_case_order_and_ttl_and_lose_repetitions),
+	    cmocka_unit_test(a_referral_is_compiled_with_required_and_optional_glue),
+	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
+	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
+	    cmocka_unit_test(every_truncation_is_refused),
+	    cmocka_unit_test(a_hundred_thousand_names_are_all_found_and_no_other),
+	    cmocka_unit_test(the_root_zone_can_be_an_image),
+	};
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}

@@ -1,0 +1,448 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The compiler. Runs in a child process of the control plane and in np-zone. An image is written
+// from front to back: header, name index, orders, rdata, then each node with its RRset directory
+// and its answers behind it, in canonical order.
+
+#include "compile_private.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "name.h"
+#include "reader.h"
+#include "rrtype.h"
+
+#define CACHE_LINE     64
+#define LINES_MAX      8
+#define NSEC3_HASH_LEN 20
+
+static uint32_t ref_of(const struct compilation *c, const void *at)
+{
+	return (uint32_t)(((const uint8_t *)at - c->buffer->mem) >> 3);
+}
+
+static uint32_t get32(const uint8_t *at)
+{
+	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
+}
+
+// --- rdata
+// ----------------------------------------------------------------------------------------
+
+static uint8_t *put_rdata(uint8_t *at, const struct record *r)
+{
+	memcpy(at, &r->rdlen, 2);
+	memcpy(at + 2, r->rdata, r->rdlen);
+	return at + 2 + r->rdlen;
+}
+
+static int rdata_of_span(
+    struct compilation *c, const struct unit *unit, const struct rrset_span *span)
+{
+	size_t bytes = 0;
+
+	c->rdata_refs[span->number] = 0;
+	c->sigs_refs[span->number] = 0;
+	for (uint32_t i = 0; i < span->rr_count; i++)
+		bytes += 2u + span->rrs[i].rdlen;
+	if (span->rr_count > 0) {
+		uint8_t *at = image_buffer_take(c->buffer, bytes, 8);
+		if (at == NULL)
+			return -ENOMEM;
+		c->rdata_refs[span->number] = ref_of(c, at);
+		for (uint32_t i = 0; i < span->rr_count; i++)
+			at = put_rdata(at, &span->rrs[i]);
+	}
+	if (span->sig_count == 0)
+		return 0;
+	const struct record *r;
+	uint32_t position = 0;
+	bytes = sizeof(struct image_sigs);
+	while ((r = span_sig(unit, c, span, &position)) != NULL)
+		bytes += 2u + r->rdlen;
+	struct image_sigs *sigs = image_buffer_take(c->buffer, bytes, 8);
+	if (sigs == NULL)
+		return -ENOMEM;
+	c->sigs_refs[span->number] = ref_of(c, sigs);
+	sigs->rr_count = span->sig_count;
+	uint8_t *at = (uint8_t *)(sigs + 1);
+	position = 0;
+	while ((r = span_sig(unit, c, span, &position)) != NULL) {
+		if (at == (uint8_t *)(sigs + 1))
+			sigs->ttl = r->ttl;
+		at = put_rdata(at, r);
+	}
+	return 0;
+}
+
+static int write_rdata(struct compilation *c)
+{
+	for (uint32_t i = 0; i < c->unit_count; i++) {
+		struct rrset_walk walk;
+		struct rrset_span span = {0};
+		rrset_walk_start(&walk, c, &c->units[i]);
+		while (rrset_walk_next(&walk, &span)) {
+			if (span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX)
+				return -EFBIG;
+			const int error = rdata_of_span(c, &c->units[i], &span);
+			if (error != 0)
+				return error;
+		}
+	}
+	return 0;
+}
+
+// --- nodes
+// ----------------------------------------------------------------------------------------
+
+// Which RRsets of a name a query can ever get as its answer.
+static bool is_answerable(const struct unit *unit, const struct rrset_span *span)
+{
+	if (span->rr_count == 0 || (unit->flags & (NODE_OCCLUDED | NODE_TOMBSTONE)) != 0)
+		return false;
+	return (unit->flags & NODE_CUT) == 0 || span->type == RRTYPE_DS;
+}
+
+static int write_answers(struct compilation *c, const struct unit *unit, struct image_node *node)
+{
+	const bool is_signed = (c->flags & (IMAGE_NSEC | IMAGE_NSEC3)) != 0;
+	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
+	struct image_rrset *rrsets =
+	    (struct image_rrset *)(c->buffer->mem + ((size_t)node->rrsets_ref << 3));
+	struct rrset_walk walk;
+	struct rrset_span span = {0};
+	uint64_t first_end = 0;
+
+	if ((unit->flags & NODE_CUT) != 0) {
+		node->referral_ref = compile_referral(c, unit, false);
+		if (node->referral_ref == ANSWER_NOMEM)
+			return -ENOMEM;
+		first_end = c->buffer->used;
+		node->referral_do_ref =
+		    is_signed ? compile_referral(c, unit, true) : node->referral_ref;
+		if (node->referral_do_ref == ANSWER_NOMEM)
+			return -ENOMEM;
+	}
+	rrset_walk_start(&walk, c, unit);
+	for (unsigned i = 0; rrset_walk_next(&walk, &span); i++) {
+		struct image_rrset *rrset = &rrsets[i];
+		if (!is_answerable(unit, &span))
+			continue;
+		rrset->answer_ref = compile_positive(c, unit, &span, false);
+		if (rrset->answer_ref == ANSWER_NOMEM)
+			return -ENOMEM;
+		if (first_end == 0)
+			first_end = c->buffer->used;
+		if (!is_signed)
+			rrset->answer_do_ref = rrset->answer_ref;
+		else if (!wild) // a wildcard's answer needs the denial of the question's own name
+			rrset->answer_do_ref = compile_positive(c, unit, &span, true);
+		if (rrset->answer_do_ref == ANSWER_NOMEM)
+			return -ENOMEM;
+	}
+	if (first_end == 0)
+		first_end = c->buffer->used;
+	const uint64_t lines =
+	    (first_end - (uint64_t)((uint8_t *)node - c->buffer->mem) + CACHE_LINE - 1) /
+	    CACHE_LINE;
+	node->lines = (uint16_t)(lines < LINES_MAX ? lines : LINES_MAX);
+	return 0;
+}
+
+static uint32_t write_owner(struct compilation *c, const struct unit *unit, const uint8_t *lower)
+{
+	if (memcmp(unit->owner, lower, unit->len) == 0)
+		return 0;
+	uint8_t *at = image_buffer_take(c->buffer, unit->len, 8);
+	if (at == NULL)
+		return ANSWER_NOMEM;
+	memcpy(at, unit->owner, unit->len);
+	return ref_of(c, at);
+}
+
+static int write_node(struct compilation *c, uint32_t rank)
+{
+	struct unit *unit = &c->units[rank];
+	uint8_t lower[NAME_LEN_MAX];
+	struct rrset_walk walk;
+	struct rrset_span span = {0};
+	unsigned count = 0;
+	uint32_t types = 0;
+
+	name_lower(lower, unit->owner, unit->len);
+	const uint32_t owner_ref = write_owner(c, unit, lower);
+	if (owner_ref == ANSWER_NOMEM)
+		return -ENOMEM;
+	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span); count++)
+		types |= type_bit(span.type);
+	const size_t head = (sizeof(struct image_node) + unit->len + 7) & ~(size_t)7;
+	struct image_node *node =
+	    image_buffer_take(c->buffer, head + count * sizeof(struct image_rrset), CACHE_LINE);
+	if (node == NULL)
+		return -ENOMEM;
+	unit->node_ref = ref_of(c, node);
+	*node = (struct image_node){
+	    .flags = unit->flags & (uint8_t)~NODE_TOMBSTONE,
+	    .name_len = unit->len,
+	    .labels = unit->labels,
+	    .cut_labels = unit->cut_labels,
+	    .rrset_count = (uint16_t)count,
+	    .types = types,
+	    .rrsets_ref = unit->node_ref + (uint32_t)(head >> 3),
+	    .order = rank,
+	    .owner_ref = owner_ref,
+	};
+	memcpy(node->name, lower, unit->len);
+	struct image_rrset *rrset = (struct image_rrset *)((uint8_t *)node + head);
+	span = (struct rrset_span){0};
+	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span); rrset++) {
+		*rrset = (struct image_rrset){
+		    .type = span.type,
+		    .rr_count = (uint16_t)span.rr_count,
+		    .ttl = span.rr_count > 0 ? span.rrs[0].ttl : 0,
+		    .rdata_ref = c->rdata_refs[span.number],
+		    .sigs_ref = c->sigs_refs[span.number],
+		};
+	}
+	return write_answers(c, unit, node);
+}
+
+// --- NSEC3
+// ----------------------------------------------------------------------------------------
+
+// The 20 bytes that the first label of an NSEC3 owner spells in base32hex (RFC 5155 3).
+static bool owner_hash(const uint8_t *owner, uint8_t hash[NSEC3_HASH_LEN])
+{
+	uint64_t bits = 0;
+	unsigned have = 0, n = 0;
+
+	if (owner[0] != 32)
+		return false;
+	for (unsigned i = 1; i <= 32; i++) {
+		const uint8_t ch = owner[i] | 0x20;
+		unsigned value;
+		if (owner[i] >= '0' && owner[i] <= '9')
+			value = owner[i] - '0';
+		else if (ch >= 'a' && ch <= 'v')
+			value = ch - 'a' + 10u;
+		else
+			return false;
+		bits = bits << 5 | value;
+		for (have += 5; have >= 8; have -= 8)
+			hash[n++] = (uint8_t)(bits >> (have - 8));
+	}
+	return true;
+}
+
+// Does the record carry the parameters of the zone's NSEC3PARAM (algorithm, iterations, salt)?
+static bool nsec3_in_chain(const struct record *r, const struct record *param)
+{
+	const unsigned n = 5u + param->rdata[4];
+
+	return r->rdlen > n && r->rdata[0] == param->rdata[0] &&
+	       memcmp(r->rdata + 2, param->rdata + 2, n - 2) == 0;
+}
+
+static int nsec3_compare(const void *a, const void *b)
+{
+	return memcmp(((const struct image_nsec3 *)a)->hash, ((const struct image_nsec3 *)b)->hash,
+	    NSEC3_HASH_LEN);
+}
+
+// The records of the chain, by hash; node_ref is the unit's number until the nodes are placed.
+static int collect_nsec3(struct compilation *c, struct image_nsec3 **out, uint32_t *count)
+{
+	struct rrset_span param, nsec3;
+	size_t cap = 0;
+
+	*out = NULL;
+	*count = 0;
+	if (!unit_rrset(c, &c->units[0], RRTYPE_NSEC3PARAM, &param) || param.rrs[0].rdata[0] != 1)
+		return 0;
+	for (uint32_t i = 0; i < c->unit_count; i++) {
+		uint8_t hash[NSEC3_HASH_LEN];
+		if (!unit_rrset(c, &c->units[i], RRTYPE_NSEC3, &nsec3) ||
+		    !nsec3_in_chain(&nsec3.rrs[0], &param.rrs[0]) ||
+		    !owner_hash(c->units[i].owner, hash))
+			continue;
+		if (*count == cap) {
+			cap = cap > 0 ? cap * 2 : 64;
+			struct image_nsec3 *items = reallocarray(*out, cap, sizeof(**out));
+			if (items == NULL)
+				return -ENOMEM;
+			*out = items;
+		}
+		memcpy((*out)[*count].hash, hash, sizeof(hash));
+		(*out)[(*count)++].node_ref = i;
+		if ((nsec3.rrs[0].rdata[1] & 1) != 0)
+			c->flags |= IMAGE_NSEC3_OPTOUT;
+	}
+	if (*count > 0)
+		qsort(*out, *count, sizeof(**out), nsec3_compare);
+	return 0;
+}
+
+// --- the whole
+// ------------------------------------------------------------------------------------
+
+static uint32_t rrsig_expiry_min(const struct records *records)
+{
+	uint32_t least = 0;
+
+	for (size_t i = 0; i < records->count; i++) {
+		if (records->items[i].type != RRTYPE_RRSIG)
+			continue;
+		const uint32_t expiry = get32(records->items[i].rdata + 8);
+		if (least == 0 || (int32_t)(expiry - least) < 0)
+			least = expiry;
+	}
+	return least;
+}
+
+static void apex_facts(struct compilation *c, struct image_header *header)
+{
+	const struct unit *apex = &c->units[0];
+	struct rrset_span soa, dnskey, other;
+
+	if (!unit_rrset(c, apex, RRTYPE_SOA, &soa))
+		return;
+	const uint32_t minimum = get32(soa.rrs[0].rdata + soa.rrs[0].rdlen - 4);
+	c->negative_ttl = soa.rrs[0].ttl < minimum ? soa.rrs[0].ttl : minimum;
+	header->soa_minimum = c->negative_ttl;
+	if (!unit_rrset(c, apex, RRTYPE_DNSKEY, &dnskey))
+		return;
+	if (unit_rrset(c, apex, RRTYPE_NSEC, &other)) {
+		c->flags |= IMAGE_NSEC;
+	} else if (unit_rrset(c, apex, RRTYPE_NSEC3PARAM, &other)) {
+		const uint8_t *param = other.rrs[0].rdata;
+		c->flags |= IMAGE_NSEC3;
+		header->nsec3_iterations = (uint16_t)(param[2] << 8 | param[3]);
+		header->nsec3_salt_len = param[4];
+		memcpy(header->nsec3_salt, param + 5, param[4]);
+	}
+}
+
+static int write_image(struct compilation *c, struct image_header *header,
+    struct image_nsec3 *nsec3, uint32_t nsec3_count)
+{
+	struct image_section *section = header->section;
+	uint32_t *order;
+	int error;
+
+	c->bucket_count = compile_bucket_count(c->indexed);
+	c->buckets =
+	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
+	order = image_buffer_take(c->buffer, (size_t)c->unit_count * sizeof(*order), CACHE_LINE);
+	struct image_nsec3 *hashes =
+	    image_buffer_take(c->buffer, nsec3_count * sizeof(*hashes), CACHE_LINE);
+	if (c->buckets == NULL || order == NULL || hashes == NULL)
+		return -ENOMEM;
+	section[IMAGE_BUCKETS] = (struct image_section){ref_of(c, c->buckets), c->bucket_count};
+	section[IMAGE_ORDER] = (struct image_section){ref_of(c, order), c->unit_count};
+	section[IMAGE_NSEC3_ORDER] = (struct image_section){ref_of(c, hashes), nsec3_count};
+	if ((error = compile_index(c)) != 0)
+		return error;
+
+	const uint8_t *rdata = image_buffer_take(c->buffer, 8, 8);
+	if (rdata == NULL || write_rdata(c) != 0)
+		return -ENOMEM;
+	section[IMAGE_RDATA] = (struct image_section){ref_of(c, rdata),
+	    (uint32_t)((c->buffer->used - (size_t)(rdata - c->buffer->mem)) >> 3)};
+	header->negative_ref = compile_negative(c);
+	if (header->negative_ref == ANSWER_NOMEM)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < c->unit_count; i++) {
+		if ((error = write_node(c, i)) != 0)
+			return error;
+		order[i] = c->units[i].node_ref;
+	}
+	section[IMAGE_NODES] = (struct image_section){order[0], c->unit_count};
+	for (uint32_t i = 0; i < nsec3_count; i++) {
+		memcpy(hashes[i].hash, nsec3[i].hash, NSEC3_HASH_LEN);
+		hashes[i].node_ref = c->units[nsec3[i].node_ref].node_ref;
+	}
+	compile_index_finish(c);
+	return 0;
+}
+
+static int finish_header(struct compilation *c, struct image_header *header)
+{
+	const struct records *records = c->records;
+
+	header->magic = IMAGE_MAGIC;
+	header->version = IMAGE_VERSION;
+	header->byte_order = IMAGE_BYTE_ORDER;
+	header->generation = c->options->generation;
+	header->id = c->options->id;
+	header->hash_key[0] = c->options->key.k[0];
+	header->hash_key[1] = c->options->key.k[1];
+	header->rr_count = records->count;
+	header->serial = records_serial(records);
+	header->flags = c->flags;
+	header->rrsig_expiry_min = rrsig_expiry_min(records);
+	header->probe_max = c->probe_max > 0 ? c->probe_max : 1;
+	header->apex_ref = c->units[0].node_ref;
+	header->apex_len = records->apex_len;
+	header->apex_labels = (uint8_t)name_labels(records->apex);
+	name_lower(header->apex, records->apex, records->apex_len);
+
+	const size_t end = c->buffer->used + IMAGE_TAIL;
+	const size_t size = (end + IMAGE_PAGE - 1) & ~(size_t)(IMAGE_PAGE - 1);
+	if (image_buffer_take(c->buffer, size - c->buffer->used, 1) == NULL)
+		return -ENOMEM;
+	if (ftruncate(c->buffer->fd, (off_t)size) != 0)
+		return -errno;
+	c->buffer->size = size;
+	header->size = size;
+	header->checksum = image_checksum(header, size);
+	return 0;
+}
+
+int compile_image(const struct records *records, const struct compile_options *options,
+    struct image_buffer *buffer, char error[COMPILE_ERROR_MAX])
+{
+	uint16_t patch[256];
+	struct compilation c = {.records = records,
+	    .options = options,
+	    .buffer = buffer,
+	    .error = error,
+	    .patch = patch};
+	struct image_nsec3 *nsec3 = NULL;
+	uint32_t nsec3_count = 0;
+	int result;
+
+	static_assert(COMPILE_ERROR_MAX >= RECORDS_ERROR_MAX, "records_check writes here");
+	error[0] = '\0';
+	if ((result = records_check(records, error)) != 0)
+		return result;
+	struct image_header *header = image_buffer_take(buffer, sizeof(*header), IMAGE_PAGE);
+	result = -ENOMEM;
+	if (header == NULL || compile_names(&c) != 0)
+		goto out;
+	c.rdata_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.rdata_refs));
+	c.sigs_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.sigs_refs));
+	if (c.rdata_refs == NULL || c.sigs_refs == NULL)
+		goto out;
+	apex_facts(&c, header);
+	if (collect_nsec3(&c, &nsec3, &nsec3_count) != 0)
+		goto out;
+	result = write_image(&c, header, nsec3, nsec3_count);
+	if (result == 0)
+		result = finish_header(&c, header);
+out:
+	if (result == -ENOMEM)
+		snprintf(error, COMPILE_ERROR_MAX, "out of memory after %zu bytes", buffer->used);
+	else if (result == -EFBIG)
+		snprintf(
+		    error, COMPILE_ERROR_MAX, "an RRset has more records than an image can hold");
+	free(nsec3);
+	free(c.units);
+	free(c.rdata_refs);
+	free(c.sigs_refs);
+	return result;
+}

@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Compiled answers: the bytes behind the question, made once here so that a worker only copies
+// them. The data plane's renderer follows the same order and the same rule of compression
+// (writer.h), and a test holds the two against each other:
+//
+//   positive   the RRset in stored order, its signatures when asked for; then, optional, A and AAAA
+//   of
+//              each name that its rdata embeds, where the zone is authoritative for that name
+//   referral   NS in stored order; DS and its signatures, or the NSEC that denies it, when asked
+//   for;
+//              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
+//              what the zone holds of the others
+//   negative   the SOA with the TTL of negative answers
+
+#include "compile_private.h"
+
+#include <string.h>
+
+#include "name.h"
+#include "rdata.h"
+#include "rrtype.h"
+#include "writer.h"
+
+#define PATCH_MAX   255
+#define TARGETS_MAX 64 // names with addresses in one answer; more are rendered, not compiled
+
+// One answer in the making.
+struct draft {
+	struct compilation *c;
+	struct writer w;
+	uint8_t msg[WRITER_QUESTION_AT + NAME_LEN_MAX + 4 + IMAGE_ANSWER_MAX];
+	uint16_t ancount, nscount, arcount;
+	uint16_t required_arcount;
+	uint32_t required;
+	bool with_sigs;
+	const struct unit *done[TARGETS_MAX]; // whose addresses are in already
+	unsigned done_count;
+};
+
+// The question is the unit's own name; names may point at its suffix of `suffix_labels` labels.
+static void draft_start(struct draft *d, struct compilation *c, const struct unit *unit,
+    unsigned suffix_labels, bool with_sigs)
+{
+	const size_t body = WRITER_QUESTION_AT + (size_t)unit->len + 4;
+	const size_t suffix = (size_t)(name_suffix(unit->owner, suffix_labels) - unit->owner);
+
+	d->c = c;
+	d->ancount = d->nscount = d->arcount = d->required_arcount = 0;
+	d->required = 0;
+	d->with_sigs = with_sigs;
+	d->done_count = 0;
+	memset(d->msg, 0, body);
+	name_lower(d->msg + WRITER_QUESTION_AT, unit->owner, unit->len);
+	writer_start(&d->w, d->msg, body, body + IMAGE_ANSWER_MAX, WRITER_QUESTION_AT + suffix);
+	writer_list_pointers(&d->w, c->patch, PATCH_MAX);
+}
+
+static bool put_rrset(struct draft *d, const uint8_t *owner, const struct rrset_span *span,
+    uint32_t ttl, uint16_t *count)
+{
+	for (uint32_t i = 0; i < span->rr_count; i++) {
+		if (!writer_rr(
+		        &d->w, owner, span->type, ttl, span->rrs[i].rdata, span->rrs[i].rdlen))
+			return false;
+		(*count)++;
+	}
+	return true;
+}
+
+static bool put_sigs(struct draft *d, const uint8_t *owner, const struct unit *unit,
+    const struct rrset_span *span, uint16_t *count)
+{
+	uint32_t position = 0, ttl = 0;
+
+	if (!d->with_sigs)
+		return true;
+	for (const struct record *r; (r = span_sig(unit, d->c, span, &position)) != NULL;) {
+		ttl = ttl != 0 ? ttl : r->ttl;
+		if (!writer_rr(&d->w, owner, RRTYPE_RRSIG, ttl, r->rdata, r->rdlen))
+			return false;
+		(*count)++;
+	}
+	return true;
+}
+
+// A and AAAA of `unit` into the additional section.
+static bool put_addresses(struct draft *d, const struct unit *unit)
+{
+	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
+
+	for (unsigned i = 0; i < d->done_count; i++) {
+		if (d->done[i] == unit)
+			return true;
+	}
+	if (d->done_count == TARGETS_MAX)
+		return false;
+	d->done[d->done_count++] = unit;
+	for (unsigned i = 0; i < 2; i++) {
+		struct rrset_span span;
+		if (!unit_rrset(d->c, unit, types[i], &span))
+			continue;
+		if (!put_rrset(d, unit->owner, &span, span.rrs[0].ttl, &d->arcount) ||
+		    !put_sigs(d, unit->owner, unit, &span, &d->arcount))
+			return false;
+	}
+	return true;
+}
+
+static void end_required(struct draft *d)
+{
+	d->required = d->w.at - d->w.body_at;
+	d->required_arcount = d->arcount;
+}
+
+static uint16_t bytes_sum(const uint8_t *bytes, size_t n)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < n; i++)
+		sum += i % 2 == 0 ? (uint64_t)bytes[i] << 8 : bytes[i];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+// Moves the draft into the image.
+static uint32_t draft_finish(struct draft *d)
+{
+	struct compilation *c = d->c;
+	const uint32_t size = d->w.at - d->w.body_at;
+
+	if (d->w.patch_count > PATCH_MAX || size > IMAGE_ANSWER_MAX)
+		return 0;
+	for (unsigned i = 0; i < d->w.patch_count; i++) {
+		// A pointer that the longest question would push past 14 bits cannot be kept.
+		const uint8_t *at = d->msg + d->w.body_at + c->patch[i];
+		if ((((unsigned)at[0] & 0x3f) << 8 | at[1]) + NAME_LEN_MAX >= WRITER_OFFSET_END)
+			return 0;
+	}
+	struct image_answer *answer =
+	    image_buffer_take(c->buffer, sizeof(*answer) + 2u * d->w.patch_count + size, 8);
+	if (answer == NULL)
+		return ANSWER_NOMEM;
+	*answer = (struct image_answer){
+	    .size = (uint16_t)size,
+	    .ancount = d->ancount,
+	    .nscount = d->nscount,
+	    .arcount = d->arcount,
+	    .sum = bytes_sum(d->msg + d->w.body_at, size),
+	    .required = (uint16_t)d->required,
+	    .required_arcount = d->required_arcount,
+	    .patch_count = (uint8_t)d->w.patch_count,
+	};
+	uint16_t *patch = (uint16_t *)(answer + 1);
+	for (unsigned i = 0; i < d->w.patch_count; i++) {
+		patch[i] = c->patch[i];
+		answer->patch_odd += c->patch[i] % 2;
+	}
+	memcpy(patch + d->w.patch_count, d->msg + d->w.body_at, size);
+	return (uint32_t)(((uint8_t *)answer - c->buffer->mem) >> 3);
+}
+
+// The unit of each name that record `r` embeds and whose addresses belong into the additional
+// section.
+static const struct unit *target_unit(const struct compilation *c, const struct record *r)
+{
+	struct rdata_name names[RDATA_NAMES_MAX];
+	const unsigned count = rdata_names(r->type, r->rdata, r->rdlen, names);
+
+	for (unsigned i = 0; i < count; i++) {
+		if (names[i].additional)
+			return compile_find(c, r->rdata + names[i].offset);
+	}
+	return NULL;
+}
+
+uint32_t compile_positive(
+    struct compilation *c, const struct unit *unit, const struct rrset_span *span, bool with_sigs)
+{
+	struct draft d;
+	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
+
+	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
+	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
+	    !put_sigs(&d, NULL, unit, span, &d.ancount))
+		return 0;
+	end_required(&d);
+	for (uint32_t i = 0; i < span->rr_count; i++) {
+		const struct unit *target = target_unit(c, &span->rrs[i]);
+		if (target == NULL || (target->flags & (NODE_CUT | NODE_OCCLUDED)) != 0)
+			continue;
+		if (!put_addresses(&d, target))
+			return 0;
+	}
+	return draft_finish(&d);
+}
+
+uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool with_sigs)
+{
+	struct draft d;
+	struct rrset_span ns, ds;
+
+	draft_start(&d, c, unit, unit->labels, with_sigs);
+	if (!unit_rrset(c, unit, RRTYPE_NS, &ns) ||
+	    !put_rrset(&d, unit->owner, &ns, ns.rrs[0].ttl, &d.nscount))
+		return 0;
+	if (with_sigs) {
+		if (!unit_rrset(c, unit, RRTYPE_DS, &ds) && !unit_rrset(c, unit, RRTYPE_NSEC, &ds))
+			return 0; // an NSEC3 proof: rendered
+		if (!put_rrset(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount) ||
+		    !put_sigs(&d, unit->owner, unit, &ds, &d.nscount))
+			return 0;
+	}
+	d.with_sigs = false; // glue is not signed; what is authoritative elsewhere goes without
+	for (unsigned pass = 0; pass < 2; pass++) {
+		for (uint32_t i = 0; i < ns.rr_count; i++) {
+			const struct unit *target = target_unit(c, &ns.rrs[i]);
+			if (target == NULL ||
+			    name_is_under(target->owner, unit->owner) != (pass == 0))
+				continue;
+			if (!put_addresses(&d, target))
+				return 0;
+		}
+		if (pass == 0)
+			end_required(&d);
+	}
+	return draft_finish(&d);
+}
+
+uint32_t compile_negative(struct compilation *c)
+{
+	const struct unit *apex = &c->units[0];
+	struct draft d;
+	struct rrset_span soa;
+
+	draft_start(&d, c, apex, apex->labels, false);
+	if (!unit_rrset(c, apex, RRTYPE_SOA, &soa))
+		return 0;
+	// The owner is the apex, which the question may be below: a pointer that moves, not c0 0c.
+	if (!put_rrset(&d, apex->owner, &soa, c->negative_ttl, &d.nscount))
+		return 0;
+	end_required(&d);
+	return draft_finish(&d);
+}

@@ -1,0 +1,76 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The name index: buckets of one cache line. While compiling, slots hold unit numbers plus one, so
+// that answers can look up the names they embed; at the end they become node references.
+
+#include "compile_private.h"
+
+#include <errno.h>
+
+#include "name.h"
+
+// Names to a bucket of ten slots, on average: few enough that overflow is rare (4 % of buckets),
+// many enough that the index stays about eleven bytes a name.
+#define NAMES_PER_BUCKET 6
+
+static uint32_t home_of(const struct compilation *c, uint64_t hash)
+{
+	return (uint32_t)(((hash >> 32) * c->bucket_count) >> 32);
+}
+
+int compile_index(struct compilation *c)
+{
+	for (uint32_t i = 0; i < c->unit_count; i++) {
+		const struct unit *unit = &c->units[i];
+		if ((unit->flags & NODE_TOMBSTONE) != 0)
+			continue;
+		uint32_t at = home_of(c, unit->hash), distance = 1;
+		while (c->buckets[at].used == IMAGE_SLOTS) {
+			if (distance == 1 && c->buckets[at].overflow < UINT16_MAX)
+				c->buckets[at].overflow++;
+			at = at + 1 == c->bucket_count ? 0 : at + 1;
+			if (++distance > c->bucket_count)
+				return -EFBIG;
+		}
+		if (distance > c->probe_max)
+			c->probe_max = distance;
+		struct image_bucket *bucket = &c->buckets[at];
+		bucket->tag[bucket->used] = (uint16_t)unit->hash;
+		bucket->ref[bucket->used++] = i + 1;
+	}
+	return 0;
+}
+
+void compile_index_finish(struct compilation *c)
+{
+	for (uint32_t at = 0; at < c->bucket_count; at++) {
+		for (unsigned slot = 0; slot < c->buckets[at].used; slot++)
+			c->buckets[at].ref[slot] = c->units[c->buckets[at].ref[slot] - 1].node_ref;
+	}
+}
+
+const struct unit *compile_find(const struct compilation *c, const uint8_t *name)
+{
+	if (!name_is_under(name, c->records->apex))
+		return NULL;
+	const uint64_t hash = name_hash(name, &c->options->key);
+	uint32_t at = home_of(c, hash);
+	for (uint32_t probe = 0; probe < c->probe_max; probe++) {
+		const struct image_bucket *bucket = &c->buckets[at];
+		for (unsigned slot = 0; slot < bucket->used; slot++) {
+			const struct unit *unit = &c->units[bucket->ref[slot] - 1];
+			if (unit->hash == hash && name_equal(unit->owner, name))
+				return unit;
+		}
+		if (bucket->used < IMAGE_SLOTS)
+			return NULL;
+		at = at + 1 == c->bucket_count ? 0 : at + 1;
+	}
+	return NULL;
+}
+
+uint32_t compile_bucket_count(uint32_t names)
+{
+	return names / NAMES_PER_BUCKET + 1;
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The names of a zone: owners and empty non-terminals in canonical order, with what each one is to
+// a walk from the apex (cut, DNAME, occluded, has a wildcard below). Canonical order puts every
+// name directly before its descendants, so a stack of the current path is all that is needed.
+
+#include "compile_private.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+#include "rrtype.h"
+
+static uint16_t covered_type(const struct record *sig)
+{
+	return (uint16_t)(sig->rdata[0] << 8 | sig->rdata[1]);
+}
+
+// --- RRsets of a unit
+// -----------------------------------------------------------------------------
+
+void rrset_walk_start(struct rrset_walk *walk, const struct compilation *c, const struct unit *unit)
+{
+	const struct record *items = c->records->items + unit->first;
+
+	*walk = (struct rrset_walk){.compilation = c, .unit = unit, .number = unit->rrset_first};
+	walk->next = items;
+	walk->end = items + unit->count;
+	walk->sigs = walk->sigs_end = walk->end;
+	for (const struct record *r = items; r < walk->end; r++) {
+		if (r->type != RRTYPE_RRSIG)
+			continue;
+		walk->sigs = r;
+		while (r < walk->end && r->type == RRTYPE_RRSIG)
+			r++;
+		walk->sigs_end = r;
+		break;
+	}
+}
+
+// The least covered type at or above `from` that signatures stand for; 0x10000: none.
+static uint32_t sig_type_from(const struct rrset_walk *walk, uint32_t from)
+{
+	uint32_t least = 0x10000;
+
+	for (const struct record *r = walk->sigs; r < walk->sigs_end; r++) {
+		const uint32_t type = covered_type(r);
+		if (type >= from && type < least)
+			least = type;
+	}
+	return least;
+}
+
+bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span)
+{
+	const uint32_t from = span->rrs == NULL && span->sig_count == 0 ? 0 : span->type + 1u;
+	const uint32_t sig_type = sig_type_from(walk, from);
+
+	if (walk->next == walk->sigs)
+		walk->next = walk->sigs_end;
+	const bool have = walk->next < walk->end;
+	if (!have && sig_type == 0x10000)
+		return false;
+	*span = (struct rrset_span){.number = walk->number++};
+	if (have && walk->next->type <= sig_type) {
+		span->type = walk->next->type;
+		span->rrs = walk->next;
+		while (walk->next < walk->end && walk->next->type == span->type) {
+			walk->next++;
+			span->rr_count++;
+		}
+	} else {
+		span->type = (uint16_t)sig_type;
+	}
+	for (const struct record *r = walk->sigs; r < walk->sigs_end; r++)
+		span->sig_count += covered_type(r) == span->type;
+	return true;
+}
+
+bool unit_rrset(
+    const struct compilation *c, const struct unit *unit, uint16_t type, struct rrset_span *span)
+{
+	struct rrset_walk walk;
+
+	*span = (struct rrset_span){0};
+	rrset_walk_start(&walk, c, unit);
+	while (rrset_walk_next(&walk, span)) {
+		if (span->type == type)
+			return span->rr_count > 0;
+		if (span->type > type)
+			return false;
+	}
+	return false;
+}
+
+const struct record *span_sig(const struct unit *unit, const struct compilation *c,
+    const struct rrset_span *span, uint32_t *position)
+{
+	const struct record *items = c->records->items + unit->first;
+
+	for (; *position < unit->count; (*position)++) {
+		const struct record *r = &items[*position];
+		if (r->type == RRTYPE_RRSIG && covered_type(r) == span->type) {
+			(*position)++;
+			return r;
+		}
+	}
+	return NULL;
+}
+
+// --- names
+// ----------------------------------------------------------------------------------------
+
+static bool has_type(const struct compilation *c, const struct unit *unit, uint16_t type)
+{
+	const struct record *items = c->records->items + unit->first;
+
+	for (uint32_t i = 0; i < unit->count && items[i].type <= type; i++) {
+		if (items[i].type == type)
+			return true;
+	}
+	return false;
+}
+
+// An owner that holds nothing but NSEC3 (and its signatures) is not a name of the zone to queries
+// (RFC 5155 7.2.8).
+static bool only_nsec3(const struct compilation *c, const struct unit *unit)
+{
+	const struct record *items = c->records->items + unit->first;
+	bool nsec3 = false;
+
+	for (uint32_t i = 0; i < unit->count; i++) {
+		if (items[i].type == RRTYPE_NSEC3)
+			nsec3 = true;
+		else if (items[i].type != RRTYPE_RRSIG || covered_type(&items[i]) != RRTYPE_NSEC3)
+			return false;
+	}
+	return nsec3;
+}
+
+static void classify(struct compilation *c, struct unit *unit, struct unit *parent)
+{
+	unit->cut_labels = parent->cut_labels;
+	if (unit == parent) {
+		unit->flags |= NODE_APEX;
+	} else if (parent->cut_labels != 0 || (parent->flags & NODE_DNAME) != 0) {
+		unit->flags |= NODE_OCCLUDED;
+		if (unit->cut_labels == 0)
+			unit->cut_labels = parent->labels;
+	}
+	if (unit->count == 0) {
+		unit->flags |= NODE_EMPTY;
+		return;
+	}
+	if (has_type(c, unit, RRTYPE_CNAME))
+		unit->flags |= NODE_CNAME;
+	if ((unit->flags & NODE_OCCLUDED) != 0)
+		return;
+	if (unit != parent && has_type(c, unit, RRTYPE_NS)) {
+		unit->flags |= NODE_CUT;
+		unit->cut_labels = unit->labels;
+		c->flags |= IMAGE_HAS_CUTS;
+	} else if (has_type(c, unit, RRTYPE_DNAME)) {
+		unit->flags |= NODE_DNAME;
+		c->flags |= IMAGE_HAS_DNAMES;
+	}
+	if (unit != parent && name_is_wildcard(unit->owner)) {
+		parent->flags |= NODE_WILD;
+		c->flags |= IMAGE_HAS_WILD;
+	}
+}
+
+static struct unit *unit_add(
+    struct compilation *c, size_t *cap, const uint8_t *owner, unsigned labels)
+{
+	if (c->unit_count == *cap) {
+		*cap = *cap > 0 ? *cap * 2 : 64;
+		struct unit *units = reallocarray(c->units, *cap, sizeof(*units));
+		if (units == NULL)
+			return NULL;
+		c->units = units;
+	}
+	struct unit *unit = &c->units[c->unit_count++];
+	*unit = (struct unit){.owner = owner, .labels = (uint8_t)labels};
+	unit->len = (uint8_t)name_len(owner);
+	return unit;
+}
+
+// `path[n]`: the unit with n labels on the way to the last name.
+static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABELS_MAX + 1],
+    unsigned *depth, uint32_t first, uint32_t count)
+{
+	const uint8_t *owner = c->records->items[first].owner;
+	const unsigned apex_labels = name_labels(c->records->apex);
+	const unsigned labels = name_labels(owner);
+
+	// How far up the last name's path is this name's path too?
+	unsigned common = labels < *depth ? labels : *depth;
+	if (c->unit_count > 0) {
+		while (common > apex_labels &&
+		       !name_equal(c->units[path[common]].owner, name_suffix(owner, common)))
+			common--;
+	} else {
+		common = apex_labels - 1; // may wrap for the root; the loop adds one
+	}
+	for (unsigned n = common + 1; n <= labels; n++) {
+		struct unit *unit = unit_add(c, cap, name_suffix(owner, n), n);
+		if (unit == NULL)
+			return -ENOMEM;
+		const uint32_t at = c->unit_count - 1;
+		path[n] = at;
+		unit->parent = n == apex_labels ? at : path[n - 1];
+		if (n == labels) {
+			unit->first = first;
+			unit->count = count;
+		}
+		classify(c, unit, &c->units[unit->parent]);
+	}
+	*depth = labels;
+	return 0;
+}
+
+int compile_names(struct compilation *c)
+{
+	const struct record *items = c->records->items;
+	uint32_t path[NAME_LABELS_MAX + 1] = {0};
+	unsigned depth = 0;
+	size_t cap = 0;
+
+	for (size_t begin = 0, end; begin < c->records->count; begin = end) {
+		for (end = begin + 1; end < c->records->count; end++) {
+			if (items[end].owner != items[begin].owner &&
+			    !name_equal(items[end].owner, items[begin].owner))
+				break;
+		}
+		const int error =
+		    owner_add(c, &cap, path, &depth, (uint32_t)begin, (uint32_t)(end - begin));
+		if (error != 0)
+			return error;
+	}
+	for (uint32_t i = 0; i < c->unit_count; i++) {
+		struct unit *unit = &c->units[i];
+		unit->rrset_first = c->rrset_count;
+		unit->hash = name_hash(unit->owner, &c->options->key);
+		if (!only_nsec3(c, unit))
+			c->indexed++;
+		else
+			unit->flags |= NODE_TOMBSTONE; // inside the compiler: not in the index
+		struct rrset_walk walk;
+		struct rrset_span span = {0};
+		rrset_walk_start(&walk, c, unit);
+		while (rrset_walk_next(&walk, &span))
+			c->rrset_count++;
+	}
+	return 0;
+}

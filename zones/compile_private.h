@@ -1,0 +1,92 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What the compiler's parts share. Used by compile*.c only, on the one thread that compiles.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "compile.h"
+#include "format.h"
+
+// One name of the zone, in canonical order; empty non-terminals included.
+struct unit {
+	const uint8_t *owner; // as written; for an empty non-terminal the end of a longer owner
+	uint64_t hash;
+	uint32_t first;  // index of its first record
+	uint32_t count;  // records; 0: empty non-terminal
+	uint32_t parent; // index of the unit one label up; the apex: itself
+	uint32_t node_ref;
+	uint32_t rrset_first; // index of its first RRset in rdata_refs
+	uint8_t flags;        // NODE_*
+	uint8_t labels;
+	uint8_t cut_labels;
+	uint8_t len;
+};
+
+struct compilation {
+	const struct records *records;
+	const struct compile_options *options;
+	struct image_buffer *buffer;
+	char *error;
+	struct unit *units; // owned
+	uint32_t unit_count;
+	uint32_t indexed;     // units that go into the name index
+	uint32_t rrset_count; // RRsets, RRSIGs not counted
+	uint32_t *rdata_refs; // owned: where each RRset's rdata stands
+	uint32_t *sigs_refs;  // owned: where its signatures stand, 0: unsigned
+	uint32_t flags;       // IMAGE_*
+	uint32_t bucket_count;
+	struct image_bucket *buckets; // in the image; refs are unit numbers + 1 until the end
+	uint32_t probe_max;
+	uint32_t negative_ttl;
+	uint16_t *patch; // scratch of the answers
+};
+
+// The records of one RRset and of its signatures, as compile_rrsets() finds them.
+struct rrset_span {
+	const struct record *rrs; // NULL: only signatures
+	uint32_t rr_count;
+	uint16_t type;
+	uint16_t sig_count;
+	uint32_t number; // index in rdata_refs
+};
+
+struct rrset_walk {
+	const struct compilation *compilation;
+	const struct unit *unit;
+	const struct record *next, *end; // records that are not RRSIG
+	const struct record *sigs, *sigs_end;
+	uint32_t number;
+};
+
+// --- compile_names.c
+int compile_names(struct compilation *c) __attribute__((warn_unused_result));
+
+// Walks the RRsets of a unit by ascending type; a type that has only RRSIGs is one too.
+void rrset_walk_start(
+    struct rrset_walk *walk, const struct compilation *c, const struct unit *unit);
+bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span);
+// The RRset of one type; false when there is none (only signatures count as none).
+bool unit_rrset(
+    const struct compilation *c, const struct unit *unit, uint16_t type, struct rrset_span *span);
+// Calls for each RRSIG that covers the span's type, in stored order. Position starts at 0.
+const struct record *span_sig(const struct unit *unit, const struct compilation *c,
+    const struct rrset_span *span, uint32_t *position);
+
+// --- compile_index.c
+int compile_index(struct compilation *c) __attribute__((warn_unused_result));
+uint32_t compile_bucket_count(uint32_t names);
+void compile_index_finish(struct compilation *c); // unit numbers become node references
+// The unit of a name (any case), or NULL.
+const struct unit *compile_find(const struct compilation *c, const uint8_t *name);
+
+// --- compile_answers.c
+// Each appends an answer to the image and gives its reference; 0: not compiled (too large, or
+// better rendered); UINT32_MAX: out of memory.
+#define ANSWER_NOMEM UINT32_MAX
+uint32_t compile_positive(
+    struct compilation *c, const struct unit *unit, const struct rrset_span *span, bool with_sigs);
+uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool with_sigs);
+uint32_t compile_negative(struct compilation *c);
