@@ -10,7 +10,7 @@ packages_build=(gcc meson ninja-build pkg-config libdpdk-dev dpdk liburcu-dev li
 	libsystemd-dev libseccomp-dev libcap-dev python3)
 packages_format=(clang-format)
 packages_clang=(clang lld llvm)
-packages_net=(iproute2 ethtool psmisc procps xz-utils python3)
+packages_net=(iproute2 iputils-ping ethtool psmisc procps util-linux xz-utils python3)
 packages_peers=(nsd knot knot-dnsutils bind9 bind9-utils bind9-dnsutils ldnsutils dnsperf strace
 	tcpdump)
 packages_demo=(publicsuffix)

@@ -121,6 +121,8 @@ node_stand_in() {
 			  rundir: "$work/standin"
 			  pidfile: "$work/standin/pid"
 			  identity: edge-test
+			  nsid: edge-test
+			  version: ""
 			database:
 			  storage: "$work/standin/db"
 			control:
