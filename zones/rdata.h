@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What is known about the rdata of each type (RFC 1035 to RFC 9460); a type that is not in the table
-// is opaque (RFC 3597). Rdata is held in wire form without compression, case kept. All functions
-// are pure and may be called from any thread.
+// What is known about the rdata of each type (RFC 1035 to RFC 9460); a type that is not in the
+// table is opaque (RFC 3597). Rdata is held in wire form without compression, case kept. All
+// functions are pure and may be called from any thread.
 #pragma once
 
 #include <stdbool.h>
@@ -13,24 +13,26 @@
 #include "rrtype.h"
 
 #define RDATA_LEN_MAX 65535
-#define RDATA_NAMES_MAX 2 // no type embeds more than two names in fixed places (SOA, MINFO, RP, PX, TALINK)
+#define RDATA_NAMES_MAX \
+	2 // no type embeds more than two names in fixed places (SOA, MINFO, RP, PX, TALINK)
 
 struct rdata_name {
 	uint16_t offset;   // bytes from the start of the rdata
 	uint16_t len;      // bytes of the name
 	bool compressible; // may be compressed when sent (RFC 3597 4: types of RFC 1035 only)
-	bool additional;   // its addresses belong into the additional section (NS, MX, SRV, KX, ..., SVCB/HTTPS)
+	bool additional; // its addresses belong into the additional section (NS, MX, SRV, KX, ...,
+	                 // SVCB/HTTPS)
 };
 
 // True when `rdata` is well formed for `type`: every field inside, names uncompressed, nothing left
-// over. An unknown type accepts any bytes. Length lies, SVCB keys out of order, bitmaps out of order
-// and the like are refused; values are not judged.
+// over. An unknown type accepts any bytes. Length lies, SVCB keys out of order, bitmaps out of
+// order and the like are refused; values are not judged.
 bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len);
 
 // Pre: rdata_valid(). The names embedded in the rdata, in order. HIP and IPSECKEY names are not
 // listed (never compressed, never looked up).
-unsigned rdata_names(uint16_t type, const uint8_t *rdata, size_t len,
-    struct rdata_name out[RDATA_NAMES_MAX]);
+unsigned rdata_names(
+    uint16_t type, const uint8_t *rdata, size_t len, struct rdata_name out[RDATA_NAMES_MAX]);
 
 // Rdata out of a DNS message: names of the types that may arrive compressed (RFC 3597 4, and the
 // others receivers must accept: RP, AFSDB, RT, SIG, PX, NXT, SRV, NAPTR, KX, DNAME) are expanded.
@@ -44,7 +46,7 @@ int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t of
 void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len);
 
 // Presentation form. Pre: rdata_valid(). Unknown types and types without a text form here use \#.
-// Post: length of the text written (NUL-terminated) or -ENOSPC. 5 * len + 64 bytes always suffice
-// for \#, RDATA_TEXT_MAX for everything.
-#define RDATA_TEXT_MAX (4 * 65535 + 1024)
+// Post: length of the text written (NUL-terminated) or -ENOSPC. 2 * len + 64 bytes always suffice
+// for \#, RDATA_TEXT_MAX for everything: the longest is an NSEC that lists all 65,536 types.
+#define RDATA_TEXT_MAX (10 * 65536 + 2048)
 int rdata_to_text(uint16_t type, const uint8_t *rdata, size_t len, char *out, size_t cap);

@@ -20,9 +20,10 @@ struct zonefile_error {
 typedef int (*zonefile_record_fn)(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
     uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err);
 
-// Post: 0, or -errno with err filled: -EINVAL for text that is wrong, -ENOENT and the like for files.
-// `origin` is the initial $ORIGIN. A record without TTL takes $TTL, else the previous record's TTL,
-// else, for an SOA first, its MINIMUM (RFC 1035, BIND, NSD and Knot agree on nothing better).
+// Post: 0, or -errno with err filled: -EINVAL for text that is wrong, -ENOENT and the like for
+// files. `origin` is the initial $ORIGIN. A record without TTL takes $TTL, else the previous
+// record's TTL, else, for an SOA first, its MINIMUM (RFC 1035, BIND, NSD and Knot agree on nothing
+// better).
 int zonefile_parse_file(const char *path, const uint8_t *origin, zonefile_record_fn fn, void *ctx,
     struct zonefile_error *err);
 int zonefile_parse_text(const char *text, size_t len, const uint8_t *origin, zonefile_record_fn fn,
@@ -30,4 +31,5 @@ int zonefile_parse_text(const char *text, size_t len, const uint8_t *origin, zon
 
 // One record's rdata from its text fields (used by tests and tools). Relative names end at origin.
 // Post: the rdata's length in out (cap RDATA_LEN_MAX), or -EINVAL.
-int rdata_from_text(uint16_t type, const char *text, size_t len, const uint8_t *origin, uint8_t *out);
+int rdata_from_text(
+    uint16_t type, const char *text, size_t len, const uint8_t *origin, uint8_t *out);

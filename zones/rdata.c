@@ -1,0 +1,156 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Walks over the fields of an rdata: is it well formed, where are its names, out of a message, into
+// canonical form. Called by the transfer code, the compiler and the verifier; any thread.
+
+#include "rdata.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "name.h"
+#include "rdata_field.h"
+
+bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
+{
+	const struct rdata_layout *layout = rdata_layout(type);
+	size_t pos = 0;
+
+	if (len > RDATA_LEN_MAX)
+		return false;
+	for (const uint8_t *field = layout->fields; *field != FIELD_END; field++) {
+		int field_len = rdata_field_len(*field, rdata, len, pos);
+
+		if (field_len < 0)
+			return false;
+		pos += (size_t)field_len;
+	}
+	return pos == len;
+}
+
+unsigned rdata_names(
+    uint16_t type, const uint8_t *rdata, size_t len, struct rdata_name out[RDATA_NAMES_MAX])
+{
+	const struct rdata_layout *layout = rdata_layout(type);
+	unsigned count = 0;
+	size_t pos = 0;
+
+	for (const uint8_t *field = layout->fields; *field != FIELD_END; field++) {
+		int field_len = rdata_field_len(*field, rdata, len, pos);
+
+		if (field_len < 0)
+			break;
+		if (rdata_kind_is_name(*field) && count < RDATA_NAMES_MAX)
+			out[count++] = (struct rdata_name){
+			    .offset = (uint16_t)pos,
+			    .len = (uint16_t)field_len,
+			    .compressible = *field == FIELD_NAME_SHORT,
+			    .additional = layout->additional,
+			};
+		pos += (size_t)field_len;
+	}
+	return count;
+}
+
+void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len)
+{
+	const struct rdata_layout *layout = rdata_layout(type);
+	size_t pos = 0;
+
+	for (const uint8_t *field = layout->fields; *field != FIELD_END; field++) {
+		int field_len = rdata_field_len(*field, rdata, len, pos);
+
+		if (field_len < 0)
+			return;
+		if (rdata_kind_is_name(*field) && *field != FIELD_NAME)
+			name_lower(rdata + pos, rdata + pos, (size_t)field_len);
+		else if (*field == FIELD_A6 && rdata[0] != 0) { // RFC 4034 6.2 lists it
+			size_t name_at = 1 + (128u - rdata[0] + 7) / 8;
+
+			name_lower(rdata + name_at, rdata + name_at, len - name_at);
+		}
+		pos += (size_t)field_len;
+	}
+}
+
+// Expands the name at msg[pos]. Each pointer must point before the piece it was found in, so the
+// walk ends; the pieces together are at most NAME_LEN_MAX bytes. The part before the first pointer
+// must end within `end`. Post: the name is in out, its length in *name_len; the bytes it took at
+// `pos` are returned.
+static int name_expand(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
+    uint8_t out[NAME_LEN_MAX], size_t *name_len)
+{
+	size_t start = pos, piece = pos, len = 0, limit = end;
+	int taken = 0;
+
+	for (;;) {
+		if (pos >= limit)
+			return -EINVAL;
+
+		uint8_t c = msg[pos];
+
+		if (c >= 0xc0) {
+			if (limit - pos < 2)
+				return -EINVAL;
+
+			size_t target = (size_t)(c & 0x3f) << 8 | msg[pos + 1];
+
+			if (target >= piece)
+				return -EINVAL;
+			if (taken == 0)
+				taken = (int)(pos + 2 - start);
+			pos = piece = target;
+			limit = msg_len;
+			continue;
+		}
+		if (c > NAME_LABEL_MAX || limit - pos < 1u + c || len + 1 + c > NAME_LEN_MAX)
+			return -EINVAL;
+		memcpy(out + len, msg + pos, 1u + c);
+		len += 1u + c;
+		pos += 1u + c;
+		if (c == 0)
+			break;
+	}
+	*name_len = len;
+	return taken > 0 ? taken : (int)(pos - start);
+}
+
+int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t offset, size_t rdlen,
+    uint8_t *out, size_t out_cap)
+{
+	const struct rdata_layout *layout = rdata_layout(type);
+	size_t pos = 0, out_len = 0;
+
+	if (offset > msg_len || rdlen > msg_len - offset || rdlen > RDATA_LEN_MAX)
+		return -EINVAL;
+	if (out_cap > RDATA_LEN_MAX)
+		out_cap = RDATA_LEN_MAX;
+
+	const uint8_t *rdata = msg + offset;
+
+	for (const uint8_t *field = layout->fields; *field != FIELD_END; field++) {
+		uint8_t name[NAME_LEN_MAX];
+		const uint8_t *from = rdata + pos;
+		size_t expanded;
+		int taken;
+
+		if (*field == FIELD_NAME_SHORT || *field == FIELD_NAME_OLD) {
+			taken = name_expand(
+			    msg, msg_len, offset + pos, offset + rdlen, name, &expanded);
+			from = name;
+		} else {
+			// No field behind an expanded name looks back, so the bytes as they came
+			// will do.
+			taken = rdata_field_len(*field, rdata, rdlen, pos);
+			expanded = taken < 0 ? 0 : (size_t)taken;
+		}
+		if (taken < 0 || expanded > out_cap - out_len)
+			return -EINVAL;
+		if (expanded > 0)
+			memcpy(out + out_len, from, expanded);
+		out_len += expanded;
+		pos += (size_t)taken;
+	}
+	return pos == rdlen ? (int)out_len : -EINVAL;
+}
