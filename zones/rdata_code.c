@@ -47,15 +47,23 @@ void text_put_uint(struct text_out *t, uint32_t value)
 	text_put(t, digits + at, sizeof(digits) - at);
 }
 
-void text_put_hex(struct text_out *t, const uint8_t *bytes, size_t len)
+static void put_hex(struct text_out *t, const char *digits, const uint8_t *bytes, size_t len)
 {
-	static const char digits[] = "0123456789ABCDEF";
-
 	for (size_t i = 0; i < len; i++) {
 		char pair[2] = {digits[bytes[i] >> 4], digits[bytes[i] & 15]};
 
 		text_put(t, pair, 2);
 	}
+}
+
+void text_put_hex(struct text_out *t, const uint8_t *bytes, size_t len)
+{
+	put_hex(t, "0123456789ABCDEF", bytes, len);
+}
+
+void text_put_hex_lower(struct text_out *t, const uint8_t *bytes, size_t len)
+{
+	put_hex(t, "0123456789abcdef", bytes, len);
 }
 
 void text_put_base32hex(struct text_out *t, const uint8_t *bytes, size_t len)

@@ -22,6 +22,7 @@ void text_put_char(struct text_out *t, char c);
 void text_put_words(struct text_out *t, const char *words);
 void text_put_uint(struct text_out *t, uint32_t value);
 void text_put_hex(struct text_out *t, const uint8_t *bytes, size_t len); // upper case, as dig
+void text_put_hex_lower(struct text_out *t, const uint8_t *bytes, size_t len);
 void text_put_base32hex(struct text_out *t, const uint8_t *bytes, size_t len);
 void text_put_base64(struct text_out *t, const uint8_t *bytes, size_t len);
 void text_put_time(struct text_out *t, uint32_t seconds);

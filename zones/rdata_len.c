@@ -225,6 +225,7 @@ int rdata_field_len(enum rdata_kind kind, const uint8_t *rdata, size_t len, size
 	case FIELD_TEXT:
 	case FIELD_HEX_OPT:
 	case FIELD_BASE64_OPT:
+	case FIELD_BASE64_DASH:
 		return take_rest(0, left);
 	case FIELD_HEX:
 	case FIELD_BASE64:

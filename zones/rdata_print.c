@@ -238,6 +238,9 @@ static int field_print(
 		return 0;
 	case FIELD_BASE64:
 	case FIELD_BASE64_OPT:
+	case FIELD_BASE64_DASH:
+		if (len == 0)
+			text_put_char(t, '-');
 		text_put_base64(t, p, len);
 		return 0;
 	case FIELD_BITMAP:
@@ -286,7 +289,7 @@ static int field_print(
 		return 0;
 	case FIELD_NSAP:
 		text_put_words(t, "0x");
-		text_put_hex(t, p, len);
+		text_put_hex_lower(t, p, len);
 		return 0;
 	}
 	return -EINVAL;
@@ -301,20 +304,16 @@ static int fields_print(struct text_out *t, uint16_t type, const uint8_t *rdata,
 
 		if (field_len < 0)
 			return field_len;
-		// Service parameters bring their own blanks; an optional field that is not there
-		// has none.
-		if (pos > 0 && field_len > 0 && *field != FIELD_SVC_PARAMS)
+		// An optional field that is not there prints nothing, unless its text has a word
+		// for that.
+		bool shown = field_len > 0 || *field == FIELD_OPAQUE || *field == FIELD_TEXT ||
+		             *field == FIELD_BASE64_DASH;
+
+		// Service parameters bring their own blanks.
+		if (shown && pos > 0 && *field != FIELD_SVC_PARAMS)
 			text_put_char(t, ' ');
-		// An absent optional field prints nothing, but an empty CAA value or URI is "".
-		if (field_len > 0 || *field == FIELD_OPAQUE || *field == FIELD_TEXT) {
-			if (field_len == 0 && *field == FIELD_TEXT)
-				text_put_char(t, ' ');
-
-			int ret = field_print(t, type, *field, rdata + pos, (size_t)field_len);
-
-			if (ret < 0)
-				return ret;
-		}
+		if (shown && field_print(t, type, *field, rdata + pos, (size_t)field_len) < 0)
+			return -EINVAL;
 		pos += (size_t)field_len;
 	}
 	return 0;

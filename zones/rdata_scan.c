@@ -302,6 +302,19 @@ static int base64_scan(struct scan *s, bool optional)
 	                                           : ret;
 }
 
+// "-" stands for no bytes.
+static int base64_dash_scan(struct scan *s)
+{
+	int ret = word(s);
+
+	if (ret < 0)
+		return ret;
+	if (text_len(s) == 1 && text(s)[0] == '-')
+		return 0;
+	lexer_again(s->lexer, s->lexer->token.quoted ? LEXER_QUOTED : LEXER_WORD);
+	return base64_scan(s, false);
+}
+
 // A length byte and what the word just read says.
 static int counted_scan(struct scan *s, code_fn code, bool dash, const char *why)
 {
@@ -732,6 +745,8 @@ static int field_scan(struct scan *s, enum rdata_kind kind)
 		return base64_scan(s, false);
 	case FIELD_BASE64_OPT:
 		return base64_scan(s, true);
+	case FIELD_BASE64_DASH:
+		return base64_dash_scan(s);
 	case FIELD_BITMAP:
 		return bitmap_scan(s, false);
 	case FIELD_BITMAP_OPT:
