@@ -45,3 +45,9 @@ static inline uint16_t checksum_fold(uint64_t sum)
 	sum = (sum & 0xffff) + (sum >> 16);
 	return (uint16_t)sum;
 }
+
+// The same for a sum over big-endian words, as dns_query.sum is.
+static inline uint64_t checksum_from_be(uint32_t sum)
+{
+	return __builtin_bswap16(checksum_fold(sum));
+}

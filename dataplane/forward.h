@@ -29,6 +29,22 @@ struct forward_item {
 };
 
 struct forward; // one per process
+struct ports;
+struct thread_counters;
+
+// Main thread. Post: 0 or -errno.
+int forward_open(unsigned workers, struct forward **out)
+    __attribute__((nonnull, warn_unused_result));
+void forward_close(struct forward *forward); // NULL is accepted
+
+// Main thread, before the workers start, and with NULL after they ended: where answers leave.
+void forward_bind(struct forward *forward, struct ports *ports) __attribute__((nonnull(1)));
+
+// Worker. Copies the message (it stands in its frame at frame->dns_off) or drops and counts it.
+// `now` in ticks.
+void forward_put(struct forward *forward, unsigned worker, uint16_t port_index,
+    const uint8_t *bytes, const struct frame *frame, uint64_t now, struct thread_counters *counters)
+    __attribute__((nonnull));
 
 // Attach thread. Readable while items wait: for epoll. forward_take() clears it when it returns
 // NULL.

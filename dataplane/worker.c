@@ -1,0 +1,329 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The worker: receive a burst, classify, parse, match, emit in place, transmit, announce a
+// quiescent state; over and over. Each stage is a loop over the burst, so that what one stage
+// prefetches is there when the next one comes round. No malloc, lock, log or clock here, and no
+// system call but the driver's own.
+//
+// A worker is an RCU reader from one quiescent state to the next: the zone table and whatever it
+// leads to stay valid within a burst, and nothing of it is kept beyond.
+
+#include "worker.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <rte_ring.h>
+
+#define URCU_INLINE_SMALL_FUNCTIONS
+#include <urcu/urcu-qsbr.h>
+
+#include "checksum.h"
+#include "eal.h"
+#include "frame.h"
+#include "log.h"
+#include "punt.h"
+
+#define BURST 32
+
+// A query between classification and transmission.
+struct job {
+	struct rte_mbuf *mbuf;
+	uint8_t *bytes;
+	struct frame frame;
+};
+
+struct worker_queue {
+	struct port *port;
+	uint16_t port_index, queue;
+};
+
+struct worker {
+	struct dataplane *dp;
+	struct thread_counters *counters;
+	unsigned index;
+	unsigned queue_count;
+	struct worker_queue *queues;
+	_Atomic bool *stop;
+	_Atomic unsigned *online; // workers that are RCU readers
+	struct job jobs[BURST];
+	struct dns_query queries[BURST]; // queries[i] belongs to jobs[i]
+} __attribute__((aligned(128)));
+
+struct workers {
+	_Atomic bool stop;
+	_Atomic unsigned online;
+	unsigned count;
+	struct worker *list;
+	struct worker_queue *queues;
+};
+
+static void count(struct worker *w, enum thread_counter counter, uint64_t n)
+{
+	counters_add(&w->counters->thread[counter], n);
+}
+
+// What is sent for the kernel and the control plane.
+static void send_down(struct worker *w, const struct worker_queue *wq)
+{
+	struct rte_mbuf *burst[BURST];
+	unsigned n = rte_ring_sc_dequeue_burst(wq->port->down, (void **)burst, BURST, NULL);
+	uint16_t sent = rte_eth_tx_burst(wq->port->id, wq->queue, burst, (uint16_t)n);
+
+	count(w, COUNT_punt_down, sent);
+	for (unsigned i = sent; i < n; i++)
+		rte_pktmbuf_free(burst[i]);
+}
+
+static void punt(struct worker *w, const struct worker_queue *wq, struct rte_mbuf *m,
+    enum frame_verdict verdict, uint64_t now)
+{
+	if (wq->port->punt != NULL) {
+		punt_up(wq->port->punt, m, verdict, now, w->index, w->counters);
+	} else {
+		count(w, COUNT_punt_none, 1);
+		rte_pktmbuf_free(m);
+	}
+}
+
+// Post: the number of jobs, each with its query ready for dns_parse().
+static unsigned classify(struct worker *w, const struct worker_queue *wq, struct rte_mbuf **burst,
+    unsigned n, uint64_t now)
+{
+	const struct port *port = wq->port;
+	uint64_t bytes = 0;
+	unsigned jobs = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct rte_mbuf *m = burst[i];
+		struct job *job = &w->jobs[jobs];
+		enum frame_verdict verdict = FRAME_SEGMENTS;
+
+		bytes += m->pkt_len;
+		job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
+		if (m->nb_segs == 1)
+			verdict =
+			    frame_classify(job->bytes, m->data_len, &port->rules, &job->frame);
+		counters_add(&w->counters->frame[verdict], 1);
+		if (verdict != FRAME_DNS) {
+			if (verdict <= FRAME_PUNT_OTHER)
+				punt(w, wq, m, verdict, now);
+			else
+				rte_pktmbuf_free(m);
+			continue;
+		}
+
+		unsigned max = job->frame.version == 4 ? port->reply_max4 : port->reply_max6;
+		unsigned room = (unsigned)m->buf_len - m->data_off - job->frame.dns_off;
+		room = room > DNS_WRITE_SLACK ? room - DNS_WRITE_SLACK : 0;
+		struct dns_query *q = &w->queries[jobs];
+		job->mbuf = m;
+		q->msg = job->bytes + job->frame.dns_off;
+		q->len = job->frame.dns_len;
+		q->cap = (uint16_t)(max < room ? max : room);
+		q->no_error_reply = job->frame.no_error;
+		q->transport = DNS_UDP;
+		jobs++;
+	}
+	count(w, COUNT_rx_frames, n);
+	count(w, COUNT_rx_bytes, bytes);
+	return jobs;
+}
+
+// Ends a job that gets no reply from here.
+static void job_end(struct worker *w, const struct worker_queue *wq, unsigned i, uint64_t now)
+{
+	struct job *job = &w->jobs[i];
+
+	if (w->queries[i].verdict == DNS_FORWARD)
+		forward_put(w->dp->forward, w->index, wq->port_index, job->bytes, &job->frame, now,
+		    w->counters);
+	rte_pktmbuf_free(job->mbuf);
+}
+
+// Writes the frame around the reply. Post: the mbuf is ready to send.
+static void job_reply(struct job *job, const struct dns_query *q)
+{
+	struct rte_mbuf *m = job->mbuf;
+	size_t len = frame_reply(job->bytes, &job->frame, q->len, checksum_from_be(q->sum));
+
+	m->data_len = (uint16_t)len;
+	m->pkt_len = (uint32_t)len;
+	m->ol_flags = 0;
+}
+
+static void transmit(
+    struct worker *w, const struct worker_queue *wq, struct rte_mbuf **out, unsigned n)
+{
+	uint64_t bytes = 0;
+
+	for (unsigned i = 0; i < n; i++)
+		bytes += out[i]->pkt_len;
+	uint16_t sent = rte_eth_tx_burst(wq->port->id, wq->queue, out, (uint16_t)n);
+	for (unsigned i = sent; i < n; i++) {
+		bytes -= out[i]->pkt_len;
+		rte_pktmbuf_free(out[i]);
+	}
+	count(w, COUNT_tx_frames, sent);
+	count(w, COUNT_tx_bytes, bytes);
+	if (sent < n)
+		count(w, COUNT_tx_full, n - sent);
+}
+
+static void burst_run(struct worker *w, const struct worker_queue *wq, struct rte_mbuf **burst,
+    unsigned n, uint64_t start)
+{
+	const struct dns_context context = {
+	    .server = &w->dp->server,
+	    // Pairs with the release store of attach.
+	    .table = atomic_load_explicit(&w->dp->table, memory_order_acquire),
+	    .counters = &w->counters->dns,
+	};
+	uint8_t live[BURST]; // indexes of jobs that are still to be answered
+	uint64_t t0 = start, t1;
+	unsigned live_count = 0, out_count = 0;
+
+	unsigned jobs = classify(w, wq, burst, n, start);
+	t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_classify, t1 - t0, 1);
+	count(w, COUNT_bursts, 1);
+	if (jobs == 0)
+		return;
+
+	for (unsigned i = 0; i < jobs; i++) {
+		dns_parse(&context, &w->queries[i]);
+		if (w->queries[i].verdict == DNS_REPLY)
+			live[live_count++] = (uint8_t)i;
+		else
+			job_end(w, wq, i, t1);
+	}
+	t0 = t1, t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_parse, t1 - t0, 1);
+
+	for (unsigned k = 0; k < live_count; k++)
+		dns_match(&context, &w->queries[live[k]]);
+	t0 = t1, t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_match, t1 - t0, 1);
+
+	for (unsigned k = 0; k < live_count; k++) {
+		unsigned i = live[k];
+		dns_emit(&context, &w->queries[i]);
+		if (w->queries[i].verdict == DNS_REPLY) {
+			job_reply(&w->jobs[i], &w->queries[i]);
+			burst[out_count++] = w->jobs[i].mbuf;
+		} else {
+			job_end(w, wq, i, t1);
+		}
+	}
+	t0 = t1, t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_emit, t1 - t0, 1);
+
+	if (out_count > 0) {
+		transmit(w, wq, burst, out_count);
+		t0 = t1, t1 = rte_rdtsc();
+		counters_stage(w->counters, STAGE_transmit, t1 - t0, 1);
+		counters_stage(w->counters, STAGE_latency, t1 - start, out_count);
+	}
+}
+
+static int worker_run(void *arg)
+{
+	struct worker *w = arg;
+	struct rte_mbuf *burst[BURST];
+
+	urcu_qsbr_register_thread();
+	atomic_fetch_add_explicit(w->online, 1, memory_order_release);
+	while (!atomic_load_explicit(w->stop, memory_order_relaxed)) {
+		for (unsigned i = 0; i < w->queue_count; i++) {
+			const struct worker_queue *wq = &w->queues[i];
+			if (wq->queue == 0 && !rte_ring_empty(wq->port->down))
+				send_down(w, wq);
+			uint16_t n = rte_eth_rx_burst(wq->port->id, wq->queue, burst, BURST);
+			if (n > 0)
+				burst_run(w, wq, burst, n, rte_rdtsc());
+		}
+		urcu_qsbr_quiescent_state();
+	}
+	urcu_qsbr_unregister_thread();
+	return 0;
+}
+
+// Queue q of each port is worker q % count's.
+static int assign_queues(struct workers *ws, struct ports *ports)
+{
+	unsigned total = 0, next = 0;
+
+	for (unsigned p = 0; p < ports->count; p++)
+		total += ports->list[p].queue_count;
+	ws->queues = calloc(total > 0 ? total : 1, sizeof ws->queues[0]);
+	if (ws->queues == NULL)
+		return -ENOMEM;
+	for (unsigned w = 0; w < ws->count; w++) {
+		ws->list[w].queues = &ws->queues[next];
+		for (unsigned p = 0; p < ports->count; p++) {
+			for (unsigned q = w; q < ports->list[p].queue_count; q += ws->count)
+				ws->queues[next++] = (struct worker_queue){
+				    &ports->list[p], (uint16_t)p, (uint16_t)q};
+		}
+		ws->list[w].queue_count = (unsigned)(&ws->queues[next] - ws->list[w].queues);
+	}
+	return 0;
+}
+
+int workers_start(struct dataplane *dp, struct ports *ports, struct workers **out)
+{
+	unsigned count = (unsigned)dp->config->dataplane.worker_count;
+	struct workers *ws = calloc(1, sizeof *ws);
+	size_t size = count * sizeof ws->list[0];
+	unsigned started = 0;
+	int rc = -ENOMEM;
+
+	if (ws == NULL)
+		return -ENOMEM;
+	if (posix_memalign((void **)&ws->list, 128, size) != 0) {
+		free(ws);
+		return -ENOMEM;
+	}
+	memset(ws->list, 0, size);
+	ws->count = count;
+	rc = assign_queues(ws, ports);
+	for (; rc == 0 && started < count; started++) {
+		struct worker *w = &ws->list[started];
+		w->dp = dp;
+		w->counters = counters_column(dp->counters, started);
+		w->index = started;
+		w->stop = &ws->stop;
+		w->online = &ws->online;
+		rc = rte_eal_remote_launch(worker_run, w, EAL_WORKER_LCORE(started));
+		if (rc != 0)
+			log_error("worker %u could not start: %s.", started, strerror(-rc));
+	}
+	if (rc != 0) {
+		workers_stop(ws);
+		return rc;
+	}
+	// Without this, a grace period right after could miss a worker that is about to read.
+	while (atomic_load_explicit(&ws->online, memory_order_acquire) < count)
+		rte_pause();
+	*out = ws;
+	return 0;
+}
+
+void workers_stop(struct workers *ws)
+{
+	if (ws == NULL)
+		return;
+	atomic_store_explicit(&ws->stop, true, memory_order_relaxed);
+	for (unsigned i = 0; i < ws->count; i++)
+		rte_eal_wait_lcore(EAL_WORKER_LCORE(i));
+	free(ws->queues);
+	free(ws->list);
+	free(ws);
+}
