@@ -27,6 +27,7 @@
 #include "log.h"
 #include "port_args.h"
 #include "punt.h"
+#include "sink.h"
 #include "xdp.h"
 
 // Buffers of one queue: the fill, receive, transmit and completion rings of AF_XDP (2048 each, the
@@ -326,6 +327,11 @@ static int port_open(struct port *port, unsigned index, const struct config *con
 	port->down = rte_ring_create(name, PORT_DOWN_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (port->down == NULL)
 		return -ENOMEM;
+	if (port->config->driver == CONFIG_PORT_AF_PACKET) {
+		rc = sink_open(port->name, port->config, &port->sink);
+		if (rc != 0)
+			return rc;
+	}
 	if (port->config->punt && port->xdp == NULL) {
 		rc = punt_open(port, config, &port->punt);
 		if (rc != 0)
@@ -389,6 +395,7 @@ static void port_close(struct port *port)
 	if (port->probed)
 		rte_eth_dev_close(port->id);
 	xdp_close(port->xdp);
+	sink_close(port->sink);
 	if (port->down != NULL) {
 		struct rte_mbuf *m;
 		while (rte_ring_dequeue(port->down, (void **)&m) == 0)

@@ -17,6 +17,7 @@
 struct rte_mempool;
 struct rte_ring;
 struct punt;
+struct sink;
 struct xdp;
 
 struct port {
@@ -32,6 +33,7 @@ struct port {
 	struct rte_ring *down; // main, attach, punt: put; the worker of queue 0: gets and sends
 	struct punt *punt;     // NULL: what is not ours is dropped (or the kernel has it anyway)
 	struct xdp *xdp;       // af_xdp only
+	struct sink *sink;     // af_packet only
 };
 
 struct ports {
