@@ -6,8 +6,8 @@
 // (bucket searched, node prefetched), emit (reply written over the query, in place). The same three
 // calls serve UDP bursts, TCP threads, tests, fuzzers and np-zone.
 //
-// No DPDK, no threads, no clock, no malloc, no I/O here. The caller is an RCU reader from dns_parse()
-// to the end of dns_emit(), or owns the table.
+// No DPDK, no threads, no clock, no malloc, no I/O here. The caller is an RCU reader from
+// dns_parse() to the end of dns_emit(), or owns the table.
 #pragma once
 
 #include <stdbool.h>
@@ -21,7 +21,7 @@
 #include "dns_counters.h"
 
 #define DNS_HEADER_LEN   12
-#define DNS_UDP_MIN      512  // what every client accepts (RFC 1035 4.2.1)
+#define DNS_UDP_MIN      512 // what every client accepts (RFC 1035 4.2.1)
 #define DNS_TCP_MAX      65535
 #define DNS_IDENTITY_MAX 128
 #define DNS_WRITE_SLACK  64 // bytes past the reply that wide stores may overwrite
@@ -55,10 +55,11 @@ struct dns_context {
 // Scratch of one query in flight; the caller keeps as many as its burst is long and reuses them.
 struct dns_query {
 	// Set by the caller before dns_parse:
-	uint8_t *msg;  // the message; the reply is written over it
-	uint16_t len;  // bytes of the query; after dns_emit: of the reply
-	uint16_t cap;  // bytes the reply may have at most (UDP: min of MTU and buffer, less slack)
+	uint8_t *msg; // the message; the reply is written over it
+	uint16_t len; // bytes of the query; after dns_emit: of the reply
+	uint16_t cap; // bytes the reply may have at most (UDP: min of MTU and buffer, less slack)
 	bool no_error_reply; // source port below 1024: drop instead of an error (CVE-2024-2169)
+	bool render_only;    // tests: leave compiled answers aside
 	enum dns_transport transport;
 
 	// Filled by the stages:
@@ -66,23 +67,26 @@ struct dns_query {
 	enum dns_verdict verdict;
 	enum dns_outcome outcome; // what was counted
 	uint8_t state;            // private to dns/
-	uint8_t opt_at_hint;
-	uint16_t qtype, qclass;
-	uint16_t question_end; // offset of the first byte behind the question
-	uint16_t reply_limit;  // bytes: from EDNS, transport and cap
-	uint16_t opt_len;      // bytes reserved for OPT in the reply (0: no OPT in the query)
-	uint16_t ext_rcode;
 	bool edns, edns_do, nsid;
+	uint16_t qtype, qclass;
+	uint16_t
+	    question_end;     // offset of the first byte behind the question; 12 when there is none
+	uint16_t edns_size;   // what the client takes, at least 512
+	uint16_t reply_limit; // bytes: from EDNS, transport and cap
+	uint16_t opt_len;     // bytes reserved for OPT in the reply (0: no OPT in the query)
+	uint16_t rcode;       // with the upper bits that OPT carries (RFC 6891 6.1.3)
 	const struct zone_entry *zone;
 	const struct zone_version *version;
 	unsigned labels; // labels of the suffix probed first
 	struct node_ref node;
-	uint32_t sum; // after dns_emit: ones' complement sum of the whole reply (big-endian words, not folded)
+	uint32_t sum; // after dns_emit: ones' complement sum of the whole reply (big-endian words,
+	              // not folded)
 };
 
 // Stage 1. Post: verdict DNS_DROP or DNS_FORWARD is final; otherwise stages 2 and 3 follow.
 void dns_parse(const struct dns_context *context, struct dns_query *query);
 // Stage 2.
 void dns_match(const struct dns_context *context, struct dns_query *query);
-// Stage 3. Post: verdict DNS_REPLY: query->len bytes at query->msg are the reply, query->sum their sum.
+// Stage 3. Post: verdict DNS_REPLY: query->len bytes at query->msg are the reply, query->sum their
+// sum.
 void dns_emit(const struct dns_context *context, struct dns_query *query);

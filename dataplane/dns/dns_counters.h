@@ -7,30 +7,30 @@
 #include <stdint.h>
 
 // X(name, help)
-#define DNS_OUTCOMES(X)                                                                            \
-	X(answer, "positive answer")                                                               \
-	X(referral, "referral to a child zone")                                                    \
-	X(nodata, "name exists, type does not")                                                    \
-	X(nxdomain, "name does not exist")                                                         \
-	X(yxdomain, "name synthesised by a DNAME is too long")                                     \
-	X(chaos, "identity answered in class CH")                                                  \
-	X(truncated, "TC set")                                                                     \
-	X(refused_zone, "REFUSED: not our zone")                                                   \
-	X(refused_class, "REFUSED: class")                                                         \
-	X(refused_xfr, "REFUSED: AXFR or IXFR at a public address")                                \
-	X(refused_type, "REFUSED or NOTIMP: a type that is not a question's")                      \
-	X(servfail_expired, "SERVFAIL: zone expired")                                              \
-	X(notimp_opcode, "NOTIMP: opcode")                                                         \
-	X(formerr_question, "FORMERR: question count or question")                                 \
-	X(formerr_sections, "FORMERR: records where a query has none")                             \
-	X(formerr_edns, "FORMERR: OPT")                                                            \
-	X(formerr_trailing, "FORMERR: trailing bytes")                                             \
-	X(badvers, "BADVERS: EDNS version")                                                        \
-	X(drop_short, "dropped: shorter than a header")                                            \
-	X(drop_response, "dropped: QR set")                                                        \
-	X(drop_error_port, "dropped: an error reply to a port below 1024")                         \
-	X(drop_space, "dropped: no room for the reply")                                            \
-	X(forward_notify, "NOTIFY handed to the control plane")                                    \
+#define DNS_OUTCOMES(X)                                                       \
+	X(answer, "positive answer")                                          \
+	X(referral, "referral to a child zone")                               \
+	X(nodata, "name exists, type does not")                               \
+	X(nxdomain, "name does not exist")                                    \
+	X(yxdomain, "name synthesised by a DNAME is too long")                \
+	X(chaos, "identity answered in class CH")                             \
+	X(truncated, "TC set")                                                \
+	X(refused_zone, "REFUSED: not our zone")                              \
+	X(refused_class, "REFUSED: class")                                    \
+	X(refused_xfr, "REFUSED: AXFR or IXFR at a public address")           \
+	X(refused_type, "REFUSED or NOTIMP: a type that is not a question's") \
+	X(servfail_expired, "SERVFAIL: zone expired")                         \
+	X(notimp_opcode, "NOTIMP: opcode")                                    \
+	X(formerr_question, "FORMERR: question count or question")            \
+	X(formerr_sections, "FORMERR: records where a query has none")        \
+	X(formerr_edns, "FORMERR: OPT")                                       \
+	X(formerr_trailing, "FORMERR: trailing bytes")                        \
+	X(badvers, "BADVERS: EDNS version")                                   \
+	X(drop_short, "dropped: shorter than a header")                       \
+	X(drop_response, "dropped: QR set")                                   \
+	X(drop_error_port, "dropped: an error reply to a port below 1024")    \
+	X(drop_space, "dropped: no room for the reply")                       \
+	X(forward_notify, "NOTIFY handed to the control plane")               \
 	X(forward_tsig, "TSIG-signed message handed to the control plane")
 
 enum dns_outcome {

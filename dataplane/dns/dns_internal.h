@@ -1,0 +1,110 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What the files of this folder share: states of a query between the stages, the message's fields,
+// and the one's complement sum.
+#pragma once
+
+#include <assert.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+#include "dns.h"
+
+enum query_state {
+	QUERY_DONE,   // dropped or forwarded
+	QUERY_ERROR,  // query->rcode, the question when it is known, nothing else
+	QUERY_CHAOS,  // identity
+	QUERY_LOOKUP, // query->version answers
+};
+
+enum {
+	RCODE_NOERROR = 0,
+	RCODE_FORMERR = 1,
+	RCODE_SERVFAIL = 2,
+	RCODE_NXDOMAIN = 3,
+	RCODE_NOTIMP = 4,
+	RCODE_REFUSED = 5,
+	RCODE_YXDOMAIN = 6,
+	RCODE_BADVERS = 16,
+};
+
+enum {
+	OPCODE_QUERY = 0,
+	OPCODE_NOTIFY = 4,
+};
+
+// Bits of header bytes 2 and 3.
+#define HEADER_QR     0x80u
+#define HEADER_OPCODE 0x78u
+#define HEADER_AA     0x04u
+#define HEADER_TC     0x02u
+#define HEADER_RD     0x01u
+
+#define RR_FIXED_LEN 10 // type, class, TTL, rdata length
+
+// dns_parse() drops what has less room than DNS_UDP_MIN, so an empty reply and the identity always
+// fit: header, longest question, OPT with NSID, one TXT.
+static_assert(DNS_HEADER_LEN + NAME_LEN_MAX + 4 + 11 + 4 + DNS_IDENTITY_MAX <= DNS_UDP_MIN,
+    "a question comes back with OPT");
+
+static inline uint16_t get16(const uint8_t *at)
+{
+	return (uint16_t)(at[0] << 8 | at[1]);
+}
+
+static inline void put16(uint8_t *at, uint16_t v)
+{
+	v = __builtin_bswap16(v);
+	memcpy(at, &v, 2);
+}
+
+static inline void count(
+    const struct dns_context *context, struct dns_query *query, enum dns_outcome outcome)
+{
+	query->outcome = outcome;
+	// One thread writes, others read: a plain increment of an aligned word is enough.
+	uint64_t *counter = &context->counters->outcome[outcome];
+	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+}
+
+// --- one's complement sums (RFC 1071), folded to 16 bits, of words as the wire has them
+// -------------
+
+static inline uint16_t sum_fold(uint64_t sum)
+{
+	sum = (sum & 0xffffffff) + (sum >> 32);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	sum = (sum & 0xffff) + (sum >> 16);
+	return (uint16_t)sum;
+}
+
+// The sum of `len` bytes as if the first stood at an even offset. A last odd byte counts as if a
+// zero followed.
+static inline uint16_t sum_bytes(const uint8_t *at, size_t len)
+{
+	uint64_t sum = 0;
+	uint64_t word;
+
+	for (; len >= 8; at += 8, len -= 8) { // at most 64 KiB / 8
+		memcpy(&word, at, 8);
+		sum += word;
+		sum += sum < word;
+	}
+	if (len != 0) {
+		word = 0;
+		memcpy(&word, at, len);
+		sum += word;
+		sum += sum < word;
+	}
+	return __builtin_bswap16(sum_fold(sum));
+}
+
+// The sum of bytes that stand at an odd offset, from their sum as if it were even (RFC 1071 2(B)).
+static inline uint16_t sum_at(uint16_t sum, size_t offset)
+{
+	return offset % 2 == 0 ? sum : __builtin_bswap16(sum);
+}

@@ -1,0 +1,369 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Stage 1: a message becomes a question to one zone version, or an error, or nothing. What is
+// accepted is exactly one question with at most one OPT behind it (RFC 9619); the rest is refused
+// in the terms NSD, Knot and BIND agree on, and where they differ in the strictest of theirs.
+#include "dns.h"
+
+#include "dns_edns.h"
+#include "dns_internal.h"
+
+enum additional_fault {
+	ADDITIONAL_FINE,
+	ADDITIONAL_MALFORMED, // a record that a query does not have, or none where one is announced
+	ADDITIONAL_TRAILING,
+	ADDITIONAL_EDNS,
+	ADDITIONAL_COOKIE,
+	ADDITIONAL_VERSION,
+	ADDITIONAL_TSIG, // well formed, to be judged where the keys are
+};
+
+static void query_drop(
+    const struct dns_context *context, struct dns_query *query, enum dns_outcome outcome)
+{
+	query->verdict = DNS_DROP;
+	query->state = QUERY_DONE;
+	count(context, query, outcome);
+}
+
+static void query_forward(
+    const struct dns_context *context, struct dns_query *query, enum dns_outcome outcome)
+{
+	query->verdict = DNS_FORWARD;
+	query->state = QUERY_DONE;
+	count(context, query, outcome);
+}
+
+static void query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
+    enum dns_outcome outcome)
+{
+	if (query->no_error_reply) {
+		query_drop(context, query, DNS_OUTCOME_drop_error_port);
+		return;
+	}
+	query->state = QUERY_ERROR;
+	query->rcode = rcode;
+	count(context, query, outcome);
+}
+
+// Post: the offset behind the name at `at`, pointers not followed; 0 when it leaves the message.
+static size_t name_skip(const struct dns_query *query, size_t at)
+{
+	// At most 128 steps: a name has 127 labels.
+	for (unsigned labels = 0; labels <= NAME_LABELS_MAX; labels++) {
+		if (at >= query->len)
+			return 0;
+
+		uint8_t c = query->msg[at];
+
+		if (c == 0)
+			return at + 1;
+		if (c >= 0xc0)
+			return at + 2 <= query->len ? at + 2 : 0;
+		if (c > NAME_LABEL_MAX)
+			return 0;
+		at += c + 1u;
+	}
+	return 0;
+}
+
+// Post: the offset of the type field of the record at `at`, whose rdata is inside the message; or
+// 0.
+static size_t record_fixed(const struct dns_query *query, size_t at)
+{
+	size_t fixed = name_skip(query, at);
+
+	if (fixed == 0 || fixed + RR_FIXED_LEN > query->len ||
+	    get16(query->msg + fixed + 8) > query->len - fixed - RR_FIXED_LEN)
+		return 0;
+	return fixed;
+}
+
+// The rdata of a TSIG record (RFC 8945 4.2): lengths only.
+static bool tsig_plausible(const uint8_t *rdata, size_t len)
+{
+	size_t at = name_len_checked(rdata, len); // algorithm
+
+	if (at == 0 || len - at < 10)
+		return false;
+	at += 8; // time and fudge
+	size_t mac_len = get16(rdata + at);
+
+	at += 2;
+	if (len - at < mac_len + 6)
+		return false;
+	at += mac_len + 4; // original id and error
+	return get16(rdata + at) == len - at - 2;
+}
+
+// The additional section from `at` on: OPT, and TSIG as the last record.
+static enum additional_fault additional_parse(struct dns_query *query, size_t at, unsigned records)
+{
+	enum additional_fault fault = ADDITIONAL_FINE;
+	bool tsig = false;
+
+	for (unsigned i = 0; i < records; i++) { // at most 2
+		size_t fixed = record_fixed(query, at);
+
+		if (fixed == 0)
+			return ADDITIONAL_MALFORMED;
+
+		const uint8_t *rr = query->msg + fixed;
+		uint16_t rdlen = get16(rr + 8);
+		unsigned type = get16(rr);
+
+		if (type == RRTYPE_TSIG) {
+			if (i + 1 != records || get16(rr + 2) != RRCLASS_ANY ||
+			    !tsig_plausible(rr + RR_FIXED_LEN, rdlen))
+				return ADDITIONAL_MALFORMED;
+			tsig = true;
+		} else if (type == RRTYPE_OPT) {
+			if (query->edns || query->msg[at] != 0)
+				return ADDITIONAL_EDNS;
+			switch (dns_edns_parse(query, rr, rdlen)) {
+			case EDNS_FINE:
+				break;
+			case EDNS_MALFORMED:
+				return ADDITIONAL_EDNS;
+			case EDNS_COOKIE:
+				fault = ADDITIONAL_COOKIE;
+				break;
+			case EDNS_VERSION:
+				fault = ADDITIONAL_VERSION;
+				break;
+			}
+		} else {
+			return ADDITIONAL_MALFORMED;
+		}
+		at = fixed + RR_FIXED_LEN + rdlen;
+	}
+	if (at != query->len) {
+		query->edns = false;
+		return ADDITIONAL_TRAILING;
+	}
+	if (tsig)
+		return ADDITIONAL_TSIG;
+	return fault;
+}
+
+// All that stands behind the question.
+static enum additional_fault sections_parse(struct dns_query *query)
+{
+	const uint8_t *msg = query->msg;
+	unsigned an = get16(msg + 6);
+	unsigned ns = get16(msg + 8);
+	unsigned ar = get16(msg + 10);
+	size_t at = query->question_end;
+
+	if (an != 0 || ar > 2)
+		return ADDITIONAL_MALFORMED;
+	if (ns != 0) {
+		// Only IXFR has a record there, the client's SOA (RFC 1995 3).
+		if (query->qtype != RRTYPE_IXFR || ns != 1)
+			return ADDITIONAL_MALFORMED;
+		at = record_fixed(query, at);
+		if (at == 0)
+			return ADDITIONAL_MALFORMED;
+		at += RR_FIXED_LEN + (size_t)get16(msg + at + 8);
+	}
+
+	enum additional_fault fault = additional_parse(query, at, ar);
+
+	if (fault == ADDITIONAL_MALFORMED || fault == ADDITIONAL_EDNS)
+		query->edns = false;
+	return fault;
+}
+
+// Post: true when the question is whole: qname, qtype, qclass and question_end are set.
+static bool question_parse(struct dns_query *query)
+{
+	if (get16(query->msg + 4) != 1)
+		return false;
+
+	size_t n = qname_parse(
+	    &query->qname, query->msg + DNS_HEADER_LEN, (size_t)query->len - DNS_HEADER_LEN);
+
+	if (n == 0 || DNS_HEADER_LEN + n + 4 > query->len)
+		return false;
+
+	const uint8_t *at = query->msg + DNS_HEADER_LEN + n;
+
+	query->qtype = get16(at);
+	query->qclass = get16(at + 2);
+	query->question_end = (uint16_t)(DNS_HEADER_LEN + n + 4);
+	return true;
+}
+
+static void limits_set(const struct dns_context *context, struct dns_query *query)
+{
+	unsigned limit = DNS_TCP_MAX;
+
+	if (query->transport == DNS_UDP) {
+		limit = DNS_UDP_MIN;
+		if (query->edns)
+			limit = query->edns_size < context->server->udp_payload_max
+			            ? query->edns_size
+			            : context->server->udp_payload_max;
+	}
+	query->reply_limit = (uint16_t)(limit < query->cap ? limit : query->cap);
+	query->opt_len = dns_edns_len(context->server, query);
+}
+
+// Types that are not a question's: 0 if it passed.
+static uint16_t qtype_judge(const struct dns_query *query, enum dns_outcome *outcome)
+{
+	switch (query->qtype) {
+	case RRTYPE_AXFR:
+	case RRTYPE_IXFR:
+		*outcome = DNS_OUTCOME_refused_xfr;
+		return RCODE_REFUSED;
+	case RRTYPE_MAILA: // obsolete (RFC 1035 3.2.3), never implemented anywhere
+	case RRTYPE_MAILB:
+		*outcome = DNS_OUTCOME_refused_type;
+		return RCODE_NOTIMP;
+	case 0:
+	case RRTYPE_OPT:
+	case RRTYPE_NXNAME: // RFC 9824 3.5
+	case RRTYPE_TKEY:
+	case RRTYPE_TSIG:
+		*outcome = DNS_OUTCOME_refused_type;
+		return RCODE_FORMERR;
+	default:
+		return 0;
+	}
+}
+
+// The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
+// 3.1.4.1), and so the parent's to answer where we serve it too.
+static const struct zone_entry *zone_choose(
+    const struct dns_context *context, const struct dns_query *query)
+{
+	const struct qname *q = &query->qname;
+	const struct zone_entry *zone = zone_table_find(context->table, q, q->labels);
+
+	if (query->qtype == RRTYPE_DS && zone != NULL && zone->apex_labels == q->labels &&
+	    q->labels != 0) {
+		const struct zone_entry *parent =
+		    zone_table_find(context->table, q, q->labels - 1u);
+
+		if (parent != NULL)
+			return parent;
+	}
+	return zone;
+}
+
+// Finds the version and has the line that the next stage reads first fetched.
+static void lookup_begin(const struct dns_context *context, struct dns_query *query)
+{
+	struct qname *q = &query->qname;
+	const struct hash_key *key = zone_table_key(context->table);
+
+	qname_hash(q, key);
+	query->zone = zone_choose(context, query);
+	if (query->zone == NULL) {
+		query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_zone);
+		return;
+	}
+	if (atomic_load_explicit(&query->zone->state, memory_order_relaxed) == ZONE_EXPIRED) {
+		query_fail(context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
+		return;
+	}
+	query->version = atomic_load_explicit(&query->zone->version, memory_order_acquire);
+
+	const struct image_header *header = version_header(query->version);
+
+	if (header->hash_key[0] != key->k[0] || header->hash_key[1] != key->k[1]) {
+		struct hash_key own = {{header->hash_key[0], header->hash_key[1]}};
+
+		qname_hash(q, &own);
+	}
+	// Where there are delegations most questions end just below the apex; where there are none,
+	// at the question's own name.
+	query->labels = q->labels;
+	if ((header->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 &&
+	    header->apex_labels < q->labels)
+		query->labels = header->apex_labels + 1u;
+	query->state = QUERY_LOOKUP;
+	version_prefetch(query->version, q, query->labels);
+}
+
+void dns_parse(const struct dns_context *context, struct dns_query *query)
+{
+	enum dns_outcome outcome;
+
+	query->verdict = DNS_REPLY;
+	query->edns = query->edns_do = query->nsid = false;
+	query->question_end = DNS_HEADER_LEN;
+	query->rcode = RCODE_NOERROR;
+	query->node = (struct node_ref){0};
+
+	if (query->len < DNS_HEADER_LEN) {
+		query_drop(context, query, DNS_OUTCOME_drop_short);
+		return;
+	}
+	if (query->cap < DNS_UDP_MIN) {
+		query_drop(context, query, DNS_OUTCOME_drop_space);
+		return;
+	}
+	if ((query->msg[2] & HEADER_QR) != 0) {
+		query_drop(context, query, DNS_OUTCOME_drop_response);
+		return;
+	}
+
+	unsigned opcode = (query->msg[2] & HEADER_OPCODE) >> 3;
+	bool whole = question_parse(query);
+
+	if (opcode == OPCODE_NOTIFY && whole) {
+		query_forward(context, query, DNS_OUTCOME_forward_notify);
+		return;
+	}
+
+	enum additional_fault fault = whole ? sections_parse(query) : ADDITIONAL_FINE;
+
+	limits_set(context, query);
+	if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY) {
+		query_fail(context, query, RCODE_NOTIMP, DNS_OUTCOME_notimp_opcode);
+		return;
+	}
+	if (!whole) {
+		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_question);
+		return;
+	}
+	switch (fault) {
+	case ADDITIONAL_FINE:
+		break;
+	case ADDITIONAL_MALFORMED:
+		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_sections);
+		return;
+	case ADDITIONAL_TRAILING:
+		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_trailing);
+		return;
+	case ADDITIONAL_EDNS:
+	case ADDITIONAL_COOKIE:
+		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_edns);
+		return;
+	case ADDITIONAL_VERSION:
+		query_fail(context, query, RCODE_BADVERS, DNS_OUTCOME_badvers);
+		return;
+	case ADDITIONAL_TSIG:
+		query_forward(context, query, DNS_OUTCOME_forward_tsig);
+		return;
+	}
+	if (query->qclass == RRCLASS_CH) {
+		query->state = QUERY_CHAOS;
+		return;
+	}
+	if (query->qclass != RRCLASS_IN) {
+		query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_class);
+		return;
+	}
+
+	uint16_t rcode = qtype_judge(query, &outcome);
+
+	if (rcode != 0) {
+		query_fail(context, query, rcode, outcome);
+		return;
+	}
+	lookup_begin(context, query);
+}

@@ -1,0 +1,296 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The algorithm of RFC 1034 4.3.2 over the reader's look-ups, with DNAME (RFC 6672) and wildcards
+// (RFC 4592). Stage 3 calls it for what is not compiled: chains, DNAMEs, ANY, answers too large for
+// the message, and everything when a test asks for it.
+#include "dns_render.h"
+
+#include "dns_reply.h"
+#include "rdata.h"
+
+static void render_truncate(struct render *r)
+{
+	r->flags |= HEADER_TC;
+	r->outcome = DNS_OUTCOME_truncated;
+}
+
+static struct node_ref apex_find(const struct render *r)
+{
+	return version_find(r->version, r->name, version_apex_labels(r->version));
+}
+
+// SOA in authority (RFC 2308 2.1, 2.2).
+static void render_negative(struct render *r, uint16_t rcode)
+{
+	struct node_ref apex = apex_find(r);
+	const struct image_rrset *soa = node_rrset(apex, RRTYPE_SOA);
+
+	r->query->rcode = rcode;
+	r->outcome = rcode == RCODE_NXDOMAIN ? DNS_OUTCOME_nxdomain : DNS_OUTCOME_nodata;
+	if (soa == NULL || !render_rrset(r, SECTION_AUTHORITY, version_header(r->version)->apex,
+	                       apex.image, soa, version_header(r->version)->soa_minimum))
+		render_truncate(r);
+}
+
+static void render_referral(struct render *r, struct node_ref cut)
+{
+	const struct image_rrset *ns = node_rrset(cut, RRTYPE_NS);
+
+	if (r->hops == 0)
+		r->flags &= ~HEADER_AA;
+	r->outcome = DNS_OUTCOME_referral;
+	if (!render_rrset(r, SECTION_AUTHORITY, node_owner(cut), cut.image, ns, ns->ttl))
+		render_truncate(r);
+	else
+		render_glue(r, cut, ns);
+}
+
+// --- the chain
+// ------------------------------------------------------------------------------------
+
+// Makes `name` the next question. Post: false when the chain ends here: it leaves the zone, comes
+// back to a name it has been at, or is too long.
+static bool chain_follow(struct render *r, const uint8_t *name)
+{
+	const struct image_header *header = version_header(r->version);
+	struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
+
+	if (r->hops == RENDER_HOPS_MAX)
+		return false;
+	r->seen[r->hops++] = r->name->hash[r->name->labels];
+
+	size_t len = qname_parse(&r->chain_name, name, NAME_LEN_MAX);
+
+	memmove(r->owner_bytes, name, len);
+	r->name = &r->chain_name;
+	r->owner = r->owner_bytes;
+	if (r->chain_name.labels < header->apex_labels ||
+	    memcmp(r->chain_name.lower + r->chain_name.start[header->apex_labels], header->apex,
+	        header->apex_len) != 0)
+		return false;
+	qname_hash(&r->chain_name, &key);
+	for (unsigned i = 0; i < r->hops; i++) {
+		if (r->seen[i] == r->chain_name.hash[r->chain_name.labels])
+			return false;
+	}
+	return true;
+}
+
+// Post: true when the chain goes on at the CNAME's target.
+static bool render_cname(struct render *r, struct node_ref node, const struct image_rrset *cname)
+{
+	struct rdata_iter iter = rrset_rdata(node.image, cname);
+	uint16_t rdlen;
+
+	if (!render_rrset(r, SECTION_ANSWER, r->owner, node.image, cname, cname->ttl)) {
+		render_truncate(r);
+		return false;
+	}
+	return chain_follow(r, rdata_next(&iter, &rdlen));
+}
+
+static bool dname_in_answer(struct render *r, const struct image_node *node)
+{
+	for (unsigned i = 0; i < r->dname_count; i++) {
+		if (r->dname_seen[i] == node)
+			return true;
+	}
+	r->dname_seen[r->dname_count++] = node; // at most one a hop
+	return false;
+}
+
+// RFC 6672 3.1. Post: true when the chain goes on at the synthesised CNAME's target.
+static bool render_dname(struct render *r, struct node_ref node)
+{
+	const struct image_rrset *dname = node_rrset(node, RRTYPE_DNAME);
+	struct rdata_iter iter = rrset_rdata(node.image, dname);
+	uint8_t target[NAME_LEN_MAX];
+	uint16_t suffix_len;
+	const uint8_t *suffix = rdata_next(&iter, &suffix_len);
+	// The name as the client, or the record before, wrote it.
+	const uint8_t *name = r->owner != NULL ? r->owner : r->query->msg + DNS_HEADER_LEN;
+	size_t prefix_len = r->name->start[node.node->labels];
+
+	if (!dname_in_answer(r, node.node) &&
+	    !render_rrset(r, SECTION_ANSWER, node_owner(node), node.image, dname, dname->ttl)) {
+		render_truncate(r);
+		return false;
+	}
+	if (prefix_len + suffix_len > NAME_LEN_MAX) {
+		r->query->rcode = RCODE_YXDOMAIN; // RFC 6672 2.2
+		r->outcome = DNS_OUTCOME_yxdomain;
+		return false;
+	}
+	memcpy(target, name, prefix_len);
+	memcpy(target + prefix_len, suffix, suffix_len);
+	if (!writer_rr(&r->w, r->owner, RRTYPE_CNAME, dname->ttl, target,
+	        (uint16_t)(prefix_len + suffix_len))) {
+		render_truncate(r);
+		return false;
+	}
+	r->count[SECTION_ANSWER]++;
+	if (r->query->qtype == RRTYPE_CNAME || r->query->qtype == RRTYPE_ANY)
+		return false; // the synthesised record is the answer
+	return chain_follow(r, target);
+}
+
+// --- at a node
+// ------------------------------------------------------------------------------------
+
+static bool type_is_denial(uint16_t type)
+{
+	return type == RRTYPE_NSEC || type == RRTYPE_NSEC3;
+}
+
+// One RRset for ANY (RFC 8482 4.1), data before denial.
+static const struct image_rrset *any_choose(struct node_ref node)
+{
+	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
+	const struct image_rrset *denial = NULL;
+
+	for (unsigned i = 0; i < node.node->rrset_count; i++) {
+		if (rrsets[i].rr_count == 0)
+			continue;
+		if (!type_is_denial(rrsets[i].type))
+			return &rrsets[i];
+		denial = &rrsets[i];
+	}
+	return denial;
+}
+
+// The signatures of one RRset for qtype RRSIG: the same reasoning as for ANY. Post: false when the
+// node has none.
+static bool render_rrsig(struct render *r, struct node_ref node)
+{
+	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
+	const uint8_t *rdata;
+	uint16_t rdlen;
+	uint32_t ttl;
+
+	for (unsigned i = 0; i < node.node->rrset_count; i++) {
+		struct rdata_iter iter = rrset_sigs(node.image, &rrsets[i], &ttl);
+
+		if (iter.left == 0)
+			continue;
+		r->outcome = DNS_OUTCOME_answer;
+		while ((rdata = rdata_next(&iter, &rdlen)) != NULL) {
+			if (!writer_rr(&r->w, r->owner, RRTYPE_RRSIG, ttl, rdata, rdlen)) {
+				render_truncate(r);
+				return true;
+			}
+			r->count[SECTION_ANSWER]++;
+		}
+		return true;
+	}
+	return false;
+}
+
+// What the node answers. Post: true when a CNAME leads on.
+static bool render_at_node(struct render *r, struct node_ref node)
+{
+	uint16_t qtype = r->query->qtype;
+	const struct image_rrset *rrset;
+
+	if (qtype == RRTYPE_RRSIG && render_rrsig(r, node))
+		return false;
+	rrset = qtype == RRTYPE_ANY ? any_choose(node) : node_rrset(node, qtype);
+	if (rrset != NULL && rrset->rr_count != 0) {
+		r->outcome = DNS_OUTCOME_answer;
+		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl))
+			render_additional(r, node.image, rrset);
+		else
+			render_truncate(r);
+		return false;
+	}
+	rrset = node_rrset(node, RRTYPE_CNAME);
+	if (rrset != NULL && rrset->rr_count != 0)
+		return render_cname(r, node, rrset);
+	render_negative(r, RCODE_NOERROR);
+	return false;
+}
+
+// Where the end of a chain leaves one step. Post: true when the chain goes on.
+static bool render_step(struct render *r, const struct lookup *lookup)
+{
+	switch (lookup->kind) {
+	case LOOKUP_REFERRAL:
+		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
+		if (r->query->qtype != RRTYPE_DS || lookup->node.node->labels != r->name->labels) {
+			render_referral(r, lookup->node);
+			return false;
+		}
+		return render_at_node(r, lookup->node);
+	case LOOKUP_EXACT:
+	case LOOKUP_WILDCARD:
+		return render_at_node(r, lookup->node);
+	case LOOKUP_DNAME:
+		return render_dname(r, lookup->node);
+	case LOOKUP_NXDOMAIN:
+		render_negative(r, RCODE_NXDOMAIN);
+		return false;
+	}
+	return false;
+}
+
+// The part of the question name that names of this answer lean on; see dns_render.h.
+static size_t suffix_choose(const struct render *r, const struct lookup *lookup)
+{
+	const struct image_node *node = lookup->node.node;
+	unsigned suffix_len = r->query->qname.len;
+
+	switch (lookup->kind) {
+	case LOOKUP_REFERRAL:
+		suffix_len = node->name_len;
+		break;
+	case LOOKUP_EXACT:
+	case LOOKUP_WILDCARD:
+		if (name_is_wildcard(node->name))
+			suffix_len = node->name_len - 2u;
+		break;
+	case LOOKUP_DNAME:
+		return WRITER_QUESTION_AT;
+	case LOOKUP_NXDOMAIN:
+		suffix_len = version_header(r->version)->apex_len;
+		break;
+	}
+	if (node != NULL && (lookup->kind != LOOKUP_REFERRAL || r->query->qtype == RRTYPE_DS)) {
+		const struct image_rrset *rrset = node_rrset(lookup->node, r->query->qtype);
+
+		if ((node->flags & NODE_CNAME) == 0 && (rrset == NULL || rrset->rr_count == 0) &&
+		    r->query->qtype != RRTYPE_ANY && r->query->qtype != RRTYPE_RRSIG)
+			suffix_len = version_header(r->version)->apex_len;
+	}
+	return WRITER_QUESTION_AT + r->query->qname.len - suffix_len;
+}
+
+void dns_render_emit(
+    const struct dns_context *context, struct dns_query *query, const struct lookup *lookup)
+{
+	struct render r;
+	struct lookup next = *lookup;
+
+	r.context = context;
+	r.query = query;
+	r.version = query->version;
+	r.flags = HEADER_AA;
+	r.outcome = DNS_OUTCOME_answer;
+	memset(r.count, 0, sizeof(r.count));
+	r.do_sigs = query->edns_do && version_header(r.version)->rrsig_expiry_min != 0;
+	r.name = &query->qname;
+	r.owner = NULL;
+	r.hops = 0;
+	r.dname_count = 0;
+	r.target_count = 0;
+	writer_start(&r.w, query->msg, query->question_end,
+	    (size_t)query->reply_limit - query->opt_len, suffix_choose(&r, lookup));
+
+	while (render_step(&r, &next)) // at most RENDER_HOPS_MAX
+		version_lookup(r.version, r.name, &next);
+
+	struct reply_counts counts = {
+	    r.count[SECTION_ANSWER], r.count[SECTION_AUTHORITY], r.count[SECTION_ADDITIONAL]};
+
+	count(context, query, (r.flags & HEADER_TC) != 0 ? DNS_OUTCOME_truncated : r.outcome);
+	dns_reply_finish_summing(context, query, r.w.at, r.flags, &counts);
+}
