@@ -1,0 +1,121 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Zone transfers over TCP (see transfer.h): the limits in time, and the glue between the connection
+// and the session.
+#include "transfer.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include "stream.h"
+
+#define CONNECT_MS 5000
+// A primary may have to sign or load before it begins; NSD and BIND allow more, nobody needs it.
+#define IDLE_MS 30000
+// 100 bytes a second: a zone of a few records still passes in the first window it fills.
+#define WINDOW_BYTES_MIN (100 * STREAM_WINDOW_S)
+#define TOTAL_S          (4 * 3600)
+// Several whole messages per read; more gains nothing.
+#define BUFFER_LEN (256 * 1024)
+
+struct transfer {
+	struct stream *stream;
+	struct session *session;
+	struct tsig_key *key;
+	transfer_done_fn done;
+	void *ctx;
+};
+
+static void transfer_free(struct transfer *transfer)
+{
+	stream_close(transfer->stream);
+	session_close(transfer->session);
+	tsig_key_unref(transfer->key);
+	free(transfer);
+}
+
+static bool on_message(void *ctx, const uint8_t *msg, size_t len)
+{
+	struct transfer *transfer = ctx;
+
+	return session_message(transfer->session, msg, len, (uint64_t)time(NULL)) == SESSION_MORE;
+}
+
+static void on_closed(void *ctx, const char *why)
+{
+	struct transfer *transfer = ctx;
+	struct session *session = transfer->session;
+	struct transfer_result result = {.state = session->state,
+	    .soa = session->soa,
+	    .bytes = session->bytes,
+	    .messages = session->messages,
+	    .count = session->records->count,
+	    .error = session->error};
+
+	if (session->state == SESSION_MORE) { // the connection ended first
+		result.state = SESSION_FAILED;
+		result.error = why;
+	} else if (session->state == SESSION_DONE) {
+		result.records = session_take(session);
+	}
+	transfer->done(transfer->ctx, &result);
+	transfer_free(transfer);
+}
+
+int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
+    bool any_serial, uint32_t our_serial, transfer_done_fn done, void *ctx, struct transfer **out)
+{
+	static const struct stream_handlers handlers = {.message = on_message, .closed = on_closed};
+	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
+	    .records = SESSION_RECORDS_MAX,
+	    .rrset_records = SESSION_RRSET_MAX};
+	struct stream_options options = {.remote = (const struct sockaddr *)&peer->remote,
+	    .remote_len = peer->remote_len,
+	    .local = peer->local_len > 0 ? (const struct sockaddr *)&peer->local : NULL,
+	    .local_len = peer->local_len,
+	    .connect_ms = CONNECT_MS,
+	    .idle_ms = IDLE_MS,
+	    .window_bytes_min = WINDOW_BYTES_MIN,
+	    .total_s = TOTAL_S,
+	    .buffer = BUFFER_LEN};
+	struct transfer *transfer = calloc(1, sizeof(*transfer));
+	uint8_t request[1024];
+	size_t len;
+	int rc = -ENOMEM;
+
+	if (transfer == NULL) {
+		return -ENOMEM;
+	}
+	transfer->done = done;
+	transfer->ctx = ctx;
+	transfer->key = tsig_key_ref(peer->key);
+	transfer->session = session_open(
+	    apex, transfer->key, (uint16_t)arc4random(), any_serial, our_serial, &limits);
+	if (transfer->session == NULL) {
+		goto fail;
+	}
+	len = session_request(transfer->session, request, sizeof(request), (uint64_t)time(NULL));
+	if (len == 0) {
+		goto fail;
+	}
+	rc = stream_open(base, &options, request, len, &handlers, transfer, &transfer->stream);
+	if (rc != 0) {
+		goto fail;
+	}
+	*out = transfer;
+	return 0;
+fail:
+	transfer_free(transfer);
+	return rc;
+}
+
+void transfer_abort(struct transfer *transfer)
+{
+	if (transfer != NULL) {
+		transfer_free(transfer);
+	}
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// One zone transfer over the network: a session (session.h) on a connection (stream.h). Any number
+// run side by side on the event loop.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "peer.h"
+#include "session.h"
+
+struct event_base;
+struct transfer;
+
+struct transfer_result {
+	enum session_state state; // DONE, STALE or FAILED
+	struct zone_soa soa;      // DONE, STALE
+	struct records *records;  // DONE: the receiver owns them
+	uint64_t bytes, messages, count;
+	const char *error; // FAILED: borrowed for the call
+};
+
+// Comes exactly once unless transfer_abort is called; never from within transfer_start. The
+// transfer is freed when it returns.
+typedef void (*transfer_done_fn)(void *ctx, const struct transfer_result *result);
+
+// `peer` is copied, its key referenced. Post: 0 and *out; or -errno.
+int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
+    bool any_serial, uint32_t our_serial, transfer_done_fn done, void *ctx, struct transfer **out)
+    __attribute__((warn_unused_result));
+void transfer_abort(struct transfer *transfer); // NULL is accepted; not from within the callback
