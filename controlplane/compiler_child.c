@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The compiler child; see compiler_child.h. One request at a time, over and over.
+#include "compiler_child.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "sandbox.h"
+
+// Post: 1 with fds[] owned by the caller, 0 at the end, or -errno.
+static int request_receive(struct compiler_request *request, int fds[2])
+{
+	union {
+		struct cmsghdr header;
+		uint8_t space[CMSG_SPACE(2 * sizeof(int))];
+	} control;
+	struct iovec iov = {.iov_base = request, .iov_len = sizeof(*request)};
+	struct msghdr msg = {.msg_iov = &iov,
+	    .msg_iovlen = 1,
+	    .msg_control = &control,
+	    .msg_controllen = sizeof(control)};
+	const struct cmsghdr *c;
+	ssize_t n;
+
+	do {
+		n = recvmsg(COMPILER_SOCKET, &msg, MSG_CMSG_CLOEXEC);
+	} while (n < 0 && errno == EINTR);
+	if (n <= 0)
+		return n < 0 ? -errno : 0;
+	c = CMSG_FIRSTHDR(&msg);
+	if (n != sizeof(*request) || c == NULL || c->cmsg_len != CMSG_LEN(2 * sizeof(int)))
+		return -EPROTO;
+	memcpy(fds, CMSG_DATA(c), 2 * sizeof(int));
+	return 1;
+}
+
+static void image_make(
+    const struct compiler_request *request, const void *batch, int fd, struct compiler_reply *reply)
+{
+	struct records *records = batch_read(batch, request->batch_size);
+	struct image_buffer buffer;
+
+	reply->rc = -ENOMEM;
+	if (records == NULL)
+		return;
+	reply->rc = records_sort(records);
+	if (reply->rc == 0)
+		reply->rc = image_buffer_open(&buffer, fd, request->image_cap);
+	if (reply->rc == 0) {
+		reply->rc = compile_image(records, &request->options, &buffer, reply->error);
+		reply->used = buffer.used;
+		image_buffer_close(&buffer);
+	}
+	records_free(records);
+}
+
+static void request_serve(
+    const struct compiler_request *request, int batch, int image, struct compiler_reply *reply)
+{
+	void *mem = mmap(NULL, request->batch_size, PROT_READ, MAP_SHARED, batch, 0);
+
+	*reply = (struct compiler_reply){.rc = -ENOMEM};
+	if (mem != MAP_FAILED) {
+		image_make(request, mem, image, reply);
+		munmap(mem, request->batch_size);
+	}
+	if (reply->rc < 0 && reply->error[0] == '\0')
+		snprintf(reply->error, sizeof(reply->error), "The compiler failed: error %d.",
+		    -reply->rc);
+}
+
+int compiler_child_main(void)
+{
+	const long pages = sysconf(_SC_PHYS_PAGES), page = sysconf(_SC_PAGESIZE);
+	struct compiler_request request;
+	struct compiler_reply reply;
+	int fds[2], rc;
+
+	rc = sandbox_enter(COMPILER_SOCKET, (uint64_t)pages / 4 * 3 * (uint64_t)page);
+	if (rc < 0)
+		return 100; // standard error is gone by now; the parent reports the code
+	while ((rc = request_receive(&request, fds)) == 1) {
+		request_serve(&request, fds[0], fds[1], &reply);
+		close(fds[0]);
+		close(fds[1]);
+		if (send(COMPILER_SOCKET, &reply, sizeof(reply), MSG_NOSIGNAL) != sizeof(reply))
+			return 1;
+	}
+	return rc == 0 ? 0 : 1;
+}

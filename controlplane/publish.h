@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Publication: the records of a zone version become an image (compiler child), are verified,
+// sealed, sent to the data plane, stored and entered in the manifest. Keeps what is served and what
+// should be in step across restarts of either process. Everything here is called on the event
+// loop's thread; slow work happens in threads and in the compiler.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config.h"
+#include "engine.h"
+#include "records.h"
+
+struct event_base;
+struct publisher;
+
+#define PUBLISH_REASON_MAX 512
+
+struct publisher_ops {
+	void *ctx;
+	// The end of publisher_publish(), once for each call, from the loop. `live`: the data plane
+	// answers from it, or none is connected and it is stored. `reason` is set when not live; it
+	// is NULL when live. A version equal to the one served counts as live.
+	void (*published)(
+	    void *ctx, const uint8_t *apex, uint32_t token, bool live, const char *reason);
+	// A message that a worker forwarded. Post: length of the reply, 0 for none.
+	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
+	    uint8_t *reply, size_t cap);
+};
+
+// Opens the storage and RUNDIR/seam.sock and takes up what the manifest lists. `config` is borrowed
+// until the next publisher_reconfigure or publisher_close.
+// Post: 0; or -errno and one sentence in `error`.
+int publisher_open(struct event_base *base, const struct config *config,
+    const struct publisher_ops *ops, struct publisher **out, char error[PUBLISH_REASON_MAX])
+    __attribute__((warn_unused_result));
+// Ends all work in flight without calling back; what is served stays served. NULL is accepted.
+void publisher_close(struct publisher *publisher);
+
+// Zones that are gone are withdrawn and leave the manifest. Rundir and storage stay as they were.
+// Post: 0 or -ENOMEM, nothing changed then.
+int publisher_reconfigure(struct publisher *publisher, const struct config *config)
+    __attribute__((warn_unused_result));
+
+// Takes ownership of `records` (any order, not yet checked). A version that waits for its turn is
+// replaced by a later one of the same zone and reported as not live.
+void publisher_publish(
+    struct publisher *publisher, const uint8_t *apex, uint32_t token, struct records *records);
+
+// As in engine_ops.
+void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);
+void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool expired);
+void publisher_store(
+    struct publisher *publisher, const uint8_t *apex, const struct zone_timers *timers);
+struct records *publisher_read_back(struct publisher *publisher, const uint8_t *apex);
+
+// What is known of a zone, for status.
+struct publisher_status {
+	bool has_version; // one should be served
+	bool live;        // the data plane said so
+	bool durable;     // stored and in the manifest
+	bool busy;        // a newer one is on its way
+	bool expired;
+	uint32_t serial;
+	uint64_t generation;
+	uint64_t image_size;
+	uint64_t rr_count;
+	int64_t expires_at;                 // unix seconds; 0: never
+	int64_t published_ms;               // wall clock of LIVE; 0: not in this run
+	unsigned publish_us;                // records in hand -> LIVE, of the last version
+	char error[PUBLISH_REASON_MAX / 2]; // why the newest version is not served; "" when it is
+};
+// Post: false when the zone is not configured.
+bool publisher_status(const struct publisher *publisher, const uint8_t *apex,
+    struct publisher_status *out) __attribute__((warn_unused_result));
+
+// Serials as the workers answer them.
+struct publisher_answer {
+	uint8_t apex_len; // 0: this is the end
+	uint8_t apex[255];
+	uint32_t serial; // valid when rcode is 0
+	uint32_t rcode;
+	uint64_t generation;
+};
+// `apex` NULL: all zones. Calls back once per zone and once more with apex_len 0; `rc` is 0, or at
+// the end -ENOTCONN or -ETIMEDOUT.
+void publisher_ask(struct publisher *publisher, const uint8_t *apex,
+    void (*answer)(void *ctx, const struct publisher_answer *answer, int rc), void *ctx);
+
+// For `npctl status`.
+struct publisher_summary {
+	bool connected;
+	uint32_t dataplane_pid;
+	int64_t connected_ms; // wall clock
+	uint64_t generation;  // highest given out
+	size_t zones, versions, live, durable, busy, failed;
+	uint64_t image_bytes;
+};
+void publisher_summary(const struct publisher *publisher, struct publisher_summary *out);

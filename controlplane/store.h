@@ -1,0 +1,77 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// STORAGE: image files, the manifest, and which file holds which image. Writes happen in a thread,
+// one commit at a time: all images that wait go into one new file (temporary name, fsync, rename,
+// fsync of the folder), then the manifest is replaced, then files that nothing refers to any more
+// are removed. What fails is tried again; nobody waits for it. Owned by the loop's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "manifest.h"
+
+struct event_base;
+struct store;
+
+#define STORE_ERROR_MAX 512
+
+// An image and where it lies. Embedded in what the owner knows of a version.
+struct store_image {
+	int fd; // sealed memfd, or -1: only on disk
+	uint64_t size;
+	bool stored; // file_id and offset are valid and durable
+	bool writing;
+	uint64_t file_id, offset;
+	struct store_image *next; // the store's own while waiting or writing
+};
+
+struct store_ops {
+	void *ctx;
+	// Fills in what the next manifest says; every image named must be stored. `manifest` is
+	// zeroed; zones are malloc'ed. Post: 0 or -errno.
+	int (*snapshot)(void *ctx, struct manifest *manifest);
+	// The image is durable now.
+	void (*stored)(void *ctx, struct store_image *image);
+	// A manifest taken when the mark was `mark` is durable now.
+	void (*committed)(void *ctx, uint64_t mark);
+};
+
+// Makes the folders, takes the lock, loads the manifest (zeroed when there is none yet; a broken
+// one is set aside and told in `error` with a result of 0). Post: 0, the manifest is the caller's;
+// or -errno and one sentence in `error`.
+int store_open(struct event_base *base, const char *storage, const struct store_ops *ops,
+    struct store **out, struct manifest *manifest, char error[STORE_ERROR_MAX])
+    __attribute__((warn_unused_result));
+// Writes what waits, once, and ends. NULL is accepted.
+void store_close(struct store *store);
+
+// Has the image written. Pre: fd is set, not stored. It must live until stored() or store_forget().
+void store_put(struct store *store, struct store_image *image);
+// The image's owner goes away: its file may go when no other image is in it.
+void store_forget(struct store *store, struct store_image *image);
+// The owner took up an image of the manifest or of store_scan().
+int store_adopt(struct store *store, struct store_image *image) __attribute__((warn_unused_result));
+
+// The manifest is to be written again. Post: the mark to wait for; durable when
+// store_committed() >= mark.
+uint64_t store_touch(struct store *store);
+uint64_t store_committed(const struct store *store);
+
+// Why the last commit failed, "" when it did not.
+const char *store_trouble(const struct store *store);
+
+// Calls back for each whole image header found in the files, before anything is adopted; then
+// removes nothing. Files without an adopted image are removed by store_sweep().
+struct image_header;
+void store_scan(struct store *store,
+    void (*found)(void *ctx, uint64_t file_id, uint64_t offset, const struct image_header *header),
+    void *ctx);
+void store_sweep(struct store *store);
+
+// Copies an image out of its file into a fresh sealed memfd. Any thread.
+// Post: the memfd, or -errno.
+int store_copy(const char *storage, uint64_t file_id, uint64_t offset, uint64_t size)
+    __attribute__((warn_unused_result));
