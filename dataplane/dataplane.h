@@ -20,6 +20,7 @@ struct dataplane {
 	unsigned column_tcp;         // first column of the TCP threads
 	unsigned column_attach;
 	struct forward *forward;
+	struct attach *attach; // where TCP threads hand on what is not theirs
 	// attach: rw (release), workers and TCP: ro (acquire, once per burst). Never NULL after
 	// attach_start(). A table that is replaced is freed after a grace period.
 	_Atomic(struct zone_table *) table;

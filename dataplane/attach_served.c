@@ -1,0 +1,218 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The zones that are served; see attach_served.h. Attach thread.
+
+#include "attach_served.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <urcu/urcu-qsbr.h>
+
+int served_open(
+    struct served *served, _Atomic(struct zone_table *) *published, const struct hash_key *key)
+{
+	*served = (struct served){.published = published, .table = zone_table_new(key)};
+	if (served->table == NULL)
+		return -ENOMEM;
+	atomic_store_explicit(published, served->table, memory_order_release); // R4
+	return 0;
+}
+
+static void retired_free(struct served_retired *retired)
+{
+	if (retired->zone.version != NULL)
+		stored_version_free(stored_version_of(retired->zone.version));
+	free(retired->zone.entry);
+	free(retired->zone.slots);
+	zone_table_free(retired->table);
+}
+
+void served_reclaim(struct served *served)
+{
+	if (!served->dirty)
+		return;
+	urcu_qsbr_synchronize_rcu();
+	for (size_t i = 0; i < served->retired_count; i++)
+		retired_free(&served->retired[i]);
+	served->retired_count = 0;
+	served->dirty = false;
+}
+
+void served_close(struct served *served)
+{
+	served_reclaim(served);
+	for (size_t i = 0; i < served->count; i++)
+		stored_version_free(served_version(&served->zones[i]));
+	free(served->zones);
+	zone_table_free(served->table);
+	*served = (struct served){0};
+}
+
+static void retire(struct served *served, const struct zone_retired *zone, struct zone_table *table)
+{
+	served->dirty = true;
+	if (zone->version == NULL && zone->entry == NULL && zone->slots == NULL && table == NULL)
+		return;
+	served->retired[served->retired_count++] =
+	    (struct served_retired){.zone = *zone, .table = table};
+	if (served->retired_count == RETIRED_MAX)
+		served_reclaim(served);
+}
+
+static size_t index_of(const struct zone_entry *entry)
+{
+	return (size_t)(uintptr_t)entry->owner - 1;
+}
+
+static void place(struct served *served, size_t index, struct served_zone zone)
+{
+	served->zones[index] = zone;
+	zone.entry->owner = (void *)(uintptr_t)(index + 1);
+}
+
+struct served_zone *served_get(struct served *served, const uint8_t *apex)
+{
+	struct zone_entry *entry = zone_table_get(served->table, apex);
+
+	return entry != NULL ? &served->zones[index_of(entry)] : NULL;
+}
+
+// The table hashes with the images' key. A node without zones takes any: a new table, since readers
+// may hold the key of the old one.
+static int key_adopt(struct served *served, const uint64_t hash_key[2])
+{
+	struct hash_key key = {{hash_key[0], hash_key[1]}};
+	struct zone_table *old = served->table;
+
+	if (memcmp(zone_table_key(old), &key, sizeof(key)) == 0)
+		return 0;
+	if (served->count != 0)
+		return -EINVAL;
+	served->table = zone_table_new(&key);
+	if (served->table == NULL) {
+		served->table = old;
+		return -ENOMEM;
+	}
+	atomic_store_explicit(served->published, served->table, memory_order_release); // R4
+	retire(served, &(struct zone_retired){0}, old);
+	return 0;
+}
+
+static int zones_make_room(struct served *served)
+{
+	size_t cap = served->cap * 2 + 16;
+	struct served_zone *zones;
+
+	if (served->count < served->cap)
+		return 0;
+	zones = realloc(served->zones, cap * sizeof(zones[0]));
+	if (zones == NULL)
+		return -ENOMEM;
+	served->zones = zones;
+	served->cap = cap;
+	return 0;
+}
+
+static bool is_past(int64_t expires_at, int64_t now)
+{
+	return expires_at != 0 && now >= expires_at;
+}
+
+// Post: the zone's state before.
+static uint32_t state_set(struct served *served, struct served_zone *zone, int64_t now)
+{
+	uint32_t old = atomic_load_explicit(&zone->entry->state, memory_order_relaxed);
+	uint32_t state = is_past(zone->expires_at, now) ? ZONE_EXPIRED : ZONE_LIVE;
+
+	if (state != old) {
+		atomic_store_explicit(&zone->entry->state, state, memory_order_relaxed);
+		served->dirty = true;
+	}
+	return old;
+}
+
+int served_set(
+    struct served *served, struct stored_version *version, int64_t expires_at, int64_t now)
+{
+	const struct image_header *header = version_header(&version->version);
+	struct zone_retired retired;
+	struct served_zone *zone;
+	int ret;
+
+	ret = key_adopt(served, header->hash_key);
+	if (ret == 0)
+		ret = zones_make_room(served);
+	if (ret == 0)
+		ret = zone_table_set(served->table, header->apex, &version->version, &retired);
+	if (ret != 0)
+		return ret;
+	if (retired.version == NULL) {
+		struct zone_entry *entry = zone_table_get(served->table, header->apex);
+
+		place(served, served->count++, (struct served_zone){.entry = entry});
+	}
+	zone = served_get(served, header->apex);
+	zone->expires_at = expires_at;
+	state_set(served, zone, now);
+	if (version->generation > served->generation_max)
+		served->generation_max = version->generation;
+	retire(served, &retired, NULL);
+	return 0;
+}
+
+// Closes the gap so that a walk in progress still sees each zone that stays once.
+static void gap_close(struct served *served, size_t index)
+{
+	size_t last = --served->count;
+
+	if (index < served->cursor) {
+		size_t seen = --served->cursor;
+
+		if (index != seen)
+			place(served, index, served->zones[seen]);
+		index = seen;
+	}
+	if (index != last)
+		place(served, index, served->zones[last]);
+}
+
+bool served_remove(struct served *served, const uint8_t *apex)
+{
+	struct zone_retired retired;
+
+	if (!zone_table_remove(served->table, apex, &retired))
+		return false;
+	gap_close(served, index_of(retired.entry));
+	retire(served, &retired, NULL);
+	return true;
+}
+
+void served_renew(struct served *served, struct served_zone *zone, int64_t expires_at, int64_t now)
+{
+	zone->expires_at = expires_at;
+	state_set(served, zone, now);
+}
+
+size_t served_expire(struct served *served, int64_t now)
+{
+	size_t expired = 0;
+
+	for (size_t i = 0; i < served->count; i++) {
+		struct served_zone *zone = &served->zones[i];
+
+		// Entries are far apart: look at one only when it may have to change. A clock that
+		// was set back brings a zone to life again.
+		if (zone->expires_at == 0)
+			continue;
+		if (is_past(zone->expires_at, now)) {
+			if (state_set(served, zone, now) == ZONE_LIVE)
+				expired++;
+		} else if (zone->expires_at - now < INT64_MAX) {
+			state_set(served, zone, now);
+		}
+	}
+	return expired;
+}

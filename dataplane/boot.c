@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// From the manifest to served zones; see boot.h. Main thread, before any reader exists. A zone
+// whose image is missing or broken is left out and told; all others are served. Image files are
+// never written again, so a mapping of one is as good as a sealed memfd; a deleted file stays
+// mapped.
+
+#include "boot.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "attach_served.h"
+#include "log.h"
+#include "manifest.h"
+
+#define COMPLAINTS_MAX 20 // lines about broken zones; a million of them help nobody
+
+struct boot {
+	const char *storage;
+	uint64_t file_id; // open as fd: one file may hold many images
+	int fd;
+	size_t broken;
+};
+
+static int file_open(struct boot *boot, uint64_t file_id)
+{
+	char path[4096];
+
+	if (boot->fd >= 0 && boot->file_id == file_id)
+		return 0;
+	if (boot->fd >= 0)
+		close(boot->fd);
+	boot->fd = -1;
+	if (manifest_image_path(boot->storage, file_id, path, sizeof(path)) != 0)
+		return -ENAMETOOLONG;
+	boot->fd = open(path, O_RDONLY | O_CLOEXEC);
+	boot->file_id = file_id;
+	return boot->fd >= 0 ? 0 : -errno;
+}
+
+static int layer_load(struct boot *boot, const struct manifest_layer *layer, struct block **out,
+    char error[IMAGE_ERROR_MAX])
+{
+	int ret = file_open(boot, layer->file_id);
+
+	if (ret == 0)
+		ret = block_load(boot->fd, layer->offset, layer->size, out);
+	if (ret != 0) {
+		snprintf(error, IMAGE_ERROR_MAX, "image %016" PRIx64 ": %s", layer->file_id,
+		    strerror(-ret));
+		return ret;
+	}
+	return block_verify(*out, error);
+}
+
+static int zone_load(struct boot *boot, struct served *served, const struct manifest_zone *zone,
+    char error[IMAGE_ERROR_MAX])
+{
+	struct block *block[IMAGE_LAYERS_MAX] = {0};
+	struct stored_version *version = NULL;
+	int ret = 0;
+
+	for (unsigned i = 0; i < zone->layer_count && ret == 0; i++)
+		ret = layer_load(boot, &zone->layer[i], &block[i], error);
+	if (ret != 0)
+		goto drop;
+	if (block[0]->image.header->apex_len != zone->apex_len ||
+	    memcmp(block[0]->image.header->apex, zone->apex, zone->apex_len) != 0 ||
+	    block[0]->image.header->serial != zone->serial) {
+		snprintf(error, IMAGE_ERROR_MAX, "the image is of another zone or serial");
+		ret = -EINVAL;
+		goto drop;
+	}
+	ret = stored_version_new(block, zone->layer_count, zone->generation, &version);
+	if (ret != 0) {
+		snprintf(error, IMAGE_ERROR_MAX, "the layers: %s", strerror(-ret));
+		goto drop;
+	}
+	ret = served_set(served, version, zone->expires_at, time(NULL));
+	if (ret != 0) {
+		snprintf(error, IMAGE_ERROR_MAX, "cannot be served: %s", strerror(-ret));
+		stored_version_free(version);
+	}
+	return ret;
+
+drop:
+	for (unsigned i = 0; i < zone->layer_count; i++)
+		block_drop(block[i]);
+	return ret;
+}
+
+static void complain(struct boot *boot, const struct manifest_zone *zone, const char *error)
+{
+	char name[NAME_TEXT_MAX];
+
+	if (boot->broken++ >= COMPLAINTS_MAX)
+		return;
+	name_to_text(zone->apex, name);
+	log_error("boot: %s is not served: %s", name, error);
+}
+
+int boot_load(struct served *served, _Atomic(struct zone_table *) *published, const char *storage)
+{
+	struct boot boot = {.storage = storage, .fd = -1};
+	char error[MANIFEST_ERROR_MAX];
+	struct manifest manifest;
+	struct hash_key key;
+	int ret;
+
+	ret = manifest_load(storage, &manifest, error);
+	if (ret == -ENOENT)
+		log_info("boot: no manifest in %s: starting empty.", storage);
+	else if (ret != 0)
+		log_error("boot: starting empty: %s", error);
+
+	// Without a manifest the key is of no zone; the first image that comes brings its own.
+	key = (struct hash_key){{manifest.hash_key[0], manifest.hash_key[1]}};
+	ret = served_open(served, published, &key);
+	if (ret != 0)
+		goto out;
+	served->generation_max = manifest.generation_max;
+	for (size_t i = 0; i < manifest.zone_count; i++) {
+		char why[IMAGE_ERROR_MAX] = "";
+
+		if (zone_load(&boot, served, &manifest.zones[i], why) != 0)
+			complain(&boot, &manifest.zones[i], why);
+	}
+	served_reclaim(served);
+	if (boot.fd >= 0)
+		close(boot.fd);
+	if (manifest.zone_count > 0)
+		log_info("boot: %zu of %zu zones are served.", served->count, manifest.zone_count);
+out:
+	manifest_free(&manifest);
+	return ret;
+}
