@@ -412,7 +412,8 @@ static void store_commit(struct store *store)
 	struct commit *commit;
 	int rc;
 
-	if (store->running != NULL || event_pending(store->timer, EV_TIMEOUT, NULL) ||
+	if (store->disk == NULL || store->running != NULL ||
+	    event_pending(store->timer, EV_TIMEOUT, NULL) ||
 	    (store->waiting == NULL && store->touched == store->committed))
 		return;
 	commit = calloc(1, sizeof(*commit));
@@ -624,18 +625,27 @@ fail:
 	return rc;
 }
 
+void store_finish(struct store *store)
+{
+	if (store == NULL)
+		return;
+	event_del(store->timer);
+	store->closing = true; // no more timers
+	// The commit under way, one for what it could not know of, and one for the manifest that
+	// names the images of the second.
+	for (int round = 0; round < 3; round++) {
+		store_commit(store);
+		offload_drain(store->disk);
+	}
+}
+
 void store_close(struct store *store)
 {
 	if (store == NULL)
 		return;
-	store->closing = true;
 	if (store->timer != NULL)
 		event_del(store->timer);
-	// Two rounds: the one under way, and one for what it could not know of.
-	for (int round = 0; round < 2 && store->disk != NULL; round++) {
-		offload_drain(store->disk);
-		store_commit(store);
-	}
+	store->closing = true;
 	offload_close(store->disk);
 	if (store->timer != NULL)
 		event_free(store->timer);

@@ -45,7 +45,9 @@ struct store_ops {
 int store_open(struct event_base *base, const char *storage, const struct store_ops *ops,
     struct store **out, struct manifest *manifest, char error[STORE_ERROR_MAX])
     __attribute__((warn_unused_result));
-// Writes what waits, once, and ends. NULL is accepted.
+// For an orderly end: writes what waits. NULL is accepted.
+void store_finish(struct store *store);
+// Pre: every image was forgotten. NULL is accepted.
 void store_close(struct store *store);
 
 // Has the image written. Pre: fd is set, not stored. It must live until stored() or store_forget().

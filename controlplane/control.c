@@ -1,0 +1,320 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The control sockets' transport; see control.h. What arrives is bounded before it is parsed.
+#include "control.h"
+
+#include <event2/buffer.h>
+#include <event2/bufferevent.h>
+#include <event2/event.h>
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <grp.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "log.h"
+
+#define CONNECTIONS_MAX 64
+#define IDLE_S          30 // for a request to arrive and for a response to be taken
+#define JSON_DEPTH_MAX  8  // our requests are flat
+
+struct control_request {
+	struct connection *connection; // NULL: gone
+};
+
+struct connection {
+	struct control *control;
+	struct connection *next, **self;
+	struct bufferevent *stream;
+	struct control_request *request; // under way
+	bool may_change;
+};
+
+struct listener {
+	struct control *control;
+	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
+	int socket;
+	struct event *accept;
+	bool may_change;
+};
+
+struct control {
+	struct daemon *daemon;
+	struct listener listener[2];
+	struct connection *connections;
+	unsigned count;
+	gid_t group; // (gid_t)-1: none
+};
+
+static void connection_free(struct connection *connection)
+{
+	*connection->self = connection->next;
+	if (connection->next != NULL)
+		connection->next->self = connection->self;
+	connection->control->count--;
+	if (connection->request != NULL)
+		connection->request->connection = NULL;
+	bufferevent_free(connection->stream);
+	free(connection);
+}
+
+// Depth is counted before the parser, which recurses, sees the text.
+static bool json_is_shallow(const char *text, size_t len)
+{
+	unsigned depth = 0;
+	bool quoted = false;
+
+	for (size_t i = 0; i < len; i++) {
+		if (quoted) {
+			if (text[i] == '\\')
+				i++;
+			else if (text[i] == '"')
+				quoted = false;
+		} else if (text[i] == '"') {
+			quoted = true;
+		} else if (text[i] == '{' || text[i] == '[') {
+			if (++depth > JSON_DEPTH_MAX)
+				return false;
+		} else if ((text[i] == '}' || text[i] == ']') && depth > 0) {
+			depth--;
+		}
+	}
+	return true;
+}
+
+void control_respond(struct control_request *request, json_t *response)
+{
+	struct connection *connection = request->connection;
+	struct evbuffer *out;
+	char *text = NULL;
+	uint32_t len_be;
+	size_t len;
+
+	free(request);
+	if (connection != NULL) {
+		connection->request = NULL;
+		text = response != NULL ? json_dumps(response, JSON_COMPACT) : NULL;
+		len = text != NULL ? strlen(text) : 0;
+		if (text == NULL || len > CONTROL_RESPONSE_MAX) {
+			connection_free(connection);
+		} else {
+			len_be = htonl((uint32_t)len);
+			out = bufferevent_get_output(connection->stream);
+			evbuffer_add(out, &len_be, sizeof(len_be));
+			evbuffer_add(out, text, len);
+			bufferevent_enable(connection->stream, EV_READ);
+		}
+	}
+	free(text);
+	json_decref(response);
+}
+
+static void connection_read(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+	struct evbuffer *in = bufferevent_get_input(stream);
+	struct control_request *request;
+	uint32_t len_be, len;
+	json_error_t error;
+	const char *text;
+	json_t *root;
+
+	if (connection->request != NULL || evbuffer_get_length(in) < sizeof(len_be))
+		return;
+	evbuffer_copyout(in, &len_be, sizeof(len_be));
+	len = ntohl(len_be);
+	if (len == 0 || len > CONTROL_REQUEST_MAX) {
+		connection_free(connection);
+		return;
+	}
+	if (evbuffer_get_length(in) < sizeof(len_be) + len)
+		return;
+	evbuffer_drain(in, sizeof(len_be));
+	text = (const char *)evbuffer_pullup(in, len);
+	root = text != NULL && json_is_shallow(text, len)
+	           ? json_loadb(text, len, JSON_REJECT_DUPLICATES, &error)
+	           : NULL;
+	evbuffer_drain(in, len);
+	request = root != NULL ? calloc(1, sizeof(*request)) : NULL;
+	if (request == NULL) {
+		json_decref(root);
+		connection_free(connection);
+		return;
+	}
+	request->connection = connection;
+	connection->request = request;
+	bufferevent_disable(stream, EV_READ); // one at a time
+	control_command(connection->control->daemon, request, root, connection->may_change);
+	json_decref(root);
+}
+
+static void connection_event(struct bufferevent *stream, short what, void *arg)
+{
+	connection_free(arg);
+}
+
+// Root, our own user, or a member of the group. The file's mode says the same; this holds where a
+// mount option or a copied descriptor made the mode meaningless.
+static bool peer_may_change(const struct control *control, int fd)
+{
+	gid_t groups[256];
+	socklen_t len = sizeof(struct ucred);
+	struct ucred peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) < 0)
+		return false;
+	if (peer.uid == 0 || peer.uid == geteuid())
+		return true;
+	if (control->group == (gid_t)-1)
+		return false;
+	if (peer.gid == control->group)
+		return true;
+	len = sizeof(groups);
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERGROUPS, groups, &len) < 0)
+		return false;
+	for (size_t i = 0; i < len / sizeof(groups[0]); i++)
+		if (groups[i] == control->group)
+			return true;
+	return false;
+}
+
+static void control_accept(evutil_socket_t fd, short what, void *arg)
+{
+	const struct timeval idle = {.tv_sec = IDLE_S};
+	struct listener *listener = arg;
+	struct control *control = listener->control;
+	struct connection *connection;
+	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+
+	if (sock < 0)
+		return;
+	connection = control->count < CONNECTIONS_MAX &&
+	                     (!listener->may_change || peer_may_change(control, sock))
+	                 ? calloc(1, sizeof(*connection))
+	                 : NULL;
+	if (connection == NULL) {
+		close(sock);
+		return;
+	}
+	connection->stream =
+	    bufferevent_socket_new(control->daemon->base, sock, BEV_OPT_CLOSE_ON_FREE);
+	if (connection->stream == NULL) {
+		close(sock);
+		free(connection);
+		return;
+	}
+	connection->control = control;
+	connection->may_change = listener->may_change;
+	connection->next = control->connections;
+	connection->self = &control->connections;
+	if (connection->next != NULL)
+		connection->next->self = &connection->next;
+	control->connections = connection;
+	control->count++;
+	bufferevent_setcb(connection->stream, connection_read, NULL, connection_event, connection);
+	bufferevent_setwatermark(
+	    connection->stream, EV_READ, 0, CONTROL_REQUEST_MAX + sizeof(uint32_t));
+	bufferevent_set_timeouts(connection->stream, &idle, &idle);
+	bufferevent_enable(connection->stream, EV_READ | EV_WRITE);
+}
+
+void control_reconfigure(struct control *control)
+{
+	const char *name = control->daemon->config->controlplane.control_group;
+	struct group *group = name[0] != '\0' ? getgrnam(name) : NULL;
+	struct listener *listener = &control->listener[0];
+
+	control->group = group != NULL ? group->gr_gid : (gid_t)-1;
+	if (name[0] != '\0' && group == NULL)
+		log_warning(
+		    "the group '%s' does not exist: only root may use %s", name, listener->path);
+	if (group != NULL && chown(listener->path, (uid_t)-1, group->gr_gid) == 0)
+		(void)!chmod(listener->path, 0660);
+	else
+		(void)!chmod(listener->path, 0600);
+}
+
+static int listener_open(struct control *control, struct listener *listener, const char *rundir,
+    const char *name, mode_t mode)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int len = snprintf(listener->path, sizeof(listener->path), "%s/%s", rundir, name);
+	mode_t mask;
+	int rc;
+
+	listener->control = control;
+	listener->socket = -1;
+	if (len < 0 || (size_t)len >= sizeof(listener->path))
+		return -ENAMETOOLONG;
+	memcpy(address.sun_path, listener->path, (size_t)len + 1);
+	listener->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (listener->socket < 0)
+		return -errno;
+	unlink(listener->path);
+	mask = umask((mode_t)(0777 & ~mode));
+	rc = bind(listener->socket, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	umask(mask);
+	if (rc == 0 && listen(listener->socket, 16) < 0)
+		rc = -errno;
+	if (rc < 0)
+		return rc;
+	listener->accept = event_new(control->daemon->base, listener->socket, EV_READ | EV_PERSIST,
+	    control_accept, listener);
+	if (listener->accept == NULL || event_add(listener->accept, NULL) < 0)
+		return -ENOMEM;
+	return 0;
+}
+
+int control_open(struct daemon *daemon, struct control **out, char *error)
+{
+	const char *rundir = daemon->config->server.rundir;
+	struct control *control = calloc(1, sizeof(*control));
+	int rc = -ENOMEM;
+
+	*out = NULL;
+	if (control != NULL) {
+		control->daemon = daemon;
+		control->listener[0].socket = control->listener[1].socket = -1;
+		control->listener[0].may_change = true;
+		rc = listener_open(control, &control->listener[0], rundir, CONTROL_SOCKET, 0600);
+		if (rc == 0)
+			rc = listener_open(
+			    control, &control->listener[1], rundir, STATUS_SOCKET, 0666);
+	}
+	if (rc < 0) {
+		snprintf(error, 256, "The control sockets in %.128s cannot be opened: %s.", rundir,
+		    strerror(-rc));
+		control_close(control);
+		return rc;
+	}
+	control_reconfigure(control);
+	*out = control;
+	return 0;
+}
+
+void control_close(struct control *control)
+{
+	if (control == NULL)
+		return;
+	while (control->connections != NULL)
+		connection_free(control->connections);
+	for (int i = 0; i < 2; i++) {
+		struct listener *listener = &control->listener[i];
+
+		if (listener->accept != NULL) {
+			event_free(listener->accept);
+			unlink(listener->path);
+		}
+		if (listener->socket >= 0)
+			close(listener->socket);
+	}
+	free(control);
+}

@@ -1,0 +1,213 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The commands of the control sockets: a JSON object with `command` and its arguments comes in, one
+// with `ok` and either `error` or the result goes out. Event loop's thread.
+#include "control.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "engine.h"
+#include "idmap.h"
+#include "name.h"
+#include "primary.h"
+#include "publish.h"
+#include "status.h"
+
+static void respond_error(struct control_request *request, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void respond_error(struct control_request *request, const char *format, ...)
+{
+	char text[1024];
+	va_list args;
+
+	va_start(args, format);
+	vsnprintf(text, sizeof(text), format, args);
+	va_end(args);
+	control_respond(request, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+}
+
+// The zone named in the request. Post: its configuration; or NULL and the request is answered.
+static const struct config_zone *request_zone(
+    struct daemon *daemon, struct control_request *request, const json_t *root)
+{
+	const char *text = json_string_value(json_object_get(root, "zone"));
+	uint8_t name[NAME_LEN_MAX], lower[NAME_LEN_MAX];
+	int len = text != NULL ? name_from_text(text, strlen(text), NULL, name) : 0;
+
+	if (len <= 0) {
+		respond_error(request, "A zone's name is expected.");
+		return NULL;
+	}
+	name_lower(lower, name, (size_t)len);
+	for (size_t i = 0; i < daemon->config->zone_count; i++) {
+		const struct config_zone *zone = &daemon->config->zones[i];
+
+		if (zone->domain_len == len && memcmp(zone->domain, lower, (size_t)len) == 0)
+			return zone;
+	}
+	respond_error(request, "The zone '%.255s' is not configured.", text);
+	return NULL;
+}
+
+// --- status
+// ---------------------------------------------------------------------------------------
+
+static void command_status(struct daemon *daemon, struct control_request *request)
+{
+	control_respond(request, status_node(daemon));
+}
+
+// Waits for what the workers answer, then tells about each zone.
+struct zone_query {
+	struct daemon *daemon;
+	struct control_request *request;
+	uint8_t apex[NAME_LEN_MAX];
+	uint8_t apex_len;     // 0: all zones
+	struct idmap answers; // apex -> struct publisher_answer
+	bool failed;          // out of memory
+};
+
+static void zone_query_end(struct zone_query *query, int rc)
+{
+	struct daemon *daemon = query->daemon;
+	json_t *zones = json_array(), *response;
+
+	for (size_t i = 0; i < daemon->config->zone_count; i++) {
+		const struct config_zone *zone = &daemon->config->zones[i];
+
+		if (query->apex_len != 0 &&
+		    (query->apex_len != zone->domain_len ||
+		        memcmp(query->apex, zone->domain, zone->domain_len) != 0))
+			continue;
+		json_array_append_new(
+		    zones, status_zone(daemon, zone,
+		               idmap_find(&query->answers, zone->domain, zone->domain_len)));
+	}
+	response = json_pack("{s:b, s:b, s:o}", "ok", 1, "answered", rc == 0, "zones", zones);
+	for (size_t i = 0; i < query->answers.cap; i++)
+		free(query->answers.entries[i].value);
+	idmap_free(&query->answers);
+	control_respond(query->request, response);
+	free(query);
+}
+
+static void zone_query_answer(void *ctx, const struct publisher_answer *answer, int rc)
+{
+	struct zone_query *query = ctx;
+	struct publisher_answer *copy;
+
+	if (answer->apex_len == 0) {
+		zone_query_end(query, rc);
+		return;
+	}
+	if (idmap_find(&query->answers, answer->apex, answer->apex_len) != NULL)
+		return;
+	copy = malloc(sizeof(*copy));
+	if (copy == NULL)
+		return;
+	*copy = *answer;
+	if (!idmap_add(&query->answers, copy->apex, copy->apex_len, copy))
+		free(copy);
+}
+
+static void command_zone_status(
+    struct daemon *daemon, struct control_request *request, const json_t *root)
+{
+	const struct config_zone *zone = NULL;
+	struct zone_query *query;
+
+	if (json_object_get(root, "zone") != NULL) {
+		zone = request_zone(daemon, request, root);
+		if (zone == NULL)
+			return;
+	}
+	query = calloc(1, sizeof(*query));
+	if (query == NULL) {
+		respond_error(request, "Out of memory.");
+		return;
+	}
+	query->daemon = daemon;
+	query->request = request;
+	if (zone != NULL) {
+		query->apex_len = zone->domain_len;
+		memcpy(query->apex, zone->domain, zone->domain_len);
+	}
+	publisher_ask(
+	    daemon->publisher, zone != NULL ? query->apex : NULL, zone_query_answer, query);
+}
+
+static void command_config_check(struct daemon *daemon, struct control_request *request)
+{
+	struct config_error error;
+	struct config *config;
+	int rc = config_load(daemon->config_path, CONFIG_CHECK_FILES, &config, &error);
+
+	if (rc == 0) {
+		config_free(config);
+		control_respond(
+		    request, json_pack("{s:b, s:s}", "ok", 1, "file", daemon->config_path));
+		return;
+	}
+	control_respond(request,
+	    json_pack("{s:b, s:s, s:s, s:i, s:i}", "ok", 0, "error", error.message, "file",
+	        daemon->config_path, "line", (int)error.line, "column", (int)error.column));
+}
+
+// --- changes
+// --------------------------------------------------------------------------------------
+
+static void command_zone_order(struct daemon *daemon, struct control_request *request,
+    const json_t *root, int (*order)(struct engine *, const uint8_t *))
+{
+	const struct config_zone *zone = request_zone(daemon, request, root);
+
+	if (zone == NULL)
+		return;
+	if (daemon->engine == NULL || order(daemon->engine, zone->domain) < 0) {
+		respond_error(
+		    request, "The zone is not a secondary here; 'npctl reload' reads its file.");
+		return;
+	}
+	control_respond(request, json_pack("{s:b}", "ok", 1));
+}
+
+static void command_reload(struct daemon *daemon, struct control_request *request)
+{
+	if (daemon_reload(daemon) < 0)
+		respond_error(request, "%s", daemon->reload_error);
+	else
+		control_respond(request, json_pack("{s:b}", "ok", 1));
+}
+
+void control_command(
+    struct daemon *daemon, struct control_request *request, const json_t *root, bool may_change)
+{
+	const char *command = json_string_value(json_object_get(root, "command"));
+
+	if (command == NULL)
+		respond_error(request, "A command is expected.");
+	else if (strcmp(command, "status") == 0)
+		command_status(daemon, request);
+	else if (strcmp(command, "zone-status") == 0)
+		command_zone_status(daemon, request, root);
+	else if (strcmp(command, "config-check") == 0)
+		command_config_check(daemon, request);
+	else if (!may_change)
+		respond_error(request, "This socket only tells; that command needs control.sock.");
+	else if (strcmp(command, "zone-refresh") == 0)
+		command_zone_order(daemon, request, root, engine_refresh);
+	else if (strcmp(command, "zone-retransfer") == 0)
+		command_zone_order(daemon, request, root, engine_retransfer);
+	else if (strcmp(command, "reload") == 0)
+		command_reload(daemon, request);
+	else
+		respond_error(request, "There is no such command.");
+}

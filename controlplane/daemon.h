@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The parts of np-controlplane as its main and its control socket see them. Event loop's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct control;
+struct engine;
+struct event_base;
+struct primary;
+struct publisher;
+
+struct daemon {
+	const char *config_path;
+	struct config *config; // in force
+	struct event_base *base;
+	struct publisher *publisher;
+	struct engine *engine;
+	struct primary *primary;
+	struct control *control;
+	int64_t started_ms;      // wall clock
+	int64_t reloaded_ms;     // 0: never
+	char reload_error[1024]; // why the file on disk is not in force; "" when it is
+};
+
+// Reads the configuration file again and takes it up, or keeps the running one and says why in
+// reload_error. Post: 0 or -errno.
+int daemon_reload(struct daemon *daemon);

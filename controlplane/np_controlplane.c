@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// np-controlplane: arguments, configuration, the event loop, signals, and the order in which the
+// parts start and end.
+#include <event2/event.h>
+
+#include <errno.h>
+#include <getopt.h>
+#include <signal.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler_child.h"
+#include "control.h"
+#include "daemon.h"
+#include "engine.h"
+#include "log.h"
+#include "primary.h"
+#include "publish.h"
+
+#define CONFIG_DEFAULT "/etc/nameplane/nameplane.conf"
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// sd_notify(3) in its whole: one datagram to the socket systemd names.
+static void notify_manager(const char *state)
+{
+	const char *path = getenv("NOTIFY_SOCKET");
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	size_t len = path != NULL ? strlen(path) : 0;
+	int sock;
+
+	if (len == 0 || len >= sizeof(address.sun_path))
+		return;
+	memcpy(address.sun_path, path, len);
+	if (path[0] == '@')
+		address.sun_path[0] = '\0';
+	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return;
+	(void)!sendto(sock, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
+	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
+	close(sock);
+}
+
+// --- between the parts
+// ----------------------------------------------------------------------------
+
+static void published(void *ctx, const uint8_t *apex, uint32_t token, bool live, const char *reason)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->primary != NULL &&
+	    primary_published(daemon->primary, apex, token, live, reason))
+		return;
+	if (daemon->engine != NULL)
+		engine_published(daemon->engine, apex, token, live, reason);
+}
+
+static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
+    uint8_t *reply, size_t cap)
+{
+	struct daemon *daemon = ctx;
+
+	return daemon->engine != NULL ? engine_notify(daemon->engine, msg, len, from, reply, cap)
+	                              : 0;
+}
+
+static void engine_load(void *ctx, const uint8_t *apex, struct engine_stored *out)
+{
+	publisher_load(((struct daemon *)ctx)->publisher, apex, out);
+}
+
+static void engine_publish(void *ctx, const uint8_t *apex, uint32_t token, struct records *records)
+{
+	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, records);
+}
+
+static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
+{
+	publisher_expire(((struct daemon *)ctx)->publisher, apex, expired);
+}
+
+static void engine_store(void *ctx, const uint8_t *apex, const struct zone_timers *timers)
+{
+	publisher_store(((struct daemon *)ctx)->publisher, apex, timers);
+}
+
+static struct records *engine_read_back(void *ctx, const uint8_t *apex)
+{
+	return publisher_read_back(((struct daemon *)ctx)->publisher, apex);
+}
+
+static void engine_line(void *ctx, const char *text)
+{
+	log_info("%s", text);
+}
+
+// --- reload
+// ---------------------------------------------------------------------------------------
+
+static int reload_config(struct daemon *daemon, struct config *config, char *error)
+{
+	char reason[ENGINE_ERROR_MAX];
+	int rc;
+
+	if (strcmp(config->server.rundir, daemon->config->server.rundir) != 0 ||
+	    strcmp(config->server.storage, daemon->config->server.storage) != 0) {
+		snprintf(error, sizeof(daemon->reload_error),
+		    "A new rundir or storage needs a restart.");
+		return -EINVAL;
+	}
+	rc = engine_reconfigure(daemon->engine, config, reason);
+	if (rc < 0) {
+		snprintf(error, sizeof(daemon->reload_error), "%s", reason);
+		return rc;
+	}
+	rc = publisher_reconfigure(daemon->publisher, config);
+	if (rc == 0)
+		rc = primary_load(daemon->primary, config, true);
+	if (rc < 0) {
+		// The engine has the new one: it stays, incomplete rather than torn.
+		snprintf(error, sizeof(daemon->reload_error), "Out of memory.");
+		log_error("the new configuration is in force in part: out of memory");
+	}
+	return 0;
+}
+
+int daemon_reload(struct daemon *daemon)
+{
+	struct config_error where;
+	struct config *config, *old = daemon->config;
+	int rc = config_load(daemon->config_path, CONFIG_CHECK_FILES, &config, &where);
+
+	if (rc < 0) {
+		snprintf(daemon->reload_error, sizeof(daemon->reload_error), "%.400s:%u:%u: %s",
+		    daemon->config_path, where.line, where.column, where.message);
+		log_error("%s; the running configuration stays", daemon->reload_error);
+		return rc;
+	}
+	daemon->reload_error[0] = '\0';
+	rc = reload_config(daemon, config, daemon->reload_error);
+	if (rc < 0) {
+		log_error("%s; the running configuration stays", daemon->reload_error);
+		config_free(config);
+		return rc;
+	}
+	daemon->config = config;
+	config_free(old);
+	control_reconfigure(daemon->control);
+	daemon->reloaded_ms = wall_ms();
+	log_info("reloaded: %zu zones", config->zone_count);
+	return 0;
+}
+
+// --- signals
+// --------------------------------------------------------------------------------------
+
+static void signal_end(evutil_socket_t sig, short what, void *arg)
+{
+	struct daemon *daemon = arg;
+
+	log_info("ending on signal %d", (int)sig);
+	notify_manager("STOPPING=1");
+	event_base_loopbreak(daemon->base);
+}
+
+static void signal_reload(evutil_socket_t sig, short what, void *arg)
+{
+	(void)daemon_reload(arg);
+}
+
+static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn fn)
+{
+	struct event *event = evsignal_new(daemon->base, sig, fn, daemon);
+
+	if (event == NULL || event_add(event, NULL) < 0)
+		abort(); // out of memory before anything began
+	return event;
+}
+
+// --- start and end
+// --------------------------------------------------------------------------------
+
+static int daemon_start(struct daemon *daemon)
+{
+	const struct publisher_ops ops = {
+	    .ctx = daemon, .published = published, .forward = forwarded};
+	const struct engine_ops engine_ops = {.ctx = daemon,
+	    .load = engine_load,
+	    .publish = engine_publish,
+	    .expire = engine_expire,
+	    .store = engine_store,
+	    .read_back = engine_read_back};
+	char error[1024] = "Out of memory.";
+	int rc;
+
+	rc = publisher_open(daemon->base, daemon->config, &ops, &daemon->publisher, error);
+	if (rc == 0) {
+		daemon->primary = primary_open(daemon->base, daemon->publisher);
+		rc = daemon->primary != NULL ? 0 : -ENOMEM;
+	}
+	if (rc == 0)
+		rc = engine_open(daemon->base, daemon->config, &engine_ops, &daemon->engine, error);
+	if (rc == 0) {
+		engine_log_to(daemon->engine, engine_line, NULL);
+		rc = control_open(daemon, &daemon->control, error);
+	}
+	if (rc == 0)
+		rc = primary_load(daemon->primary, daemon->config, true);
+	if (rc < 0)
+		log_error("%s", error);
+	return rc;
+}
+
+static void daemon_end(struct daemon *daemon)
+{
+	struct engine *engine = daemon->engine;
+	struct primary *primary = daemon->primary;
+
+	control_close(daemon->control);
+	daemon->engine = NULL;
+	engine_close(engine);
+	daemon->primary = NULL;
+	primary_close(primary);
+	publisher_close(daemon->publisher);
+}
+
+static int daemon_run(const char *path, struct config *config)
+{
+	struct daemon daemon = {.config_path = path, .config = config, .started_ms = wall_ms()};
+	struct event *events[3];
+	int rc;
+
+	daemon.base = event_base_new();
+	if (daemon.base == NULL) {
+		log_error("the event loop cannot be made");
+		config_free(config);
+		return 1;
+	}
+	rc = daemon_start(&daemon);
+	if (rc == 0) {
+		events[0] = on_signal(&daemon, SIGTERM, signal_end);
+		events[1] = on_signal(&daemon, SIGINT, signal_end);
+		events[2] = on_signal(&daemon, SIGHUP, signal_reload);
+		log_info("%zu zones, version %s", config->zone_count, NAMEPLANE_VERSION);
+		log_info("ready");
+		notify_manager("READY=1");
+		event_base_dispatch(daemon.base);
+		for (int i = 0; i < 3; i++)
+			event_free(events[i]);
+	}
+	daemon_end(&daemon);
+	event_base_free(daemon.base);
+	config_free(daemon.config);
+	return rc < 0 ? 1 : 0;
+}
+
+static int usage(FILE *to, int rc)
+{
+	fprintf(to, "usage: np-controlplane [-c FILE] [--check]\n"
+	            "  -c, --config FILE  the configuration (default " CONFIG_DEFAULT ")\n"
+	            "      --check        read it, say what is wrong, exit\n"
+	            "      --version\n");
+	return rc;
+}
+
+// Descriptors: transfers, images, sockets. As many as the system allows.
+static void descriptors_raise(void)
+{
+	struct rlimit limit;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) == 0 && limit.rlim_cur < limit.rlim_max) {
+		limit.rlim_cur = limit.rlim_max;
+		(void)setrlimit(RLIMIT_NOFILE, &limit);
+	}
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
+	    {"check", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
+	    {"help", no_argument, NULL, 'h'}, {0}};
+	const char *path = CONFIG_DEFAULT;
+	struct config_error error;
+	struct config *config;
+	bool check = false;
+	int option;
+
+	if (argc == 2 && strcmp(argv[1], COMPILER_ARGUMENT) == 0)
+		return compiler_child_main();
+	while ((option = getopt_long(argc, argv, "c:h", options, NULL)) != -1) {
+		switch (option) {
+		case 'c':
+			path = optarg;
+			break;
+		case 'k':
+			check = true;
+			break;
+		case 'v':
+			puts("np-controlplane " NAMEPLANE_VERSION);
+			return 0;
+		case 'h':
+			return usage(stdout, 0);
+		default:
+			return usage(stderr, 2);
+		}
+	}
+	if (optind < argc)
+		return usage(stderr, 2);
+	if (config_load(path, CONFIG_CHECK_FILES, &config, &error) < 0) {
+		if (error.line > 0)
+			fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,
+			    error.message);
+		else
+			fprintf(stderr, "%s: %s\n", path, error.message);
+		return 1;
+	}
+	if (check) {
+		config_free(config);
+		return 0;
+	}
+	signal(SIGPIPE, SIG_IGN);
+	descriptors_raise();
+	return daemon_run(path, config);
+}

@@ -1,0 +1,243 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// npctl: one request to np-controlplane's control socket, the response as a table or as JSON.
+#include <arpa/inet.h>
+#include <errno.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <jansson.h>
+
+#include "control.h"
+#include "npctl_table.h"
+
+#define RUNDIR "/run/nameplane"
+#define WAIT_S 30
+
+static const struct command {
+	const char *first, *second; // words
+	const char *name;           // in the request
+	enum { ZONE_NONE, ZONE_MAY, ZONE_MUST } zone;
+	bool changes;
+	void (*print)(const json_t *response); // NULL: nothing to tell but that it went well
+	const char *help;
+} commands[] = {
+    {"status", NULL, "status", ZONE_NONE, false, table_status, "the node as a whole"},
+    {"zone", "status", "zone-status", ZONE_MAY, false, table_zones,
+        "serials as answered by the workers and as held, timers, last error"},
+    {"zone", "refresh", "zone-refresh", ZONE_MUST, true, NULL, "ask the primary now"},
+    {"zone", "retransfer", "zone-retransfer", ZONE_MUST, true, NULL,
+        "transfer the whole zone now, whatever its serial"},
+    {"reload", NULL, "reload", ZONE_NONE, true, NULL, "take up the configuration and zone files"},
+    {"config", "check", "config-check", ZONE_NONE, false, NULL,
+        "read the configuration file and say what is wrong"},
+};
+#define COMMANDS (sizeof(commands) / sizeof(commands[0]))
+
+static int usage(FILE *to, int rc)
+{
+	fprintf(to, "usage: npctl [-s SOCKET] [--json] COMMAND\n");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		char words[64];
+
+		snprintf(words, sizeof(words), "%s%s%s%s", commands[i].first,
+		    commands[i].second != NULL ? " " : "",
+		    commands[i].second != NULL ? commands[i].second : "",
+		    commands[i].zone == ZONE_MUST  ? " ZONE"
+		    : commands[i].zone == ZONE_MAY ? " [ZONE]"
+		                                   : "");
+		fprintf(to, "  %-22s %s\n", words, commands[i].help);
+	}
+	fprintf(to, "SOCKET is " RUNDIR "/" STATUS_SOCKET ", for what changes something " RUNDIR
+	            "/" CONTROL_SOCKET ", unless given.\n");
+	return rc;
+}
+
+static const struct command *command_find(char **words, int count, const char **zone)
+{
+	for (size_t i = 0; i < COMMANDS; i++) {
+		int used = commands[i].second != NULL ? 2 : 1;
+
+		if (count < used || strcmp(words[0], commands[i].first) != 0 ||
+		    (commands[i].second != NULL && strcmp(words[1], commands[i].second) != 0))
+			continue;
+		*zone = count > used ? words[used] : NULL;
+		if (count - used > (commands[i].zone != ZONE_NONE) ||
+		    (commands[i].zone == ZONE_MUST && *zone == NULL))
+			return NULL;
+		return &commands[i];
+	}
+	return NULL;
+}
+
+static int socket_open(const char *path)
+{
+	const struct timeval wait = {.tv_sec = WAIT_S};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int sock;
+
+	if (strlen(path) >= sizeof(address.sun_path))
+		return -ENAMETOOLONG;
+	strcpy(address.sun_path, path);
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	if (sock < 0)
+		return -errno;
+	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0) {
+		int rc = -errno;
+
+		close(sock);
+		return rc;
+	}
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
+	return sock;
+}
+
+static int move(int sock, void *bytes, size_t len, bool out)
+{
+	for (size_t done = 0; done < len;) {
+		ssize_t n = out ? send(sock, (char *)bytes + done, len - done, MSG_NOSIGNAL)
+		                : recv(sock, (char *)bytes + done, len - done, 0);
+
+		if (n == 0)
+			return -ECONNRESET;
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+// Post: the response, or NULL with *rc telling why.
+static json_t *exchange(int sock, const json_t *request, int *rc)
+{
+	char *text = json_dumps(request, JSON_COMPACT);
+	json_error_t error;
+	json_t *response;
+	uint32_t len_be;
+	size_t len;
+
+	if (text == NULL) {
+		*rc = -ENOMEM;
+		return NULL;
+	}
+	len_be = htonl((uint32_t)strlen(text));
+	*rc = move(sock, &len_be, sizeof(len_be), true);
+	if (*rc == 0)
+		*rc = move(sock, text, strlen(text), true);
+	free(text);
+	if (*rc == 0)
+		*rc = move(sock, &len_be, sizeof(len_be), false);
+	if (*rc < 0)
+		return NULL;
+	len = ntohl(len_be);
+	text = len <= CONTROL_RESPONSE_MAX ? malloc(len + 1) : NULL;
+	if (text == NULL) {
+		*rc = -EMSGSIZE;
+		return NULL;
+	}
+	*rc = move(sock, text, len, false);
+	response = *rc == 0 ? json_loadb(text, len, 0, &error) : NULL;
+	free(text);
+	if (*rc == 0 && response == NULL)
+		*rc = -EBADMSG;
+	return response;
+}
+
+static int error_print(const json_t *response)
+{
+	const json_t *line = json_object_get(response, "line");
+	const char *text = json_string_value(json_object_get(response, "error"));
+
+	if (line != NULL && json_integer_value(line) > 0)
+		fprintf(stderr, "%s:%lld:%lld: %s\n",
+		    json_string_value(json_object_get(response, "file")),
+		    (long long)json_integer_value(line),
+		    (long long)json_integer_value(json_object_get(response, "column")),
+		    text != NULL ? text : "");
+	else
+		fprintf(stderr, "npctl: %s\n", text != NULL ? text : "the request failed");
+	return 1;
+}
+
+static int command_run(
+    const struct command *command, const char *zone, const char *path, bool as_json)
+{
+	json_t *request = json_pack("{s:s}", "command", command->name), *response;
+	int sock = socket_open(path), rc;
+
+	if (sock < 0) {
+		fprintf(stderr, "npctl: %s: %s\n", path, strerror(-sock));
+		json_decref(request);
+		return 1;
+	}
+	if (zone != NULL && json_object_set_new(request, "zone", json_string(zone)) < 0) {
+		fprintf(stderr, "npctl: the zone's name is not text\n");
+		return 1;
+	}
+	response = exchange(sock, request, &rc);
+	json_decref(request);
+	close(sock);
+	if (response == NULL) {
+		fprintf(
+		    stderr, "npctl: %s: %s\n", path, rc == -EAGAIN ? "no answer" : strerror(-rc));
+		return 1;
+	}
+	rc = json_is_true(json_object_get(response, "ok")) ? 0 : 1;
+	if (as_json) {
+		json_dumpf(response, stdout, JSON_INDENT(2));
+		putchar('\n');
+	} else if (rc != 0) {
+		rc = error_print(response);
+	} else if (command->print != NULL) {
+		command->print(response);
+	} else {
+		puts("ok");
+	}
+	json_decref(response);
+	return rc;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
+	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
+	    {"version", no_argument, NULL, 'v'}, {0}};
+	const struct command *command;
+	const char *path = NULL, *zone = NULL;
+	bool as_json = false;
+	int option;
+
+	// Options may stand before or behind the words.
+	while ((option = getopt_long(argc, argv, "s:jh", options, NULL)) != -1) {
+		switch (option) {
+		case 's':
+			path = optarg;
+			break;
+		case 'j':
+			as_json = true;
+			break;
+		case 'h':
+			return usage(stdout, 0);
+		case 'v':
+			puts("npctl " NAMEPLANE_VERSION);
+			return 0;
+		default:
+			return usage(stderr, 2);
+		}
+	}
+	command = optind < argc ? command_find(argv + optind, argc - optind, &zone) : NULL;
+	if (command == NULL)
+		return usage(stderr, 2);
+	if (path == NULL)
+		path = command->changes ? RUNDIR "/" CONTROL_SOCKET : RUNDIR "/" STATUS_SOCKET;
+	return command_run(command, zone, path, as_json);
+}

@@ -1,0 +1,33 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Primary zones: zone text is parsed in a thread and published; a reload parses again the files
+// that changed. Event loop's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "config.h"
+
+struct event_base;
+struct primary;
+struct publisher;
+
+// Post: NULL when out of memory.
+struct primary *primary_open(struct event_base *base, struct publisher *publisher)
+    __attribute__((warn_unused_result));
+void primary_close(struct primary *primary); // NULL is accepted
+
+// Begins to load every file of the configuration that is new or changed since it was last loaded
+// (all with `force`). Post: 0 or -ENOMEM.
+int primary_load(struct primary *primary, const struct config *config, bool force)
+    __attribute__((warn_unused_result));
+
+// The publisher's answer for a zone. Post: false when it is no primary zone.
+bool primary_published(
+    struct primary *primary, const uint8_t *apex, uint32_t token, bool live, const char *reason);
+
+// Why the file is not served as it is, "" when it is; NULL when this is no primary zone.
+const char *primary_error(const struct primary *primary, const uint8_t *apex);
+bool primary_busy(const struct primary *primary); // some file is being loaded

@@ -1,0 +1,716 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The life of a version: built, sent, live, stored, kept for a way back, forgotten; see publish.h.
+// A version enters the manifest only after the data plane has taken it (or none is connected), so
+// that a version which it cannot take is not what it finds at its next start.
+#include "pzone.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/stat.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler.h"
+#include "image.h"
+#include "log.h"
+#include "offload.h"
+#include "reader.h"
+
+#define COMPILER_TIMEOUT_MS 60000
+#define COMPILER_CHILDREN   2
+#define TIMERS_PERIOD_S     5
+// Memory descriptors are few (one per image kept in memory); what is stored need not be in memory.
+#define IMAGES_IN_MEMORY 512
+// What is published between two manifests is not in the first one; a start after a crash begins
+// above it all the same.
+#define GENERATIONS_AHEAD 1000
+
+int64_t clock_us(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000000 + now.tv_nsec / 1000;
+}
+
+int64_t clock_wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex)
+{
+	return idmap_find(&p->map, apex, name_len(apex));
+}
+
+void version_free(struct publisher *p, struct version *version)
+{
+	if (version == NULL)
+		return;
+	store_forget(p->store, &version->image);
+	if (version->image.fd >= 0)
+		close(version->image.fd);
+	free(version);
+}
+
+// --- the way of a version
+// -------------------------------------------------------------------------
+
+static void answer(
+    struct publisher *p, struct pzone *zone, uint32_t token, bool live, const char *reason)
+{
+	if (!p->closing && p->ops.published != NULL)
+		p->ops.published(p->ops.ctx, zone->apex, token, live, reason);
+}
+
+static void waiting_start(struct publisher *p, struct pzone *zone)
+{
+	struct records *records = zone->waiting;
+
+	if (records == NULL || zone->stage != STAGE_NONE || p->closing)
+		return;
+	zone->waiting = NULL;
+	zone->token = zone->waiting_token;
+	zone->started_us = zone->waiting_us;
+	build_start(p, zone, records);
+}
+
+void publisher_publish(
+    struct publisher *p, const uint8_t *apex, uint32_t token, struct records *records)
+{
+	struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL || !zone->configured) {
+		records_free(records);
+		if (p->ops.published != NULL)
+			p->ops.published(
+			    p->ops.ctx, apex, token, false, "The zone is not configured.");
+		return;
+	}
+	if (zone->waiting != NULL) {
+		records_free(zone->waiting);
+		answer(p, zone, zone->waiting_token, false, "A later version took its place.");
+	}
+	zone->waiting = records;
+	zone->waiting_token = token;
+	zone->waiting_us = clock_us();
+	waiting_start(p, zone);
+}
+
+void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
+{
+	char name[NAME_TEXT_MAX];
+
+	version_free(p, zone->next);
+	zone->next = NULL;
+	zone->stage = STAGE_NONE;
+	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
+	name_to_text(zone->apex, name);
+	log_warning("%s: the new version is not served: %s", name, reason);
+	answer(p, zone, zone->token, false, reason);
+	waiting_start(p, zone);
+}
+
+static void promote(struct publisher *p, struct pzone *zone)
+{
+	struct version *old = zone->current;
+
+	version_free(p, zone->kept[VERSIONS_KEPT - 2]);
+	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
+		zone->kept[i] = zone->kept[i - 1];
+	zone->kept[0] = old;
+	// What lies on disk need not stay in memory, once it is not served.
+	if (old != NULL && old->image.stored && old->image.fd >= 0) {
+		close(old->image.fd);
+		old->image.fd = -1;
+	}
+	zone->current = zone->next;
+	zone->next = NULL;
+	zone->stage = STAGE_NONE;
+	zone->error[0] = '\0';
+	zone->expired = false;
+	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
+	zone->published_ms = clock_wall_ms();
+	zone->mark = store_touch(p->store);
+}
+
+void publish_live(struct publisher *p, struct pzone *zone)
+{
+	char name[NAME_TEXT_MAX];
+
+	zone->live_generation = zone->next->generation;
+	promote(p, zone);
+	name_to_text(zone->apex, name);
+	log_info("%s: serial %u is live after %.1f ms (generation %llu)", name,
+	    zone->current->soa.serial, zone->publish_us / 1e3,
+	    (unsigned long long)zone->current->generation);
+	answer(p, zone, zone->token, true, NULL);
+	waiting_start(p, zone);
+}
+
+// Nobody is connected and the image is durable: that is as much as can be done now. One that was
+// sent before waits for the data plane to come back, see the top of the file.
+static void accept_unconnected(struct publisher *p, struct pzone *zone)
+{
+	char name[NAME_TEXT_MAX];
+
+	if (p->connected || p->greeting || zone->stage != STAGE_READY ||
+	    !zone->next->image.stored || zone->next->attempts > 0)
+		return;
+	promote(p, zone);
+	name_to_text(zone->apex, name);
+	log_info("%s: serial %u is stored for a data plane to come (generation %llu)", name,
+	    zone->current->soa.serial, (unsigned long long)zone->current->generation);
+	answer(p, zone, zone->token, true, NULL);
+	waiting_start(p, zone);
+}
+
+static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *soa)
+{
+	if (!zone->secondary)
+		return 0;
+	return clock_wall_ms() / 1000 + soa->expire_s + zone->grace_s;
+}
+
+void publish_built(
+    struct publisher *p, struct pzone *zone, struct version *version, const char *reason)
+{
+	if (reason != NULL) {
+		publish_failed(p, zone, reason);
+		return;
+	}
+	if (version == NULL) { // equal to what is served
+		zone->stage = STAGE_NONE;
+		zone->error[0] = '\0';
+		answer(p, zone, zone->token, true, NULL);
+		waiting_start(p, zone);
+		return;
+	}
+	zone->next = version;
+	zone->stage = STAGE_READY;
+	zone->expires_at = soa_expires_at(zone, &version->soa);
+	publish_tell(p, zone);
+	publish_flush(p); // first the data plane, then the disk
+	store_put(p->store, &version->image);
+}
+
+// The connection is over: what was sent waits for the next one, but not for ever again.
+void publish_gone(struct publisher *p)
+{
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct pzone *zone = p->zones[i];
+
+		zone->live_generation = 0;
+		if (zone->stage != STAGE_SENT)
+			continue;
+		zone->stage = STAGE_READY;
+		if (zone->next->attempts >= PUBLISH_ATTEMPTS)
+			publish_failed(p, zone,
+			    "The data plane ended each time it was about to take this version.");
+	}
+	for (size_t i = 0; i < p->zone_count; i++)
+		accept_unconnected(p, p->zones[i]);
+}
+
+// --- what the store asks and tells
+// ----------------------------------------------------------------
+
+static int store_snapshot(void *ctx, struct manifest *manifest)
+{
+	const struct publisher *p = ctx;
+
+	manifest->zones = calloc(p->zone_count + 1, sizeof(*manifest->zones));
+	if (manifest->zones == NULL)
+		return -ENOMEM;
+	manifest->generation_max = p->generation + GENERATIONS_AHEAD;
+	memcpy(manifest->hash_key, p->key.k, sizeof(manifest->hash_key));
+	for (size_t i = 0; i < p->zone_count; i++) {
+		const struct pzone *zone = p->zones[i];
+		const struct version *version = zone->current;
+		struct manifest_zone *entry = &manifest->zones[manifest->zone_count];
+
+		if (!zone->configured)
+			continue;
+		// Not durable yet: until it is, the newest that is stored takes its place.
+		for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
+			if (version != NULL && !version->image.stored)
+				version = zone->kept[k];
+		if (version == NULL || !version->image.stored)
+			continue;
+		entry->apex_len = zone->apex_len;
+		memcpy(entry->apex, zone->apex, zone->apex_len);
+		entry->layer_count = 1;
+		entry->serial = version->soa.serial;
+		entry->generation = version->generation;
+		entry->expires_at = zone->expires_at;
+		entry->layer[0].file_id = version->image.file_id;
+		entry->layer[0].offset = version->image.offset;
+		entry->layer[0].size = version->image.size;
+		manifest->zone_count++;
+	}
+	return 0;
+}
+
+static void store_stored(void *ctx, struct store_image *image)
+{
+	struct publisher *p = ctx;
+	struct version *version = (struct version *)image;
+	struct pzone *zone = version->zone;
+
+	if (zone->current == version)
+		zone->mark = store_touch(p->store);
+	else if (zone->next == version)
+		accept_unconnected(p, zone);
+	else if (image->fd >= 0) { // kept for a way back: the file is enough
+		close(image->fd);
+		image->fd = -1;
+	}
+}
+
+static void store_marked(void *ctx, uint64_t mark)
+{
+	struct publisher *p = ctx;
+	size_t in_memory = 0;
+
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct version *version = p->zones[i]->current;
+
+		if (version == NULL || version->image.fd < 0 || !version->image.stored)
+			continue;
+		if (++in_memory > IMAGES_IN_MEMORY && p->zones[i]->stage == STAGE_NONE &&
+		    !p->zones[i]->tell_current) {
+			close(version->image.fd);
+			version->image.fd = -1;
+		}
+	}
+}
+
+// --- what the engine asks and tells
+// ---------------------------------------------------------------
+
+void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stored *out)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	*out = (struct engine_stored){0};
+	if (zone == NULL || zone->current == NULL)
+		return;
+	out->has_copy = true;
+	out->soa = zone->current->soa;
+	if (zone->has_timers) {
+		out->has_timers = true;
+		out->timers = zone->timers;
+	} else if (zone->expires_at != 0) { // as the manifest has it
+		out->has_timers = true;
+		out->timers.expires_ms = zone->expires_at * 1000;
+		out->timers.refreshed_ms =
+		    out->timers.expires_ms -
+		    ((int64_t)zone->current->soa.expire_s + zone->grace_s) * 1000;
+	}
+}
+
+static void expires_at_set(struct publisher *p, struct pzone *zone, int64_t expires_at)
+{
+	if (zone->expires_at == expires_at)
+		return;
+	zone->expires_at = expires_at;
+	zone->tell_renew = true;
+	publish_tell(p, zone);
+	publish_flush(p);
+	p->timers_dirty = true; // the manifest follows with the timers, not for each refresh
+}
+
+void publisher_expire(struct publisher *p, const uint8_t *apex, bool expired)
+{
+	struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL)
+		return;
+	zone->expired = expired;
+	if (expired)
+		expires_at_set(p, zone, clock_wall_ms() / 1000 - 1);
+	else if (zone->has_timers)
+		expires_at_set(p, zone, zone->timers.expires_ms / 1000);
+}
+
+void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone_timers *timers)
+{
+	struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL)
+		return;
+	zone->timers = *timers;
+	zone->has_timers = true;
+	p->timers_dirty = true;
+	if (!zone->expired && zone->secondary)
+		expires_at_set(p, zone, timers->expires_ms / 1000);
+}
+
+static int version_records(const struct zone_version *version, struct records *records)
+{
+	struct version_iter iter;
+	struct node_ref ref;
+	int rc = 0;
+
+	version_iter_start(&iter, version);
+	while (rc == 0 && (ref = version_iter_next(&iter)).node != NULL) {
+		const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
+
+		for (unsigned i = 0; i < ref.node->rrset_count && rc == 0; i++) {
+			struct rdata_iter at = rrset_rdata(ref.image, &rrset[i]);
+			const uint8_t *rdata;
+			uint32_t ttl;
+			uint16_t len;
+
+			while (rc == 0 && (rdata = rdata_next(&at, &len)) != NULL)
+				rc = records_add(records, node_owner(ref), rrset[i].type,
+				    rrset[i].ttl, rdata, len);
+			if (rrset[i].sigs_ref == 0)
+				continue;
+			at = rrset_sigs(ref.image, &rrset[i], &ttl);
+			while (rc == 0 && (rdata = rdata_next(&at, &len)) != NULL)
+				rc = records_add(
+				    records, node_owner(ref), RRTYPE_RRSIG, ttl, rdata, len);
+		}
+	}
+	return rc;
+}
+
+struct records *publisher_read_back(struct publisher *p, const uint8_t *apex)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+	struct zone_version version = {.layer_count = 1};
+	struct records *records = NULL;
+	const void *mem;
+	uint64_t size;
+	int fd;
+
+	if (zone == NULL || zone->current == NULL)
+		return NULL;
+	size = zone->current->image.size;
+	fd = zone->current->image.fd >= 0 ? dup(zone->current->image.fd)
+	                                  : store_copy(p->storage, zone->current->image.file_id,
+	                                        zone->current->image.offset, size);
+	if (fd < 0)
+		return NULL;
+	if (image_map(fd, 0, size, &mem) == 0) {
+		if (image_open(&version.layer[0], mem, size) == 0)
+			records = records_new(zone->apex);
+		if (records != NULL && version_records(&version, records) < 0) {
+			records_free(records);
+			records = NULL;
+		}
+		image_unmap(mem, size);
+	}
+	close(fd);
+	return records;
+}
+
+bool publisher_status(const struct publisher *p, const uint8_t *apex, struct publisher_status *out)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	*out = (struct publisher_status){0};
+	if (zone == NULL || !zone->configured)
+		return false;
+	if (zone->current != NULL) {
+		out->has_version = true;
+		out->live = zone->live_generation == zone->current->generation;
+		out->durable =
+		    zone->current->image.stored && store_committed(p->store) >= zone->mark;
+		out->serial = zone->current->soa.serial;
+		out->generation = zone->current->generation;
+		out->image_size = zone->current->image.size;
+		out->rr_count = zone->current->rr_count;
+	}
+	out->busy = zone->stage != STAGE_NONE;
+	out->expired = zone->expired;
+	out->expires_at = zone->expires_at;
+	out->published_ms = zone->published_ms;
+	out->publish_us = zone->publish_us;
+	snprintf(out->error, sizeof(out->error), "%s", zone->error);
+	if (out->error[0] == '\0' && out->has_version && !out->durable)
+		snprintf(out->error, sizeof(out->error), "%.250s", store_trouble(p->store));
+	return true;
+}
+
+void publisher_summary(const struct publisher *p, struct publisher_summary *out)
+{
+	*out = (struct publisher_summary){.connected = p->connected,
+	    .dataplane_pid = p->pid,
+	    .connected_ms = p->connected_ms,
+	    .generation = p->generation};
+	for (size_t i = 0; i < p->zone_count; i++) {
+		const struct pzone *zone = p->zones[i];
+		struct publisher_status status;
+
+		if (!publisher_status(p, zone->apex, &status))
+			continue;
+		out->zones++;
+		out->versions += status.has_version;
+		out->live += status.live;
+		out->durable += status.has_version && status.durable;
+		out->busy += status.busy;
+		out->failed += status.error[0] != '\0';
+		out->image_bytes += status.image_size;
+	}
+}
+
+// --- zones come and go
+// ----------------------------------------------------------------------------
+
+static struct pzone *pzone_new(const struct config_zone *config)
+{
+	struct pzone *zone = calloc(1, sizeof(*zone));
+	uint8_t *apex = malloc(config->domain_len);
+
+	if (zone == NULL || apex == NULL) {
+		free(zone);
+		free(apex);
+		return NULL;
+	}
+	memcpy(apex, config->domain, config->domain_len);
+	zone->apex = apex;
+	zone->apex_len = config->domain_len;
+	return zone;
+}
+
+static void pzone_free(struct publisher *p, struct pzone *zone)
+{
+	build_cancel(zone->build);
+	records_free(zone->waiting);
+	version_free(p, zone->next);
+	version_free(p, zone->current);
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
+		version_free(p, zone->kept[i]);
+	free((void *)(uintptr_t)zone->apex);
+	free(zone);
+}
+
+static int pzone_add(struct publisher *p, const struct config_zone *config, struct pzone **out)
+{
+	struct pzone *zone;
+
+	if (p->zone_count == p->zone_cap) {
+		size_t cap = p->zone_cap == 0 ? 64 : p->zone_cap * 2;
+		struct pzone **zones = reallocarray(p->zones, cap, sizeof(*zones));
+
+		if (zones == NULL)
+			return -ENOMEM;
+		p->zones = zones;
+		p->zone_cap = cap;
+	}
+	zone = pzone_new(config);
+	if (zone == NULL)
+		return -ENOMEM;
+	if (!idmap_add(&p->map, zone->apex, zone->apex_len, zone)) {
+		pzone_free(p, zone);
+		return -ENOMEM;
+	}
+	p->zones[p->zone_count++] = zone;
+	*out = zone;
+	return 0;
+}
+
+// A zone that is gone gives up what it has; its entry stays, so that a data plane that connects
+// later is told to withdraw it.
+static void pzone_withdraw(struct publisher *p, struct pzone *zone)
+{
+	build_cancel(zone->build);
+	zone->build = NULL;
+	records_free(zone->waiting);
+	zone->waiting = NULL;
+	version_free(p, zone->next);
+	version_free(p, zone->current);
+	zone->next = zone->current = NULL;
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
+		version_free(p, zone->kept[i]);
+		zone->kept[i] = NULL;
+	}
+	zone->stage = STAGE_NONE;
+	zone->error[0] = '\0';
+	zone->has_timers = zone->expired = false;
+	zone->expires_at = 0;
+	zone->withdraw_generation = ++p->generation;
+	zone->tell_withdraw = true;
+	zone->tell_current = zone->tell_renew = false;
+	publish_tell(p, zone);
+}
+
+// Post: 0 or -ENOMEM, nothing changed then.
+static int zones_set(struct publisher *p, const struct config *config)
+{
+	bool *was;
+
+	// First what can fail: entries for all zones that are new. One without a configured zone
+	// changes nothing.
+	for (size_t i = 0; i < config->zone_count; i++) {
+		struct pzone *zone = pzone_find(p, config->zones[i].domain);
+
+		if (zone == NULL && pzone_add(p, &config->zones[i], &zone) < 0)
+			return -ENOMEM;
+	}
+	was = calloc(p->zone_count + 1, sizeof(*was));
+	if (was == NULL)
+		return -ENOMEM;
+	for (size_t i = 0; i < p->zone_count; i++) {
+		was[i] = p->zones[i]->configured;
+		p->zones[i]->configured = false;
+	}
+	for (size_t i = 0; i < config->zone_count; i++) {
+		struct pzone *zone = pzone_find(p, config->zones[i].domain);
+
+		zone->configured = true;
+		zone->secondary = config->zones[i].file == NULL;
+		zone->grace_s =
+		    config->zones[i].expire == CONFIG_EXPIRE_GRACE ? config->zones[i].grace_s : 0;
+		zone->tell_withdraw = false;
+		if (!zone->secondary) {
+			zone->has_timers = false;
+			expires_at_set(p, zone, 0);
+		}
+	}
+	for (size_t i = 0; i < p->zone_count; i++)
+		if (was[i] && !p->zones[i]->configured)
+			pzone_withdraw(p, p->zones[i]);
+	free(was);
+	return 0;
+}
+
+int publisher_reconfigure(struct publisher *p, const struct config *config)
+{
+	int rc = zones_set(p, config);
+
+	if (rc < 0)
+		return rc;
+	store_touch(p->store);
+	publish_flush(p);
+	return 0;
+}
+
+// --- start and end
+// --------------------------------------------------------------------------------
+
+static void timers_tick(evutil_socket_t fd, short what, void *arg)
+{
+	struct publisher *p = arg;
+
+	if (!p->timers_dirty)
+		return;
+	p->timers_dirty = false;
+	if (publish_timers_save(p) < 0)
+		p->timers_dirty = true;
+	store_touch(p->store); // expiry times of the manifest
+}
+
+static int publisher_start(
+    struct publisher *p, const struct config *config, char error[PUBLISH_REASON_MAX])
+{
+	const struct store_ops ops = {.ctx = p,
+	    .snapshot = store_snapshot,
+	    .stored = store_stored,
+	    .committed = store_marked};
+	const struct timeval period = {.tv_sec = TIMERS_PERIOD_S};
+	struct manifest manifest;
+	int rc;
+
+	rc = store_open(p->base, p->storage, &ops, &p->store, &manifest, error);
+	if (rc < 0)
+		return rc;
+	if (error[0] != '\0')
+		log_error("%s", error);
+	p->generation = manifest.generation_max;
+	memcpy(p->key.k, manifest.hash_key, sizeof(p->key.k));
+	if (p->key.k[0] == 0 && p->key.k[1] == 0 &&
+	    getrandom(p->key.k, sizeof(p->key.k), 0) != sizeof(p->key.k))
+		abort();
+	rc = zones_set(p, config);
+	if (rc == 0 && publish_boot(p, &manifest) < 0)
+		rc = -ENOMEM;
+	manifest_free(&manifest);
+	if (rc == 0) {
+		(void)publish_timers_load(p);
+		store_touch(p->store); // not before the versions of the old one are taken up
+		p->compiler = compiler_open(p->base, COMPILER_CHILDREN, COMPILER_TIMEOUT_MS);
+		p->work = offload_open(p->base, "np-work");
+		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
+		if (p->compiler == NULL || p->work == NULL || p->timers_timer == NULL ||
+		    event_add(p->timers_timer, &period) < 0)
+			rc = -ENOMEM;
+	}
+	if (rc < 0) {
+		snprintf(error, PUBLISH_REASON_MAX, "Publication cannot start: %s.", strerror(-rc));
+		return rc;
+	}
+	if (mkdir(config->server.rundir, 0755) < 0 && errno != EEXIST)
+		rc = -errno;
+	if (rc == 0)
+		rc = publish_seam_open(p, config->server.rundir);
+	if (rc < 0)
+		snprintf(error, PUBLISH_REASON_MAX, "The socket %s/%s cannot be opened: %s.",
+		    config->server.rundir, "seam.sock", strerror(-rc));
+	return rc;
+}
+
+int publisher_open(struct event_base *base, const struct config *config,
+    const struct publisher_ops *ops, struct publisher **out, char error[PUBLISH_REASON_MAX])
+{
+	struct publisher *p = calloc(1, sizeof(*p));
+	int rc = -ENOMEM;
+
+	*out = NULL;
+	error[0] = '\0';
+	if (p == NULL)
+		return rc;
+	p->base = base;
+	p->ops = *ops;
+	p->queue_last = &p->queue;
+	p->asks_last = &p->asks;
+	p->storage = strdup(config->server.storage);
+	if (p->storage != NULL)
+		rc = publisher_start(p, config, error);
+	if (rc < 0) {
+		publisher_close(p);
+		return rc;
+	}
+	*out = p;
+	return 0;
+}
+
+void publisher_close(struct publisher *p)
+{
+	if (p == NULL)
+		return;
+	p->closing = true;
+	publish_seam_close(p);
+	if (p->timers_timer != NULL) {
+		event_free(p->timers_timer);
+		if (p->timers_dirty)
+			(void)publish_timers_save(p);
+	}
+	compiler_close(p->compiler);
+	p->compiler = NULL;
+	offload_close(p->work);
+	if (p->store != NULL && p->timers_dirty)
+		store_touch(p->store);
+	store_finish(p->store);
+	for (size_t i = 0; i < p->zone_count; i++)
+		pzone_free(p, p->zones[i]);
+	p->zone_count = 0;
+	store_close(p->store);
+	idmap_free(&p->map);
+	free(p->zones);
+	free(p->storage);
+	free(p);
+}

@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The start of publication: what the manifest lists becomes the version of its zone, older images
+// in the storage become its way back, the rest is removed. No image is read here but for its SOA
+// where STORAGE/timers does not tell it.
+#include "pzone.h"
+
+#include <fcntl.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "reader.h"
+
+bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
+{
+	struct zone_version version = {.layer_count = 1};
+	const struct image_rrset *rrset;
+	struct rdata_iter iter;
+	struct node_ref apex;
+	struct qname q;
+	const uint8_t *rdata, *tail;
+	uint32_t field[5];
+	uint16_t len;
+
+	if (image_open(&version.layer[0], mem, size) < 0)
+		return false;
+	const struct image_header *header = version.layer[0].header;
+	const struct hash_key key = {.k = {header->hash_key[0], header->hash_key[1]}};
+
+	if (qname_parse(&q, header->apex, header->apex_len) == 0)
+		return false;
+	qname_hash(&q, &key);
+	apex = version_find(&version, &q, q.labels);
+	rrset = apex.node != NULL ? node_rrset(apex, RRTYPE_SOA) : NULL;
+	if (rrset == NULL || rrset->rr_count == 0)
+		return false;
+	iter = rrset_rdata(apex.image, rrset);
+	rdata = rdata_next(&iter, &len);
+	if (rdata == NULL || len < sizeof(field))
+		return false;
+	tail = rdata + len - sizeof(field); // serial, refresh, retry, expire, minimum
+	for (unsigned i = 0; i < 5; i++)
+		field[i] = (uint32_t)tail[4 * i] << 24 | (uint32_t)tail[4 * i + 1] << 16 |
+		           (uint32_t)tail[4 * i + 2] << 8 | tail[4 * i + 3];
+	*soa = (struct zone_soa){field[0], field[1], field[2], field[3]};
+	return true;
+}
+
+// Reads the header and the SOA of a stored image; it was verified before it was stored, but a disk
+// can lie, so it is verified again.
+static bool stored_image_read(const char *storage, struct version *version)
+{
+	char path[PATH_MAX], error[IMAGE_ERROR_MAX];
+	struct stat st;
+	const void *mem;
+	bool ok = false;
+	int fd;
+
+	if (manifest_image_path(storage, version->image.file_id, path, sizeof(path)) < 0)
+		return false;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return false;
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= version->image.offset &&
+	    (uint64_t)st.st_size - version->image.offset >= version->image.size &&
+	    image_map(fd, version->image.offset, version->image.size, &mem) == 0) {
+		ok = image_verify(mem, version->image.size, error) == 0 &&
+		     image_soa(mem, version->image.size, &version->soa);
+		if (ok) {
+			version->id = ((const struct image_header *)mem)->id;
+			version->rr_count = ((const struct image_header *)mem)->rr_count;
+		}
+		image_unmap(mem, version->image.size);
+	}
+	close(fd);
+	return ok;
+}
+
+static int zone_adopt(struct publisher *p, struct pzone *zone, const struct manifest_zone *entry)
+{
+	struct version *version = calloc(1, sizeof(*version));
+
+	if (version == NULL)
+		return -1;
+	version->zone = zone;
+	version->generation = entry->generation;
+	version->image.fd = -1;
+	version->image.file_id = entry->layer[0].file_id;
+	version->image.offset = entry->layer[0].offset;
+	version->image.size = entry->layer[0].size;
+	if (entry->layer_count != 1 || !stored_image_read(p->storage, version) ||
+	    store_adopt(p->store, &version->image) < 0) {
+		free(version);
+		return 0; // without a version the zone starts anew
+	}
+	zone->current = version;
+	zone->expires_at = zone->secondary ? entry->expires_at : 0;
+	return 0;
+}
+
+// Older versions of zones that have one, newest first; more than are kept fall off the end.
+static void image_found(
+    void *ctx, uint64_t file_id, uint64_t offset, const struct image_header *header)
+{
+	struct publisher *p = ctx;
+	struct pzone *zone;
+	struct version *version;
+
+	if (name_len_checked(header->apex, sizeof(header->apex)) == 0)
+		return;
+	zone = pzone_find(p, header->apex);
+	if (zone == NULL || zone->current == NULL ||
+	    header->generation >= zone->current->generation)
+		return;
+	version = calloc(1, sizeof(*version));
+	if (version == NULL)
+		return;
+	version->zone = zone;
+	version->generation = header->generation;
+	version->id = header->id;
+	version->rr_count = header->rr_count;
+	version->soa.serial = header->serial;
+	version->image.fd = -1;
+	version->image.file_id = file_id;
+	version->image.offset = offset;
+	version->image.size = header->size;
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1 && version != NULL; i++) {
+		struct version *other = zone->kept[i];
+
+		if (other != NULL && other->generation >= version->generation)
+			continue;
+		zone->kept[i] = version;
+		version = other;
+	}
+	free(version);
+}
+
+int publish_boot(struct publisher *p, const struct manifest *manifest)
+{
+	for (size_t i = 0; i < manifest->zone_count; i++) {
+		const struct manifest_zone *entry = &manifest->zones[i];
+		struct pzone *zone = pzone_find(p, entry->apex);
+
+		if (entry->generation > p->generation)
+			p->generation = entry->generation;
+		if (zone != NULL && zone_adopt(p, zone, entry) < 0)
+			return -1;
+	}
+	store_scan(p->store, image_found, p);
+	for (size_t i = 0; i < p->zone_count; i++) {
+		for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++) {
+			struct version *kept = p->zones[i]->kept[k];
+
+			if (kept != NULL && store_adopt(p->store, &kept->image) < 0) {
+				free(kept);
+				p->zones[i]->kept[k] = NULL;
+			}
+		}
+	}
+	store_sweep(p->store);
+	return 0;
+}

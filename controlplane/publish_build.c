@@ -1,0 +1,248 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// From records to a verified, sealed image: a batch is written (work thread), compiled (child),
+// then sealed, verified and compared with what is served (work thread). A build whose zone lost
+// interest runs to its end and is dropped.
+#include "pzone.h"
+
+#include <errno.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+#include <unistd.h>
+
+#include "batch.h"
+#include "compiler.h"
+#include "image.h"
+#include "offload.h"
+#include "reader.h"
+
+struct build {
+	struct offload_job job; // first
+	struct compiler_job compile;
+	struct publisher *publisher;
+	struct pzone *zone; // NULL: cancelled
+	struct records *records;
+	uint8_t apex[NAME_LEN_MAX];
+	uint8_t apex_len;
+	struct compile_options options;
+	int image; // what the compiler made
+	uint64_t image_size;
+	int served; // duplicate of the memfd that is served, to compare; -1: none
+	uint64_t served_size;
+	uint64_t rr_count;
+	struct zone_soa soa;
+	bool equal;
+	int rc;
+	char error[PUBLISH_REASON_MAX];
+};
+
+static void build_end(struct build *build)
+{
+	struct pzone *zone = build->zone;
+	struct publisher *p = build->publisher;
+	struct version *version = NULL;
+	char reason[PUBLISH_REASON_MAX];
+
+	if (zone != NULL && build->rc == 0 && !build->equal) {
+		version = calloc(1, sizeof(*version));
+		if (version == NULL) {
+			build->rc = -ENOMEM;
+			snprintf(build->error, sizeof(build->error), "Out of memory.");
+		} else {
+			version->zone = zone;
+			version->generation = build->options.generation;
+			version->id = build->options.id;
+			version->rr_count = build->rr_count;
+			version->soa = build->soa;
+			version->image.fd = build->image;
+			version->image.size = build->image_size;
+			build->image = -1;
+		}
+	}
+	snprintf(reason, sizeof(reason), "%s", build->error);
+	if (build->compile.batch >= 0)
+		close(build->compile.batch);
+	if (build->image >= 0)
+		close(build->image);
+	if (build->served >= 0)
+		close(build->served);
+	records_free(build->records);
+	const int rc = build->rc;
+	free(build);
+	if (zone != NULL) {
+		zone->build = NULL;
+		publish_built(p, zone, version, rc < 0 ? reason : NULL);
+	}
+}
+
+static void __attribute__((format(printf, 2, 3)))
+build_fail(struct build *build, const char *format, ...)
+{
+	va_list args;
+
+	build->rc = -EINVAL;
+	va_start(args, format);
+	vsnprintf(build->error, sizeof(build->error), format, args);
+	va_end(args);
+}
+
+// --- after the compiler
+// ---------------------------------------------------------------------------
+
+// Everything but what names the version is the same.
+static bool image_same(const void *a, const void *b, size_t size)
+{
+	struct image_header x, y;
+
+	memcpy(&x, a, sizeof(x));
+	memcpy(&y, b, sizeof(y));
+	x.generation = x.id = x.checksum = 0;
+	y.generation = y.id = y.checksum = 0;
+	return memcmp(&x, &y, sizeof(x)) == 0 &&
+	       memcmp((const uint8_t *)a + sizeof(x), (const uint8_t *)b + sizeof(y),
+	           size - sizeof(x)) == 0;
+}
+
+static void image_judge(struct build *build, const void *mem)
+{
+	const struct image_header *header = mem;
+	char error[IMAGE_ERROR_MAX];
+	const void *served;
+
+	if (image_verify(mem, build->image_size, error) < 0) {
+		build_fail(build, "The compiled image does not verify: %s", error);
+		return;
+	}
+	// The verifier proves that an image is safe; that it is the one asked for is proven here.
+	if (header->apex_len != build->apex_len ||
+	    memcmp(header->apex, build->apex, build->apex_len) != 0 ||
+	    header->generation != build->options.generation || header->id != build->options.id ||
+	    header->hash_key[0] != build->options.key.k[0] ||
+	    header->hash_key[1] != build->options.key.k[1] ||
+	    !image_soa(mem, build->image_size, &build->soa) ||
+	    build->soa.serial != header->serial) {
+		build_fail(build, "The compiler made an image of something else.");
+		return;
+	}
+	build->rc = 0;
+	build->rr_count = header->rr_count;
+	if (build->served >= 0 && build->served_size == build->image_size &&
+	    image_map(build->served, 0, build->served_size, &served) == 0) {
+		build->equal = image_same(mem, served, build->image_size);
+		image_unmap(served, build->served_size);
+	}
+}
+
+// Sealed first: what is verified can then no longer change, whoever still holds the descriptor.
+static void verify_run(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+	const void *mem;
+
+	int rc = ftruncate(build->image, (off_t)build->image_size) < 0 ? -errno : 0;
+
+	if (rc == 0)
+		rc = image_seal(build->image);
+	if (rc == 0)
+		rc = image_map(build->image, 0, build->image_size, &mem);
+	if (rc < 0) {
+		build_fail(build, "The image cannot be sealed: %s.", strerror(-rc));
+		return;
+	}
+	image_judge(build, mem);
+	image_unmap(mem, build->image_size);
+}
+
+static void verify_done(struct offload_job *job)
+{
+	build_end((struct build *)job);
+}
+
+static void compile_done(struct compiler_job *job, int fd, uint64_t used, const char *error)
+{
+	struct build *build = (struct build *)((char *)job - offsetof(struct build, compile));
+
+	close(build->compile.batch);
+	build->compile.batch = -1;
+	build->image = fd;
+	build->image_size = used;
+	if (fd < 0)
+		build_fail(build, "%s", error);
+	if (fd < 0 || build->zone == NULL) {
+		build_end(build);
+		return;
+	}
+	if (build->zone->current != NULL && build->zone->current->image.fd >= 0) {
+		build->served = dup(build->zone->current->image.fd);
+		build->served_size = build->zone->current->image.size;
+	}
+	build->job.run = verify_run;
+	build->job.done = verify_done;
+	offload_submit(build->publisher->work, &build->job);
+}
+
+// --- before it
+// ------------------------------------------------------------------------------------
+
+static void batch_run(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+
+	build->compile.batch = batch_write(build->records, &build->compile.batch_size);
+	records_free(build->records);
+	build->records = NULL;
+	if (build->compile.batch < 0)
+		build_fail(build, "The records cannot be handed to the compiler: %s.",
+		    strerror(-build->compile.batch));
+}
+
+static void batch_done(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+
+	if (build->zone == NULL || build->compile.batch < 0 || build->publisher->closing) {
+		build_end(build);
+		return;
+	}
+	build->compile.options = build->options;
+	build->compile.done = compile_done;
+	compiler_submit(build->publisher->compiler, &build->compile);
+}
+
+void build_start(struct publisher *p, struct pzone *zone, struct records *records)
+{
+	struct build *build = calloc(1, sizeof(*build));
+
+	zone->stage = STAGE_BUILDING;
+	zone->build = build;
+	if (build == NULL) {
+		records_free(records);
+		publish_built(p, zone, NULL, "Out of memory.");
+		return;
+	}
+	build->publisher = p;
+	build->zone = zone;
+	build->records = records;
+	build->apex_len = zone->apex_len;
+	memcpy(build->apex, zone->apex, zone->apex_len);
+	build->image = build->served = build->compile.batch = -1;
+	build->rc = -ECANCELED; // until the image was judged
+	build->options.key = p->key;
+	build->options.generation = ++p->generation;
+	while (build->options.id == 0)
+		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
+			abort();
+	build->job.run = batch_run;
+	build->job.done = batch_done;
+	offload_submit(p->work, &build->job);
+}
+
+void build_cancel(struct build *build)
+{
+	if (build != NULL)
+		build->zone = NULL;
+}

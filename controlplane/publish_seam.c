@@ -1,0 +1,477 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What is told to the data plane and what it says (zones/SEAM.md). Zones with something to tell
+// wait in one queue, which is worked off as far as the socket takes it.
+#include "pzone.h"
+
+#include <event2/event.h>
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "image.h"
+#include "log.h"
+#include "offload.h"
+#include "seam_server.h"
+
+#define ASK_TIMEOUT_S 2
+
+struct ask {
+	struct ask *next;
+	struct publisher *publisher;
+	struct event *timeout;
+	uint8_t apex[NAME_LEN_MAX];
+	uint8_t apex_len;
+	bool sent;
+	void (*answer)(void *ctx, const struct publisher_answer *answer, int rc);
+	void *ctx;
+};
+
+// --- sending
+// --------------------------------------------------------------------------------------
+
+static void name_set(struct seam_name *name, const uint8_t *apex, uint8_t len)
+{
+	name->len = len;
+	memcpy(name->wire, apex, len);
+}
+
+void publish_tell(struct publisher *p, struct pzone *zone)
+{
+	if (zone->queued)
+		return;
+	zone->queued = true;
+	zone->next_queued = NULL;
+	*p->queue_last = zone;
+	p->queue_last = &zone->next_queued;
+}
+
+static int version_send(struct publisher *p, struct pzone *zone, struct version *version)
+{
+	struct seam_message message = {.type = SEAM_PUBLISH, .generation = version->generation};
+	int rc;
+
+	name_set(&message.publish.name, zone->apex, zone->apex_len);
+	message.publish.serial = version->soa.serial;
+	message.publish.image_size = version->image.size;
+	message.publish.expires_at = zone->expires_at;
+	rc = seam_server_send(p->seam, &message, version->image.fd);
+	if (rc == 0)
+		version->attempts++;
+	return rc;
+}
+
+// An image that lies only on disk is read in the work thread.
+struct load {
+	struct offload_job job; // first
+	struct publisher *publisher;
+	uint8_t apex[NAME_LEN_MAX];
+	uint64_t generation, file_id, offset, size;
+	int fd; // or -errno
+};
+
+static void load_run(struct offload_job *job)
+{
+	struct load *load = (struct load *)job;
+
+	load->fd = store_copy(load->publisher->storage, load->file_id, load->offset, load->size);
+}
+
+static void load_done(struct offload_job *job)
+{
+	struct load *load = (struct load *)job;
+	struct pzone *zone = pzone_find(load->publisher, load->apex);
+
+	if (zone != NULL)
+		zone->loading = false;
+	if (zone != NULL && zone->current != NULL &&
+	    zone->current->generation == load->generation && zone->current->image.fd < 0 &&
+	    load->fd >= 0) {
+		zone->current->image.fd = load->fd;
+		load->fd = -1;
+		publish_tell(load->publisher, zone);
+		publish_flush(load->publisher);
+	} else if (zone != NULL && load->fd < 0) {
+		zone->tell_current = false;
+		snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
+		    strerror(-load->fd));
+		log_error("an image of the storage cannot be read: %s", strerror(-load->fd));
+	}
+	if (load->fd >= 0)
+		close(load->fd);
+	free(load);
+}
+
+static void version_load(struct publisher *p, struct pzone *zone)
+{
+	struct load *load = zone->loading ? NULL : calloc(1, sizeof(*load));
+
+	if (load == NULL)
+		return;
+	load->publisher = p;
+	memcpy(load->apex, zone->apex, zone->apex_len);
+	load->generation = zone->current->generation;
+	load->file_id = zone->current->image.file_id;
+	load->offset = zone->current->image.offset;
+	load->size = zone->current->image.size;
+	load->job.run = load_run;
+	load->job.done = load_done;
+	zone->loading = true;
+	offload_submit(p->work, &load->job);
+}
+
+static int withdraw_send(struct publisher *p, struct pzone *zone)
+{
+	struct seam_message message = {
+	    .type = SEAM_WITHDRAW, .generation = zone->withdraw_generation};
+
+	name_set(&message.zone.name, zone->apex, zone->apex_len);
+	return seam_server_send(p->seam, &message, -1);
+}
+
+static int renew_send(struct publisher *p, struct pzone *zone)
+{
+	struct seam_message message = {.type = SEAM_RENEW, .generation = zone->live_generation};
+
+	name_set(&message.zone.name, zone->apex, zone->apex_len);
+	message.zone.expires_at = zone->expires_at;
+	return seam_server_send(p->seam, &message, -1);
+}
+
+// Everything there is to tell about one zone. Post: 0, or the reason to stop here.
+static int zone_send(struct publisher *p, struct pzone *zone)
+{
+	int rc;
+
+	if (zone->tell_withdraw) {
+		rc = withdraw_send(p, zone);
+		if (rc < 0)
+			return rc;
+		zone->tell_withdraw = false;
+	}
+	if (zone->tell_current && zone->current != NULL) {
+		if (zone->current->image.fd < 0) {
+			version_load(p, zone); // it comes back here with the image
+		} else {
+			rc = version_send(p, zone, zone->current);
+			if (rc < 0)
+				return rc;
+			zone->tell_current = zone->tell_renew = false;
+		}
+	}
+	if (zone->stage == STAGE_READY) {
+		rc = version_send(p, zone, zone->next);
+		if (rc < 0)
+			return rc;
+		zone->stage = STAGE_SENT;
+		zone->tell_current = false; // the next one takes its place
+	}
+	if (zone->tell_renew && zone->live_generation != 0) {
+		rc = renew_send(p, zone);
+		if (rc < 0)
+			return rc;
+	}
+	zone->tell_renew = false;
+	return 0;
+}
+
+static void asks_send(struct publisher *p)
+{
+	for (struct ask *ask = p->asks; ask != NULL; ask = ask->next) {
+		struct seam_message message = {.type = SEAM_ASK};
+
+		if (ask->sent)
+			continue;
+		name_set(&message.zone.name, ask->apex, ask->apex_len);
+		if (seam_server_send(p->seam, &message, -1) < 0)
+			return;
+		ask->sent = true;
+	}
+}
+
+void publish_flush(struct publisher *p)
+{
+	if (!p->connected)
+		return;
+	asks_send(p);
+	while (p->queue != NULL) {
+		struct pzone *zone = p->queue;
+
+		if (zone_send(p, zone) < 0)
+			return; // the socket will say when
+		p->queue = zone->next_queued;
+		if (p->queue == NULL)
+			p->queue_last = &p->queue;
+		zone->queued = false;
+	}
+}
+
+// --- asking
+// ---------------------------------------------------------------------------------------
+
+static void ask_pop(struct publisher *p, int rc)
+{
+	static const struct publisher_answer end = {0};
+	struct ask *ask = p->asks;
+
+	p->asks = ask->next;
+	if (p->asks == NULL)
+		p->asks_last = &p->asks;
+	if (ask->answer != NULL)
+		ask->answer(ask->ctx, &end, rc);
+	event_free(ask->timeout);
+	free(ask);
+}
+
+// It stays in the queue, mute, because its answer may still come before the next one's.
+static void ask_timeout(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct publisher_answer end = {0};
+	struct ask *ask = arg;
+
+	if (ask->answer != NULL)
+		ask->answer(ask->ctx, &end, -ETIMEDOUT);
+	ask->answer = NULL;
+}
+
+void publisher_ask(struct publisher *p, const uint8_t *apex,
+    void (*answer)(void *ctx, const struct publisher_answer *answer, int rc), void *ctx)
+{
+	static const struct publisher_answer end = {0};
+	const struct timeval timeout = {.tv_sec = ASK_TIMEOUT_S};
+	struct ask *ask = p->connected ? calloc(1, sizeof(*ask)) : NULL;
+
+	if (ask != NULL)
+		ask->timeout = evtimer_new(p->base, ask_timeout, ask);
+	if (ask == NULL || ask->timeout == NULL) {
+		free(ask);
+		answer(ctx, &end, -ENOTCONN);
+		return;
+	}
+	ask->publisher = p;
+	ask->answer = answer;
+	ask->ctx = ctx;
+	if (apex != NULL) {
+		ask->apex_len = (uint8_t)name_len(apex);
+		memcpy(ask->apex, apex, ask->apex_len);
+	}
+	*p->asks_last = ask;
+	p->asks_last = &ask->next;
+	event_add(ask->timeout, &timeout);
+	publish_flush(p);
+}
+
+static void serials_take(struct publisher *p, const struct seam_message *message)
+{
+	if (p->asks == NULL)
+		return;
+	for (unsigned i = 0; i < message->serials.count && p->asks->answer != NULL; i++) {
+		struct publisher_answer answer = {.apex_len = message->serials.item[i].name.len,
+		    .serial = message->serials.item[i].serial,
+		    .rcode = message->serials.item[i].rcode,
+		    .generation = message->serials.item[i].generation};
+
+		memcpy(answer.apex, message->serials.item[i].name.wire, answer.apex_len);
+		p->asks->answer(p->asks->ctx, &answer, 0);
+	}
+	if (message->serials.last != 0)
+		ask_pop(p, 0);
+}
+
+// --- what it says
+// ---------------------------------------------------------------------------------
+
+static void hello_take(struct publisher *p, const struct seam_message *message)
+{
+	if (message->hello.protocol != SEAM_PROTOCOL) {
+		seam_server_drop(p->seam, "it speaks another version of the protocol");
+		return;
+	}
+	p->greeting = true;
+	p->connected = false;
+	p->pid = message->hello.pid;
+	if (message->generation > p->generation)
+		p->generation = message->generation;
+	// A node whose storage was lost takes over the key of what is served, as long as it has
+	// made no image of its own.
+	if (message->hello.hash_key[0] != 0 || message->hello.hash_key[1] != 0) {
+		bool any = false;
+
+		for (size_t i = 0; i < p->zone_count && !any; i++)
+			any = p->zones[i]->current != NULL || p->zones[i]->stage != STAGE_NONE;
+		if (!any)
+			memcpy(p->key.k, message->hello.hash_key, sizeof(p->key.k));
+	}
+	for (size_t i = 0; i < p->zone_count; i++)
+		p->zones[i]->live_generation = 0;
+}
+
+static struct pzone *zone_of(struct publisher *p, const struct seam_name *name)
+{
+	return name->len != 0 ? pzone_find(p, name->wire) : NULL;
+}
+
+static void have_take(struct publisher *p, const struct seam_message *message)
+{
+	struct pzone *zone = zone_of(p, &message->zone.name);
+
+	if (message->generation > p->generation)
+		p->generation = message->generation;
+	if (zone != NULL) {
+		zone->live_generation = message->generation;
+		return;
+	}
+	// Not ours: it is withdrawn at once; WITHDRAW needs no state of its own.
+	struct seam_message withdraw = {.type = SEAM_WITHDRAW, .generation = ++p->generation};
+
+	withdraw.zone.name = message->zone.name;
+	(void)seam_server_send(p->seam, &withdraw, -1);
+}
+
+// The HAVEs are complete: compare with what should be.
+static void hello_end_take(struct publisher *p)
+{
+	p->greeting = false;
+	p->connected = true;
+	p->connected_ms = clock_wall_ms();
+	log_info("the data plane (process %u) is connected", p->pid);
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct pzone *zone = p->zones[i];
+		const uint64_t current = zone->current != NULL ? zone->current->generation : 0;
+
+		if (zone->stage == STAGE_SENT)
+			zone->stage = STAGE_READY;
+		if (zone->stage == STAGE_READY && zone->live_generation == zone->next->generation) {
+			zone->stage = STAGE_SENT; // its LIVE was lost with the connection
+			publish_live(p, zone);
+		}
+		zone->tell_withdraw = !zone->configured;
+		zone->tell_current = zone->live_generation < current && zone->configured;
+		zone->tell_renew = zone->live_generation != 0;
+		publish_tell(p, zone);
+	}
+	publish_flush(p);
+}
+
+static void live_take(struct publisher *p, const struct seam_message *message)
+{
+	struct pzone *zone = zone_of(p, &message->zone.name);
+
+	if (zone == NULL)
+		return;
+	zone->live_generation = message->zone.id != 0 ? message->generation : 0;
+	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation)
+		publish_live(p, zone);
+}
+
+static void reject_take(struct publisher *p, const struct seam_message *message)
+{
+	struct pzone *zone = zone_of(p, &message->zone.name);
+
+	if (zone == NULL)
+		return;
+	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation) {
+		char reason[PUBLISH_REASON_MAX];
+
+		snprintf(
+		    reason, sizeof(reason), "The data plane refused it: %s", message->zone.text);
+		publish_failed(p, zone, reason);
+		return;
+	}
+	if (zone->current != NULL && zone->current->generation == message->generation &&
+	    zone->live_generation != message->generation) {
+		snprintf(zone->error, sizeof(zone->error),
+		    "The data plane refused the stored version: %.160s", message->zone.text);
+		log_error("%s", zone->error);
+	}
+}
+
+static void forward_take(struct publisher *p, const struct seam_message *message)
+{
+	struct seam_message reply = {.type = SEAM_FORWARD_REPLY};
+	size_t len = 0;
+
+	if (p->ops.forward != NULL)
+		len = p->ops.forward(p->ops.ctx, message->forward.message, message->forward.length,
+		    (const struct sockaddr *)&message->forward.source, reply.forward.message,
+		    sizeof(reply.forward.message));
+	reply.forward.token = message->forward.token;
+	reply.forward.length = (uint32_t)len;
+	(void)seam_server_send(p->seam, &reply, -1); // lost: the client asks again
+}
+
+static void seam_message_take(void *ctx, const struct seam_message *message, int fd)
+{
+	struct publisher *p = ctx;
+
+	if (fd >= 0)
+		close(fd); // the counter page is read by nobody yet
+	if (message->type == SEAM_HELLO) {
+		hello_take(p, message);
+		return;
+	}
+	if (!p->greeting && !p->connected) {
+		seam_server_drop(p->seam, "it did not say HELLO first");
+		return;
+	}
+	switch (message->type) {
+	case SEAM_HAVE:
+		have_take(p, message);
+		break;
+	case SEAM_HELLO_END:
+		hello_end_take(p);
+		break;
+	case SEAM_LIVE:
+		live_take(p, message);
+		break;
+	case SEAM_REJECT:
+		reject_take(p, message);
+		break;
+	case SEAM_SERIALS:
+		serials_take(p, message);
+		break;
+	case SEAM_FORWARD:
+		forward_take(p, message);
+		break;
+	default:
+		break;
+	}
+}
+
+static void seam_writable(void *ctx)
+{
+	publish_flush(ctx);
+}
+
+static void seam_gone(void *ctx)
+{
+	struct publisher *p = ctx;
+
+	if (p->connected)
+		log_warning("the data plane is gone");
+	p->connected = p->greeting = false;
+	while (p->asks != NULL)
+		ask_pop(p, -ENOTCONN);
+	publish_gone(p);
+}
+
+int publish_seam_open(struct publisher *p, const char *rundir)
+{
+	const struct seam_server_ops ops = {
+	    .ctx = p, .message = seam_message_take, .writable = seam_writable, .gone = seam_gone};
+
+	return seam_server_open(p->base, rundir, &ops, &p->seam);
+}
+
+void publish_seam_close(struct publisher *p)
+{
+	while (p->asks != NULL) {
+		p->asks->answer = NULL;
+		ask_pop(p, 0);
+	}
+	seam_server_close(p->seam);
+}

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What publication knows of a zone and of its versions, and of itself. Internal to publish*.c; all
+// of it belongs to the event loop's thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "idmap.h"
+#include "publish.h"
+#include "qname.h"
+#include "store.h"
+
+#define VERSIONS_KEPT    3 // the one served and these for a way back
+#define PUBLISH_ATTEMPTS 3 // a version over which the data plane ended so often is refused
+
+struct version {
+	struct store_image image; // first: the store hands it back
+	struct pzone *zone;
+	uint64_t generation; // as sent; fences
+	uint64_t id;
+	uint64_t rr_count;
+	struct zone_soa soa;
+	unsigned attempts; // times it was sent and not answered
+};
+
+// Where the newest version stands on its way.
+enum pzone_stage {
+	STAGE_NONE,
+	STAGE_BUILDING, // batch, compiler, verification
+	STAGE_READY,    // waits to be sent, or to be stored when nobody is connected
+	STAGE_SENT,     // waits for LIVE or REJECT
+};
+
+struct pzone {
+	const uint8_t *apex; // owned
+	uint8_t apex_len;
+	bool configured; // false: to be withdrawn and forgotten
+	bool secondary;
+	uint32_t grace_s; // past the SOA's expire
+
+	struct version *current;                 // what should be served
+	struct version *kept[VERSIONS_KEPT - 1]; // newest first
+	struct version *next;                    // STAGE_READY, STAGE_SENT
+	enum pzone_stage stage;
+	uint32_t token;          // of `next`
+	int64_t started_us;      // monotonic: records in hand
+	struct build *build;     // STAGE_BUILDING
+	struct records *waiting; // a later version, not begun
+	uint32_t waiting_token;
+	int64_t waiting_us;
+
+	struct zone_timers timers;
+	bool has_timers, expired;
+	int64_t expires_at; // unix seconds; 0: never
+
+	uint64_t live_generation;     // what the data plane said; 0: nothing
+	uint64_t withdraw_generation; // not 0: WITHDRAW is to be sent or answered
+	uint64_t mark;                // of the store; durable when committed
+	int64_t published_ms;
+	unsigned publish_us;
+	char error[PUBLISH_REASON_MAX / 2];
+
+	bool queued; // in the list of what must be told to the data plane
+	struct pzone *next_queued;
+	bool tell_renew, tell_current, tell_withdraw;
+	bool loading; // its image is being read from disk
+};
+
+struct ask;
+
+struct publisher {
+	struct event_base *base;
+	struct publisher_ops ops;
+	char *storage;
+	struct hash_key key;
+	uint64_t generation; // highest given out
+	struct store *store;
+	struct seam_server *seam;
+	struct compiler *compiler;
+	struct offload *work;
+	struct event *timers_timer, *sweep;
+	struct pzone **zones;
+	size_t zone_count, zone_cap;
+	struct idmap map; // apex -> struct pzone
+	struct pzone *queue, **queue_last;
+	bool connected; // HELLO_END was seen
+	bool greeting;  // HELLO was, HELLO_END not yet
+	bool closing;
+	uint32_t pid;
+	int64_t connected_ms;
+	struct ask *asks, **asks_last;
+	bool timers_dirty;
+};
+
+struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex);
+
+// publish_build.c: from records to a verified, sealed image.
+struct build;
+void build_start(struct publisher *p, struct pzone *zone, struct records *records);
+void build_cancel(struct build *build); // nobody wants the result any more
+// From there, in the loop: `version` is the callee's (NULL with a reason; NULL without one: equal
+// to what is served).
+void publish_built(
+    struct publisher *p, struct pzone *zone, struct version *version, const char *reason);
+
+// publish_seam.c: what is told to the data plane and what it says.
+int publish_seam_open(struct publisher *p, const char *rundir);
+void publish_seam_close(struct publisher *p);
+void publish_tell(struct publisher *p, struct pzone *zone); // something is to be sent
+void publish_flush(struct publisher *p);
+
+// publish.c
+void publish_live(struct publisher *p, struct pzone *zone);
+void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
+void publish_gone(struct publisher *p);
+void version_free(struct publisher *p, struct version *version);
+
+// publish_boot.c
+int publish_boot(struct publisher *p, const struct manifest *manifest);
+// The SOA of an image in memory. Post: false when it has none.
+bool image_soa(const void *mem, size_t size, struct zone_soa *soa);
+
+// publish_timers.c: STORAGE/timers, what the engine wants to find again after a restart.
+int publish_timers_load(struct publisher *p);
+int publish_timers_save(struct publisher *p);
+
+int64_t clock_us(void); // monotonic
+int64_t clock_wall_ms(void);

@@ -1,0 +1,163 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What the control sockets tell, as JSON. A word that does not apply is null, never left out, so
+// that scripts can rely on it.
+#include "status.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "daemon.h"
+#include "engine.h"
+#include "name.h"
+#include "primary.h"
+
+static int64_t wall_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// Names and reasons may hold bytes from the network: escaped where they came in; a byte that is no
+// UTF-8 all the same would make the object unprintable.
+static json_t *text(const char *from)
+{
+	json_t *string = json_string(from);
+	char *copy;
+
+	if (string != NULL)
+		return string;
+	copy = strdup(from);
+	for (char *at = copy; at != NULL && *at != '\0'; at++)
+		if ((unsigned char)*at > 0x7e || (unsigned char)*at < 0x20)
+			*at = '?';
+	string = json_string(copy != NULL ? copy : "");
+	free(copy);
+	return string;
+}
+
+static json_t *seconds(int64_t ms)
+{
+	return json_real((double)ms / 1000);
+}
+
+static json_t *engine_numbers(const struct engine *engine)
+{
+	const struct engine_counters *counters = engine_counters(engine);
+	json_t *object = json_object();
+
+#define X(name, help) json_object_set_new(object, #name, json_integer((json_int_t)counters->name));
+	ENGINE_COUNTERS(X)
+#undef X
+	return object;
+}
+
+json_t *status_node(struct daemon *daemon)
+{
+	struct publisher_summary s;
+	json_t *o = json_object();
+
+	publisher_summary(daemon->publisher, &s);
+	json_object_set_new(o, "ok", json_true());
+	json_object_set_new(o, "version", text(NAMEPLANE_VERSION));
+	json_object_set_new(o, "identity", text(daemon->config->server.identity));
+	json_object_set_new(o, "pid", json_integer(getpid()));
+	json_object_set_new(o, "uptime", seconds(wall_ms() - daemon->started_ms));
+	json_object_set_new(o, "config-file", text(daemon->config_path));
+	json_object_set_new(o, "config-error",
+	    daemon->reload_error[0] != '\0' ? text(daemon->reload_error) : json_null());
+	json_object_set_new(o, "dataplane", json_boolean(s.connected));
+	json_object_set_new(
+	    o, "dataplane-pid", s.connected ? json_integer(s.dataplane_pid) : json_null());
+	json_object_set_new(
+	    o, "dataplane-uptime", s.connected ? seconds(wall_ms() - s.connected_ms) : json_null());
+	json_object_set_new(o, "generation", json_integer((json_int_t)s.generation));
+	json_object_set_new(o, "zones", json_integer((json_int_t)s.zones));
+	json_object_set_new(o, "zones-held", json_integer((json_int_t)s.versions));
+	json_object_set_new(o, "zones-live", json_integer((json_int_t)s.live));
+	json_object_set_new(o, "zones-durable", json_integer((json_int_t)s.durable));
+	json_object_set_new(o, "zones-busy", json_integer((json_int_t)s.busy));
+	json_object_set_new(o, "zones-failed", json_integer((json_int_t)s.failed));
+	json_object_set_new(o, "image-bytes", json_integer((json_int_t)s.image_bytes));
+	json_object_set_new(
+	    o, "counters", daemon->engine != NULL ? engine_numbers(daemon->engine) : json_null());
+	return o;
+}
+
+// One word for what an operator wants to know first.
+static const char *zone_state(const struct publisher_status *p, const struct engine_status *e,
+    const struct publisher_answer *answer)
+{
+	if (p->expired || (e != NULL && e->expired))
+		return "expired";
+	if (e != NULL && e->phase == ZONE_TRANSFERRING)
+		return "transferring";
+	if (p->busy)
+		return "publishing";
+	if (!p->has_version)
+		return "empty";
+	if (!p->live)
+		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
+	return p->error[0] != '\0' ? "held" : "live";
+}
+
+static void zone_engine(json_t *o, const struct engine_status *e)
+{
+	static const char phases[][13] = {"idle", "querying", "transferring", "publishing"};
+
+	json_object_set_new(o, "phase", e != NULL ? text(phases[e->phase]) : json_null());
+	json_object_set_new(o, "next-refresh", e != NULL ? seconds(e->refresh_in_ms) : json_null());
+	json_object_set_new(
+	    o, "expires-in", e != NULL && e->has_copy ? seconds(e->expires_in_ms) : json_null());
+	json_object_set_new(
+	    o, "primary", e != NULL && e->primary[0] != '\0' ? text(e->primary) : json_null());
+	json_object_set_new(o, "failures", e != NULL ? json_integer(e->failures) : json_null());
+	json_object_set_new(
+	    o, "transfers", e != NULL ? json_integer((json_int_t)e->transfers) : json_null());
+	json_object_set_new(
+	    o, "last-transfer", e != NULL ? seconds(e->last_transfer_ms) : json_null());
+}
+
+json_t *status_zone(
+    struct daemon *daemon, const struct config_zone *zone, const struct publisher_answer *answer)
+{
+	const char *file_error = primary_error(daemon->primary, zone->domain);
+	struct engine_status engine = {0};
+	struct publisher_status p;
+	char name[NAME_TEXT_MAX];
+	const char *error;
+	bool secondary;
+	json_t *o = json_object();
+
+	if (!publisher_status(daemon->publisher, zone->domain, &p))
+		p = (struct publisher_status){0};
+	secondary = zone->file == NULL && daemon->engine != NULL &&
+	            engine_status(daemon->engine, zone->domain, &engine) == 0;
+	name_to_text(zone->domain, name);
+	error = p.error[0] != '\0'                            ? p.error
+	        : secondary && engine.error[0] != '\0'        ? engine.error
+	        : file_error != NULL && file_error[0] != '\0' ? file_error
+	                                                      : NULL;
+	json_object_set_new(o, "zone", text(name));
+	json_object_set_new(o, "type", text(zone->file != NULL ? "primary" : "secondary"));
+	json_object_set_new(o, "state", text(zone_state(&p, secondary ? &engine : NULL, answer)));
+	json_object_set_new(o, "serial",
+	    answer != NULL && answer->rcode == 0 ? json_integer(answer->serial) : json_null());
+	json_object_set_new(o, "rcode", answer != NULL ? json_integer(answer->rcode) : json_null());
+	json_object_set_new(o, "serial-held", p.has_version ? json_integer(p.serial) : json_null());
+	json_object_set_new(o, "generation", json_integer((json_int_t)p.generation));
+	json_object_set_new(o, "live", json_boolean(p.live));
+	json_object_set_new(o, "durable", json_boolean(p.has_version && p.durable));
+	json_object_set_new(o, "records", json_integer((json_int_t)p.rr_count));
+	json_object_set_new(o, "image-bytes", json_integer((json_int_t)p.image_size));
+	json_object_set_new(o, "publish-ms", json_real(p.publish_us / 1e3));
+	json_object_set_new(o, "file", zone->file != NULL ? text(zone->file) : json_null());
+	zone_engine(o, secondary ? &engine : NULL);
+	json_object_set_new(o, "error", error != NULL ? text(error) : json_null());
+	return o;
+}
