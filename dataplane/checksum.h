@@ -28,11 +28,19 @@ static inline uint64_t checksum_sum(const void *data, size_t len, uint64_t sum)
 		memcpy(&word, p, sizeof word);
 		sum = checksum_add(sum, word);
 	}
-	if (len > 0) {
-		word = 0;
-		memcpy(&word, p, len);
-		sum = checksum_add(sum, word);
-	}
+	// The rest by its parts: a copy of variable length through memory would stall on its own
+	// store.
+	uint32_t half = 0;
+	uint16_t quarter = 0;
+	word = 0;
+	if ((len & 1) != 0)
+		memcpy(&word, p + (len & 6), 1);
+	if ((len & 2) != 0)
+		memcpy(&quarter, p + (len & 4), 2);
+	if ((len & 4) != 0)
+		memcpy(&half, p, 4);
+	// Each part begins at an even distance, so their places in the word do not matter.
+	sum = checksum_add(sum, word + quarter + half);
 	return sum;
 }
 

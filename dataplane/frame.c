@@ -401,53 +401,69 @@ enum frame_verdict frame_classify(
 	}
 }
 
-static void swap_bytes(uint8_t *a, uint8_t *b, size_t len)
+static void swap_macs(uint8_t *bytes)
 {
-	uint8_t t[16];
+	uint64_t first;
+	uint32_t last;
 
-	memcpy(t, a, len);
-	memcpy(a, b, len);
-	memcpy(b, t, len);
+	// Twelve bytes, halves of six exchanged.
+	memcpy(&first, bytes, sizeof first);
+	memcpy(&last, bytes + 8, sizeof last);
+	uint64_t to = first & 0xffffffffffff, from = first >> 48 | (uint64_t)last << 16;
+	first = from | to << 48;
+	last = (uint32_t)(to >> 16);
+	memcpy(bytes, &first, sizeof first);
+	memcpy(bytes + 8, &last, sizeof last);
 }
 
+// The sums are made of what was read before anything is stored: reading back what was just stored
+// in smaller pieces would stall. Swapping addresses and ports does not change a sum.
 size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, uint64_t dns_sum)
 {
 	uint8_t *ip = bytes + frame->ip_off, *udp = bytes + frame->udp_off;
 	unsigned udp_len = (unsigned)(UDP_LEN + dns_len);
+	uint16_t udp_len_be = __builtin_bswap16((uint16_t)udp_len);
+	const uint16_t proto_be = __builtin_bswap16(PROTO_UDP);
+	uint32_t ports;
 	uint64_t sum;
 	uint16_t field;
 
-	swap_bytes(bytes, bytes + 6, 6);
+	memcpy(&ports, udp, sizeof ports);
+	swap_macs(bytes);
 	if (frame->version == 4) {
-		swap_bytes(ip + 12, ip + 16, 4);
-		ip[0] = 0x45;
-		ip[1] = 0;
-		store16(ip + 2, IP4_LEN + udp_len);
-		store16(ip + 4, 0);      // RFC 6864 4.1: an atomic datagram's ID means nothing
-		store16(ip + 6, 0x4000); // DF: RFC 9715 3.1, no fragments
-		ip[8] = 64;
-		ip[9] = PROTO_UDP;
-		store16(ip + 10, 0);
-		field = (uint16_t)~checksum_fold(checksum_sum(ip, IP4_LEN, 0));
+		static const uint8_t fixed[10] = {0x45, [6] = 0x40, [8] = 64, PROTO_UDP};
+		uint16_t total_be = __builtin_bswap16((uint16_t)(IP4_LEN + udp_len));
+		uint64_t addresses;
+
+		memcpy(&addresses, ip + 12, sizeof addresses);
+		sum = (addresses & 0xffffffff) + (addresses >> 32);
+		field = (uint16_t)~checksum_fold(checksum_sum(fixed, sizeof fixed, sum + total_be));
+		addresses = addresses << 32 | addresses >> 32;
+		// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
+		memcpy(ip, fixed, sizeof fixed);
+		memcpy(ip + 2, &total_be, sizeof total_be);
 		memcpy(ip + 10, &field, sizeof field);
-		sum = pseudo_sum(ip + 12, 8, udp_len);
+		memcpy(ip + 12, &addresses, sizeof addresses);
 	} else {
-		swap_bytes(ip + 8, ip + 24, 16);
-		ip[0] = 0x60;
-		ip[1] = ip[2] = ip[3] = 0;
-		store16(ip + 4, udp_len);
+		uint64_t a[4];
+
+		memcpy(a, ip + 8, sizeof a);
+		sum = checksum_add(checksum_add(a[0], a[1]), checksum_add(a[2], a[3]));
+		memcpy(ip, (const uint8_t[4]){0x60}, 4);
+		memcpy(ip + 4, &udp_len_be, sizeof udp_len_be);
 		ip[6] = PROTO_UDP;
 		ip[7] = 64;
-		sum = pseudo_sum(ip + 8, 32, udp_len);
+		memcpy(ip + 8, &a[2], 16);
+		memcpy(ip + 24, &a[0], 16);
 	}
-
-	swap_bytes(udp, udp + 2, 2);
-	store16(udp + 4, udp_len);
-	store16(udp + 6, 0);
-	sum = checksum_sum(udp, UDP_LEN, sum);
+	// Pseudo header: addresses, protocol, length; UDP: ports, length.
+	sum = checksum_add(sum, (uint64_t)ports + proto_be + udp_len_be + udp_len_be);
 	field = (uint16_t)~checksum_fold(checksum_add(sum, dns_sum));
 	if (field == 0) // RFC 768: a sum of zero is sent as all ones
 		field = 0xffff;
+	ports = ports << 16 | ports >> 16;
+	memcpy(udp, &ports, sizeof ports);
+	memcpy(udp + 4, &udp_len_be, sizeof udp_len_be);
 	memcpy(udp + 6, &field, sizeof field);
 
 	size_t len = frame->dns_off + dns_len;

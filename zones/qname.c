@@ -66,9 +66,17 @@ size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
 		q->start[j] = swap;
 	}
 
-	memcpy(q->lower, wire, q->len);
+	// Whole words straight from the message where it goes on that far: a copy through memory
+	// first would stall the loads behind it.
 	for (size_t i = 0; i < q->len; i += 32) {
-		bytes32 v = *(bytes32 *)(q->lower + i);
+		bytes32 v;
+		if (avail - i >= 32) {
+			v = *(const bytes32 *)(wire + i);
+		} else {
+			uint8_t last[32] = {0};
+			memcpy(last, wire + i, avail - i);
+			v = *(bytes32 *)last;
+		}
 		bytes32 upper = (bytes32)((v >= 'A') & (v <= 'Z'));
 		*(bytes32 *)(q->lower + i) = v | (upper & 0x20);
 	}

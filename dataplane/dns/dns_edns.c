@@ -69,20 +69,25 @@ uint16_t dns_edns_len(const struct dns_server *server, const struct dns_query *q
 	return (uint16_t)(EDNS_FIXED_LEN + (query->nsid ? 4 + server->identity_len : 0));
 }
 
-void dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at)
+uint16_t dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at)
 {
 	uint16_t rdlen = (uint16_t)(query->opt_len - EDNS_FIXED_LEN);
+	uint16_t ttl_high = (uint16_t)(query->rcode >> 4 << 8); // RFC 6891 6.1.3; version 0
+	uint16_t ttl_low = query->edns_do ? OPT_DO : 0;
 
 	at[0] = 0;
 	put16(at + 1, RRTYPE_OPT);
 	put16(at + 3, server->udp_payload_max);
-	at[5] = (uint8_t)(query->rcode >> 4); // RFC 6891 6.1.3
-	at[6] = 0;                            // version
-	put16(at + 7, query->edns_do ? OPT_DO : 0);
+	put16(at + 5, ttl_high);
+	put16(at + 7, ttl_low);
 	put16(at + 9, rdlen);
 	if (rdlen != 0) {
 		put16(at + 11, OPTION_NSID);
 		put16(at + 13, server->identity_len);
 		memcpy(at + 15, server->identity, server->identity_len);
+		return sum_bytes(at, query->opt_len);
 	}
+	// Every field but the first begins at an odd offset.
+	return __builtin_bswap16(
+	    sum_fold((uint64_t)RRTYPE_OPT + server->udp_payload_max + ttl_high + ttl_low));
 }

@@ -23,4 +23,5 @@ enum edns_fault dns_edns_parse(struct dns_query *query, const uint8_t *at, uint1
 uint16_t dns_edns_len(const struct dns_server *server, const struct dns_query *query);
 
 // Writes the reply's OPT. Pre: query->edns, opt_len bytes and slack behind `at`.
-void dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at);
+// Post: the sum of what was written, as if it began at an even offset.
+uint16_t dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at);

@@ -94,12 +94,20 @@ static inline uint16_t sum_bytes(const uint8_t *at, size_t len)
 		sum += word;
 		sum += sum < word;
 	}
-	if (len != 0) {
-		word = 0;
-		memcpy(&word, at, len);
-		sum += word;
-		sum += sum < word;
-	}
+	// The rest by its parts: a copy of variable length through memory would stall on its own
+	// store.
+	uint32_t half = 0;
+	uint16_t quarter = 0;
+	word = 0;
+	if ((len & 1) != 0)
+		memcpy(&word, at + (len & 6), 1);
+	if ((len & 2) != 0)
+		memcpy(&quarter, at + (len & 4), 2);
+	if ((len & 4) != 0)
+		memcpy(&half, at, 4);
+	word += (uint64_t)quarter + half;
+	sum += word;
+	sum += sum < word;
 	return __builtin_bswap16(sum_fold(sum));
 }
 

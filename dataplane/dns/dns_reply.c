@@ -17,20 +17,28 @@ void dns_reply_finish(const struct dns_context *context, struct dns_query *query
 	uint16_t additional = counts->additional;
 
 	if (query->edns) {
-		dns_edns_put(context->server, query, msg + end);
-		sum += sum_at(sum_bytes(msg + end, query->opt_len), end);
+		sum += sum_at(dns_edns_put(context->server, query, msg + end), end);
 		end += query->opt_len;
 		additional++;
 	}
-	msg[2] = (uint8_t)(HEADER_QR | (msg[2] & (HEADER_OPCODE | HEADER_RD)) | flags);
-	msg[3] = query->rcode & 0x0f;
-	put16(msg + 4, query->question_end > DNS_HEADER_LEN);
+
+	// Header and sum are made in registers: reading back what was just stored in smaller pieces
+	// would stall.
+	uint16_t flags_word =
+	    (uint16_t)((HEADER_QR | (msg[2] & (HEADER_OPCODE | HEADER_RD)) | flags) << 8 |
+	               (query->rcode & 0x0f));
+	uint16_t questions = query->question_end > DNS_HEADER_LEN;
+
+	sum += sum_bytes(msg + DNS_HEADER_LEN, query->question_end - (size_t)DNS_HEADER_LEN);
+	sum += get16(msg) + (uint64_t)flags_word + questions + counts->answer + counts->authority +
+	       additional;
+	put16(msg + 2, flags_word);
+	put16(msg + 4, questions);
 	put16(msg + 6, counts->answer);
 	put16(msg + 8, counts->authority);
 	put16(msg + 10, additional);
-	sum += sum_bytes(msg, query->question_end);
 	query->len = (uint16_t)end;
-	query->sum = (uint32_t)sum; // four terms of 16 bits
+	query->sum = (uint32_t)sum; // nine terms of 16 bits
 }
 
 void dns_reply_finish_summing(const struct dns_context *context, struct dns_query *query,
