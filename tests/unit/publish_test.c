@@ -1,0 +1,664 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Publication against a scripted data plane: a client of the seam in the same event loop that
+// takes, refuses or dies as the case says. The compiler child is real: this program started again.
+#include "publish.h"
+
+#include <event2/event.h>
+
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "compiler_child.h"
+#include "image.h"
+#include "manifest.h"
+#include "rrtype.h"
+#include "seam.h"
+
+#define WAIT_MS 20000 // far more than any step takes on a busy machine
+
+static const uint8_t apex[] = "\7example";
+static const uint8_t other[] = "\5other";
+
+struct data_plane {
+	int sock; // -1: not connected
+	struct event *event;
+	enum { TAKE, REFUSE, DIE } manner;
+	uint64_t highest, live; // generations
+	uint32_t serial;        // of what it took last
+	unsigned published, withdrawn, renewed;
+	bool sealed; // all images it got were
+};
+
+struct fixture {
+	char folder[64];
+	struct event_base *base;
+	struct publisher *publisher;
+	struct config *config;
+	struct data_plane plane;
+	unsigned answers;
+	bool live;
+	char reason[PUBLISH_REASON_MAX];
+	uint32_t token;
+};
+
+// --- the scripted data plane
+// ----------------------------------------------------------------------
+
+static void plane_send(struct data_plane *plane, struct seam_message *message)
+{
+	assert_int_equal(seam_send(plane->sock, message, -1), 0);
+}
+
+static void plane_close(struct data_plane *plane)
+{
+	if (plane->sock < 0)
+		return;
+	event_free(plane->event);
+	close(plane->sock);
+	plane->sock = -1;
+}
+
+static void plane_publish(struct data_plane *plane, const struct seam_message *message, int fd)
+{
+	struct seam_message reply = {.type = SEAM_LIVE, .generation = message->generation};
+	char error[IMAGE_ERROR_MAX];
+	const void *mem;
+
+	plane->published++;
+	plane->sealed = plane->sealed && image_is_sealed(fd);
+	assert_int_equal(image_map(fd, 0, message->publish.image_size, &mem), 0);
+	assert_int_equal(image_verify(mem, message->publish.image_size, error), 0);
+	reply.zone.id = ((const struct image_header *)mem)->id;
+	image_unmap(mem, message->publish.image_size);
+	reply.zone.name = message->publish.name;
+	reply.zone.serial = message->publish.serial;
+	if (plane->manner == DIE) {
+		plane_close(plane);
+		return;
+	}
+	if (plane->manner == REFUSE || message->generation <= plane->live) {
+		reply.type = SEAM_REJECT;
+		strcpy(reply.zone.text, "it does not please");
+	} else {
+		plane->live = message->generation;
+		plane->serial = message->publish.serial;
+	}
+	plane_send(plane, &reply);
+}
+
+static void plane_readable(evutil_socket_t sock, short what, void *arg)
+{
+	struct data_plane *plane = arg;
+	struct seam_message message;
+	int fd, rc = seam_receive(sock, &message, &fd);
+
+	if (rc == -EAGAIN)
+		return;
+	assert_int_equal(rc, 0);
+	switch (message.type) {
+	case SEAM_PUBLISH:
+		plane_publish(plane, &message, fd);
+		break;
+	case SEAM_WITHDRAW:
+		plane->withdrawn++;
+		break;
+	case SEAM_RENEW:
+		plane->renewed++;
+		break;
+	default:
+		break;
+	}
+	if (fd >= 0)
+		close(fd);
+}
+
+static void plane_connect(struct fixture *f, bool have)
+{
+	struct seam_message message = {.type = SEAM_HELLO, .generation = f->plane.highest};
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/run/%s", f->folder, SEAM_SOCKET);
+	f->plane.sock = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	assert_int_equal(connect(f->plane.sock, (struct sockaddr *)&address, sizeof(address)), 0);
+	f->plane.event =
+	    event_new(f->base, f->plane.sock, EV_READ | EV_PERSIST, plane_readable, &f->plane);
+	event_add(f->plane.event, NULL);
+	message.hello.protocol = SEAM_PROTOCOL;
+	plane_send(&f->plane, &message);
+	if (have) {
+		message = (struct seam_message){.type = SEAM_HAVE, .generation = f->plane.live};
+		message.zone.name.len = sizeof(apex);
+		memcpy(message.zone.name.wire, apex, sizeof(apex));
+		plane_send(&f->plane, &message);
+	}
+	message = (struct seam_message){.type = SEAM_HELLO_END};
+	plane_send(&f->plane, &message);
+}
+
+// --- the fixture
+// ----------------------------------------------------------------------------------
+
+static void published(void *ctx, const uint8_t *name, uint32_t token, bool live, const char *reason)
+{
+	struct fixture *f = ctx;
+
+	f->answers++;
+	f->live = live;
+	f->token = token;
+	snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "");
+}
+
+static struct config *config_of(const struct fixture *f, const char *zones)
+{
+	struct config_error error;
+	struct config *config;
+	char text[1024];
+
+	snprintf(text, sizeof(text),
+	    "server: {rundir: %s/run, storage: %s/store}\n"
+	    "remote: [{id: p, address: 192.0.2.1}]\nzone:\n%s",
+	    f->folder, f->folder, zones);
+	assert_int_equal(config_parse(text, strlen(text), 0, &config, &error), 0);
+	return config;
+}
+
+#define BOTH "  - {domain: example, primaries: p}\n  - {domain: other, primaries: p}\n"
+#define ONE  "  - {domain: other, primaries: p}\n"
+
+static void publisher_begin(struct fixture *f)
+{
+	const struct publisher_ops ops = {.ctx = f, .published = published};
+	char error[PUBLISH_REASON_MAX];
+
+	if (publisher_open(f->base, f->config, &ops, &f->publisher, error) < 0)
+		fail_msg("%s", error);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+
+	strcpy(f->folder, "/tmp/publish_test.XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	f->base = event_base_new();
+	f->config = config_of(f, BOTH);
+	f->plane.sock = -1;
+	f->plane.sealed = true;
+	publisher_begin(f);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	plane_close(&f->plane);
+	publisher_close(f->publisher);
+	event_base_free(f->base);
+	config_free(f->config);
+	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void turn(struct fixture *f)
+{
+	const struct timeval tick = {.tv_usec = 2000};
+
+	event_base_loopexit(f->base, &tick);
+	event_base_dispatch(f->base);
+}
+
+#define WAIT_FOR(f, condition)                            \
+	do {                                              \
+		const int64_t until = now_ms() + WAIT_MS; \
+		while (!(condition) && now_ms() < until)  \
+			turn(f);                          \
+		assert_true(condition);                   \
+	} while (0)
+
+static void soa_rdata(uint8_t rdata[22], uint32_t serial)
+{
+	const uint32_t fields[5] = {serial, 60, 30, 600, 60};
+
+	rdata[0] = rdata[1] = 0; // both names are the root
+	for (int i = 0; i < 20; i++)
+		rdata[2 + i] = (uint8_t)(fields[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+// SOA, NS and `hosts` addresses.
+static struct records *zone_make(const uint8_t *name, uint32_t serial, unsigned hosts, bool ns)
+{
+	struct records *records = records_new(name);
+	uint8_t soa[22], owner[NAME_LEN_MAX];
+
+	soa_rdata(soa, serial);
+	assert_int_equal(records_add(records, name, RRTYPE_SOA, 60, soa, sizeof(soa)), 0);
+	if (ns)
+		assert_int_equal(
+		    records_add(records, name, RRTYPE_NS, 60, (const uint8_t *)"\2ns\4test", 9), 0);
+	for (unsigned i = 0; i < hosts; i++) {
+		const uint8_t address[4] = {192, 0, (uint8_t)(i >> 8), (uint8_t)i};
+
+		owner[0] = 6;
+		snprintf((char *)owner + 1, 16, "h%05u", i % 100000);
+		memcpy(owner + 7, name, strlen((const char *)name) + 1);
+		assert_int_equal(
+		    records_add(records, owner, RRTYPE_A, 60, address, sizeof(address)), 0);
+	}
+	return records;
+}
+
+static void publish(struct fixture *f, uint32_t serial)
+{
+	const unsigned before = f->answers;
+
+	publisher_publish(f->publisher, apex, serial, zone_make(apex, serial, 100, true));
+	WAIT_FOR(f, f->answers > before);
+	assert_int_equal(f->token, serial);
+}
+
+static struct publisher_status status_of(struct fixture *f, const uint8_t *name)
+{
+	struct publisher_status status;
+
+	assert_true(publisher_status(f->publisher, name, &status));
+	return status;
+}
+
+// The serial of a zone in the manifest on disk; 0: not there.
+static uint32_t manifest_serial(const struct fixture *f)
+{
+	char storage[96], error[MANIFEST_ERROR_MAX];
+	struct manifest manifest;
+	uint32_t serial = 0;
+
+	snprintf(storage, sizeof(storage), "%s/store", f->folder);
+	if (manifest_load(storage, &manifest, error) < 0)
+		return 0;
+	for (size_t i = 0; i < manifest.zone_count; i++)
+		if (memcmp(manifest.zones[i].apex, apex, sizeof(apex)) == 0)
+			serial = manifest.zones[i].serial;
+	manifest_free(&manifest);
+	return serial;
+}
+
+static unsigned images_on_disk(const struct fixture *f)
+{
+	char path[96];
+	unsigned count = 0;
+	const struct dirent *entry;
+	DIR *dir;
+
+	snprintf(path, sizeof(path), "%s/store/images", f->folder);
+	dir = opendir(path);
+	assert_non_null(dir);
+	while ((entry = readdir(dir)) != NULL)
+		count += entry->d_name[0] != '.';
+	closedir(dir);
+	return count;
+}
+
+// --- cases
+// ----------------------------------------------------------------------------------------
+
+static void a_version_is_live_first_and_durable_soon_after(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 7);
+	assert_true(f->plane.sealed);
+	assert_true(status_of(f, apex).live);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_int_equal(manifest_serial(f), 7);
+	assert_int_equal(status_of(f, apex).rr_count, 102);
+}
+
+static void without_a_data_plane_stored_is_as_good_as_live(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, 7);
+	assert_true(f->live);
+	assert_false(status_of(f, apex).live);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.serial == 7 && status_of(f, apex).live);
+}
+
+static void a_refused_version_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	f->plane.manner = REFUSE;
+	publish(f, 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "it does not please"));
+	for (int i = 0; i < 50; i++) // long enough for a manifest that should not be written
+		turn(f);
+	assert_int_equal(manifest_serial(f), 7);
+	assert_int_equal(status_of(f, apex).serial, 7);
+	assert_non_null(strstr(status_of(f, apex).error, "it does not please"));
+	f->plane.manner = TAKE;
+	publish(f, 9);
+	assert_true(f->live);
+	assert_string_equal(status_of(f, apex).error, "");
+}
+
+static void a_zone_the_compiler_refuses_names_the_reason(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 3, false));
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "NS"));
+	assert_int_equal(f->plane.serial, 7);
+	assert_int_equal(f->plane.published, 1);
+}
+
+// A version over which the data plane dies is not what it finds at its next start.
+static void a_version_that_kills_the_data_plane_is_given_up(void **state)
+{
+	struct fixture *f = *state;
+	unsigned deaths = 0;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	f->plane.manner = DIE;
+	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 3, true));
+	while (f->token != 8 && deaths < 10) {
+		WAIT_FOR(f, f->plane.sock < 0 || f->token == 8);
+		deaths += f->plane.sock < 0;
+		for (int i = 0; i < 5; i++)
+			turn(f);
+		if (f->plane.sock < 0 && f->token != 8)
+			plane_connect(f, true);
+	}
+	assert_int_equal(deaths, 3);
+	assert_false(f->live);
+	assert_int_equal(manifest_serial(f), 7);
+	f->plane.manner = TAKE;
+	plane_connect(f, true);
+	publish(f, 9);
+	assert_true(f->live);
+}
+
+static void an_equal_version_is_not_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	publisher_publish(f->publisher, apex, 70, zone_make(apex, 7, 100, true));
+	WAIT_FOR(f, f->token == 70);
+	assert_true(f->live);
+	assert_int_equal(f->plane.published, 1);
+}
+
+static void a_restarted_control_plane_serves_a_restarted_data_plane(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_stored stored;
+	uint64_t generation;
+
+	publish(f, 7);
+	generation = status_of(f, apex).generation;
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	publisher_load(f->publisher, apex, &stored);
+	assert_true(stored.has_copy);
+	assert_int_equal(stored.soa.serial, 7);
+	assert_int_equal(stored.soa.refresh_s, 60);
+	assert_int_equal(stored.soa.retry_s, 30);
+	assert_int_equal(stored.soa.expire_s, 600);
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.serial == 7);
+	assert_int_equal(f->plane.live, generation);
+	publish(f, 8);
+	assert_true(f->plane.live > generation);
+}
+
+static void what_the_data_plane_has_already_is_not_sent(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	plane_close(&f->plane);
+	WAIT_FOR(f, !status_of(f, apex).live);
+	plane_connect(f, true);
+	WAIT_FOR(f, status_of(f, apex).live);
+	WAIT_FOR(f, f->plane.renewed > 0);
+	assert_int_equal(f->plane.published, 1);
+}
+
+static void generations_grow_past_what_the_data_plane_has_seen(void **state)
+{
+	struct fixture *f = *state;
+
+	f->plane.highest = 1000000;
+	f->plane.live = 900000;
+	plane_connect(f, true);
+	WAIT_FOR(f, status_of(f, apex).generation == 0);
+	for (int i = 0; i < 10; i++)
+		turn(f);
+	publish(f, 7);
+	assert_true(f->live);
+	assert_true(f->plane.live > 1000000);
+}
+
+static void timers_outlive_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	const struct zone_timers timers = {
+	    .refreshed_ms = 1700000000123, .expires_ms = 1800000000456};
+	struct engine_stored stored;
+
+	publish(f, 7);
+	publisher_store(f->publisher, apex, &timers);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	publisher_load(f->publisher, apex, &stored);
+	assert_true(stored.has_timers);
+	assert_int_equal(stored.timers.refreshed_ms, timers.refreshed_ms);
+	assert_int_equal(stored.timers.expires_ms, timers.expires_ms);
+	publisher_load(f->publisher, other, &stored);
+	assert_false(stored.has_copy);
+}
+
+static void a_zone_that_is_taken_out_is_withdrawn(void **state)
+{
+	struct fixture *f = *state;
+	struct config *config = config_of(f, ONE);
+	struct publisher_status status;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	assert_int_equal(publisher_reconfigure(f->publisher, config), 0);
+	config_free(f->config);
+	f->config = config;
+	WAIT_FOR(f, f->plane.withdrawn == 1);
+	WAIT_FOR(f, manifest_serial(f) == 0);
+	assert_false(publisher_status(f->publisher, apex, &status));
+	WAIT_FOR(f, images_on_disk(f) == 0);
+}
+
+static void three_versions_are_kept_and_found_again(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	for (uint32_t serial = 1; serial <= 7; serial++) {
+		publish(f, serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	publisher_close(f->publisher);
+	plane_close(&f->plane);
+	assert_int_equal(images_on_disk(f), 3);
+	publisher_begin(f);
+	assert_int_equal(images_on_disk(f), 3);
+	assert_int_equal(status_of(f, apex).serial, 7);
+}
+
+static void records_are_read_back_whole(void **state)
+{
+	struct fixture *f = *state;
+	struct records *before = zone_make(apex, 7, 100, true), *after;
+
+	publish(f, 7);
+	after = publisher_read_back(f->publisher, apex);
+	assert_non_null(after);
+	assert_int_equal(records_sort(before), 0);
+	assert_int_equal(records_sort(after), 0);
+	assert_int_equal(after->count, before->count);
+	for (size_t i = 0; i < before->count; i++) {
+		assert_int_equal(after->items[i].type, before->items[i].type);
+		assert_int_equal(after->items[i].ttl, before->items[i].ttl);
+		assert_int_equal(after->items[i].rdlen, before->items[i].rdlen);
+		assert_memory_equal(
+		    after->items[i].owner, before->items[i].owner, before->items[i].owner_len);
+		assert_memory_equal(
+		    after->items[i].rdata, before->items[i].rdata, before->items[i].rdlen);
+	}
+	records_free(before);
+	records_free(after);
+}
+
+// Sends a signal to every child of this process.
+static unsigned children_signal(int sig)
+{
+	char path[64], line[256] = "";
+	unsigned count = 0;
+	FILE *file;
+
+	snprintf(path, sizeof(path), "/proc/self/task/%d/children", getpid());
+	file = fopen(path, "re");
+	assert_non_null(file);
+	if (fgets(line, sizeof(line), file) == NULL)
+		line[0] = '\0';
+	fclose(file);
+	for (char *at = line, *end; *at != '\0'; at = end) {
+		long pid = strtol(at, &end, 10);
+
+		if (end == at)
+			break;
+		count += kill((pid_t)pid, sig) == 0;
+	}
+	return count;
+}
+
+static void a_compiler_that_crashes_is_a_reported_failure(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	assert_true(children_signal(SIGSTOP) > 0);
+	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 100, true));
+	for (int i = 0; i < 20; i++) // it has its request now
+		turn(f);
+	assert_true(children_signal(SIGSEGV) > 0);
+	assert_true(children_signal(SIGCONT) > 0);
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "The compiler crashed"));
+	publish(f, 9); // by another child
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 9);
+}
+
+static void a_broken_manifest_is_set_aside(void **state)
+{
+	struct fixture *f = *state;
+	char path[96];
+	int fd;
+
+	publish(f, 7);
+	publisher_close(f->publisher);
+	snprintf(path, sizeof(path), "%s/store/manifest", f->folder);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "?", 1, 100), 1);
+	close(fd);
+	publisher_begin(f);
+	assert_false(status_of(f, apex).has_version);
+	snprintf(path, sizeof(path), "%s/store/manifest.broken", f->folder);
+	assert_int_equal(access(path, R_OK), 0);
+	publish(f, 8);
+	assert_true(f->live);
+}
+
+static void two_control_planes_do_not_share_a_storage(void **state)
+{
+	struct fixture *f = *state;
+	const struct publisher_ops ops = {0};
+	char error[PUBLISH_REASON_MAX];
+	struct publisher *second;
+
+	assert_true(publisher_open(f->base, f->config, &ops, &second, error) < 0);
+	assert_null(second);
+	assert_non_null(strstr(error, "Another np-controlplane"));
+}
+
+int main(int argc, char **argv)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(a_version_is_live_first_and_durable_soon_after),
+	    CASE(without_a_data_plane_stored_is_as_good_as_live),
+	    CASE(a_refused_version_changes_nothing),
+	    CASE(a_zone_the_compiler_refuses_names_the_reason),
+	    CASE(a_version_that_kills_the_data_plane_is_given_up),
+	    CASE(an_equal_version_is_not_sent_again),
+	    CASE(a_restarted_control_plane_serves_a_restarted_data_plane),
+	    CASE(what_the_data_plane_has_already_is_not_sent),
+	    CASE(generations_grow_past_what_the_data_plane_has_seen),
+	    CASE(timers_outlive_a_restart),
+	    CASE(a_zone_that_is_taken_out_is_withdrawn),
+	    CASE(three_versions_are_kept_and_found_again),
+	    CASE(records_are_read_back_whole),
+	    CASE(a_compiler_that_crashes_is_a_reported_failure),
+	    CASE(a_broken_manifest_is_set_aside),
+	    CASE(two_control_planes_do_not_share_a_storage),
+	};
+
+	if (argc == 2 && strcmp(argv[1], COMPILER_ARGUMENT) == 0)
+		return compiler_child_main();
+	signal(SIGPIPE, SIG_IGN);
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
