@@ -593,8 +593,7 @@ static void a_compiler_that_crashes_is_a_reported_failure(void **state)
 	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 100, true));
 	for (int i = 0; i < 20; i++) // it has its request now
 		turn(f);
-	assert_true(children_signal(SIGSEGV) > 0);
-	assert_true(children_signal(SIGCONT) > 0);
+	assert_true(children_signal(SIGKILL) > 0);
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "The compiler crashed"));
