@@ -151,6 +151,11 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 		if (unit->cut_labels == 0)
 			unit->cut_labels = parent->labels;
 	}
+	// An empty non-terminal "*" is a source of synthesis too (RFC 4592 4.9): NODATA.
+	if (unit != parent && (unit->flags & NODE_OCCLUDED) == 0 && name_is_wildcard(unit->owner)) {
+		parent->flags |= NODE_WILD;
+		c->flags |= IMAGE_HAS_WILD;
+	}
 	if (unit->count == 0) {
 		unit->flags |= NODE_EMPTY;
 		return;
@@ -166,10 +171,6 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 	} else if (has_type(c, unit, RRTYPE_DNAME)) {
 		unit->flags |= NODE_DNAME;
 		c->flags |= IMAGE_HAS_DNAMES;
-	}
-	if (unit != parent && name_is_wildcard(unit->owner)) {
-		parent->flags |= NODE_WILD;
-		c->flags |= IMAGE_HAS_WILD;
 	}
 }
 

@@ -40,7 +40,7 @@ void dns_lookup(const struct dns_query *query, bool need_encloser, struct lookup
 	}
 	// The probe was either one label below the apex, or the whole name in a zone without cuts.
 	if (node == NULL && !need_encloser &&
-	    (version_header(query->version)->flags & IMAGE_HAS_WILD) == 0) {
+	    (version_header(query->version)->flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) == 0) {
 		out->kind = LOOKUP_NXDOMAIN;
 		out->node = out->encloser = (struct node_ref){0};
 		return;
