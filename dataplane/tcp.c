@@ -289,8 +289,9 @@ static void replies_take(struct tcp_thread *t)
 		pthread_mutex_unlock(&t->reply_mutex);
 		conn = cookie_conn(t, reply.cookie);
 		if (conn != NULL)
-			conn_settle(
-			    t, conn, tcp_conn_reply(conn, &t->scratch, reply.message, reply.len));
+			conn_settle(t, conn,
+			    tcp_conn_reply(
+			        conn, &t->scratch, reply.cookie, reply.message, reply.len));
 	}
 }
 

@@ -240,6 +240,18 @@ enum tcp_outcome tcp_conn_read(struct tcp_conn *conn, struct tcp_scratch *scratc
 	return stream_go(conn, scratch, cookie, kept + (size_t)n);
 }
 
+// Nothing waits to be written any more: on with the messages that came while something did.
+static enum tcp_outcome waiting_go(
+    struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie)
+{
+	size_t len = conn->in.len;
+
+	if (len == 0)
+		return conn->finished && conn->forwards == 0 ? CONN_CLOSE : CONN_USED;
+	memcpy(scratch->in, conn->in.mem, len);
+	return stream_go(conn, scratch, cookie, len) == CONN_CLOSE ? CONN_CLOSE : CONN_USED;
+}
+
 enum tcp_outcome tcp_conn_write(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie)
 {
 	while (tcp_conn_wants_write(conn)) {
@@ -253,17 +265,11 @@ enum tcp_outcome tcp_conn_write(struct tcp_conn *conn, struct tcp_scratch *scrat
 		conn->out.at += (size_t)n;
 	}
 	bytes_drop(&conn->out, scratch);
-	if (conn->in.len == 0)
-		return conn->finished && conn->forwards == 0 ? CONN_CLOSE : CONN_USED;
-	// Messages that came while the socket was full.
-	size_t len = conn->in.len;
-
-	memcpy(scratch->in, conn->in.mem, len);
-	return stream_go(conn, scratch, cookie, len) == CONN_CLOSE ? CONN_CLOSE : CONN_USED;
+	return waiting_go(conn, scratch, cookie);
 }
 
-enum tcp_outcome tcp_conn_reply(
-    struct tcp_conn *conn, struct tcp_scratch *scratch, const uint8_t *message, size_t len)
+enum tcp_outcome tcp_conn_reply(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie,
+    const uint8_t *message, size_t len)
 {
 	if (conn->forwards > 0)
 		conn->forwards--;
@@ -283,7 +289,5 @@ enum tcp_outcome tcp_conn_reply(
 		if (replies_send(conn, scratch) != 0)
 			return CONN_CLOSE;
 	}
-	if (conn->finished && conn->forwards == 0 && !tcp_conn_wants_write(conn))
-		return CONN_CLOSE;
-	return CONN_USED;
+	return tcp_conn_wants_write(conn) ? CONN_USED : waiting_go(conn, scratch, cookie);
 }

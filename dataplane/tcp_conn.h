@@ -62,7 +62,7 @@ enum tcp_outcome tcp_conn_read(struct tcp_conn *conn, struct tcp_scratch *scratc
 enum tcp_outcome tcp_conn_write(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie)
     __attribute__((nonnull));
 // An answer of the control plane; len 0: none.
-enum tcp_outcome tcp_conn_reply(struct tcp_conn *conn, struct tcp_scratch *scratch,
+enum tcp_outcome tcp_conn_reply(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie,
     const uint8_t *message, size_t len) __attribute__((nonnull(1, 2)));
 // Gives back what the connection keeps; the descriptor stays the caller's.
 void tcp_conn_release(struct tcp_conn *conn, struct tcp_scratch *scratch) __attribute__((nonnull));
