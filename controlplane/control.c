@@ -22,7 +22,7 @@
 #include "daemon.h"
 #include "log.h"
 
-#define CONNECTIONS_MAX 64
+#define CONNECTIONS_MAX 64 // of each socket: who may only look cannot keep out who may act
 #define IDLE_S          30 // for a request to arrive and for a response to be taken
 #define JSON_DEPTH_MAX  8  // our requests are flat
 
@@ -35,7 +35,7 @@ struct connection {
 	struct connection *next, **self;
 	struct bufferevent *stream;
 	struct control_request *request; // under way
-	bool may_change;
+	struct listener *listener;
 };
 
 struct listener {
@@ -43,6 +43,7 @@ struct listener {
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int socket;
 	struct event *accept;
+	unsigned count; // connections
 	bool may_change;
 };
 
@@ -50,7 +51,6 @@ struct control {
 	struct daemon *daemon;
 	struct listener listener[2];
 	struct connection *connections;
-	unsigned count;
 	gid_t group; // (gid_t)-1: none
 };
 
@@ -59,7 +59,7 @@ static void connection_free(struct connection *connection)
 	*connection->self = connection->next;
 	if (connection->next != NULL)
 		connection->next->self = connection->self;
-	connection->control->count--;
+	connection->listener->count--;
 	if (connection->request != NULL)
 		connection->request->connection = NULL;
 	bufferevent_free(connection->stream);
@@ -101,7 +101,9 @@ void control_respond(struct control_request *request, json_t *response)
 	free(request);
 	if (connection != NULL) {
 		connection->request = NULL;
-		text = response != NULL ? json_dumps(response, JSON_COMPACT) : NULL;
+		text = response != NULL
+		           ? json_dumps(response, JSON_COMPACT | JSON_REAL_PRECISION(9))
+		           : NULL;
 		len = text != NULL ? strlen(text) : 0;
 		if (text == NULL || len > CONTROL_RESPONSE_MAX) {
 			connection_free(connection);
@@ -111,6 +113,8 @@ void control_respond(struct control_request *request, json_t *response)
 			evbuffer_add(out, &len_be, sizeof(len_be));
 			evbuffer_add(out, text, len);
 			bufferevent_enable(connection->stream, EV_READ);
+			// The next request may have arrived already.
+			bufferevent_trigger(connection->stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
 		}
 	}
 	free(text);
@@ -152,7 +156,8 @@ static void connection_read(struct bufferevent *stream, void *arg)
 	request->connection = connection;
 	connection->request = request;
 	bufferevent_disable(stream, EV_READ); // one at a time
-	control_command(connection->control->daemon, request, root, connection->may_change);
+	control_command(
+	    connection->control->daemon, request, root, connection->listener->may_change);
 	json_decref(root);
 }
 
@@ -196,7 +201,7 @@ static void control_accept(evutil_socket_t fd, short what, void *arg)
 
 	if (sock < 0)
 		return;
-	connection = control->count < CONNECTIONS_MAX &&
+	connection = listener->count < CONNECTIONS_MAX &&
 	                     (!listener->may_change || peer_may_change(control, sock))
 	                 ? calloc(1, sizeof(*connection))
 	                 : NULL;
@@ -212,13 +217,13 @@ static void control_accept(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	connection->control = control;
-	connection->may_change = listener->may_change;
+	connection->listener = listener;
 	connection->next = control->connections;
 	connection->self = &control->connections;
 	if (connection->next != NULL)
 		connection->next->self = &connection->next;
 	control->connections = connection;
-	control->count++;
+	listener->count++;
 	bufferevent_setcb(connection->stream, connection_read, NULL, connection_event, connection);
 	bufferevent_setwatermark(
 	    connection->stream, EV_READ, 0, CONTROL_REQUEST_MAX + sizeof(uint32_t));

@@ -193,7 +193,7 @@ static int command_run(
 	}
 	rc = json_is_true(json_object_get(response, "ok")) ? 0 : 1;
 	if (as_json) {
-		json_dumpf(response, stdout, JSON_INDENT(2));
+		json_dumpf(response, stdout, JSON_INDENT(2) | JSON_REAL_PRECISION(9));
 		putchar('\n');
 	} else if (rc != 0) {
 		rc = error_print(response);
