@@ -40,7 +40,8 @@ static int size_print(struct text_out *t, uint8_t size)
 	unsigned digit = size >> 4, power = size & 15;
 	char text[32];
 
-	if (digit > 9 || power > 9)
+	// A zero has one spelling in text; another one in the bytes could not be read back.
+	if (digit > 9 || power > 9 || (digit == 0 && power != 0))
 		return -EINVAL;
 	if (power >= 2)
 		snprintf(text, sizeof(text), " %um", (unsigned)(digit * powers[power - 2]));
