@@ -107,6 +107,11 @@ const uint8_t *tsig_key_name(const struct tsig_key *key)
 	return key->name;
 }
 
+const uint8_t *tsig_key_algorithm(const struct tsig_key *key)
+{
+	return key->algorithm->wire;
+}
+
 size_t tsig_mac_len(const struct tsig_key *key)
 {
 	return key->algorithm->mac_len;

@@ -37,9 +37,10 @@ struct tsig_key; // immutable; shared by reference count on one thread
 // secret; -ENOMEM.
 int tsig_key_new(const uint8_t *name, const char *algorithm, const uint8_t *secret, size_t len,
     struct tsig_key **out) __attribute__((warn_unused_result));
-struct tsig_key *tsig_key_ref(struct tsig_key *key);      // NULL is accepted and returned
-void tsig_key_unref(struct tsig_key *key);                // NULL is accepted
-const uint8_t *tsig_key_name(const struct tsig_key *key); // lower case
+struct tsig_key *tsig_key_ref(struct tsig_key *key);           // NULL is accepted and returned
+void tsig_key_unref(struct tsig_key *key);                     // NULL is accepted
+const uint8_t *tsig_key_name(const struct tsig_key *key);      // lower case
+const uint8_t *tsig_key_algorithm(const struct tsig_key *key); // wire form
 size_t tsig_mac_len(const struct tsig_key *key);
 bool tsig_key_same(const struct tsig_key *a, const struct tsig_key *b); // name and algorithm
 

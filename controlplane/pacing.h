@@ -1,0 +1,67 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// How much may be asked of one primary at a time, and who is next: queries and transfers wait in
+// queues by urgency, NOTIFY before expiring before refresh. No I/O, no clock. One thread.
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+
+#include "zone.h"
+
+enum pacing_kind { PACING_QUERY, PACING_TRANSFER, PACING_KINDS };
+
+// Of one primary at once; NSD's default is 2 to 16 TCP clients a zone, BIND's transfers-out is 10.
+#define PACING_TRANSFERS 10
+#define PACING_QUERIES   64
+// Of one primary in a second, so that a node that boots with a million zones is not a flood.
+#define PACING_QUERIES_PER_S 2000
+// Of all primaries at once: a transfer holds a buffer of 320 KB and a growing zone.
+#define PACING_TRANSFERS_ALL 100
+#define PACING_QUERIES_ALL   1000
+// A primary that was silent so often in a row counts as down for so long: what is not urgent fails
+// at once, so that a dead primary costs each of a million zones nothing.
+#define PACING_SILENT_MAX 3
+#define PACING_DOWN_MS    10000
+
+struct pacing_waiter {
+	TAILQ_ENTRY(pacing_waiter) link;
+	uint8_t urgency, kind;
+	bool waiting;
+};
+TAILQ_HEAD(pacing_queue, pacing_waiter);
+
+struct pacing_total { // shared by all primaries of an engine
+	unsigned active[PACING_KINDS];
+};
+
+struct pacing {
+	struct pacing_total *total; // borrowed
+	struct pacing_queue queues[PACING_KINDS][ZONE_URGENCIES];
+	unsigned active[PACING_KINDS], waiting;
+	unsigned silent; // in a row
+	int64_t down_until_ms;
+	int64_t second_ms; // when the current second of the query allowance began
+	unsigned second_queries;
+};
+
+void pacing_init(struct pacing *pacing, struct pacing_total *total);
+
+// Queues the waiter. Post: false when the primary is down and this can do without it.
+bool pacing_ask(struct pacing *pacing, struct pacing_waiter *waiter, enum pacing_kind kind,
+    enum zone_urgency urgency, int64_t now_ms);
+
+// Takes the next one that may begin now; NULL when none may. Its slot is taken until
+// pacing_release.
+struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms);
+
+// Leaves the queue (when waiting).
+void pacing_cancel(struct pacing *pacing, struct pacing_waiter *waiter);
+
+// Gives the slot back. `silent`: nothing at all was heard from the primary.
+void pacing_release(struct pacing *pacing, enum pacing_kind kind, bool silent, int64_t now_ms);
+
+// When to call pacing_next again though nothing was released; ZONE_NEVER when there is no need.
+int64_t pacing_again_ms(const struct pacing *pacing, int64_t now_ms);
