@@ -59,6 +59,7 @@ static void on_closed(void *ctx, const char *why)
 	if (session->state == SESSION_MORE) { // the connection ended first
 		result.state = SESSION_FAILED;
 		result.error = why;
+		result.silent = why != NULL && strcmp(why, "connect timed out") == 0;
 	} else if (session->state == SESSION_DONE) {
 		result.records = session_take(session);
 	}

@@ -19,6 +19,7 @@ struct transfer_result {
 	struct zone_soa soa;      // DONE, STALE
 	struct records *records;  // DONE: the receiver owns them
 	uint64_t bytes, messages, count;
+	bool silent;       // FAILED: nothing at all was heard, not even a refusal
 	const char *error; // FAILED: borrowed for the call
 };
 

@@ -1,0 +1,279 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A configuration as the engine uses it (see setup.h).
+#include "setup.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Ways to reach a zone's primaries; zone.h counts them in a byte.
+#define WAYS_MAX 255
+
+// Zones that share a template follow each other; beyond so many profiles back a duplicate is
+// cheaper than the search.
+#define PROFILE_SEARCH_MAX 64
+
+static bool peer_same(const struct peer *a, const struct peer *b)
+{
+	return a->remote_len == b->remote_len && a->local_len == b->local_len && a->key == b->key &&
+	       memcmp(&a->remote, &b->remote, a->remote_len) == 0 &&
+	       memcmp(&a->local, &b->local, a->local_len) == 0;
+}
+
+static bool peer_stays(const struct peer *old, const struct peer *now)
+{
+	struct peer same_key = *old;
+
+	same_key.key = now->key;
+	return peer_same(&same_key, now) && (old->key == NULL) == (now->key == NULL) &&
+	       (old->key == NULL || tsig_key_same(old->key, now->key));
+}
+
+void primary_unref(struct primary *primary)
+{
+	if (--primary->refs == 0) {
+		tsig_key_unref(primary->peer.key);
+		free(primary);
+	}
+}
+
+static struct primary *primary_for(struct setup *setup, const struct setup *old,
+    struct pacing_total *total, const struct peer *peer)
+{
+	struct primary *primary = NULL;
+
+	for (size_t i = 0; old != NULL && i < old->primary_count && primary == NULL; i++) {
+		if (peer_stays(&old->primaries[i]->peer, peer)) {
+			primary = old->primaries[i];
+			primary->refs++;
+		}
+	}
+	if (primary == NULL) {
+		primary = calloc(1, sizeof(*primary));
+		if (primary == NULL) {
+			return NULL;
+		}
+		primary->refs = 1;
+		pacing_init(&primary->pacing, total);
+		primary->peer = *peer;
+		tsig_key_ref(primary->peer.key);
+	}
+	setup->primaries[setup->primary_count++] = primary;
+	return primary;
+}
+
+static void peer_fill(
+    const struct setup *setup, const struct config_remote *remote, size_t index, struct peer *out)
+{
+	memset(out, 0, sizeof(*out));
+	out->remote = remote->addresses[index].addr;
+	out->remote_len = remote->addresses[index].addr_len;
+	if (remote->via.addr_len > 0 && remote->via.addr.ss_family == out->remote.ss_family) {
+		out->local = remote->via.addr;
+		out->local_len = remote->via.addr_len;
+		// The address only: the port is random (RFC 5452 9.2).
+		if (out->local.ss_family == AF_INET) {
+			((struct sockaddr_in *)(void *)&out->local)->sin_port = 0;
+		} else {
+			((struct sockaddr_in6 *)(void *)&out->local)->sin6_port = 0;
+		}
+	}
+	out->key = keyring_of(setup->keyring, remote->key);
+}
+
+int setup_open(const struct config *config, const struct setup *old, struct pacing_total *total,
+    struct setup **out, char error[KEYRING_ERROR_MAX])
+{
+	struct setup *setup = calloc(1, sizeof(*setup));
+	size_t addresses = 0;
+	int rc = -ENOMEM;
+
+	snprintf(error, KEYRING_ERROR_MAX, "out of memory");
+	if (setup == NULL) {
+		return -ENOMEM;
+	}
+	setup->config = config;
+	rc = keyring_open(config, &setup->keyring, error);
+	if (rc != 0) {
+		goto fail;
+	}
+	rc = -ENOMEM;
+	for (size_t i = 0; i < config->remote_count; i++) {
+		addresses += config->remotes[i].address_count;
+	}
+	setup->primaries = calloc(addresses + 1, sizeof(struct primary *));
+	if (setup->primaries == NULL) {
+		goto fail;
+	}
+	for (size_t i = 0; i < config->remote_count; i++) {
+		for (size_t j = 0; j < config->remotes[i].address_count; j++) {
+			struct peer peer;
+
+			peer_fill(setup, &config->remotes[i], j, &peer);
+			if (primary_for(setup, old, total, &peer) == NULL) {
+				goto fail;
+			}
+		}
+	}
+	*out = setup;
+	return 0;
+fail:
+	setup_close(setup);
+	return rc;
+}
+
+static void profile_free(struct profile *profile)
+{
+	if (profile == NULL) {
+		return;
+	}
+	for (unsigned i = 0; profile->ways != NULL && i < profile->policy.primary_count; i++) {
+		primary_unref(profile->ways[i]);
+	}
+	free(profile->ways);
+	free(profile->sources);
+	free(profile);
+}
+
+void setup_close(struct setup *setup)
+{
+	if (setup == NULL) {
+		return;
+	}
+	for (size_t i = 0; i < setup->profile_count; i++) {
+		profile_free(setup->profiles[i]);
+	}
+	for (size_t i = 0; i < setup->primary_count; i++) {
+		primary_unref(setup->primaries[i]);
+	}
+	free(setup->profiles);
+	free(setup->primaries);
+	keyring_close(setup->keyring);
+	free(setup);
+}
+
+static bool remotes_same(
+    const struct config_remote **a, size_t a_count, const struct config_remote **b, size_t b_count)
+{
+	return a_count == b_count &&
+	       (a == b || a_count == 0 || memcmp(a, b, a_count * sizeof(*a)) == 0);
+}
+
+static bool model_same(const struct config_zone *a, const struct config_zone *b)
+{
+	return remotes_same(a->primaries, a->primary_count, b->primaries, b->primary_count) &&
+	       remotes_same(
+	           a->notify_from, a->notify_from_count, b->notify_from, b->notify_from_count) &&
+	       a->expire == b->expire && a->grace_s == b->grace_s &&
+	       a->refresh_min_s == b->refresh_min_s && a->refresh_max_s == b->refresh_max_s &&
+	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s;
+}
+
+// Where the first address of a remote stands in setup->primaries.
+static size_t remote_base(const struct setup *setup, const struct config_remote *remote)
+{
+	size_t base = 0;
+
+	for (const struct config_remote *r = setup->config->remotes; r != remote; r++) {
+		base += r->address_count;
+	}
+	return base;
+}
+
+static bool ways_fill(
+    const struct setup *setup, const struct config_zone *zone, struct profile *profile)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < zone->primary_count; i++) {
+		count += zone->primaries[i]->address_count;
+	}
+	profile->ways = calloc(count + 1, sizeof(struct primary *));
+	if (profile->ways == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < zone->primary_count; i++) {
+		size_t base = remote_base(setup, zone->primaries[i]);
+
+		for (size_t j = 0; j < zone->primaries[i]->address_count; j++) {
+			if (profile->policy.primary_count < WAYS_MAX) {
+				struct primary *way = setup->primaries[base + j];
+
+				way->refs++;
+				profile->ways[profile->policy.primary_count++] = way;
+			}
+		}
+	}
+	return true;
+}
+
+static bool sources_fill(
+    const struct setup *setup, const struct config_zone *zone, struct profile *profile)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < zone->notify_from_count; i++) {
+		count += zone->notify_from[i]->address_count;
+	}
+	profile->sources = calloc(count + 1, sizeof(*profile->sources));
+	if (profile->sources == NULL) {
+		return false;
+	}
+	for (size_t i = 0; i < zone->notify_from_count; i++) {
+		const struct config_remote *remote = zone->notify_from[i];
+
+		for (size_t j = 0; j < remote->address_count; j++) {
+			struct notify_source *source = &profile->sources[profile->source_count++];
+
+			source->addr = remote->addresses[j].addr;
+			source->key = keyring_of(setup->keyring, remote->key);
+		}
+	}
+	return true;
+}
+
+struct profile *setup_profile(struct setup *setup, const struct config_zone *zone)
+{
+	for (size_t back = 1; back <= setup->profile_count && back <= PROFILE_SEARCH_MAX; back++) {
+		struct profile *profile = setup->profiles[setup->profile_count - back];
+
+		if (model_same(profile->model, zone)) {
+			return profile;
+		}
+	}
+	struct profile **grown =
+	    reallocarray(setup->profiles, setup->profile_count + 1, sizeof(struct profile *));
+	struct profile *profile = calloc(1, sizeof(*profile));
+
+	if (grown != NULL) {
+		setup->profiles = grown;
+	}
+	if (grown == NULL || profile == NULL || !ways_fill(setup, zone, profile) ||
+	    !sources_fill(setup, zone, profile)) {
+		profile_free(profile);
+		return NULL;
+	}
+	profile->model = zone;
+	profile->policy.expire_grace = zone->expire == CONFIG_EXPIRE_GRACE;
+	profile->policy.grace_s = zone->grace_s;
+	profile->policy.refresh_min_s = zone->refresh_min_s;
+	profile->policy.refresh_max_s = zone->refresh_max_s;
+	profile->policy.retry_min_s = zone->retry_min_s;
+	profile->policy.retry_max_s = zone->retry_max_s;
+	setup->profiles[setup->profile_count++] = profile;
+	return profile;
+}
+
+bool profile_same(const struct profile *a, const struct profile *b)
+{
+	const struct zone_policy *p = &a->policy, *q = &b->policy;
+
+	return p->primary_count == q->primary_count && p->expire_grace == q->expire_grace &&
+	       p->grace_s == q->grace_s && p->refresh_min_s == q->refresh_min_s &&
+	       p->refresh_max_s == q->refresh_max_s && p->retry_min_s == q->retry_min_s &&
+	       p->retry_max_s == q->retry_max_s &&
+	       memcmp(a->ways, b->ways, p->primary_count * sizeof(*a->ways)) == 0;
+}
