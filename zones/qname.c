@@ -103,7 +103,8 @@ uint64_t name_hash(const uint8_t *name, const struct hash_key *key)
 {
 	struct qname q;
 
-	if (qname_parse(&q, name, NAME_LEN_MAX) == 0)
+	// No more than its own bytes: it may end where its memory does.
+	if (qname_parse(&q, name, name_len(name)) == 0)
 		return 0;
 	qname_hash(&q, key);
 	return q.hash[q.labels];
