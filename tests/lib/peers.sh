@@ -2,7 +2,8 @@
 # Copyright (c) 2026 the Nameplane authors
 #
 # Real primaries: NSD, Knot and BIND in the primary's namespace, each on its own address, with the
-# run's TSIG key, NOTIFY to the edge and IXFR where they have it. Sourced after net.sh.
+# run's TSIG key, NOTIFY to the edge from that address (the node knows its primaries by address) and
+# IXFR where they have it. Sourced after net.sh.
 #
 #     peer_zone nsd example.com. FILE      before peer_start; copies the file
 #     peer_start nsd
@@ -94,6 +95,7 @@ peer_config_nsd() {
 			  provide-xfr: 0.0.0.0/0 $key_name
 			  provide-xfr: ::/0 $key_name
 			  notify: $edge_management $key_name
+			  outgoing-interface: ${peer_address[nsd]}
 			  store-ixfr: yes
 			  create-ixfr: yes
 		CONF
@@ -124,6 +126,7 @@ peer_config_knot() {
 		remote:
 		  - id: edge
 		    address: $edge_management@53
+		    via: ${peer_address[knot]}
 		    key: $key_name
 		acl:
 		  - id: edge
@@ -168,6 +171,7 @@ peer_config_bind() {
 			allow-transfer { key "$key_name"; };
 			notify explicit;
 			also-notify { $edge_management; };
+			notify-source ${peer_address[bind]};
 			notify-delay 0;
 			notify-rate 1000;
 			startup-notify-rate 1000;
