@@ -43,7 +43,7 @@ static bool choose_at_node(
 
 	const struct image_rrset *rrset = node_rrset(ref, query->qtype);
 
-	if (rrset == NULL || rrset->rr_count == 0)
+	if (rrset == NULL || rrset->rr_count == 0 || query->qtype == RRTYPE_NSEC3)
 		return choose_negative(query, RCODE_NOERROR, DNS_OUTCOME_nodata, choice);
 	if (rrset->answer_ref == 0)
 		return false;

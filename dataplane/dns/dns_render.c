@@ -6,6 +6,7 @@
 // the message, and everything when a test asks for it.
 #include "dns_render.h"
 
+#include "dns_denial.h"
 #include "dns_reply.h"
 #include "rdata.h"
 
@@ -21,7 +22,7 @@ static struct node_ref apex_find(const struct render *r)
 }
 
 // SOA in authority (RFC 2308 2.1, 2.2).
-static void render_negative(struct render *r, uint16_t rcode)
+static void render_negative(struct render *r, uint16_t rcode, const struct lookup *lookup)
 {
 	struct node_ref apex = apex_find(r);
 	const struct image_rrset *soa = node_rrset(apex, RRTYPE_SOA);
@@ -31,19 +32,43 @@ static void render_negative(struct render *r, uint16_t rcode)
 	if (soa == NULL || !render_rrset(r, SECTION_AUTHORITY, version_header(r->version)->apex,
 	                       apex.image, soa, version_header(r->version)->soa_minimum))
 		render_truncate(r);
+	if (rcode == RCODE_NXDOMAIN)
+		denial_nxdomain(r, lookup);
+	else
+		denial_nodata(r, lookup);
+	if ((r->flags & HEADER_TC) == 0 && !denial_flush(r))
+		render_truncate(r);
 }
 
-static void render_referral(struct render *r, struct node_ref cut)
+static void render_referral(struct render *r, const struct lookup *lookup)
 {
+	struct node_ref cut = lookup->node;
+	const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
 	const struct image_rrset *ns = node_rrset(cut, RRTYPE_NS);
 
 	if (r->hops == 0)
 		r->flags &= ~HEADER_AA;
 	r->outcome = DNS_OUTCOME_referral;
-	if (!render_rrset(r, SECTION_AUTHORITY, node_owner(cut), cut.image, ns, ns->ttl))
+	if (!render_rrset(r, SECTION_AUTHORITY, node_owner(cut), cut.image, ns, ns->ttl)) {
 		render_truncate(r);
-	else
-		render_glue(r, cut, ns);
+		return;
+	}
+	if (r->do_sigs) {
+		bool fits;
+
+		if (ds != NULL && ds->rr_count != 0) {
+			fits = render_rrset(
+			    r, SECTION_AUTHORITY, node_owner(cut), cut.image, ds, ds->ttl);
+		} else {
+			denial_insecure(r, lookup);
+			fits = true;
+		}
+		if (!fits || !denial_flush(r)) {
+			render_truncate(r);
+			return;
+		}
+	}
+	render_glue(r, cut, ns);
 }
 
 // --- the chain
@@ -187,26 +212,34 @@ static bool render_rrsig(struct render *r, struct node_ref node)
 }
 
 // What the node answers. Post: true when a CNAME leads on.
-static bool render_at_node(struct render *r, struct node_ref node)
+static bool render_at_node(struct render *r, const struct lookup *lookup)
 {
+	struct node_ref node = lookup->node;
 	uint16_t qtype = r->query->qtype;
 	const struct image_rrset *rrset;
 
 	if (qtype == RRTYPE_RRSIG && render_rrsig(r, node))
 		return false;
 	rrset = qtype == RRTYPE_ANY ? any_choose(node) : node_rrset(node, qtype);
-	if (rrset != NULL && rrset->rr_count != 0) {
+	// An NSEC3 is no data of the name it stands at (RFC 5155 7.2.8).
+	if (rrset != NULL && rrset->rr_count != 0 && qtype != RRTYPE_NSEC3) {
 		r->outcome = DNS_OUTCOME_answer;
-		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl))
+		if (lookup->kind == LOOKUP_WILDCARD)
+			denial_wildcard(r, lookup);
+		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl) &&
+		    denial_flush(r))
 			render_additional(r, node.image, rrset);
 		else
 			render_truncate(r);
 		return false;
 	}
 	rrset = node_rrset(node, RRTYPE_CNAME);
-	if (rrset != NULL && rrset->rr_count != 0)
+	if (rrset != NULL && rrset->rr_count != 0) {
+		if (lookup->kind == LOOKUP_WILDCARD)
+			denial_wildcard(r, lookup);
 		return render_cname(r, node, rrset);
-	render_negative(r, RCODE_NOERROR);
+	}
+	render_negative(r, RCODE_NOERROR, lookup);
 	return false;
 }
 
@@ -217,17 +250,17 @@ static bool render_step(struct render *r, const struct lookup *lookup)
 	case LOOKUP_REFERRAL:
 		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
 		if (r->query->qtype != RRTYPE_DS || lookup->node.node->labels != r->name->labels) {
-			render_referral(r, lookup->node);
+			render_referral(r, lookup);
 			return false;
 		}
-		return render_at_node(r, lookup->node);
+		return render_at_node(r, lookup);
 	case LOOKUP_EXACT:
 	case LOOKUP_WILDCARD:
-		return render_at_node(r, lookup->node);
+		return render_at_node(r, lookup);
 	case LOOKUP_DNAME:
 		return render_dname(r, lookup->node);
 	case LOOKUP_NXDOMAIN:
-		render_negative(r, RCODE_NXDOMAIN);
+		render_negative(r, RCODE_NXDOMAIN, lookup);
 		return false;
 	}
 	return false;
@@ -257,7 +290,8 @@ static size_t suffix_choose(const struct render *r, const struct lookup *lookup)
 	if (node != NULL && (lookup->kind != LOOKUP_REFERRAL || r->query->qtype == RRTYPE_DS)) {
 		const struct image_rrset *rrset = node_rrset(lookup->node, r->query->qtype);
 
-		if ((node->flags & NODE_CNAME) == 0 && (rrset == NULL || rrset->rr_count == 0) &&
+		if ((node->flags & NODE_CNAME) == 0 &&
+		    (rrset == NULL || rrset->rr_count == 0 || rrset->type == RRTYPE_NSEC3) &&
 		    r->query->qtype != RRTYPE_ANY && r->query->qtype != RRTYPE_RRSIG)
 			suffix_len = version_header(r->version)->apex_len;
 	}
@@ -282,11 +316,15 @@ void dns_render_emit(
 	r.hops = 0;
 	r.dname_count = 0;
 	r.target_count = 0;
+	r.proof_count = r.proof_written = 0;
 	writer_start(&r.w, query->msg, query->question_end,
 	    (size_t)query->reply_limit - query->opt_len, suffix_choose(&r, lookup));
 
 	while (render_step(&r, &next)) // at most RENDER_HOPS_MAX
 		version_lookup(r.version, r.name, &next);
+	// A chain that left the zone: what its wildcards owe.
+	if ((r.flags & HEADER_TC) == 0 && !denial_flush(&r))
+		render_truncate(&r);
 
 	struct reply_counts counts = {
 	    r.count[SECTION_ANSWER], r.count[SECTION_AUTHORITY], r.count[SECTION_ADDITIONAL]};

@@ -24,6 +24,9 @@
 // Distinct names whose addresses are added.
 #define RENDER_TARGETS_MAX 256
 
+// Proofs of denial: at most three for each step of the chain.
+#define RENDER_PROOFS_MAX 52
+
 enum section {
 	SECTION_ANSWER,
 	SECTION_AUTHORITY,
@@ -50,6 +53,10 @@ struct render {
 	unsigned dname_count;
 	uint8_t owner_bytes[NAME_LEN_MAX + 1];
 	struct qname chain_name;
+
+	// Proofs of denial collected, and how many of them are written (dns_denial.h).
+	struct node_ref proof[RENDER_PROOFS_MAX];
+	unsigned proof_count, proof_written;
 
 	// Additional section.
 	const struct image_node *target_seen[RENDER_TARGETS_MAX];
