@@ -140,7 +140,8 @@ static bool memif(const char *text, struct load_options *o)
 {
 	size_t len = strcspn(text, ",");
 	int n = snprintf(o->vdev, sizeof o->vdev,
-	    "net_memif0,role=client,zero-copy=yes,socket-abstract=no,socket=%.*s%s", (int)len, text, text + len);
+	    "net_memif0,role=client,zero-copy=yes,socket-abstract=no,socket=%.*s%s", (int)len, text,
+	    text + len);
 
 	return len > 0 && n > 0 && (size_t)n < sizeof o->vdev;
 }

@@ -38,12 +38,14 @@ enum config_port_driver {
 
 struct config_port {
 	enum config_port_driver driver;
-	char *target;    // interface, PCI address or socket path: what stands behind the colon
-	char *args;      // driver arguments as "k=v,k=v", "" unless `device` was a mapping with some
+	char *target; // interface, PCI address or socket path: what stands behind the colon
+	char *args;   // driver arguments as "k=v,k=v", "" unless `device` was a mapping with some
 	unsigned queues; // receive queues; 0: one per worker
 	uint16_t vlan;   // accepted 802.1Q tag, 0: untagged only
-	bool punt;       // exclusive modes: make a TAP for what is not ours (default: true for pci, false otherwise)
-	struct config_address *addresses; // served; port is 53 always in the data plane unless given
+	bool punt; // exclusive modes: make a TAP for what is not ours (default: true for pci, false
+	           // otherwise)
+	struct config_address
+	    *addresses; // served; port is 53 always in the data plane unless given
 	size_t address_count;
 };
 
@@ -58,7 +60,7 @@ struct config_remote {
 	char *id;
 	struct config_address *addresses; // tried in order
 	size_t address_count;
-	struct config_address via; // local address to use; addr_len 0: any
+	struct config_address via;    // local address to use; addr_len 0: any
 	const struct config_key *key; // borrowed from this config, or NULL
 };
 
@@ -71,20 +73,20 @@ struct config_zone {
 	// A million zones: the lists below are borrowed from the template that gave them.
 	const uint8_t *domain; // wire form, lower case
 	uint8_t domain_len;
-	char *file; // primary zone's text, or NULL for a secondary
+	char *file;                             // primary zone's text, or NULL for a secondary
 	const struct config_remote **primaries; // in order; empty exactly when `file` is set
 	size_t primary_count;
 	const struct config_remote **notify_from; // the primaries, unless given
 	size_t notify_from_count;
-	const struct config_remote **notify;     // downstream
+	const struct config_remote **notify; // downstream
 	size_t notify_count;
 	const struct config_remote **provide_xfr;
 	size_t provide_xfr_count;
 	enum config_expire expire;
-	uint32_t grace_s;          // with CONFIG_EXPIRE_GRACE: seconds past the SOA's expire
+	uint32_t grace_s; // with CONFIG_EXPIRE_GRACE: seconds past the SOA's expire
 	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
 	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
-	unsigned line;             // where the zone stands in the file
+	unsigned line;                         // where the zone stands in the file
 };
 
 struct config {
@@ -112,7 +114,7 @@ struct config {
 		struct config_address *listen;
 		size_t listen_count;
 		struct config_address metrics; // addr_len 0: off
-		char *control_group;           // may use the mutating control socket; "" : root only
+		char *control_group; // may use the mutating control socket; "" : root only
 	} controlplane;
 	struct config_key *keys;
 	size_t key_count;
@@ -122,9 +124,9 @@ struct config {
 	size_t zone_count;
 };
 
-// With CONFIG_CHECK_FILES a zone file or secret file that does not exist is an error (at its line and
-// column). The control plane and every --check ask for it; a data plane that boots does not, because
-// it must serve without them. A relative file name is an error always.
+// With CONFIG_CHECK_FILES a zone file or secret file that does not exist is an error (at its line
+// and column). The control plane and every --check ask for it; a data plane that boots does not,
+// because it must serve without them. A relative file name is an error always.
 #define CONFIG_CHECK_FILES 1u
 
 // Post: 0 and *out owned by the caller; or -errno, *error filled, *out NULL.
@@ -136,5 +138,5 @@ void config_free(struct config *config); // NULL is accepted
 
 // The key's raw secret, from `secret` or by reading `secret_file`. Post: its length, or -errno with
 // one sentence in error->message.
-int config_key_secret(const struct config_key *key, uint8_t *out, size_t cap,
-    struct config_error *error);
+int config_key_secret(
+    const struct config_key *key, uint8_t *out, size_t cap, struct config_error *error);

@@ -60,7 +60,8 @@ int mapping_read(struct reader *r, const struct node *map, const char *what,
 	if (node_is_empty(map))
 		return 0;
 	if (map->kind != NODE_MAP)
-		return tree_error(r->error, map, "A mapping of words to values is expected for %s.", what);
+		return tree_error(
+		    r->error, map, "A mapping of words to values is expected for %s.", what);
 	for (const struct node *key = map->child; key != NULL; key = key->next->next) {
 		size_t i = 0;
 		int rc;

@@ -31,13 +31,14 @@ struct manifest_zone {
 };
 
 struct manifest {
-	uint64_t generation_max; // highest generation ever used, zones since removed included
-	uint64_t hash_key[2];    // of all images of this node
+	uint64_t generation_max;     // highest generation ever used, zones since removed included
+	uint64_t hash_key[2];        // of all images of this node
 	struct manifest_zone *zones; // owned
 	size_t zone_count;
 };
 
-// Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when broken.
+// Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when
+// broken.
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
     __attribute__((warn_unused_result));
 // Durable when it returns 0. Post: 0 or -errno; on error the old manifest is untouched.

@@ -1,19 +1,19 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Domain names in wire form (RFC 1035 3.1): length-prefixed labels, the root's zero byte last, never
-// compressed. Comparison ignores ASCII case (RFC 4343). All functions are pure and may be called
-// from any thread.
+// Domain names in wire form (RFC 1035 3.1): length-prefixed labels, the root's zero byte last,
+// never compressed. Comparison ignores ASCII case (RFC 4343). All functions are pure and may be
+// called from any thread.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-#define NAME_LEN_MAX 255    // bytes of a wire name, the root byte included (RFC 1035 2.3.4)
-#define NAME_LABEL_MAX 63   // bytes of one label
-#define NAME_LABELS_MAX 127 // labels of a name, the root not counted
-#define NAME_TEXT_MAX 1024  // bytes that hold any name in presentation form, NUL included
+#define NAME_LEN_MAX    255  // bytes of a wire name, the root byte included (RFC 1035 2.3.4)
+#define NAME_LABEL_MAX  63   // bytes of one label
+#define NAME_LABELS_MAX 127  // labels of a name, the root not counted
+#define NAME_TEXT_MAX   1024 // bytes that hold any name in presentation form, NUL included
 
 // Length of the name at `wire`, or 0 when the `avail` bytes do not hold a whole, well-formed,
 // uncompressed name.

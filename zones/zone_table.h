@@ -5,8 +5,8 @@
 // knows nothing of RCU: the writer gets back what it replaced and frees it after a grace period.
 //
 // Ordering. The writer fills a version, then publishes it by a release store (R1) of entry->version
-// or of a table slot; readers load with acquire (A1 pairs with R1). Entries and slot arrays that were
-// taken out stay valid until the writer frees them after its readers' grace period.
+// or of a table slot; readers load with acquire (A1 pairs with R1). Entries and slot arrays that
+// were taken out stay valid until the writer frees them after its readers' grace period.
 #pragma once
 
 #include <stdatomic.h>
@@ -18,9 +18,10 @@
 #include "reader.h"
 
 struct zone_entry {
-	_Atomic(const struct zone_version *) version; // readers: acquire; writer: release. Never NULL.
-	_Atomic uint32_t state;                       // ZONE_LIVE or ZONE_EXPIRED; relaxed
-	void *owner;                                  // the writer's own; readers never look
+	_Atomic(const struct zone_version *)
+	    version;            // readers: acquire; writer: release. Never NULL.
+	_Atomic uint32_t state; // ZONE_LIVE or ZONE_EXPIRED; relaxed
+	void *owner;            // the writer's own; readers never look
 	uint8_t apex_len;
 	uint8_t apex_labels;
 	uint8_t apex[]; // lower case, apex_len bytes: a million zones are there
@@ -29,8 +30,8 @@ enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL (EDE 24 "Invalid Data" is
 
 struct zone_table;
 
-// Post: NULL when out of memory. `key` hashes the apexes; the same as the images' makes the readers'
-// one hash serve both.
+// Post: NULL when out of memory. `key` hashes the apexes; the same as the images' makes the
+// readers' one hash serve both.
 struct zone_table *zone_table_new(const struct hash_key *key);
 void zone_table_free(struct zone_table *table); // not the versions
 
@@ -38,8 +39,8 @@ const struct hash_key *zone_table_key(const struct zone_table *table);
 
 // Reader. The entry with the longest apex of at most `labels_max` labels at or above `q`, or NULL.
 // Pre: q hashed with zone_table_key().
-const struct zone_entry *zone_table_find(const struct zone_table *table, const struct qname *q,
-    unsigned labels_max);
+const struct zone_entry *zone_table_find(
+    const struct zone_table *table, const struct qname *q, unsigned labels_max);
 
 // Writer. Retired memory, each part NULL or to be freed after a grace period: entry and slots with
 // free(), the version by whoever made it.
@@ -49,8 +50,9 @@ struct zone_retired {
 	void *slots;
 };
 // Adds the zone or swaps its version. Post: 0 or -ENOMEM (nothing changed).
-int zone_table_set(struct zone_table *table, const uint8_t *apex, const struct zone_version *version,
-    struct zone_retired *retired) __attribute__((warn_unused_result));
+int zone_table_set(struct zone_table *table, const uint8_t *apex,
+    const struct zone_version *version, struct zone_retired *retired)
+    __attribute__((warn_unused_result));
 // Takes the zone out. Post: false when it was not there.
 bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired);
 // Writer: the entry of exactly this apex, or NULL.

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Rdata of every type: text as an operator writes it, and what BIND 9.18 makes of it: the bytes that
-// named-rrchecker -u prints and the text of named-rrchecker -p (its blanks inside hex and base64 are
-// not ours, so the test leaves all blanks out of the comparison). Then what it refuses, and so must we.
+// Rdata of every type: text as an operator writes it, and what BIND 9.18 makes of it: the bytes
+// that named-rrchecker -u prints and the text of named-rrchecker -p (its blanks inside hex and
+// base64 are not ours, so the test leaves all blanks out of the comparison). Then what it refuses,
+// and so must we.
 #pragma once
 
 struct rdata_case {
