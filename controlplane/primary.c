@@ -20,12 +20,16 @@
 #include "zonefile.h"
 
 #define ERROR_MAX 512
+// So many zones are in memory on their way; the others wait as files.
+#define BUSY_MAX 32
 
 struct file_zone {
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t apex_len;
 	bool configured;
-	bool loading, again; // again: it changed while it was being loaded
+	bool loading, again; // loading: until it is live or refused; again: it changed meanwhile
+	bool queued;
+	struct file_zone *next; // in the queue
 	struct timespec mtime;
 	off_t size;
 	ino_t inode;
@@ -39,7 +43,8 @@ struct primary {
 	struct file_zone **zones;
 	size_t zone_count;
 	struct idmap map;
-	size_t busy;
+	struct file_zone *queue, **queue_last; // to be loaded
+	size_t busy;                           // being loaded or published
 	bool closing;
 };
 
@@ -102,47 +107,67 @@ static void load_run(struct offload_job *job)
 // --- in the loop
 // ----------------------------------------------------------------------------------
 
-static int load_start(struct primary *primary, struct file_zone *zone);
+static void load_queue(struct primary *primary, struct file_zone *zone)
+{
+	if (zone->loading) {
+		zone->again = true;
+		return;
+	}
+	if (zone->queued)
+		return;
+	zone->queued = true;
+	zone->next = NULL;
+	*primary->queue_last = zone;
+	primary->queue_last = &zone->next;
+}
+
+static void queue_start(struct primary *primary);
+
+// The zone is live, refused or unreadable.
+static void zone_done(struct primary *primary, struct file_zone *zone, const char *error)
+{
+	snprintf(zone->error, sizeof(zone->error), "%s", error);
+	if (!zone->loading)
+		return;
+	zone->loading = false;
+	primary->busy--;
+	if (zone->again && zone->configured)
+		load_queue(primary, zone);
+	zone->again = false;
+}
 
 static void load_done(struct offload_job *job)
 {
 	struct load *load = (struct load *)job;
 	struct primary *primary = load->primary;
-	struct file_zone *zone = load->zone;
 
 	if (!primary->closing) {
-		primary->busy--;
-		zone->loading = false;
-		if (load->records != NULL && zone->configured) {
-			zone->error[0] = '\0';
-			publisher_publish(primary->publisher, zone->apex, 0, load->records);
+		if (load->records != NULL && load->zone->configured) {
+			// Answered by primary_published(), maybe before this returns.
+			publisher_publish(primary->publisher, load->apex, 0, load->records);
 			load->records = NULL;
-		} else if (load->error[0] != '\0') {
-			snprintf(zone->error, sizeof(zone->error), "%s", load->error);
-			log_error("%s", zone->error);
+		} else {
+			if (load->error[0] != '\0')
+				log_error("%s", load->error);
+			zone_done(primary, load->zone, load->error);
 		}
-		if (zone->again && zone->configured)
-			(void)load_start(primary, zone);
+		queue_start(primary);
 	}
 	records_free(load->records);
 	free(load->path);
 	free(load);
 }
 
-static int load_start(struct primary *primary, struct file_zone *zone)
+static bool load_start(struct primary *primary, struct file_zone *zone)
 {
-	struct load *load;
+	struct load *load = calloc(1, sizeof(*load));
 
-	zone->again = zone->loading;
-	if (zone->loading)
-		return 0;
-	load = calloc(1, sizeof(*load));
 	if (load == NULL)
-		return -ENOMEM;
+		return false;
 	load->path = strdup(zone->path);
 	if (load->path == NULL) {
 		free(load);
-		return -ENOMEM;
+		return false;
 	}
 	load->primary = primary;
 	load->zone = zone;
@@ -152,7 +177,21 @@ static int load_start(struct primary *primary, struct file_zone *zone)
 	zone->loading = true;
 	primary->busy++;
 	offload_submit(primary->text, &load->job);
-	return 0;
+	return true;
+}
+
+static void queue_start(struct primary *primary)
+{
+	while (primary->queue != NULL && primary->busy < BUSY_MAX) {
+		struct file_zone *zone = primary->queue;
+
+		primary->queue = zone->next;
+		if (primary->queue == NULL)
+			primary->queue_last = &primary->queue;
+		zone->queued = false;
+		if (zone->configured && !load_start(primary, zone))
+			zone_done(primary, zone, "Out of memory.");
+	}
 }
 
 // Notes what the file is now. Post: true when it is not what was loaded last.
@@ -222,10 +261,10 @@ int primary_load(struct primary *primary, const struct config *config, bool forc
 		}
 		// A file that includes others does not show that they changed: with an error, or
 		// when forced, it is read again.
-		if ((file_changed(zone) || moved || force || zone->error[0] != '\0') &&
-		    load_start(primary, zone) < 0)
-			return -ENOMEM;
+		if (file_changed(zone) || moved || force || zone->error[0] != '\0')
+			load_queue(primary, zone);
 	}
+	queue_start(primary);
 	return 0;
 }
 
@@ -234,9 +273,10 @@ bool primary_published(
 {
 	struct file_zone *zone = idmap_find(&primary->map, apex, name_len(apex));
 
-	if (zone == NULL || !zone->configured)
+	if (zone == NULL || (!zone->configured && !zone->loading))
 		return false;
-	snprintf(zone->error, sizeof(zone->error), "%s", live ? "" : reason);
+	zone_done(primary, zone, live ? "" : reason);
+	queue_start(primary);
 	return true;
 }
 
@@ -249,7 +289,7 @@ const char *primary_error(const struct primary *primary, const uint8_t *apex)
 
 bool primary_busy(const struct primary *primary)
 {
-	return primary->busy > 0;
+	return primary->busy > 0 || primary->queue != NULL;
 }
 
 struct primary *primary_open(struct event_base *base, struct publisher *publisher)
@@ -259,6 +299,7 @@ struct primary *primary_open(struct event_base *base, struct publisher *publishe
 	if (primary == NULL)
 		return NULL;
 	primary->publisher = publisher;
+	primary->queue_last = &primary->queue;
 	primary->text = offload_open(base, "np-text");
 	if (primary->text == NULL) {
 		free(primary);

@@ -14,6 +14,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
@@ -27,6 +28,7 @@
 #define COMPILER_TIMEOUT_MS 60000
 #define COMPILER_CHILDREN   2
 #define TIMERS_PERIOD_S     5
+#define UNSTORED_MAX        1024
 // Memory descriptors are few (one per image kept in memory); what is stored need not be in memory.
 #define IMAGES_IN_MEMORY 512
 // What is published between two manifests is not in the first one; a start after a crash begins
@@ -58,6 +60,7 @@ void version_free(struct publisher *p, struct version *version)
 {
 	if (version == NULL)
 		return;
+	p->unstored -= !version->image.stored;
 	store_forget(p->store, &version->image);
 	if (version->image.fd >= 0)
 		close(version->image.fd);
@@ -74,16 +77,43 @@ static void answer(
 		p->ops.published(p->ops.ctx, zone->apex, token, live, reason);
 }
 
+// Versions go live faster than a disk takes them: when many wait for it, the next ones wait too. A
+// disk that takes nothing at all must not stop publication, so then far more may wait.
+static size_t unstored_limit(const struct publisher *p)
+{
+	return store_trouble(p->store)[0] != '\0' ? p->unstored_max : UNSTORED_MAX;
+}
+
 static void waiting_start(struct publisher *p, struct pzone *zone)
 {
 	struct records *records = zone->waiting;
 
-	if (records == NULL || zone->stage != STAGE_NONE || p->closing)
+	if (records == NULL || zone->stage != STAGE_NONE || p->closing || zone->deferred)
 		return;
+	if (p->unstored >= unstored_limit(p)) {
+		zone->deferred = true;
+		zone->next_deferred = NULL;
+		*p->deferred_last = zone;
+		p->deferred_last = &zone->next_deferred;
+		return;
+	}
 	zone->waiting = NULL;
 	zone->token = zone->waiting_token;
 	zone->started_us = zone->waiting_us;
 	build_start(p, zone, records);
+}
+
+static void deferred_start(struct publisher *p)
+{
+	while (p->deferred != NULL && p->unstored < unstored_limit(p)) {
+		struct pzone *zone = p->deferred;
+
+		p->deferred = zone->next_deferred;
+		if (p->deferred == NULL)
+			p->deferred_last = &p->deferred;
+		zone->deferred = false;
+		waiting_start(p, zone);
+	}
 }
 
 void publisher_publish(
@@ -197,6 +227,7 @@ void publish_built(
 		waiting_start(p, zone);
 		return;
 	}
+	p->unstored++;
 	zone->next = version;
 	zone->stage = STAGE_READY;
 	zone->expires_at = soa_expires_at(zone, &version->soa);
@@ -268,6 +299,8 @@ static void store_stored(void *ctx, struct store_image *image)
 	struct version *version = (struct version *)image;
 	struct pzone *zone = version->zone;
 
+	p->unstored--;
+	deferred_start(p);
 	if (zone->current == version)
 		zone->mark = store_touch(p->store);
 	else if (zone->next == version)
@@ -527,6 +560,12 @@ static int pzone_add(struct publisher *p, const struct config_zone *config, stru
 // later is told to withdraw it.
 static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 {
+	const char *reason = "The zone is no longer configured.";
+
+	if (zone->waiting != NULL)
+		answer(p, zone, zone->waiting_token, false, reason);
+	if (zone->stage != STAGE_NONE)
+		answer(p, zone, zone->token, false, reason);
 	build_cancel(zone->build);
 	zone->build = NULL;
 	records_free(zone->waiting);
@@ -606,6 +645,7 @@ static void timers_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct publisher *p = arg;
 
+	deferred_start(p); // the limit is another one when the disk is in trouble
 	if (!p->timers_dirty)
 		return;
 	p->timers_dirty = false;
@@ -667,6 +707,7 @@ int publisher_open(struct event_base *base, const struct config *config,
     const struct publisher_ops *ops, struct publisher **out, char error[PUBLISH_REASON_MAX])
 {
 	struct publisher *p = calloc(1, sizeof(*p));
+	struct rlimit limit;
 	int rc = -ENOMEM;
 
 	*out = NULL;
@@ -676,6 +717,8 @@ int publisher_open(struct event_base *base, const struct config *config,
 	p->base = base;
 	p->ops = *ops;
 	p->queue_last = &p->queue;
+	p->deferred_last = &p->deferred;
+	p->unstored_max = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : UNSTORED_MAX;
 	p->asks_last = &p->asks;
 	p->storage = strdup(config->server.storage);
 	if (p->storage != NULL)

@@ -7,6 +7,8 @@
 #include "pzone.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -31,8 +33,8 @@ struct build {
 	struct compile_options options;
 	int image; // what the compiler made
 	uint64_t image_size;
-	int served; // duplicate of the memfd that is served, to compare; -1: none
-	uint64_t served_size;
+	int served; // what is served, to compare: its memfd or its file; -1: none
+	uint64_t served_offset, served_size;
 	uint64_t rr_count;
 	struct zone_soa soa;
 	bool equal;
@@ -131,7 +133,7 @@ static void image_judge(struct build *build, const void *mem)
 	build->rc = 0;
 	build->rr_count = header->rr_count;
 	if (build->served >= 0 && build->served_size == build->image_size &&
-	    image_map(build->served, 0, build->served_size, &served) == 0) {
+	    image_map(build->served, build->served_offset, build->served_size, &served) == 0) {
 		build->equal = image_same(mem, served, build->image_size);
 		image_unmap(served, build->served_size);
 	}
@@ -162,6 +164,20 @@ static void verify_done(struct offload_job *job)
 	build_end((struct build *)job);
 }
 
+static void served_open(struct build *build, const struct version *current)
+{
+	char path[PATH_MAX];
+
+	build->served_size = current->image.size;
+	if (current->image.fd >= 0) {
+		build->served = fcntl(current->image.fd, F_DUPFD_CLOEXEC, 3);
+	} else if (manifest_image_path(build->publisher->storage, current->image.file_id, path,
+	               sizeof(path)) == 0) {
+		build->served_offset = current->image.offset;
+		build->served = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	}
+}
+
 static void compile_done(struct compiler_job *job, int fd, uint64_t used, const char *error)
 {
 	struct build *build = (struct build *)((char *)job - offsetof(struct build, compile));
@@ -176,10 +192,8 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 		build_end(build);
 		return;
 	}
-	if (build->zone->current != NULL && build->zone->current->image.fd >= 0) {
-		build->served = dup(build->zone->current->image.fd);
-		build->served_size = build->zone->current->image.size;
-	}
+	if (build->zone->current != NULL)
+		served_open(build, build->zone->current);
 	build->job.run = verify_run;
 	build->job.done = verify_done;
 	offload_submit(build->publisher->work, &build->job);

@@ -19,6 +19,7 @@
 #include "seam_server.h"
 
 #define ASK_TIMEOUT_S 2
+#define LOADING_MAX   64 // images being read from disk
 
 struct ask {
 	struct ask *next;
@@ -48,6 +49,18 @@ void publish_tell(struct publisher *p, struct pzone *zone)
 	zone->next_queued = NULL;
 	*p->queue_last = zone;
 	p->queue_last = &zone->next_queued;
+}
+
+// In front of all others: what it has to send is in memory and should not stay there.
+static void tell_first(struct publisher *p, struct pzone *zone)
+{
+	if (zone->queued)
+		return;
+	zone->queued = true;
+	zone->next_queued = p->queue;
+	if (p->queue == NULL)
+		p->queue_last = &zone->next_queued;
+	p->queue = zone;
 }
 
 static int version_send(struct publisher *p, struct pzone *zone, struct version *version)
@@ -86,6 +99,7 @@ static void load_done(struct offload_job *job)
 	struct load *load = (struct load *)job;
 	struct pzone *zone = pzone_find(load->publisher, load->apex);
 
+	load->publisher->loading--;
 	if (zone != NULL)
 		zone->loading = false;
 	if (zone != NULL && zone->current != NULL &&
@@ -93,8 +107,7 @@ static void load_done(struct offload_job *job)
 	    load->fd >= 0) {
 		zone->current->image.fd = load->fd;
 		load->fd = -1;
-		publish_tell(load->publisher, zone);
-		publish_flush(load->publisher);
+		tell_first(load->publisher, zone);
 	} else if (zone != NULL && load->fd < 0) {
 		zone->tell_current = false;
 		snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
@@ -103,6 +116,7 @@ static void load_done(struct offload_job *job)
 	}
 	if (load->fd >= 0)
 		close(load->fd);
+	publish_flush(load->publisher);
 	free(load);
 }
 
@@ -113,6 +127,7 @@ static void version_load(struct publisher *p, struct pzone *zone)
 	if (load == NULL)
 		return;
 	load->publisher = p;
+	load->fd = -ECANCELED;
 	memcpy(load->apex, zone->apex, zone->apex_len);
 	load->generation = zone->current->generation;
 	load->file_id = zone->current->image.file_id;
@@ -121,6 +136,7 @@ static void version_load(struct publisher *p, struct pzone *zone)
 	load->job.run = load_run;
 	load->job.done = load_done;
 	zone->loading = true;
+	p->loading++;
 	offload_submit(p->work, &load->job);
 }
 
@@ -142,6 +158,15 @@ static int renew_send(struct publisher *p, struct pzone *zone)
 	return seam_server_send(p->seam, &message, -1);
 }
 
+// What lies on disk and was read only to be sent need not stay, where there are many.
+static void image_release(struct publisher *p, struct version *version)
+{
+	if (p->zone_count <= LOADING_MAX || !version->image.stored)
+		return;
+	close(version->image.fd);
+	version->image.fd = -1;
+}
+
 // Everything there is to tell about one zone. Post: 0, or the reason to stop here.
 static int zone_send(struct publisher *p, struct pzone *zone)
 {
@@ -155,12 +180,15 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 	}
 	if (zone->tell_current && zone->current != NULL) {
 		if (zone->current->image.fd < 0) {
-			version_load(p, zone); // it comes back here with the image
+			if (p->loading >= LOADING_MAX)
+				return -EAGAIN; // load_done() comes back
+			version_load(p, zone);  // the same
 		} else {
 			rc = version_send(p, zone, zone->current);
 			if (rc < 0)
 				return rc;
 			zone->tell_current = zone->tell_renew = false;
+			image_release(p, zone->current);
 		}
 	}
 	if (zone->stage == STAGE_READY) {
@@ -469,6 +497,7 @@ int publish_seam_open(struct publisher *p, const char *rundir)
 
 void publish_seam_close(struct publisher *p)
 {
+	p->connected = p->greeting = false;
 	while (p->asks != NULL) {
 		p->asks->answer = NULL;
 		ask_pop(p, 0);

@@ -65,6 +65,8 @@ struct pzone {
 
 	bool queued; // in the list of what must be told to the data plane
 	struct pzone *next_queued;
+	bool deferred; // `waiting` waits for the disk
+	struct pzone *next_deferred;
 	bool tell_renew, tell_current, tell_withdraw;
 	bool loading; // its image is being read from disk
 };
@@ -86,8 +88,11 @@ struct publisher {
 	size_t zone_count, zone_cap;
 	struct idmap map; // apex -> struct pzone
 	struct pzone *queue, **queue_last;
-	bool connected; // HELLO_END was seen
-	bool greeting;  // HELLO was, HELLO_END not yet
+	struct pzone *deferred, **deferred_last;
+	size_t loading;                // images being read from disk
+	size_t unstored, unstored_max; // images in memory only, each a descriptor
+	bool connected;                // HELLO_END was seen
+	bool greeting;                 // HELLO was, HELLO_END not yet
 	bool closing;
 	uint32_t pid;
 	int64_t connected_ms;

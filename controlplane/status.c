@@ -103,7 +103,7 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "empty";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
-	return p->error[0] != '\0' ? "held" : "live";
+	return p->error[0] != '\0' && p->durable ? "held" : "live"; // a full disk holds nothing
 }
 
 static void zone_engine(json_t *o, const struct engine_status *e)
