@@ -18,7 +18,8 @@
 static void name_put(struct seam_name *name, const uint8_t *apex, size_t len)
 {
 	name->len = (uint8_t)len;
-	memcpy(name->wire, apex, len);
+	if (len > 0)
+		memcpy(name->wire, apex, len);
 }
 
 static void answer_live(struct attach *attach, const uint8_t *apex, size_t len, uint64_t generation,
