@@ -50,12 +50,6 @@ static inline uint16_t load16_be(const uint8_t *p)
 	return v;
 }
 
-static inline void store16(uint8_t *p, unsigned v)
-{
-	p[0] = (uint8_t)(v >> 8);
-	p[1] = (uint8_t)v;
-}
-
 static unsigned served_slot(unsigned version, const uint8_t *addr)
 {
 	uint64_t a = 0, b = 0;
