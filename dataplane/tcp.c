@@ -20,6 +20,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/resource.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -36,6 +37,7 @@
 #define ACCEPTS     64 // at one listener in a turn
 #define REPLIES_MAX 64
 #define BUDGET      (UINT64_C(64) << 20) // bytes kept by the connections of a thread
+#define OTHER_FDS   512                  // descriptors of the process that are no connections
 #define PAUSE_MS    100                  // no accepting after the process ran out of descriptors
 
 struct tcp_reply {
@@ -487,6 +489,34 @@ static int threads_start(struct tcp *tcp, uint32_t conn_cap)
 	return 0;
 }
 
+// Each connection is a descriptor; the usual soft limit is 1024. Post: connections there is room
+// for.
+static unsigned descriptors_raise(unsigned connections)
+{
+	struct rlimit limit;
+	rlim_t want = (rlim_t)connections + OTHER_FDS;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= want)
+		return connections;
+	if (limit.rlim_max < want) {
+		// Root may raise that one too.
+		struct rlimit more = {.rlim_cur = want, .rlim_max = want};
+
+		if (setrlimit(RLIMIT_NOFILE, &more) == 0)
+			return connections;
+		want = limit.rlim_max;
+	}
+	limit.rlim_cur = want;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		return connections; // accept_some() lives with it
+	if (want >= (rlim_t)connections + OTHER_FDS)
+		return connections;
+	connections = want > 2 * OTHER_FDS ? (unsigned)want - OTHER_FDS : OTHER_FDS;
+	log_warning("TCP: no more than %u connections: the limit of descriptors is %llu.",
+	    connections, (unsigned long long)want);
+	return connections;
+}
+
 int tcp_start(struct dataplane *dataplane, struct tcp **out)
 {
 	const struct config *config = dataplane->config;
@@ -498,6 +528,7 @@ int tcp_start(struct dataplane *dataplane, struct tcp **out)
 	*out = NULL;
 	if (threads == 0)
 		return 0;
+	connections = descriptors_raise(connections);
 	if (connections < threads)
 		connections = threads;
 	tcp = calloc(1, sizeof(*tcp));

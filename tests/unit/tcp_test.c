@@ -425,8 +425,8 @@ static void many_idle_connections_disturb_nobody(void **state)
 	int *fds;
 
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
-	if (limit.rlim_max < 2 * count + 100)
-		count = (unsigned)(limit.rlim_max - 100) / 2;
+	if (limit.rlim_max < 2 * count + 1100)
+		count = (unsigned)(limit.rlim_max - 1100) / 2;
 	limit.rlim_cur = limit.rlim_max;
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	service_start(&s, 120000, count + 2, count + 2);
