@@ -121,17 +121,18 @@ static bool is_past(int64_t expires_at, int64_t now)
 	return expires_at != 0 && now >= expires_at;
 }
 
-// Post: the zone's state before.
-static uint32_t state_set(struct served *served, struct served_zone *zone, int64_t now)
+// Makes the entry's state what the clock says. Entries are far apart: one is touched only when it
+// changes. A clock that was set back brings a zone to life again.
+static void state_set(struct served *served, struct served_zone *zone, int64_t now)
 {
-	uint32_t old = atomic_load_explicit(&zone->entry->state, memory_order_relaxed);
-	uint32_t state = is_past(zone->expires_at, now) ? ZONE_EXPIRED : ZONE_LIVE;
+	bool expired = is_past(zone->expires_at, now);
 
-	if (state != old) {
-		atomic_store_explicit(&zone->entry->state, state, memory_order_relaxed);
-		served->dirty = true;
-	}
-	return old;
+	if (expired == zone->expired)
+		return;
+	zone->expired = expired;
+	atomic_store_explicit(
+	    &zone->entry->state, expired ? ZONE_EXPIRED : ZONE_LIVE, memory_order_relaxed);
+	served->dirty = true;
 }
 
 int served_set(
@@ -201,18 +202,10 @@ size_t served_expire(struct served *served, int64_t now)
 	size_t expired = 0;
 
 	for (size_t i = 0; i < served->count; i++) {
-		struct served_zone *zone = &served->zones[i];
+		bool before = served->zones[i].expired;
 
-		// Entries are far apart: look at one only when it may have to change. A clock that
-		// was set back brings a zone to life again.
-		if (zone->expires_at == 0)
-			continue;
-		if (is_past(zone->expires_at, now)) {
-			if (state_set(served, zone, now) == ZONE_LIVE)
-				expired++;
-		} else if (zone->expires_at - now < INT64_MAX) {
-			state_set(served, zone, now);
-		}
+		state_set(served, &served->zones[i], now);
+		expired += !before && served->zones[i].expired;
 	}
 	return expired;
 }

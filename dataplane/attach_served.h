@@ -19,6 +19,7 @@
 struct served_zone {
 	struct zone_entry *entry; // its owner is this zone's index + 1
 	int64_t expires_at;       // unix seconds; 0: never
+	bool expired;             // what the entry's state says
 };
 
 struct served_retired {
