@@ -29,7 +29,7 @@ static struct node_ref target_find(
 	const struct image_header *header = version_header(r->version);
 	struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
 
-	if (qname_parse(&r->target, name, NAME_LEN_MAX) == 0 ||
+	if (qname_parse(&r->target, name, name_len(name)) == 0 ||
 	    !name_ends_in(&r->target, r->name, header->apex_labels))
 		return none;
 	if (which != TARGETS_ALL &&

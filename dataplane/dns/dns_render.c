@@ -85,7 +85,7 @@ static bool chain_follow(struct render *r, const uint8_t *name)
 		return false;
 	r->seen[r->hops++] = r->name->hash[r->name->labels];
 
-	size_t len = qname_parse(&r->chain_name, name, NAME_LEN_MAX);
+	size_t len = qname_parse(&r->chain_name, name, name_len(name));
 
 	memmove(r->owner_bytes, name, len);
 	r->name = &r->chain_name;
