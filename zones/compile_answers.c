@@ -7,7 +7,7 @@
 //
 //   positive   the RRset in stored order, its signatures when asked for; then, optional, A and AAAA
 //   of
-//              each name that its rdata embeds, where the zone is authoritative for that name
+//              each name that its rdata embeds, glue included (a root zone's own servers are glue)
 //   referral   NS in stored order; DS and its signatures, or the NSEC that denies it, when asked
 //   for;
 //              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
@@ -85,8 +85,9 @@ static bool put_sigs(struct draft *d, const uint8_t *owner, const struct unit *u
 	return true;
 }
 
-// A and AAAA of `unit` into the additional section.
-static bool put_addresses(struct draft *d, const struct unit *unit)
+// A and AAAA of `unit` into the additional section, owned by `owner`: its name as the rdata that
+// leads to it has it, which the message already holds.
+static bool put_addresses(struct draft *d, const struct unit *unit, const uint8_t *owner)
 {
 	static const uint16_t types[] = {RRTYPE_A, RRTYPE_AAAA};
 
@@ -101,8 +102,8 @@ static bool put_addresses(struct draft *d, const struct unit *unit)
 		struct rrset_span span;
 		if (!unit_rrset(d->c, unit, types[i], &span))
 			continue;
-		if (!put_rrset(d, unit->owner, &span, span.rrs[0].ttl, &d->arcount) ||
-		    !put_sigs(d, unit->owner, unit, &span, &d->arcount))
+		if (!put_rrset(d, owner, &span, span.rrs[0].ttl, &d->arcount) ||
+		    !put_sigs(d, owner, unit, &span, &d->arcount))
 			return false;
 	}
 	return true;
@@ -164,14 +165,15 @@ static uint32_t draft_finish(struct draft *d)
 
 // The unit of each name that record `r` embeds and whose addresses belong into the additional
 // section.
-static const struct unit *target_unit(const struct compilation *c, const struct record *r)
+static const struct unit *target_unit(
+    const struct compilation *c, const struct record *r, const uint8_t **name)
 {
 	struct rdata_name names[RDATA_NAMES_MAX];
 	const unsigned count = rdata_names(r->type, r->rdata, r->rdlen, names);
 
 	for (unsigned i = 0; i < count; i++) {
 		if (names[i].additional)
-			return compile_find(c, r->rdata + names[i].offset);
+			return compile_find(c, *name = r->rdata + names[i].offset);
 	}
 	return NULL;
 }
@@ -188,10 +190,11 @@ uint32_t compile_positive(
 		return 0;
 	end_required(&d);
 	for (uint32_t i = 0; i < span->rr_count; i++) {
-		const struct unit *target = target_unit(c, &span->rrs[i]);
-		if (target == NULL || (target->flags & (NODE_CUT | NODE_OCCLUDED)) != 0)
+		const uint8_t *name;
+		const struct unit *target = target_unit(c, &span->rrs[i], &name);
+		if (target == NULL)
 			continue;
-		if (!put_addresses(&d, target))
+		if (!put_addresses(&d, target, name))
 			return 0;
 	}
 	return draft_finish(&d);
@@ -216,11 +219,12 @@ uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool w
 	d.with_sigs = false; // glue is not signed; what is authoritative elsewhere goes without
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < ns.rr_count; i++) {
-			const struct unit *target = target_unit(c, &ns.rrs[i]);
+			const uint8_t *name;
+			const struct unit *target = target_unit(c, &ns.rrs[i], &name);
 			if (target == NULL ||
 			    name_is_under(target->owner, unit->owner) != (pass == 0))
 				continue;
-			if (!put_addresses(&d, target))
+			if (!put_addresses(&d, target, name))
 				return 0;
 		}
 		if (pass == 0)

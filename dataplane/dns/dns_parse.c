@@ -214,8 +214,7 @@ static void limits_set(const struct dns_context *context, struct dns_query *quer
 static uint16_t qtype_judge(const struct dns_query *query, enum dns_outcome *outcome)
 {
 	switch (query->qtype) {
-	case RRTYPE_AXFR:
-	case RRTYPE_IXFR:
+	case RRTYPE_AXFR: // IXFR: lookup_begin()
 		*outcome = DNS_OUTCOME_refused_xfr;
 		return RCODE_REFUSED;
 	case RRTYPE_MAILA: // obsolete (RFC 1035 3.2.3), never implemented anywhere
@@ -261,6 +260,15 @@ static void lookup_begin(const struct dns_context *context, struct dns_query *qu
 
 	qname_hash(q, key);
 	query->zone = zone_choose(context, query);
+	if (query->qtype == RRTYPE_IXFR) {
+		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
+		// agree.
+		bool ours = query->zone != NULL && query->zone->apex_labels == q->labels;
+
+		query_fail(
+		    context, query, ours ? RCODE_REFUSED : RCODE_NOTAUTH, DNS_OUTCOME_refused_xfr);
+		return;
+	}
 	if (query->zone == NULL) {
 		query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_zone);
 		return;

@@ -287,7 +287,9 @@ static size_t suffix_choose(const struct render *r, const struct lookup *lookup)
 		suffix_len = version_header(r->version)->apex_len;
 		break;
 	}
-	if (node != NULL && (lookup->kind != LOOKUP_REFERRAL || r->query->qtype == RRTYPE_DS)) {
+	if (node != NULL &&
+	    (lookup->kind != LOOKUP_REFERRAL ||
+	        (r->query->qtype == RRTYPE_DS && node->labels == r->query->qname.labels))) {
 		const struct image_rrset *rrset = node_rrset(lookup->node, r->query->qtype);
 
 		if ((node->flags & NODE_CNAME) == 0 &&
