@@ -317,3 +317,41 @@ size_t name_to_text(const uint8_t *name, char *out)
 	*p = '\0';
 	return (size_t)(p - out);
 }
+
+int name_from_wire(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
+    uint8_t out[NAME_LEN_MAX], size_t *out_len)
+{
+	size_t start = pos, piece = pos, len = 0, limit = end;
+	int taken = 0;
+
+	for (;;) {
+		if (pos >= limit)
+			return -EINVAL;
+
+		uint8_t c = msg[pos];
+
+		if (c >= 0xc0) {
+			if (limit - pos < 2)
+				return -EINVAL;
+
+			size_t target = (size_t)(c & 0x3f) << 8 | msg[pos + 1];
+
+			if (target >= piece)
+				return -EINVAL;
+			if (taken == 0)
+				taken = (int)(pos + 2 - start);
+			pos = piece = target;
+			limit = msg_len;
+			continue;
+		}
+		if (c > NAME_LABEL_MAX || limit - pos < 1u + c || len + 1 + c > NAME_LEN_MAX)
+			return -EINVAL;
+		memcpy(out + len, msg + pos, 1u + c);
+		len += 1u + c;
+		pos += 1u + c;
+		if (c == 0)
+			break;
+	}
+	*out_len = len;
+	return taken > 0 ? taken : (int)(pos - start);
+}

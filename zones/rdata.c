@@ -74,48 +74,6 @@ void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len)
 	}
 }
 
-// Expands the name at msg[pos]. Each pointer must point before the piece it was found in, so the
-// walk ends; the pieces together are at most NAME_LEN_MAX bytes. The part before the first pointer
-// must end within `end`. Post: the name is in out, its length in *name_len; the bytes it took at
-// `pos` are returned.
-static int name_expand(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
-    uint8_t out[NAME_LEN_MAX], size_t *name_len)
-{
-	size_t start = pos, piece = pos, len = 0, limit = end;
-	int taken = 0;
-
-	for (;;) {
-		if (pos >= limit)
-			return -EINVAL;
-
-		uint8_t c = msg[pos];
-
-		if (c >= 0xc0) {
-			if (limit - pos < 2)
-				return -EINVAL;
-
-			size_t target = (size_t)(c & 0x3f) << 8 | msg[pos + 1];
-
-			if (target >= piece)
-				return -EINVAL;
-			if (taken == 0)
-				taken = (int)(pos + 2 - start);
-			pos = piece = target;
-			limit = msg_len;
-			continue;
-		}
-		if (c > NAME_LABEL_MAX || limit - pos < 1u + c || len + 1 + c > NAME_LEN_MAX)
-			return -EINVAL;
-		memcpy(out + len, msg + pos, 1u + c);
-		len += 1u + c;
-		pos += 1u + c;
-		if (c == 0)
-			break;
-	}
-	*name_len = len;
-	return taken > 0 ? taken : (int)(pos - start);
-}
-
 int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t offset, size_t rdlen,
     uint8_t *out, size_t out_cap)
 {
@@ -136,7 +94,7 @@ int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t of
 		int taken;
 
 		if (*field == FIELD_NAME_SHORT || *field == FIELD_NAME_OLD) {
-			taken = name_expand(
+			taken = name_from_wire(
 			    msg, msg_len, offset + pos, offset + rdlen, name, &expanded);
 			from = name;
 		} else {
