@@ -130,15 +130,13 @@ static bool has_type(const struct compilation *c, const struct unit *unit, uint1
 static bool only_nsec3(const struct compilation *c, const struct unit *unit)
 {
 	const struct record *items = c->records->items + unit->first;
-	bool nsec3 = false;
 
 	for (uint32_t i = 0; i < unit->count; i++) {
-		if (items[i].type == RRTYPE_NSEC3)
-			nsec3 = true;
-		else if (items[i].type != RRTYPE_RRSIG || covered_type(&items[i]) != RRTYPE_NSEC3)
+		if (items[i].type != RRTYPE_NSEC3 &&
+		    (items[i].type != RRTYPE_RRSIG || covered_type(&items[i]) != RRTYPE_NSEC3))
 			return false;
 	}
-	return nsec3;
+	return unit->count > 0; // signatures whose NSEC3 is gone count as one too
 }
 
 static void classify(struct compilation *c, struct unit *unit, struct unit *parent)
