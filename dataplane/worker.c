@@ -207,8 +207,7 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 	t0 = t1, t1 = rte_rdtsc();
 	counters_stage(w->counters, STAGE_parse, t1 - t0, 1);
 
-	for (unsigned k = 0; k < live_count; k++)
-		dns_match(&context, &w->queries[live[k]]);
+	dns_match_burst(&context, w->queries, live, live_count);
 	t0 = t1, t1 = rte_rdtsc();
 	counters_stage(w->counters, STAGE_match, t1 - t0, 1);
 

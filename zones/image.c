@@ -30,6 +30,7 @@ int image_open(struct image *image, const void *mem, size_t size)
 	image->header = header;
 	image->buckets = image_at(image, header->section[IMAGE_BUCKETS].ref);
 	image->bucket_count = header->section[IMAGE_BUCKETS].count;
+	image->flags = header->flags;
 	return 0;
 }
 

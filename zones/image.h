@@ -20,6 +20,7 @@ struct image {
 	const struct image_header *header;
 	const struct image_bucket *buckets;
 	uint32_t bucket_count;
+	uint32_t flags; // the header's, here so that a look-up need not wait for it
 };
 
 static inline const void *image_at(const struct image *image, uint32_t ref)

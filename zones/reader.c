@@ -41,6 +41,8 @@ int version_check(const struct zone_version *version)
 // --- one image
 // ------------------------------------------------------------------------------------
 
+#define BUCKETS_LARGE 2048 // nodes beyond it do not stay in a core's own cache
+
 static inline uint32_t home_bucket(const struct image *image, uint64_t hash)
 {
 	return (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
@@ -139,6 +141,23 @@ void version_prefetch(const struct zone_version *version, const struct qname *q,
 		const struct image *image = &version->layer[i];
 		if (image->bucket_count != 0)
 			__builtin_prefetch(&image->buckets[home_bucket(image, hash)]);
+	}
+}
+
+void version_prefetch_node(
+    const struct zone_version *version, const struct qname *q, unsigned labels)
+{
+	const uint64_t hash = q->hash[labels];
+
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image *image = &version->layer[i];
+		if (image->bucket_count < BUCKETS_LARGE)
+			continue;
+		const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
+		const uint32_t match = bucket_match(bucket, (uint16_t)hash);
+		if (match != 0)
+			__builtin_prefetch(image_at(
+			    image, bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT]));
 	}
 }
 

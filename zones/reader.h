@@ -48,6 +48,9 @@ struct node_ref version_find(
 
 // Prefetches what version_find() for the same arguments will look at first.
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
+// A while later: the first line of the node that version_find() will compare first.
+void version_prefetch_node(
+    const struct zone_version *version, const struct qname *q, unsigned labels);
 
 // What a walk from the apex towards the question finds (RFC 1034 4.3.2, RFC 4592 3.3.1).
 enum lookup_kind {

@@ -21,7 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define SLOTS_MIN 16 // a power of two
+#define SLOTS_MIN   16   // a power of two
+#define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
 
 struct slot {
 	uint64_t hash; // written once, before the entry is released (R2)
@@ -160,6 +161,41 @@ const struct zone_entry *zone_table_find(
 			break;
 	}
 	return NULL;
+}
+
+bool zone_table_is_large(const struct zone_table *table)
+{
+	return atomic_load_explicit(&table->slots, memory_order_acquire)->mask >= SLOTS_LARGE; // A3
+}
+
+void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
+{
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	int labels;
+
+	if (slots->mask < SLOTS_LARGE)
+		return;
+	labels = depth_below(table, q->labels);
+	// Bounded by the depths present, as zone_table_find().
+	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1)
+		__builtin_prefetch(&slots->slot[q->hash[labels] & slots->mask]);
+}
+
+void zone_table_prefetch_entry(const struct zone_table *table, const struct qname *q)
+{
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	int labels = depth_below(table, q->labels);
+
+	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
+		struct slot *slot = &slots->slot[q->hash[labels] & slots->mask];
+		struct zone_entry *entry =
+		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+
+		if (entry != NULL && entry != &tombstone && slot->hash == q->hash[labels]) {
+			__builtin_prefetch(entry);
+			return;
+		}
+	}
 }
 
 static void depth_count(struct zone_table *table, unsigned labels, bool added)

@@ -42,6 +42,15 @@ const struct hash_key *zone_table_key(const struct zone_table *table);
 const struct zone_entry *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max);
 
+// Reader. For bursts, so that many look-ups wait for memory together: the first starts to fetch the
+// slots that zone_table_find() will look at, the second, a while later, the entry.
+// Pre: q hashed with zone_table_key().
+// Neither does anything for a table that a core's own cache holds, which zone_table_is_large()
+// tells.
+bool zone_table_is_large(const struct zone_table *table);
+void zone_table_prefetch(const struct zone_table *table, const struct qname *q);
+void zone_table_prefetch_entry(const struct zone_table *table, const struct qname *q);
+
 // Writer. Retired memory, each part NULL or to be freed after a grace period: entry and slots with
 // free(), the version by whoever made it.
 struct zone_retired {

@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Query to answer. A query passes three stages, so that a worker can run each as a loop over its
-// burst and memory latency is hidden: parse (message, zone, first hash bucket prefetched), match
-// (bucket searched, node prefetched), emit (reply written over the query, in place). The same three
-// calls serve UDP bursts, TCP threads, tests, fuzzers and np-zone.
+// burst and memory latency is hidden: parse (message, zone table prefetched), match
+// (zone and node found, answer prefetched), emit (reply written over the query, in place). The same
+// three calls serve UDP bursts, TCP threads, tests, fuzzers and np-zone.
 //
 // No DPDK, no threads, no clock, no malloc, no I/O here. The caller is an RCU reader from
 // dns_parse() to the end of dns_emit(), or owns the table.
@@ -85,8 +85,11 @@ struct dns_query {
 
 // Stage 1. Post: verdict DNS_DROP or DNS_FORWARD is final; otherwise stages 2 and 3 follow.
 void dns_parse(const struct dns_context *context, struct dns_query *query);
-// Stage 2.
+// Stage 2. May turn the verdict to DNS_DROP.
 void dns_match(const struct dns_context *context, struct dns_query *query);
+// The same for queries[index[0 .. n)], waiting for memory together.
+void dns_match_burst(
+    const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n);
 // Stage 3. Post: verdict DNS_REPLY: query->len bytes at query->msg are the reply, query->sum their
 // sum.
 void dns_emit(const struct dns_context *context, struct dns_query *query);

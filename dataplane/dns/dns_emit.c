@@ -35,6 +35,7 @@ void dns_emit(const struct dns_context *context, struct dns_query *query)
 {
 	switch ((enum query_state)query->state) {
 	case QUERY_DONE:
+	case QUERY_ZONE: // dns_match() leaves none
 		break;
 	case QUERY_ERROR:
 		dns_reply_empty(context, query);

@@ -17,6 +17,7 @@ enum query_state {
 	QUERY_DONE,   // dropped or forwarded
 	QUERY_ERROR,  // query->rcode, the question when it is known, nothing else
 	QUERY_CHAOS,  // identity
+	QUERY_ZONE,   // a question whose zone is still to be found
 	QUERY_LOOKUP, // query->version answers
 };
 
@@ -70,6 +71,10 @@ static inline void count(
 	uint64_t *counter = &context->counters->outcome[outcome];
 	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
 }
+
+// The reply will be an error: counts it. Drops the query where an error may not be sent.
+void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
+    enum dns_outcome outcome);
 
 // --- one's complement sums (RFC 1071), folded to 16 bits, of words as the wire has them
 // -------------

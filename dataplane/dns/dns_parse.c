@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Stage 1: a message becomes a question to one zone version, or an error, or nothing. What is
+// Stage 1: a message becomes a question, or an error, or nothing. What is
 // accepted is exactly one question with at most one OPT behind it (RFC 9619); the rest is refused
 // in the terms NSD, Knot and BIND agree on, and where they differ in the strictest of theirs.
 #include "dns.h"
@@ -35,7 +35,7 @@ static void query_forward(
 	count(context, query, outcome);
 }
 
-static void query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
+void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
     enum dns_outcome outcome)
 {
 	if (query->no_error_reply) {
@@ -233,69 +233,6 @@ static uint16_t qtype_judge(const struct dns_query *query, enum dns_outcome *out
 	}
 }
 
-// The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
-// 3.1.4.1), and so the parent's to answer where we serve it too.
-static const struct zone_entry *zone_choose(
-    const struct dns_context *context, const struct dns_query *query)
-{
-	const struct qname *q = &query->qname;
-	const struct zone_entry *zone = zone_table_find(context->table, q, q->labels);
-
-	if (query->qtype == RRTYPE_DS && zone != NULL && zone->apex_labels == q->labels &&
-	    q->labels != 0) {
-		const struct zone_entry *parent =
-		    zone_table_find(context->table, q, q->labels - 1u);
-
-		if (parent != NULL)
-			return parent;
-	}
-	return zone;
-}
-
-// Finds the version and has the line that the next stage reads first fetched.
-static void lookup_begin(const struct dns_context *context, struct dns_query *query)
-{
-	struct qname *q = &query->qname;
-	const struct hash_key *key = zone_table_key(context->table);
-
-	qname_hash(q, key);
-	query->zone = zone_choose(context, query);
-	if (query->qtype == RRTYPE_IXFR) {
-		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
-		// agree.
-		bool ours = query->zone != NULL && query->zone->apex_labels == q->labels;
-
-		query_fail(
-		    context, query, ours ? RCODE_REFUSED : RCODE_NOTAUTH, DNS_OUTCOME_refused_xfr);
-		return;
-	}
-	if (query->zone == NULL) {
-		query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_zone);
-		return;
-	}
-	if (atomic_load_explicit(&query->zone->state, memory_order_relaxed) == ZONE_EXPIRED) {
-		query_fail(context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
-		return;
-	}
-	query->version = atomic_load_explicit(&query->zone->version, memory_order_acquire);
-
-	const struct image_header *header = version_header(query->version);
-
-	if (header->hash_key[0] != key->k[0] || header->hash_key[1] != key->k[1]) {
-		struct hash_key own = {{header->hash_key[0], header->hash_key[1]}};
-
-		qname_hash(q, &own);
-	}
-	// Where there are delegations most questions end just below the apex; where there are none,
-	// at the question's own name.
-	query->labels = q->labels;
-	if ((header->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 &&
-	    header->apex_labels < q->labels)
-		query->labels = header->apex_labels + 1u;
-	query->state = QUERY_LOOKUP;
-	version_prefetch(query->version, q, query->labels);
-}
-
 void dns_parse(const struct dns_context *context, struct dns_query *query)
 {
 	enum dns_outcome outcome;
@@ -331,28 +268,28 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 
 	limits_set(context, query);
 	if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY) {
-		query_fail(context, query, RCODE_NOTIMP, DNS_OUTCOME_notimp_opcode);
+		dns_query_fail(context, query, RCODE_NOTIMP, DNS_OUTCOME_notimp_opcode);
 		return;
 	}
 	if (!whole) {
-		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_question);
+		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_question);
 		return;
 	}
 	switch (fault) {
 	case ADDITIONAL_FINE:
 		break;
 	case ADDITIONAL_MALFORMED:
-		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_sections);
+		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_sections);
 		return;
 	case ADDITIONAL_TRAILING:
-		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_trailing);
+		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_trailing);
 		return;
 	case ADDITIONAL_EDNS:
 	case ADDITIONAL_COOKIE:
-		query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_edns);
+		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_edns);
 		return;
 	case ADDITIONAL_VERSION:
-		query_fail(context, query, RCODE_BADVERS, DNS_OUTCOME_badvers);
+		dns_query_fail(context, query, RCODE_BADVERS, DNS_OUTCOME_badvers);
 		return;
 	case ADDITIONAL_TSIG:
 		query_forward(context, query, DNS_OUTCOME_forward_tsig);
@@ -363,15 +300,17 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 		return;
 	}
 	if (query->qclass != RRCLASS_IN) {
-		query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_class);
+		dns_query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_class);
 		return;
 	}
 
 	uint16_t rcode = qtype_judge(query, &outcome);
 
 	if (rcode != 0) {
-		query_fail(context, query, rcode, outcome);
+		dns_query_fail(context, query, rcode, outcome);
 		return;
 	}
-	lookup_begin(context, query);
+	qname_hash(&query->qname, zone_table_key(context->table));
+	zone_table_prefetch(context->table, &query->qname);
+	query->state = QUERY_ZONE;
 }
