@@ -198,12 +198,12 @@ bool denial_flush(struct render *r)
 	for (unsigned i = r->proof_written; i < r->proof_count; i++) {
 		const struct node_ref node = r->proof[i];
 		const struct image_rrset *rrset = node_rrset(node, type);
-		// The negative TTL bounds that of the proof too (RFC 9077 3).
-		const uint32_t cap = version_header(r->version)->soa_minimum;
+		// Its own TTL: RFC 9077 lowers it where the zone is signed, and the peers send it
+		// as it is.
 		if (rrset == NULL)
 			continue;
-		if (!render_rrset(r, SECTION_AUTHORITY, node_owner(node), node.image, rrset,
-		        rrset->ttl < cap ? rrset->ttl : cap))
+		if (!render_rrset(
+		        r, SECTION_AUTHORITY, node_owner(node), node.image, rrset, rrset->ttl))
 			return false;
 	}
 	r->proof_written = r->proof_count;
