@@ -5,7 +5,7 @@
 # two runs at once. The name servers that Debian starts on installation are kept from starting, now
 # and at the next boot: they are tools here, not services.
 
-packages_build=(gcc libc6-dev linux-libc-dev clang meson ninja-build pkg-config libdpdk-dev dpdk liburcu-dev libldns-dev
+packages_build=(gcc libc6-dev linux-libc-dev clang meson ninja-build pkg-config libdpdk-dev dpdk dpdk-dev liburcu-dev libldns-dev
 	libssl-dev libevent-dev libyaml-dev libjansson-dev libcmocka-dev libbpf-dev libxdp-dev
 	libsystemd-dev libseccomp-dev libcap-dev python3)
 packages_format=(clang-format)
