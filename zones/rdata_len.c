@@ -178,7 +178,7 @@ static int take_a6(const uint8_t *p, size_t left)
 
 int rdata_field_len(enum rdata_kind kind, const uint8_t *rdata, size_t len, size_t pos)
 {
-	const uint8_t *p = rdata + pos;
+	const uint8_t *p = pos > 0 ? rdata + pos : rdata; // empty rdata may be NULL
 	size_t left = len - pos;
 
 	switch (kind) {
