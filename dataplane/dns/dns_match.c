@@ -32,8 +32,7 @@ static void zone_begin(const struct dns_context *context, struct dns_query *quer
 	if (query->qtype == RRTYPE_IXFR) {
 		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
 		// agree.
-		bool ours =
-		    query->zone != NULL && query->zone->apex_labels == query->qname.labels;
+		bool ours = query->zone != NULL && query->zone->apex_labels == query->qname.labels;
 
 		dns_query_fail(
 		    context, query, ours ? RCODE_REFUSED : RCODE_NOTAUTH, DNS_OUTCOME_refused_xfr);

@@ -242,8 +242,8 @@ static void a_referral_is_compiled_with_required_and_optional_glue(void **state)
 	assert_int_equal(answer->required_arcount, 1);
 	// Written by hand after RFC 1035 4.1.4: the question is sub.example.com. at 12, so
 	// example.com. is at 16; the first NS's rdata is at 33 + 12 = 45 and holds "ns" + pointer,
-	// the second one's at 62. An address is owned by its name as the NS record wrote it, whatever
-	// the case of the address record's own owner, so that a pointer is enough.
+	// the second one's at 62. An address is owned by its name as the NS record wrote it,
+	// whatever the case of the address record's own owner, so that a pointer is enough.
 	static const uint8_t expected[] = "\300\14\0\2\0\1\0\0\1\54\0\5\2ns\300\14"
 	                                  "\300\14\0\2\0\1\0\0\1\54\0\5\2ns\300\20"
 	                                  "\300\55\0\1\0\1\0\0\1\54\0\4\300\0\2\2"
