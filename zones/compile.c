@@ -316,14 +316,15 @@ static void apex_facts(struct compilation *c, struct image_header *header)
 	header->soa_minimum = c->negative_ttl;
 	if (!unit_rrset(c, apex, RRTYPE_DNSKEY, &dnskey))
 		return;
-	if (unit_rrset(c, apex, RRTYPE_NSEC, &other)) {
-		c->flags |= IMAGE_NSEC;
-	} else if (unit_rrset(c, apex, RRTYPE_NSEC3PARAM, &other)) {
+	// With both chains present the parameters of NSEC3 decide, as in NSD, Knot and BIND.
+	if (unit_rrset(c, apex, RRTYPE_NSEC3PARAM, &other)) {
 		const uint8_t *param = other.rrs[0].rdata;
 		c->flags |= IMAGE_NSEC3;
 		header->nsec3_iterations = (uint16_t)(param[2] << 8 | param[3]);
 		header->nsec3_salt_len = param[4];
 		memcpy(header->nsec3_salt, param + 5, param[4]);
+	} else if (unit_rrset(c, apex, RRTYPE_NSEC, &other)) {
+		c->flags |= IMAGE_NSEC;
 	}
 }
 
