@@ -139,7 +139,8 @@ wait_log() {
 }
 
 log_matches() {
-	tail -n "+$3" "$work/$1.log" 2>/dev/null | grep -Eq -- "$2"
+	# -c reads to the end: with -q a long log kills tail by SIGPIPE, and pipefail calls that no match.
+	tail -n "+$3" "$work/$1.log" 2>/dev/null | grep -cE -- "$2" >/dev/null
 }
 
 log_lines() {
