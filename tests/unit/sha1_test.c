@@ -25,6 +25,9 @@ static void digests_are_those_of_rfc_3174(void **state)
 	    {"abcdbcdecdefdefgefghfghighijhijkijkljklmklmnlmnomnopnopq", 1,
 	        "84983e441c3bd26ebaae4aa1f95129e5e54670f1"},
 	    {"", 1, "da39a3ee5e6b4b0d3255bfef95601890afd80709"}, // FIPS 180
+	    {"abcdefghbcdefghicdefghijdefghijkefghijklfghijklmghijklmnhijklmnoijklmnopjklmnopq"
+	     "klmnopqrlmnopqrsmnopqrstnopqrstu",
+	        1, "a49b2446a02c645bf419f995b67091253a04a259"}, // FIPS 180-2, two blocks
 	};
 
 	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
