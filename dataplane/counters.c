@@ -38,6 +38,7 @@ static const struct counter_page_row rows[] = {
 #undef X
                 ROW_OF("dns_", rendered, "answers that took the general renderer", dns.rendered, 1),
     ROW_OF("dns_", compiled, "answers copied from the image", dns.compiled, 1),
+    ROW_OF("dns_", nsec3_hashes, "NSEC3 hashes of names that do not exist", dns.nsec3_hashes, 1),
 #define X(name, help)                                                                             \
 	{"stage_" #name, help,                                                                    \
 	    (offsetof(struct thread_counters, stage) + STAGE_##name * 8 * COUNTER_PAGE_BUCKETS) / \

@@ -17,14 +17,8 @@
 #include "reader.h"
 #include "rrtype.h"
 
-#define CACHE_LINE     64
-#define LINES_MAX      8
-#define NSEC3_HASH_LEN 20
-
-static uint32_t ref_of(const struct compilation *c, const void *at)
-{
-	return (uint32_t)(((const uint8_t *)at - c->buffer->mem) >> 3);
-}
+#define CACHE_LINE 64
+#define LINES_MAX  8
 
 static uint32_t get32(const uint8_t *at)
 {
@@ -54,7 +48,7 @@ static int rdata_of_span(
 		uint8_t *at = image_buffer_take(c->buffer, bytes, 8);
 		if (at == NULL)
 			return -ENOMEM;
-		c->rdata_refs[span->number] = ref_of(c, at);
+		c->rdata_refs[span->number] = compile_ref(c, at);
 		for (uint32_t i = 0; i < span->rr_count; i++)
 			at = put_rdata(at, &span->rrs[i]);
 	}
@@ -68,7 +62,7 @@ static int rdata_of_span(
 	struct image_sigs *sigs = image_buffer_take(c->buffer, bytes, 8);
 	if (sigs == NULL)
 		return -ENOMEM;
-	c->sigs_refs[span->number] = ref_of(c, sigs);
+	c->sigs_refs[span->number] = compile_ref(c, sigs);
 	sigs->rr_count = span->sig_count;
 	uint8_t *at = (uint8_t *)(sigs + 1);
 	position = 0;
@@ -110,8 +104,7 @@ static bool is_answerable(const struct unit *unit, const struct rrset_span *span
 
 static int write_answers(struct compilation *c, const struct unit *unit, struct image_node *node)
 {
-	const bool is_signed = (c->flags & (IMAGE_NSEC | IMAGE_NSEC3)) != 0;
-	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
+	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
 	struct image_rrset *rrsets =
 	    (struct image_rrset *)(c->buffer->mem + ((size_t)node->rrsets_ref << 3));
 	struct rrset_walk walk;
@@ -119,12 +112,13 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 	uint64_t first_end = 0;
 
 	if ((unit->flags & NODE_CUT) != 0) {
-		node->referral_ref = compile_referral(c, unit, false);
+		node->referral_ref = compile_referral(c, unit, false, 0);
 		if (node->referral_ref == ANSWER_NOMEM)
 			return -ENOMEM;
 		first_end = c->buffer->used;
-		node->referral_do_ref =
-		    is_signed ? compile_referral(c, unit, true) : node->referral_ref;
+		node->referral_do_ref = node->referral_ref;
+		if (is_signed && node->referral_ref != 0)
+			node->referral_do_ref = compile_referral(c, unit, true, node->referral_ref);
 		if (node->referral_do_ref == ANSWER_NOMEM)
 			return -ENOMEM;
 	}
@@ -138,10 +132,8 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 			return -ENOMEM;
 		if (first_end == 0)
 			first_end = c->buffer->used;
-		if (!is_signed)
-			rrset->answer_do_ref = rrset->answer_ref;
-		else if (!wild) // a wildcard's answer needs the denial of the question's own name
-			rrset->answer_do_ref = compile_positive(c, unit, &span, true);
+		rrset->answer_do_ref =
+		    is_signed ? compile_positive(c, unit, &span, true) : rrset->answer_ref;
 		if (rrset->answer_do_ref == ANSWER_NOMEM)
 			return -ENOMEM;
 	}
@@ -162,7 +154,7 @@ static uint32_t write_owner(struct compilation *c, const struct unit *unit, cons
 	if (at == NULL)
 		return ANSWER_NOMEM;
 	memcpy(at, unit->owner, unit->len);
-	return ref_of(c, at);
+	return compile_ref(c, at);
 }
 
 static int write_node(struct compilation *c, uint32_t rank)
@@ -185,7 +177,7 @@ static int write_node(struct compilation *c, uint32_t rank)
 	    image_buffer_take(c->buffer, head + count * sizeof(struct image_rrset), CACHE_LINE);
 	if (node == NULL)
 		return -ENOMEM;
-	unit->node_ref = ref_of(c, node);
+	unit->node_ref = compile_ref(c, node);
 	*node = (struct image_node){
 	    .flags = unit->flags & (uint8_t)~NODE_TOMBSTONE,
 	    .name_len = unit->len,
@@ -196,6 +188,8 @@ static int write_node(struct compilation *c, uint32_t rank)
 	    .rrsets_ref = unit->node_ref + (uint32_t)(head >> 3),
 	    .order = rank,
 	    .owner_ref = owner_ref,
+	    .denial = unit->denial,
+	    .denial_wild = unit->denial_wild,
 	};
 	memcpy(node->name, lower, unit->len);
 	struct image_rrset *rrset = (struct image_rrset *)((uint8_t *)node + head);
@@ -210,81 +204,6 @@ static int write_node(struct compilation *c, uint32_t rank)
 		};
 	}
 	return write_answers(c, unit, node);
-}
-
-// --- NSEC3
-// ----------------------------------------------------------------------------------------
-
-// The 20 bytes that the first label of an NSEC3 owner spells in base32hex (RFC 5155 3).
-static bool owner_hash(const uint8_t *owner, uint8_t hash[NSEC3_HASH_LEN])
-{
-	uint64_t bits = 0;
-	unsigned have = 0, n = 0;
-
-	if (owner[0] != 32)
-		return false;
-	for (unsigned i = 1; i <= 32; i++) {
-		const uint8_t ch = owner[i] | 0x20;
-		unsigned value;
-		if (owner[i] >= '0' && owner[i] <= '9')
-			value = owner[i] - '0';
-		else if (ch >= 'a' && ch <= 'v')
-			value = ch - 'a' + 10u;
-		else
-			return false;
-		bits = bits << 5 | value;
-		for (have += 5; have >= 8; have -= 8)
-			hash[n++] = (uint8_t)(bits >> (have - 8));
-	}
-	return true;
-}
-
-// Does the record carry the parameters of the zone's NSEC3PARAM (algorithm, iterations, salt)?
-static bool nsec3_in_chain(const struct record *r, const struct record *param)
-{
-	const unsigned n = 5u + param->rdata[4];
-
-	return r->rdlen > n && r->rdata[0] == param->rdata[0] &&
-	       memcmp(r->rdata + 2, param->rdata + 2, n - 2) == 0;
-}
-
-static int nsec3_compare(const void *a, const void *b)
-{
-	return memcmp(((const struct image_nsec3 *)a)->hash, ((const struct image_nsec3 *)b)->hash,
-	    NSEC3_HASH_LEN);
-}
-
-// The records of the chain, by hash; node_ref is the unit's number until the nodes are placed.
-static int collect_nsec3(struct compilation *c, struct image_nsec3 **out, uint32_t *count)
-{
-	struct rrset_span param, nsec3;
-	size_t cap = 0;
-
-	*out = NULL;
-	*count = 0;
-	if (!unit_rrset(c, &c->units[0], RRTYPE_NSEC3PARAM, &param) || param.rrs[0].rdata[0] != 1)
-		return 0;
-	for (uint32_t i = 0; i < c->unit_count; i++) {
-		uint8_t hash[NSEC3_HASH_LEN];
-		if (!unit_rrset(c, &c->units[i], RRTYPE_NSEC3, &nsec3) ||
-		    !nsec3_in_chain(&nsec3.rrs[0], &param.rrs[0]) ||
-		    !owner_hash(c->units[i].owner, hash))
-			continue;
-		if (*count == cap) {
-			cap = cap > 0 ? cap * 2 : 64;
-			struct image_nsec3 *items = reallocarray(*out, cap, sizeof(**out));
-			if (items == NULL)
-				return -ENOMEM;
-			*out = items;
-		}
-		memcpy((*out)[*count].hash, hash, sizeof(hash));
-		(*out)[(*count)++].node_ref = i;
-		if ((nsec3.rrs[0].rdata[1] & 1) != 0)
-			c->flags |= IMAGE_NSEC3_OPTOUT;
-	}
-	if (*count > 0)
-		qsort(*out, *count, sizeof(**out), nsec3_compare);
-	return 0;
 }
 
 // --- the whole
@@ -306,30 +225,18 @@ static uint32_t rrsig_expiry_min(const struct records *records)
 
 static void apex_facts(struct compilation *c, struct image_header *header)
 {
-	const struct unit *apex = &c->units[0];
-	struct rrset_span soa, dnskey, other;
+	struct rrset_span soa;
 
-	if (!unit_rrset(c, apex, RRTYPE_SOA, &soa))
+	if (!unit_rrset(c, &c->units[0], RRTYPE_SOA, &soa))
 		return;
 	const uint32_t minimum = get32(soa.rrs[0].rdata + soa.rrs[0].rdlen - 4);
 	c->negative_ttl = soa.rrs[0].ttl < minimum ? soa.rrs[0].ttl : minimum;
 	header->soa_minimum = c->negative_ttl;
-	if (!unit_rrset(c, apex, RRTYPE_DNSKEY, &dnskey))
-		return;
-	// With both chains present the parameters of NSEC3 decide, as in NSD, Knot and BIND.
-	if (unit_rrset(c, apex, RRTYPE_NSEC3PARAM, &other)) {
-		const uint8_t *param = other.rrs[0].rdata;
-		c->flags |= IMAGE_NSEC3;
-		header->nsec3_iterations = (uint16_t)(param[2] << 8 | param[3]);
-		header->nsec3_salt_len = param[4];
-		memcpy(header->nsec3_salt, param + 5, param[4]);
-	} else if (unit_rrset(c, apex, RRTYPE_NSEC, &other)) {
-		c->flags |= IMAGE_NSEC;
-	}
+	if (soa.sig_count > 0) // what NSD and Knot call a signed zone
+		c->flags |= IMAGE_SIGNED;
 }
 
-static int write_image(struct compilation *c, struct image_header *header,
-    struct image_nsec3 *nsec3, uint32_t nsec3_count)
+static int write_image(struct compilation *c, struct image_header *header)
 {
 	struct image_section *section = header->section;
 	uint32_t *order;
@@ -339,23 +246,23 @@ static int write_image(struct compilation *c, struct image_header *header,
 	c->buckets =
 	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
 	order = image_buffer_take(c->buffer, (size_t)c->unit_count * sizeof(*order), CACHE_LINE);
-	struct image_nsec3 *hashes =
-	    image_buffer_take(c->buffer, nsec3_count * sizeof(*hashes), CACHE_LINE);
-	if (c->buckets == NULL || order == NULL || hashes == NULL)
+	if (c->buckets == NULL || order == NULL || compile_denial_place(c, header) != 0)
 		return -ENOMEM;
-	section[IMAGE_BUCKETS] = (struct image_section){ref_of(c, c->buckets), c->bucket_count};
-	section[IMAGE_ORDER] = (struct image_section){ref_of(c, order), c->unit_count};
-	section[IMAGE_NSEC3_ORDER] = (struct image_section){ref_of(c, hashes), nsec3_count};
+	section[IMAGE_BUCKETS] =
+	    (struct image_section){compile_ref(c, c->buckets), c->bucket_count};
+	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), c->unit_count};
 	if ((error = compile_index(c)) != 0)
 		return error;
 
 	const uint8_t *rdata = image_buffer_take(c->buffer, 8, 8);
 	if (rdata == NULL || write_rdata(c) != 0)
 		return -ENOMEM;
-	section[IMAGE_RDATA] = (struct image_section){ref_of(c, rdata),
+	section[IMAGE_RDATA] = (struct image_section){compile_ref(c, rdata),
 	    (uint32_t)((c->buffer->used - (size_t)(rdata - c->buffer->mem)) >> 3)};
-	header->negative_ref = compile_negative(c);
-	if (header->negative_ref == ANSWER_NOMEM)
+	header->negative_ref = compile_negative(c, false);
+	if ((c->flags & IMAGE_SIGNED) != 0)
+		header->negative_do_ref = compile_negative(c, true);
+	if (header->negative_ref == ANSWER_NOMEM || header->negative_do_ref == ANSWER_NOMEM)
 		return -ENOMEM;
 	for (uint32_t i = 0; i < c->unit_count; i++) {
 		if ((error = write_node(c, i)) != 0)
@@ -363,10 +270,7 @@ static int write_image(struct compilation *c, struct image_header *header,
 		order[i] = c->units[i].node_ref;
 	}
 	section[IMAGE_NODES] = (struct image_section){order[0], c->unit_count};
-	for (uint32_t i = 0; i < nsec3_count; i++) {
-		memcpy(hashes[i].hash, nsec3[i].hash, NSEC3_HASH_LEN);
-		hashes[i].node_ref = c->units[nsec3[i].node_ref].node_ref;
-	}
+	compile_denial_finish(c, header);
 	compile_index_finish(c);
 	return 0;
 }
@@ -413,8 +317,6 @@ int compile_image(const struct records *records, const struct compile_options *o
 	    .buffer = buffer,
 	    .error = error,
 	    .patch = patch};
-	struct image_nsec3 *nsec3 = NULL;
-	uint32_t nsec3_count = 0;
 	int result;
 
 	static_assert(COMPILE_ERROR_MAX >= RECORDS_ERROR_MAX, "records_check writes here");
@@ -430,9 +332,9 @@ int compile_image(const struct records *records, const struct compile_options *o
 	if (c.rdata_refs == NULL || c.sigs_refs == NULL)
 		goto out;
 	apex_facts(&c, header);
-	if (collect_nsec3(&c, &nsec3, &nsec3_count) != 0)
-		goto out;
-	result = write_image(&c, header, nsec3, nsec3_count);
+	result = compile_denial(&c, header);
+	if (result == 0)
+		result = write_image(&c, header);
 	if (result == 0)
 		result = finish_header(&c, header);
 out:
@@ -441,7 +343,7 @@ out:
 	else if (result == -EFBIG)
 		snprintf(
 		    error, COMPILE_ERROR_MAX, "an RRset has more records than an image can hold");
-	free(nsec3);
+	free(c.chain);
 	free(c.units);
 	free(c.rdata_refs);
 	free(c.sigs_refs);

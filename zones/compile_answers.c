@@ -8,11 +8,12 @@
 //   positive   the RRset in stored order, its signatures when asked for; then, optional, A and AAAA
 //   of
 //              each name that its rdata embeds, glue included (a root zone's own servers are glue)
-//   referral   NS in stored order; DS and its signatures, or the NSEC that denies it, when asked
-//   for;
+//   referral   NS in stored order; DS and its signatures when asked for;
 //              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
 //              what the zone holds of the others
 //   negative   the SOA with the TTL of negative answers
+//
+// Proofs of denial are in none of them: the data plane puts them in behind the authority section.
 
 #include "compile_private.h"
 
@@ -33,8 +34,9 @@ struct draft {
 	uint8_t msg[WRITER_QUESTION_AT + NAME_LEN_MAX + 4 + IMAGE_ANSWER_MAX];
 	uint16_t ancount, nscount, arcount;
 	uint16_t required_arcount;
-	uint32_t required;
+	uint32_t required, proof_at;
 	bool with_sigs;
+	bool differs;                         // from the form without signatures
 	const struct unit *done[TARGETS_MAX]; // whose addresses are in already
 	unsigned done_count;
 };
@@ -48,8 +50,9 @@ static void draft_start(struct draft *d, struct compilation *c, const struct uni
 
 	d->c = c;
 	d->ancount = d->nscount = d->arcount = d->required_arcount = 0;
-	d->required = 0;
+	d->required = d->proof_at = 0;
 	d->with_sigs = with_sigs;
+	d->differs = false;
 	d->done_count = 0;
 	memset(d->msg, 0, body);
 	name_lower(d->msg + WRITER_QUESTION_AT, unit->owner, unit->len);
@@ -69,17 +72,22 @@ static bool put_rrset(struct draft *d, const uint8_t *owner, const struct rrset_
 	return true;
 }
 
+// Their TTL is that of the RRset, as sent, or their own where it is smaller (RFC 4034 3).
 static bool put_sigs(struct draft *d, const uint8_t *owner, const struct unit *unit,
-    const struct rrset_span *span, uint16_t *count)
+    const struct rrset_span *span, uint32_t ttl_max, uint16_t *count)
 {
 	uint32_t position = 0, ttl = 0;
+	bool first = true;
 
 	if (!d->with_sigs)
 		return true;
 	for (const struct record *r; (r = span_sig(unit, d->c, span, &position)) != NULL;) {
-		ttl = ttl != 0 ? ttl : r->ttl;
+		if (first)
+			ttl = r->ttl < ttl_max ? r->ttl : ttl_max;
+		first = false;
 		if (!writer_rr(&d->w, owner, RRTYPE_RRSIG, ttl, r->rdata, r->rdlen))
 			return false;
+		d->differs = true;
 		(*count)++;
 	}
 	return true;
@@ -103,10 +111,15 @@ static bool put_addresses(struct draft *d, const struct unit *unit, const uint8_
 		if (!unit_rrset(d->c, unit, types[i], &span))
 			continue;
 		if (!put_rrset(d, owner, &span, span.rrs[0].ttl, &d->arcount) ||
-		    !put_sigs(d, owner, unit, &span, &d->arcount))
+		    !put_sigs(d, owner, unit, &span, span.rrs[0].ttl, &d->arcount))
 			return false;
 	}
 	return true;
+}
+
+static void end_authority(struct draft *d)
+{
+	d->proof_at = d->w.at - d->w.body_at;
 }
 
 static void end_required(struct draft *d)
@@ -152,6 +165,7 @@ static uint32_t draft_finish(struct draft *d)
 	    .sum = bytes_sum(d->msg + d->w.body_at, size),
 	    .required = (uint16_t)d->required,
 	    .required_arcount = d->required_arcount,
+	    .proof_at = (uint16_t)d->proof_at,
 	    .patch_count = (uint8_t)d->w.patch_count,
 	};
 	uint16_t *patch = (uint16_t *)(answer + 1);
@@ -186,8 +200,9 @@ uint32_t compile_positive(
 
 	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
 	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
-	    !put_sigs(&d, NULL, unit, span, &d.ancount))
+	    !put_sigs(&d, NULL, unit, span, span->rrs[0].ttl, &d.ancount))
 		return 0;
+	end_authority(&d);
 	end_required(&d);
 	for (uint32_t i = 0; i < span->rr_count; i++) {
 		const uint8_t *name;
@@ -200,23 +215,24 @@ uint32_t compile_positive(
 	return draft_finish(&d);
 }
 
-uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool with_sigs)
+uint32_t compile_referral(
+    struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain)
 {
 	struct draft d;
 	struct rrset_span ns, ds;
 
 	draft_start(&d, c, unit, unit->labels, with_sigs);
 	if (!unit_rrset(c, unit, RRTYPE_NS, &ns) ||
-	    !put_rrset(&d, unit->owner, &ns, ns.rrs[0].ttl, &d.nscount))
+	    !put_rrset(&d, unit->owner, &ns, ns.rrs[0].ttl, &d.nscount) ||
+	    !put_sigs(&d, unit->owner, unit, &ns, ns.rrs[0].ttl, &d.nscount))
 		return 0;
-	if (with_sigs) {
-		if (!unit_rrset(c, unit, RRTYPE_DS, &ds) && !unit_rrset(c, unit, RRTYPE_NSEC, &ds))
-			return 0; // an NSEC3 proof: rendered
+	if (with_sigs && unit_rrset(c, unit, RRTYPE_DS, &ds)) {
+		d.differs = true;
 		if (!put_rrset(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount) ||
-		    !put_sigs(&d, unit->owner, unit, &ds, &d.nscount))
+		    !put_sigs(&d, unit->owner, unit, &ds, ds.rrs[0].ttl, &d.nscount))
 			return 0;
 	}
-	d.with_sigs = false; // glue is not signed; what is authoritative elsewhere goes without
+	end_authority(&d);
 	for (unsigned pass = 0; pass < 2; pass++) {
 		for (uint32_t i = 0; i < ns.rr_count; i++) {
 			const uint8_t *name;
@@ -230,21 +246,23 @@ uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool w
 		if (pass == 0)
 			end_required(&d);
 	}
-	return draft_finish(&d);
+	return with_sigs && !d.differs ? plain : draft_finish(&d);
 }
 
-uint32_t compile_negative(struct compilation *c)
+uint32_t compile_negative(struct compilation *c, bool with_sigs)
 {
 	const struct unit *apex = &c->units[0];
 	struct draft d;
 	struct rrset_span soa;
 
-	draft_start(&d, c, apex, apex->labels, false);
+	draft_start(&d, c, apex, apex->labels, with_sigs);
 	if (!unit_rrset(c, apex, RRTYPE_SOA, &soa))
 		return 0;
 	// The owner is the apex, which the question may be below: a pointer that moves, not c0 0c.
-	if (!put_rrset(&d, apex->owner, &soa, c->negative_ttl, &d.nscount))
+	if (!put_rrset(&d, apex->owner, &soa, c->negative_ttl, &d.nscount) ||
+	    !put_sigs(&d, apex->owner, apex, &soa, c->negative_ttl, &d.nscount))
 		return 0;
+	end_authority(&d);
 	end_required(&d);
 	return draft_finish(&d);
 }

@@ -18,11 +18,18 @@ struct unit {
 	uint32_t count;  // records; 0: empty non-terminal
 	uint32_t parent; // index of the unit one label up; the apex: itself
 	uint32_t node_ref;
-	uint32_t rrset_first; // index of its first RRset in rdata_refs
-	uint8_t flags;        // NODE_*
+	uint32_t rrset_first;         // index of its first RRset in rdata_refs
+	uint32_t denial, denial_wild; // image_node's
+	uint8_t flags;                // NODE_*
 	uint8_t labels;
 	uint8_t cut_labels;
 	uint8_t len;
+};
+
+// An owner of an NSEC, or of an NSEC3 of the zone's chain.
+struct link {
+	uint8_t hash[20]; // NSEC3 only
+	uint32_t unit;
 };
 
 struct compilation {
@@ -41,6 +48,9 @@ struct compilation {
 	struct image_bucket *buckets; // in the image; refs are unit numbers + 1 until the end
 	uint32_t probe_max;
 	uint32_t negative_ttl;
+	struct link *chain; // owned: who owns the NSEC or NSEC3 records, in their order
+	uint32_t chain_count;
+	bool chain_nsec3;
 	uint16_t *patch; // scratch of the answers
 };
 
@@ -60,6 +70,11 @@ struct rrset_walk {
 	const struct record *sigs, *sigs_end;
 	uint32_t number;
 };
+
+static inline uint32_t compile_ref(const struct compilation *c, const void *at)
+{
+	return (uint32_t)(((const uint8_t *)at - c->buffer->mem) >> 3);
+}
 
 // --- compile_names.c
 int compile_names(struct compilation *c) __attribute__((warn_unused_result));
@@ -88,5 +103,17 @@ const struct unit *compile_find(const struct compilation *c, const uint8_t *name
 #define ANSWER_NOMEM UINT32_MAX
 uint32_t compile_positive(
     struct compilation *c, const struct unit *unit, const struct rrset_span *span, bool with_sigs);
-uint32_t compile_referral(struct compilation *c, const struct unit *unit, bool with_sigs);
-uint32_t compile_negative(struct compilation *c);
+// `plain`: the answer without signatures, which serves both when there are none.
+uint32_t compile_referral(
+    struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain);
+uint32_t compile_negative(struct compilation *c, bool with_sigs);
+
+// --- compile_denial.c
+// Finds the chain of a signed zone and what of it denies what: fills chain, and denial of the
+// units. Post: 0, -ENOMEM, or -EINVAL and `error` (NSEC3 with more iterations than we serve).
+int compile_denial(struct compilation *c, struct image_header *header)
+    __attribute__((warn_unused_result));
+// Takes the room of the two orders in the image; and fills them once nodes have their places.
+int compile_denial_place(struct compilation *c, struct image_header *header)
+    __attribute__((warn_unused_result));
+void compile_denial_finish(struct compilation *c, const struct image_header *header);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    1
+#define IMAGE_VERSION    2
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_PAGE       4096 // an image's size is a multiple of this
 #define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
@@ -20,13 +20,11 @@
 #define IMAGE_LAYERS_MAX 3 // a base and at most two overlays
 
 // image_header.flags
-#define IMAGE_OVERLAY      0x01u // holds only changed names; stands on the image named by below_id
-#define IMAGE_HAS_CUTS     0x02u // there are delegations: walk from the apex down
-#define IMAGE_HAS_DNAMES   0x04u
-#define IMAGE_HAS_WILD     0x08u
-#define IMAGE_NSEC         0x10u // the apex has DNSKEY and NSEC
-#define IMAGE_NSEC3        0x20u // the apex has DNSKEY and NSEC3PARAM, and a chain for it
-#define IMAGE_NSEC3_OPTOUT 0x40u
+#define IMAGE_OVERLAY    0x01u // holds only changed names; stands on the image named by below_id
+#define IMAGE_HAS_CUTS   0x02u // there are delegations: walk from the apex down
+#define IMAGE_HAS_DNAMES 0x04u
+#define IMAGE_HAS_WILD   0x08u
+#define IMAGE_SIGNED     0x10u // the apex SOA has a signature: DO=1 gets signatures and proofs
 
 // One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
 // its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
@@ -64,15 +62,20 @@ struct image_node {
 	uint32_t types;        // one bit per common type present (type_bit())
 	uint32_t rrsets_ref;   // struct image_rrset[rrset_count], ascending type
 	uint32_t referral_ref; // cut: struct image_answer, DO=0
-	uint32_t referral_do_ref; // cut: the same with DS or its denial, DO=1; 0: not compiled
+	uint32_t referral_do_ref; // the same for DO=1, with DS; a proof of none comes to it
 	uint32_t order; // rank in the canonical order of all nodes of this image; nodes that own
 	                // only an NSEC3 are in that order but not in the name index
-	uint32_t nsec3; // 1 + rank of the matching NSEC3 in the hash order; 0: none
 	uint32_t owner_ref; // the name as written, when it has upper case; 0: name[] is as written
-	uint32_t spare;
-	uint8_t name[]; // lower case, name_len bytes
+	uint32_t denial;    // the NSEC or NSEC3 that proves what is (not) at this name; below
+	uint32_t denial_wild; // the one that proves that there is no "*.<this name>"
+	uint8_t name[];       // lower case, name_len bytes
 };
 static_assert(sizeof(struct image_node) == 40, "24 bytes of the first line remain for the name");
+
+// image_node.denial and .denial_wild: 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or, where
+// that is empty, IMAGE_NSEC3_ORDER of the same image. With DENIAL_COVER the record covers the name
+// and does not stand at it. They hold for a version of one layer: an overlay may change the chain.
+#define DENIAL_COVER 0x80000000u
 
 // One RRset. RRSIGs stand with the RRset they cover; an entry with rr_count 0 has only those.
 struct image_rrset {
@@ -107,11 +110,12 @@ struct image_answer {
 	uint16_t
 	    required; // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
 	uint16_t required_arcount; // arcount when cut there
+	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
 	uint8_t patch_count;
 	uint8_t patch_odd; // how many of them stand at odd offsets
 	                   // uint16_t patch[patch_count]; uint8_t bytes[size];
 };
-static_assert(sizeof(struct image_answer) == 16, "layout");
+static_assert(sizeof(struct image_answer) == 18, "layout; the list of pointers follows");
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
 
 struct image_section {
@@ -122,13 +126,23 @@ struct image_section {
 enum image_section_id {
 	IMAGE_BUCKETS,     // struct image_bucket[count], 64-byte aligned
 	IMAGE_ORDER,       // uint32_t[count]: node references in canonical order
+	IMAGE_NSEC_ORDER,  // struct image_nsec[count], canonical order
 	IMAGE_NSEC3_ORDER, // struct image_nsec3[count], ascending hash
 	IMAGE_NODES,       // where nodes begin; count: their number (tombstones included)
 	IMAGE_RDATA,       // where rdata begins; count: bytes / 8
 	IMAGE_SECTIONS,
 };
 
-// NSEC3 records by hash (RFC 5155): only in signed zones.
+// Owners of NSEC records: only in zones signed with NSEC. The key makes most comparisons of a
+// search without a look at the name.
+struct image_nsec {
+	uint64_t key; // name_order_key() of the owner, from the apex on
+	uint32_t node_ref;
+	uint32_t spare;
+};
+static_assert(sizeof(struct image_nsec) == 16, "layout");
+
+// NSEC3 records by hash (RFC 5155): only in zones signed with NSEC3.
 struct image_nsec3 {
 	uint8_t hash[20];
 	uint32_t node_ref; // the node "<hash>.apex" that owns the NSEC3
@@ -153,8 +167,9 @@ struct image_header {
 	uint32_t probe_max;   // buckets that a lookup may have to look at, 1..
 	uint32_t apex_ref;    // node of the apex (0 in an overlay that does not hold it)
 	uint32_t
-	    negative_ref;     // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
-	uint32_t soa_minimum; // TTL of negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 5)
+	    negative_ref; // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
+	uint32_t negative_do_ref; // the same with its signatures; 0: not signed, or not compiled
+	uint32_t soa_minimum;     // TTL of negative answers: min(SOA TTL, SOA MINIMUM) (RFC 2308 5)
 	uint16_t nsec3_iterations;
 	uint8_t nsec3_salt_len;
 	uint8_t apex_len;
@@ -162,8 +177,8 @@ struct image_header {
 	uint8_t apex[256]; // lower case
 	uint8_t nsec3_salt[256];
 	uint8_t apex_labels;
-	uint8_t spare[103];
+	uint8_t spare[91];
 };
 static_assert(sizeof(struct image_header) == 768, "twelve lines");
-static_assert(offsetof(struct image_header, section) == 112, "layout");
-static_assert(offsetof(struct image_header, apex) == 152, "layout");
+static_assert(offsetof(struct image_header, section) == 116, "layout");
+static_assert(offsetof(struct image_header, apex) == 164, "layout");

@@ -15,6 +15,7 @@
 #include <string.h>
 
 #include "name.h"
+#include "order_key.h"
 #include "qname.h"
 #include "rdata.h"
 #include "reader.h"
@@ -97,6 +98,11 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 	if (!in_range(v, s[IMAGE_NSEC3_ORDER].ref, s[IMAGE_NSEC3_ORDER].count,
 	        sizeof(struct image_nsec3)))
 		return bad(v, "NSEC3 order out of range");
+	if (!in_range(
+	        v, s[IMAGE_NSEC_ORDER].ref, s[IMAGE_NSEC_ORDER].count, sizeof(struct image_nsec)))
+		return bad(v, "NSEC order out of range");
+	if (s[IMAGE_NSEC_ORDER].count != 0 && s[IMAGE_NSEC3_ORDER].count != 0)
+		return bad(v, "both NSEC and NSEC3");
 	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
 		return bad(v, "number of names");
 	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count)
@@ -180,10 +186,14 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 	if (odd != answer->patch_odd || bytes_sum(bytes, answer->size) != answer->sum)
 		return bad(v, "answer: sum");
 	const unsigned count = (unsigned)answer->ancount + answer->nscount + answer->arcount;
-	const unsigned required =
-	    (unsigned)answer->ancount + answer->nscount + answer->required_arcount;
+	const unsigned first = (unsigned)answer->ancount + answer->nscount;
+	const unsigned required = first + answer->required_arcount;
 	size_t at = 0;
+	if (first == count && answer->proof_at != answer->size)
+		return bad(v, "answer: where proofs go");
 	for (unsigned i = 0; i < count; i++) {
+		if (i == first && at != answer->proof_at)
+			return bad(v, "answer: where proofs go");
 		if (i == required && at != answer->required)
 			return bad(v, "answer: required part");
 		at = name_skip(bytes, at, answer->size);
@@ -294,8 +304,11 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
 		return bad(v, "DNAME flag without DNAME");
 	if ((node->flags & NODE_TOMBSTONE) != 0 && (v->image.header->flags & IMAGE_OVERLAY) == 0)
 		return bad(v, "tombstone in a base");
-	if (node->nsec3 > v->image.header->section[IMAGE_NSEC3_ORDER].count)
-		return bad(v, "rank of an NSEC3");
+	const struct image_section *section = v->image.header->section;
+	const uint32_t chain = section[IMAGE_NSEC_ORDER].count + section[IMAGE_NSEC3_ORDER].count;
+	if ((node->denial & ~DENIAL_COVER) > chain || (node->denial_wild & ~DENIAL_COVER) > chain ||
+	    node->denial == DENIAL_COVER || node->denial_wild == DENIAL_COVER)
+		return bad(v, "rank of a denial");
 	if (node->referral_ref != 0 && (error = answer_verify(v, node->referral_ref)) != 0)
 		return error;
 	if (node->referral_do_ref != 0 && node->referral_do_ref != node->referral_ref)
@@ -392,6 +405,35 @@ static int index_verify(struct verifier *v)
 	return 0;
 }
 
+// A node that owns a record of `type`; both lists are of such.
+static bool is_owner(const struct verifier *v, uint32_t ref, uint16_t type)
+{
+	if (!is_node(v, ref))
+		return false;
+	const struct node_ref node = {.image = &v->image, .node = image_at(&v->image, ref)};
+	const struct image_rrset *rrset = node_rrset(node, type);
+	return rrset != NULL && rrset->rr_count > 0;
+}
+
+static int nsec_verify(struct verifier *v)
+{
+	const struct image_section *section = &v->image.header->section[IMAGE_NSEC_ORDER];
+	const struct image_nsec *items = image_at(&v->image, section->ref);
+	const struct image_node *before = NULL;
+
+	for (uint32_t i = 0; i < section->count; i++) {
+		if (!is_owner(v, items[i].node_ref, RRTYPE_NSEC))
+			return bad(v, "NSEC order names what owns no NSEC");
+		const struct image_node *node = image_at(&v->image, items[i].node_ref);
+		if (before != NULL && before->order >= node->order)
+			return bad(v, "NSEC owners out of order");
+		if (items[i].key != name_order_key(node->name, v->image.header->apex_labels))
+			return bad(v, "key of an NSEC owner");
+		before = node;
+	}
+	return 0;
+}
+
 static int nsec3_verify(struct verifier *v)
 {
 	const struct image_section *section = &v->image.header->section[IMAGE_NSEC3_ORDER];
@@ -400,13 +442,8 @@ static int nsec3_verify(struct verifier *v)
 	for (uint32_t i = 0; i < section->count; i++) {
 		if (i > 0 && memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
 			return bad(v, "NSEC3 hashes out of order");
-		if (!is_node(v, items[i].node_ref))
-			return bad(v, "NSEC3 order names something that is no node");
-		const struct node_ref node = {
-		    .image = &v->image, .node = image_at(&v->image, items[i].node_ref)};
-		const struct image_rrset *rrset = node_rrset(node, RRTYPE_NSEC3);
-		if (rrset == NULL || rrset->rr_count == 0)
-			return bad(v, "NSEC3 order names a node without NSEC3");
+		if (!is_owner(v, items[i].node_ref, RRTYPE_NSEC3))
+			return bad(v, "NSEC3 order names what owns no NSEC3");
 	}
 	return 0;
 }
@@ -430,6 +467,8 @@ static int apex_verify(struct verifier *v)
 		return bad(v, "no SOA at the apex");
 	if (header->negative_ref == 0)
 		return bad(v, "no negative answer");
+	if (header->negative_do_ref != 0 && answer_verify(v, header->negative_do_ref) != 0)
+		return -EINVAL;
 	return answer_verify(v, header->negative_ref);
 }
 
@@ -444,6 +483,8 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 	if ((bad_part = nodes_verify(&v)) != 0)
 		return bad_part;
 	if ((bad_part = index_verify(&v)) != 0)
+		return bad_part;
+	if ((bad_part = nsec_verify(&v)) != 0)
 		return bad_part;
 	if ((bad_part = nsec3_verify(&v)) != 0)
 		return bad_part;

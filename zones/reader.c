@@ -111,8 +111,8 @@ static const struct image_node *image_find(
 // --- a version
 // ------------------------------------------------------------------------------------
 
-static inline struct node_ref find_hashed(
-    const struct zone_version *version, uint64_t hash, const uint8_t *name, unsigned len)
+struct node_ref version_find_name(
+    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
 {
 	for (unsigned i = 0; i < version->layer_count; i++) {
 		const struct image_node *node = image_find(&version->layer[i], hash, name, len);
@@ -130,7 +130,8 @@ struct node_ref version_find(
 {
 	const unsigned start = q->start[labels];
 
-	return find_hashed(version, q->hash[labels], q->lower + start, (unsigned)q->len - start);
+	return version_find_name(
+	    version, q->lower + start, (unsigned)q->len - start, q->hash[labels]);
 }
 
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels)
@@ -177,8 +178,8 @@ static struct node_ref find_wildcard(
 	wild.lower[1] = '*';
 	memcpy(wild.lower + 2, q->lower + start, len);
 	wild.len = (uint8_t)(len + 2);
-	return find_hashed(
-	    version, qname_hash_child(q->hash[labels], wild.lower, &key), wild.lower, wild.len);
+	return version_find_name(
+	    version, wild.lower, wild.len, qname_hash_child(q->hash[labels], wild.lower, &key));
 }
 
 void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out)

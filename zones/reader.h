@@ -46,6 +46,11 @@ int version_check(const struct zone_version *version);
 struct node_ref version_find(
     const struct zone_version *version, const struct qname *q, unsigned labels);
 
+// The node of a name that is no suffix of a question: `name` in lower case, `len` bytes, and its
+// hash under the version's key.
+struct node_ref version_find_name(
+    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash);
+
 // Prefetches what version_find() for the same arguments will look at first.
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
 // A while later: the first line of the node that version_find() will compare first.
@@ -117,10 +122,26 @@ struct version_iter {
 void version_iter_start(struct version_iter *iter, const struct zone_version *version);
 struct node_ref version_iter_next(struct version_iter *iter); // node NULL at the end
 
-// The last node at or before `name` (lower case wire) in canonical order that owns an NSEC; for
-// denial of existence (RFC 4035 3.1.3). node NULL when the zone has no NSEC.
-struct node_ref version_nsec_covering(const struct zone_version *version, const uint8_t *name);
+// --- denial of existence (reader_denial.c)
+// ------------------------------------------------------------------------------
 
-// The NSEC3 whose hash equals (match) or covers `hash` (RFC 5155 7.2). Overlays: merged.
+// True when the version is signed with NSEC3 (and otherwise, if at all, with NSEC).
+static inline bool version_has_nsec3(const struct zone_version *version)
+{
+	return version_header(version)->section[IMAGE_NSEC3_ORDER].count != 0;
+}
+
+// What the compiler has found out about a node: the NSEC or NSEC3 of its name, or of the name "*"
+// below it. Post: node NULL when it must be searched for; *match: the record stands at the name,
+// and does not only cover it.
+struct node_ref node_denial(
+    const struct zone_version *version, struct node_ref node, bool wild, bool *match);
+
+// The last owner of an NSEC at or before `name` (lower case wire, at or below the apex) in
+// canonical order (RFC 4035 3.1.3). node NULL when there is none.
+struct node_ref version_nsec_find(
+    const struct zone_version *version, const uint8_t *name, bool *match);
+
+// The NSEC3 whose hash equals (match) or covers `hash` (RFC 5155 7.2). node NULL: no NSEC3 here.
 struct node_ref version_nsec3_find(
     const struct zone_version *version, const uint8_t hash[20], bool *match);

@@ -42,6 +42,7 @@ enum dns_outcome {
 
 struct dns_counters {
 	uint64_t outcome[DNS_OUTCOME_COUNT];
-	uint64_t rendered; // answers that took the general renderer
-	uint64_t compiled; // answers copied from the image
+	uint64_t rendered;     // answers that took the general renderer
+	uint64_t compiled;     // answers copied from the image
+	uint64_t nsec3_hashes; // made while a question waited
 } __attribute__((aligned(64)));

@@ -1,211 +1,190 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Which NSEC or NSEC3 records prove what an answer denies. Bounds: a closest encloser search has
-// one hash a label; a step adds at most three records.
-
+// See dns_denial.h. What the compiler has prepared for existing names (node_denial()) leaves one
+// thing to do while a question waits: to find what covers a name that does not exist. Bounds: a
+// search for a closest encloser has one step a label; an answer's step adds at most three records.
 #include "dns_denial.h"
 
 #include "sha1.h"
 
-static bool has_nsec3(const struct render *r)
+static void proof_add(struct denial *denial, struct node_ref owner)
 {
-	return version_header(r->version)->section[IMAGE_NSEC3_ORDER].count != 0;
-}
-
-static void proof_add(struct render *r, struct node_ref node)
-{
-	if (node.node == NULL || r->proof_count == RENDER_PROOFS_MAX)
+	if (owner.node == NULL || denial->count == DENIAL_MAX)
 		return;
-	for (unsigned i = 0; i < r->proof_count; i++) {
-		if (r->proof[i].node == node.node)
+	for (unsigned i = 0; i < denial->count; i++) {
+		if (denial->node[i].node == owner.node)
 			return;
 	}
-	r->proof[r->proof_count++] = node;
+	denial->node[denial->count++] = owner;
 }
 
-// "*.<the suffix of r->name with n labels>" into out. Post: false when it is too long to exist.
-static bool wildcard_of(const struct render *r, unsigned labels, uint8_t out[NAME_LEN_MAX])
+// What stands at or covers a name that no node says it of. Pre: lower case.
+static struct node_ref name_search(
+    struct denial *denial, const uint8_t *name, size_t len, bool *match)
 {
-	const unsigned start = r->name->start[labels], len = (unsigned)r->name->len - start;
-
-	if (len + 2 > NAME_LEN_MAX)
-		return false;
-	out[0] = 1;
-	out[1] = '*';
-	memcpy(out + 2, r->name->lower + start, len);
-	return true;
-}
-
-// --- NSEC
-// -----------------------------------------------------------------------------------------
-
-static void nsec_cover(struct render *r, const uint8_t *name)
-{
-	proof_add(r, version_nsec_covering(r->version, name));
-}
-
-static void nsec_at(struct render *r, struct node_ref node)
-{
-	if (node_rrset(node, RRTYPE_NSEC) != NULL)
-		proof_add(r, node);
-	else // an empty non-terminal: the NSEC before it says so
-		nsec_cover(r, node.node->name);
-}
-
-// --- NSEC3
-// ----------------------------------------------------------------------------------------
-
-static struct node_ref nsec3_of(
-    const struct render *r, const uint8_t *name, size_t len, bool *match)
-{
-	const struct image_header *header = version_header(r->version);
+	const struct image_header *header = version_header(denial->version);
 	uint8_t hash[SHA1_LEN];
 
+	if (!version_has_nsec3(denial->version))
+		return version_nsec_find(denial->version, name, match);
+	denial->hashes++;
 	nsec3_hash(
 	    name, len, header->nsec3_salt, header->nsec3_salt_len, header->nsec3_iterations, hash);
-	return version_nsec3_find(r->version, hash, match);
+	return version_nsec3_find(denial->version, hash, match);
 }
 
-static struct node_ref nsec3_suffix(const struct render *r, unsigned labels, bool *match)
+// The same for the suffix of `name` with `labels` labels; `node` is its node, or none.
+static struct node_ref suffix_search(struct denial *denial, const struct qname *name,
+    unsigned labels, struct node_ref node, bool *match)
 {
-	const unsigned start = r->name->start[labels];
+	const unsigned start = name->start[labels];
 
-	return nsec3_of(r, r->name->lower + start, (size_t)r->name->len - start, match);
-}
-
-// The closest ancestor with `labels` or fewer that has an NSEC3 of its own, and what covers the
-// next closer name. Under opt-out an encloser may have none (RFC 5155 7.2.1). Post: its labels.
-static unsigned nsec3_closest(struct render *r, unsigned labels)
-{
-	const unsigned apex = version_apex_labels(r->version);
-	bool match = false;
-
-	for (;; labels--) {
-		const struct node_ref node = nsec3_suffix(r, labels, &match);
-		if (match)
-			proof_add(r, node);
-		if (match || labels <= apex)
-			break;
+	if (node.node != NULL) {
+		const struct node_ref owner = node_denial(denial->version, node, false, match);
+		if (owner.node != NULL)
+			return owner;
 	}
-	if (labels < r->name->labels)
-		proof_add(r, nsec3_suffix(r, labels + 1, &match));
-	return labels;
+	return name_search(denial, name->lower + start, (size_t)name->len - start, match);
 }
 
-static void nsec3_wildcard(struct render *r, unsigned labels)
+// There is no "*.<the suffix with `labels` labels>", whose node is `node`.
+static void wildcard_deny(
+    struct denial *denial, const struct qname *name, unsigned labels, struct node_ref node)
 {
-	uint8_t name[NAME_LEN_MAX];
+	const unsigned start = name->start[labels], len = (unsigned)name->len - start;
+	uint8_t wild[NAME_LEN_MAX];
 	bool match;
 
-	if (wildcard_of(r, labels, name))
-		proof_add(r,
-		    nsec3_of(r, name, (size_t)r->name->len - r->name->start[labels] + 2, &match));
+	if (node.node != NULL) {
+		const struct node_ref owner = node_denial(denial->version, node, true, &match);
+		if (owner.node != NULL) {
+			proof_add(denial, owner);
+			return;
+		}
+	}
+	if (len + 2 > NAME_LEN_MAX)
+		return; // too long to exist
+	wild[0] = 1;
+	wild[1] = '*';
+	memcpy(wild + 2, name->lower + start, len);
+	proof_add(denial, name_search(denial, wild, len + 2, &match));
 }
 
-static void nsec3_at_name(struct render *r)
+static bool is_opt_out(struct node_ref owner)
 {
-	bool match;
-	const struct node_ref node = nsec3_suffix(r, r->name->labels, &match);
+	const struct image_rrset *nsec3 = node_rrset(owner, RRTYPE_NSEC3);
+	uint16_t len;
 
+	if (nsec3 == NULL || nsec3->rr_count == 0)
+		return false;
+	struct rdata_iter iter = rrset_rdata(owner.image, nsec3);
+	return (rdata_next(&iter, &len)[1] & 1) != 0;
+}
+
+// An encloser, its labels and node.
+struct encloser {
+	unsigned labels;
+	struct node_ref node;
+};
+
+// NSEC3: the closest encloser at `from` or above that a record stands at, and what covers the next
+// closer name. Under opt-out an encloser may have no record of its own (RFC 5155 7.2.1); a chain
+// that has a hole without opt-out is broken, and a proof from further up would deny what exists.
+static struct encloser closest_prove(
+    struct denial *denial, const struct qname *name, struct encloser from)
+{
+	const unsigned apex = version_apex_labels(denial->version);
+	struct node_ref below = {0};
+	bool match;
+	struct node_ref owner = suffix_search(denial, name, from.labels, from.node, &match);
+
+	while (!match && from.labels > apex && is_opt_out(owner)) {
+		below = from.node;
+		from.labels--;
+		from.node = version_find(denial->version, name, from.labels);
+		owner = suffix_search(denial, name, from.labels, from.node, &match);
+	}
 	if (match)
-		proof_add(r, node);
-	else // not in the chain: opt-out (RFC 5155 7.2.4)
-		nsec3_closest(r, r->name->labels - 1u);
+		proof_add(denial, owner);
+	if (from.labels < name->labels)
+		proof_add(denial, suffix_search(denial, name, from.labels + 1, below, &match));
+	return from;
 }
 
-// --- what an answer denies
-// ------------------------------------------------------------------------
-
-void denial_nxdomain(struct render *r, const struct lookup *lookup)
+static struct encloser lookup_encloser(const struct lookup *lookup)
 {
-	uint8_t name[NAME_LEN_MAX];
-
-	if (!r->do_sigs)
-		return;
-	if (has_nsec3(r)) {
-		nsec3_wildcard(r, nsec3_closest(r, lookup->encloser_labels));
-		return;
-	}
-	nsec_cover(r, r->name->lower);
-	if (wildcard_of(r, lookup->encloser_labels, name))
-		nsec_cover(r, name);
+	return (struct encloser){lookup->encloser_labels, lookup->encloser};
 }
 
-void denial_nodata(struct render *r, const struct lookup *lookup)
+// NSEC3: nothing of the kind at a name that exists; opt-out may leave it out of the chain (RFC 5155
+// 7.2.4, 7.2.7).
+static void node_prove(
+    struct denial *denial, const struct qname *name, unsigned labels, struct node_ref node)
+{
+	bool match;
+	const struct node_ref owner = suffix_search(denial, name, labels, node, &match);
+
+	if (match) {
+		proof_add(denial, owner);
+	} else if (labels > version_apex_labels(denial->version)) {
+		struct encloser above = {
+		    labels - 1, version_find(denial->version, name, labels - 1)};
+		closest_prove(denial, name, above);
+	}
+}
+
+void denial_nxdomain(struct denial *denial, const struct qname *name, const struct lookup *lookup)
+{
+	struct encloser encloser = lookup_encloser(lookup);
+	bool match;
+
+	if (version_has_nsec3(denial->version))
+		encloser = closest_prove(denial, name, encloser);
+	else
+		proof_add(denial, name_search(denial, name->lower, name->len, &match));
+	wildcard_deny(denial, name, encloser.labels, encloser.node);
+}
+
+void denial_nodata(struct denial *denial, const struct qname *name, const struct lookup *lookup)
 {
 	const bool wild = lookup->kind == LOOKUP_WILDCARD;
+	bool match;
 
-	if (!r->do_sigs)
-		return;
-	if (has_nsec3(r)) {
-		if (wild) {
-			nsec3_closest(r, lookup->encloser_labels);
-			nsec3_wildcard(r, lookup->encloser_labels);
-		} else {
-			nsec3_at_name(r);
+	if (version_has_nsec3(denial->version)) {
+		if (!wild) {
+			node_prove(denial, name, name->labels, lookup->node);
+			return;
 		}
-		return;
+		closest_prove(denial, name, lookup_encloser(lookup));
 	}
-	nsec_at(r, lookup->node);
-	if (wild)
-		nsec_cover(r, r->name->lower);
+	// The wildcard's own name is no suffix of the question.
+	struct node_ref owner = node_denial(denial->version, lookup->node, false, &match);
+	if (owner.node == NULL)
+		owner = name_search(
+		    denial, lookup->node.node->name, lookup->node.node->name_len, &match);
+	proof_add(denial, owner);
+	if (wild && !version_has_nsec3(denial->version))
+		proof_add(denial, name_search(denial, name->lower, name->len, &match));
 }
 
-void denial_wildcard(struct render *r, const struct lookup *lookup)
+void denial_wildcard(struct denial *denial, const struct qname *name, const struct lookup *lookup)
 {
+	static const struct node_ref none;
+	const unsigned labels =
+	    version_has_nsec3(denial->version) ? lookup->encloser_labels + 1u : name->labels;
 	bool match;
 
-	if (!r->do_sigs)
-		return;
-	if (has_nsec3(r))
-		proof_add(r, nsec3_suffix(r, lookup->encloser_labels + 1u, &match));
+	proof_add(denial, suffix_search(denial, name, labels, none, &match));
+}
+
+void denial_insecure(struct denial *denial, const struct qname *name, const struct lookup *lookup)
+{
+	const struct node_ref cut = lookup->node;
+	bool match;
+
+	if (version_has_nsec3(denial->version))
+		node_prove(denial, name, cut.node->labels, cut);
 	else
-		nsec_cover(r, r->name->lower);
-}
-
-void denial_insecure(struct render *r, const struct lookup *lookup)
-{
-	bool match;
-
-	if (!r->do_sigs)
-		return;
-	if (!has_nsec3(r)) {
-		nsec_at(r, lookup->node);
-		return;
-	}
-	const unsigned labels = lookup->node.node->labels;
-	const struct node_ref node = nsec3_suffix(r, labels, &match);
-	if (match) {
-		proof_add(r, node);
-		return;
-	}
-	// The cut is not in the chain (opt-out): its closest encloser that is, and what covers it.
-	unsigned above = labels - 1u;
-	for (; above > version_apex_labels(r->version); above--) {
-		nsec3_suffix(r, above, &match);
-		if (match)
-			break;
-	}
-	proof_add(r, nsec3_suffix(r, above, &match));
-	proof_add(r, nsec3_suffix(r, above + 1, &match));
-}
-
-bool denial_flush(struct render *r)
-{
-	const uint16_t type = has_nsec3(r) ? RRTYPE_NSEC3 : RRTYPE_NSEC;
-
-	for (unsigned i = r->proof_written; i < r->proof_count; i++) {
-		const struct node_ref node = r->proof[i];
-		const struct image_rrset *rrset = node_rrset(node, type);
-		// Its own TTL: RFC 9077 lowers it where the zone is signed, and the peers send it
-		// as it is.
-		if (rrset == NULL)
-			continue;
-		if (!render_rrset(
-		        r, SECTION_AUTHORITY, node_owner(node), node.image, rrset, rrset->ttl))
-			return false;
-	}
-	r->proof_written = r->proof_count;
-	return true;
+		proof_add(denial, suffix_search(denial, name, cut.node->labels, cut, &match));
 }

@@ -11,24 +11,17 @@
 #include "dns_render.h"
 #include "dns_reply.h"
 
-static void tally(uint64_t *counter)
-{
-	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
-}
-
 static void lookup_emit(const struct dns_context *context, struct dns_query *query)
 {
-	const struct image_header *header = version_header(query->version);
-	bool signed_answer = query->edns_do && header->rrsig_expiry_min != 0;
 	struct lookup lookup;
 
-	dns_lookup(query, signed_answer, &lookup);
+	dns_lookup(query, query_wants_sigs(query), &lookup);
 	if (dns_compiled_emit(context, query, &lookup)) {
-		tally(&context->counters->compiled);
+		tally(&context->counters->compiled, 1);
 		return;
 	}
 	dns_render_emit(context, query, &lookup);
-	tally(&context->counters->rendered);
+	tally(&context->counters->rendered, 1);
 }
 
 void dns_emit(const struct dns_context *context, struct dns_query *query)

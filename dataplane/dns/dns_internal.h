@@ -63,13 +63,31 @@ static inline void put16(uint8_t *at, uint16_t v)
 	memcpy(at, &v, 2);
 }
 
+// One thread writes, others read: a plain increment of an aligned word is enough.
+static inline void tally(uint64_t *counter, uint64_t n)
+{
+	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + n, __ATOMIC_RELAXED);
+}
+
 static inline void count(
     const struct dns_context *context, struct dns_query *query, enum dns_outcome outcome)
 {
 	query->outcome = outcome;
-	// One thread writes, others read: a plain increment of an aligned word is enough.
-	uint64_t *counter = &context->counters->outcome[outcome];
-	__atomic_store_n(counter, __atomic_load_n(counter, __ATOMIC_RELAXED) + 1, __ATOMIC_RELAXED);
+	tally(&context->counters->outcome[outcome], 1);
+}
+
+// Does the answer come with signatures and proofs? Pre: query->version.
+static inline bool query_wants_sigs(const struct dns_query *query)
+{
+	return query->edns_do && (query->version->layer[0].flags & IMAGE_SIGNED) != 0;
+}
+
+// Whole 32-byte words: up to 31 bytes past the end are read (IMAGE_TAIL allows it) and written
+// (DNS_WRITE_SLACK allows it; what follows comes over them).
+static inline void bytes_copy(uint8_t *to, const uint8_t *from, size_t len)
+{
+	for (size_t i = 0; i < len; i += 32)
+		memcpy(to + i, from + i, 32);
 }
 
 // The reply will be an error: counts it. Drops the query where an error may not be sent.

@@ -6,7 +6,6 @@
 // the message, and everything when a test asks for it.
 #include "dns_render.h"
 
-#include "dns_denial.h"
 #include "dns_reply.h"
 #include "rdata.h"
 
@@ -14,6 +13,20 @@ static void render_truncate(struct render *r)
 {
 	r->flags |= HEADER_TC;
 	r->outcome = DNS_OUTCOME_truncated;
+}
+
+// Writes the proofs that are due. Post: false when they do not fit.
+static bool denial_flush(struct render *r)
+{
+	const struct qname *q = &r->query->qname;
+	const size_t apex_at =
+	    WRITER_QUESTION_AT + (size_t)q->start[version_apex_labels(r->version)];
+	size_t at = r->w.at;
+	const bool whole = denial_put(
+	    &r->denial, r->query->msg, &at, r->w.cap, apex_at, &r->count[SECTION_AUTHORITY]);
+
+	r->w.at = (uint32_t)at;
+	return whole;
 }
 
 static struct node_ref apex_find(const struct render *r)
@@ -32,10 +45,10 @@ static void render_negative(struct render *r, uint16_t rcode, const struct looku
 	if (soa == NULL || !render_rrset(r, SECTION_AUTHORITY, version_header(r->version)->apex,
 	                       apex.image, soa, version_header(r->version)->soa_minimum))
 		render_truncate(r);
-	if (rcode == RCODE_NXDOMAIN)
-		denial_nxdomain(r, lookup);
-	else
-		denial_nodata(r, lookup);
+	if (r->do_sigs && rcode == RCODE_NXDOMAIN)
+		denial_nxdomain(&r->denial, r->name, lookup);
+	else if (r->do_sigs)
+		denial_nodata(&r->denial, r->name, lookup);
 	if ((r->flags & HEADER_TC) == 0 && !denial_flush(r))
 		render_truncate(r);
 }
@@ -60,7 +73,7 @@ static void render_referral(struct render *r, const struct lookup *lookup)
 			fits = render_rrset(
 			    r, SECTION_AUTHORITY, node_owner(cut), cut.image, ds, ds->ttl);
 		} else {
-			denial_insecure(r, lookup);
+			denial_insecure(&r->denial, r->name, lookup);
 			fits = true;
 		}
 		if (!fits || !denial_flush(r)) {
@@ -224,8 +237,8 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 	// An NSEC3 is no data of the name it stands at (RFC 5155 7.2.8).
 	if (rrset != NULL && rrset->rr_count != 0 && qtype != RRTYPE_NSEC3) {
 		r->outcome = DNS_OUTCOME_answer;
-		if (lookup->kind == LOOKUP_WILDCARD)
-			denial_wildcard(r, lookup);
+		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
+			denial_wildcard(&r->denial, r->name, lookup);
 		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl) &&
 		    denial_flush(r))
 			render_additional(r, node.image, rrset);
@@ -235,8 +248,8 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 	}
 	rrset = node_rrset(node, RRTYPE_CNAME);
 	if (rrset != NULL && rrset->rr_count != 0) {
-		if (lookup->kind == LOOKUP_WILDCARD)
-			denial_wildcard(r, lookup);
+		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
+			denial_wildcard(&r->denial, r->name, lookup);
 		return render_cname(r, node, rrset);
 	}
 	render_negative(r, RCODE_NOERROR, lookup);
@@ -312,13 +325,13 @@ void dns_render_emit(
 	r.flags = HEADER_AA;
 	r.outcome = DNS_OUTCOME_answer;
 	memset(r.count, 0, sizeof(r.count));
-	r.do_sigs = query->edns_do && version_header(r.version)->rrsig_expiry_min != 0;
+	r.do_sigs = query_wants_sigs(query);
 	r.name = &query->qname;
 	r.owner = NULL;
 	r.hops = 0;
 	r.dname_count = 0;
 	r.target_count = 0;
-	r.proof_count = r.proof_written = 0;
+	denial_start(&r.denial, r.version);
 	writer_start(&r.w, query->msg, query->question_end,
 	    (size_t)query->reply_limit - query->opt_len, suffix_choose(&r, lookup));
 
@@ -331,6 +344,7 @@ void dns_render_emit(
 	struct reply_counts counts = {
 	    r.count[SECTION_ANSWER], r.count[SECTION_AUTHORITY], r.count[SECTION_ADDITIONAL]};
 
+	tally(&context->counters->nsec3_hashes, r.denial.hashes);
 	count(context, query, (r.flags & HEADER_TC) != 0 ? DNS_OUTCOME_truncated : r.outcome);
 	dns_reply_finish_summing(context, query, r.w.at, r.flags, &counts);
 }

@@ -8,6 +8,9 @@
 //   positive   the RRset in stored order, owner c00c; additional: addresses of its targets
 //   referral   the NS RRset in authority, owner the cut; additional: in-domain glue, sibling glue
 //   negative   the SOA in authority, owner the apex, TTL as RFC 2308 5
+//   with DO    RRSIGs behind each RRset that has them; DS in a referral; proofs of denial at the
+//   end
+//              of authority (dns_denial.h)
 //
 // Addresses stand in the order of their first mention, A before AAAA, each name once, its owner
 // written as the name in the rdata that leads to it. Names lean on the question (writer.h) from:
@@ -17,15 +20,13 @@
 
 #include "writer.h"
 
+#include "dns_denial.h"
 #include "dns_internal.h"
 
 // Names followed by CNAME and DNAME before we stop; the answer until then is sent.
 #define RENDER_HOPS_MAX 16
 // Distinct names whose addresses are added.
 #define RENDER_TARGETS_MAX 256
-
-// Proofs of denial: at most three for each step of the chain.
-#define RENDER_PROOFS_MAX 52
 
 enum section {
 	SECTION_ANSWER,
@@ -54,9 +55,7 @@ struct render {
 	uint8_t owner_bytes[NAME_LEN_MAX + 1];
 	struct qname chain_name;
 
-	// Proofs of denial collected, and how many of them are written (dns_denial.h).
-	struct node_ref proof[RENDER_PROOFS_MAX];
-	unsigned proof_count, proof_written;
+	struct denial denial;
 
 	// Additional section.
 	const struct image_node *target_seen[RENDER_TARGETS_MAX];

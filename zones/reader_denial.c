@@ -1,0 +1,162 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The records that prove what a zone version does not hold. Called by workers: no allocation; a
+// search has at most 64 steps, and skipping what a higher layer replaced is bounded by that layer's
+// size (overlays are small by design).
+
+#include "reader.h"
+
+#include <endian.h>
+#include <string.h>
+
+#include "name.h"
+#include "order_key.h"
+
+struct node_ref node_denial(
+    const struct zone_version *version, struct node_ref node, bool wild, bool *match)
+{
+	static const struct node_ref none;
+	const uint32_t denial = wild ? node.node->denial_wild : node.node->denial;
+	const struct image_section *section = node.image->header->section;
+
+	// The chain of a version of several layers is not the one the compiler saw.
+	if (denial == 0 || version->layer_count != 1)
+		return none;
+	const uint32_t rank = (denial & ~DENIAL_COVER) - 1;
+	*match = (denial & DENIAL_COVER) == 0;
+	if (section[IMAGE_NSEC3_ORDER].count != 0) {
+		const struct image_nsec3 *items =
+		    image_at(node.image, section[IMAGE_NSEC3_ORDER].ref);
+		node.node = image_at(node.image, items[rank].node_ref);
+	} else {
+		const struct image_nsec *items =
+		    image_at(node.image, section[IMAGE_NSEC_ORDER].ref);
+		node.node = image_at(node.image, items[rank].node_ref);
+	}
+	return node;
+}
+
+// --- NSEC
+// -----------------------------------------------------------------------------------------
+
+static const struct image_node *nsec_node(
+    const struct image *image, const struct image_nsec *items, uint32_t rank)
+{
+	return image_at(image, items[rank].node_ref);
+}
+
+// The number of NSEC owners of `image` at or before `name`, whose key is `key`.
+static uint32_t nsec_rank(
+    const struct image *image, const struct image_nsec *items, const uint8_t *name, uint64_t key)
+{
+	uint32_t low = 0, high = image->header->section[IMAGE_NSEC_ORDER].count;
+	uint32_t end = high;
+
+	// By key alone: low comes to the first with this key or a later one...
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const bool before = items[middle].key < key;
+		end = items[middle].key > key ? middle : end;
+		low = before ? middle + 1 : low;
+		high = before ? high : middle;
+	}
+	// ... and by name among those that share it, if any.
+	high = end;
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		if (items[middle].key == key &&
+		    name_compare(nsec_node(image, items, middle)->name, name) <= 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+// True when no layer above replaces the node of `layer`.
+static bool is_live(
+    const struct zone_version *version, unsigned layer, const struct image_node *node)
+{
+	const struct image_header *header = version_header(version);
+	const struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
+
+	return layer == 0 ||
+	       version_find_name(version, node->name, node->name_len, name_hash(node->name, &key))
+	               .node == node;
+}
+
+struct node_ref version_nsec_find(
+    const struct zone_version *version, const uint8_t *name, bool *match)
+{
+	const uint64_t key = name_order_key(name, version_apex_labels(version));
+	struct node_ref best = {0};
+
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image *image = &version->layer[i];
+		const struct image_nsec *items =
+		    image_at(image, image->header->section[IMAGE_NSEC_ORDER].ref);
+		uint32_t rank = nsec_rank(image, items, name, key);
+		while (rank > 0 && !is_live(version, i, nsec_node(image, items, rank - 1)))
+			rank--;
+		if (rank == 0)
+			continue;
+		const struct image_node *node = nsec_node(image, items, rank - 1);
+		if (best.node == NULL || name_compare(node->name, best.node->name) > 0)
+			best = (struct node_ref){.image = image, .node = node};
+	}
+	*match = best.node != NULL && name_equal(best.node->name, name);
+	return best;
+}
+
+// --- NSEC3
+// ----------------------------------------------------------------------------------------
+
+static uint64_t hash_head(const uint8_t *hash)
+{
+	uint64_t head;
+
+	memcpy(&head, hash, 8);
+	return be64toh(head);
+}
+
+// The number of items whose hash is at or before `hash`. Hashes are spread evenly, so a guess by
+// their value comes close; what is left is halved.
+static uint32_t hash_rank(const struct image_nsec3 *items, uint32_t count, const uint8_t hash[20])
+{
+	const uint64_t head = hash_head(hash);
+	uint32_t low = 0, high = count;
+	int64_t guess = (int64_t)((__uint128_t)head * count >> 64);
+
+	for (unsigned step = 0; low < high; step++) {
+		uint32_t at = low + (high - low) / 2;
+		if (step < 4 && high - low > 8)
+			at = guess < low ? low : guess >= high ? high - 1 : (uint32_t)guess;
+		if (memcmp(items[at].hash, hash, 20) <= 0)
+			low = at + 1;
+		else
+			high = at;
+		const uint64_t seen = hash_head(items[at].hash);
+		const int64_t away = (int64_t)((__int128)((__int128)head - seen) * count >> 64);
+		guess = (int64_t)at + away;
+	}
+	return low;
+}
+
+struct node_ref version_nsec3_find(
+    const struct zone_version *version, const uint8_t hash[20], bool *match)
+{
+	// Overlays that change an NSEC3 chain carry the whole hash order section of the version.
+	const struct image *image = &version->layer[0];
+	const struct image_section *section = &image->header->section[IMAGE_NSEC3_ORDER];
+	const struct image_nsec3 *items = image_at(image, section->ref);
+
+	*match = false;
+	if (section->count == 0)
+		return (struct node_ref){0};
+	const uint32_t rank = hash_rank(items, section->count, hash);
+	// The chain is a ring: what is before the first is covered by the last.
+	const struct image_nsec3 *item = &items[rank > 0 ? rank - 1 : section->count - 1];
+	*match = rank > 0 && memcmp(item->hash, hash, 20) == 0;
+	return (struct node_ref){.image = image, .node = image_at(image, item->node_ref)};
+}
