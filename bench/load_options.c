@@ -5,6 +5,8 @@
 
 #include "load_options.h"
 
+#include "hugepages.h"
+
 #include <arpa/inet.h>
 #include <errno.h>
 #include <getopt.h>
@@ -140,8 +142,8 @@ static bool memif(const char *text, struct load_options *o)
 {
 	size_t len = strcspn(text, ",");
 	int n = snprintf(o->vdev, sizeof o->vdev,
-	    "net_memif0,role=client,zero-copy=yes,socket-abstract=no,socket=%.*s%s", (int)len, text,
-	    text + len);
+	    "net_memif0,role=client,zero-copy=%s,socket-abstract=no,socket=%.*s%s",
+	    o->hugepages ? "yes" : "no", (int)len, text, text + len);
 
 	return len > 0 && n > 0 && (size_t)n < sizeof o->vdev;
 }
@@ -280,6 +282,7 @@ static bool load_option(struct load_options *o, int word, const char *text)
 static void defaults(struct load_options *o)
 {
 	*o = (struct load_options){
+	    .hugepages = hugepages_free_mb() >= LOAD_MEMORY_MB,
 	    .stream = {.seed = 1, .weight = {1}, .zipf_exponent = 1},
 	    .packet = {.mac_from = {2, 0, 0, 0, 0, 1},
 	        .mac_to = {2, 0, 0, 0, 0, 2},

@@ -10,9 +10,11 @@
 #include "load_packet.h"
 #include "load_query.h"
 
-#define LOAD_EAL_MAX 16
+#define LOAD_EAL_MAX   16
+#define LOAD_MEMORY_MB 256u // for frames
 
 struct load_options {
+	bool hugepages;    // enough are free for LOAD_MEMORY_MB; otherwise slower, and memif copies
 	char vdev[512];    // DPDK virtual device with arguments; empty: --allow
 	const char *allow; // PCI device
 	const char *eal[LOAD_EAL_MAX];

@@ -21,13 +21,23 @@
 
 static int start_eal(const struct load_options *o)
 {
-	char lcores[32];
-	char memory[] = "256";
-	const char *argv[32 + LOAD_EAL_MAX] = {"np-load", "--lcores", lcores, "--in-memory",
-	    "--single-file-segments", "--no-telemetry", "--log-level", "lib.eal:error", "-m",
-	    memory};
-	int argc = 10;
+	char lcores[32], memory[16];
+	const char *argv[32 + LOAD_EAL_MAX] = {"np-load", "--lcores", lcores, "--no-telemetry",
+	    "--log-level", "lib.eal:error", "-m", memory};
+	int argc = 8;
 
+	snprintf(memory, sizeof memory, "%u", LOAD_MEMORY_MB);
+	if (o->hugepages) {
+		argv[argc++] = "--in-memory";
+		argv[argc++] = "--single-file-segments"; // memif shares them without copying
+	} else {
+		fprintf(stderr,
+		    "np-load: less than %u MB of hugepages are free, so this runs "
+		    "without: slower.\n",
+		    LOAD_MEMORY_MB);
+		argv[argc++] = "--no-huge";
+		argv[argc++] = "--no-shconf";
+	}
 	snprintf(lcores, sizeof lcores, "0@%u", o->cpu);
 	if (o->allow != NULL) {
 		argv[argc++] = "--allow";
@@ -40,8 +50,7 @@ static int start_eal(const struct load_options *o)
 	for (unsigned i = 0; i < o->eal_count; i++)
 		argv[argc++] = o->eal[i];
 	if (rte_eal_init(argc, (char **)argv) < 0) {
-		fprintf(stderr, "np-load: DPDK does not start: %s. Are huge pages reserved?\n",
-		    rte_strerror(rte_errno));
+		fprintf(stderr, "np-load: DPDK does not start: %s.\n", rte_strerror(rte_errno));
 		return -1;
 	}
 	return 0;
@@ -78,7 +87,7 @@ int load_port_open(struct load_port *port, const struct load_options *options)
 	port->pool = rte_pktmbuf_pool_create(
 	    "load", POOL_MBUFS, POOL_CACHE, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
 	if (port->pool == NULL) {
-		fprintf(stderr, "np-load: no memory for frames; reserve huge pages.\n");
+		fprintf(stderr, "np-load: no memory for frames.\n");
 		return -1;
 	}
 	rc = rte_eth_dev_configure(port->id, 1, 1, &conf);

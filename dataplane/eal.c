@@ -5,7 +5,6 @@
 
 #include "eal.h"
 
-#include <dirent.h>
 #include <errno.h>
 #include <sched.h>
 #include <stdarg.h>
@@ -19,6 +18,7 @@
 #include <rte_errno.h>
 #include <rte_lcore.h>
 
+#include "hugepages.h"
 #include "log.h"
 #include "port.h"
 
@@ -53,34 +53,6 @@ static void args_free(struct args *a)
 {
 	for (int i = 0; i < a->count; i++)
 		free(a->list[i]);
-}
-
-// Free hugepages of all sizes, in MB.
-static unsigned long hugepages_free_mb(void)
-{
-	static const char base[] = "/sys/kernel/mm/hugepages";
-	unsigned long kb, pages, sum = 0;
-	DIR *dir = opendir(base);
-	struct dirent *d;
-
-	if (dir == NULL)
-		return 0;
-	while ((d = readdir(dir)) != NULL) {
-		char path[512];
-		FILE *f;
-
-		if (sscanf(d->d_name, "hugepages-%lukB", &kb) != 1)
-			continue;
-		snprintf(path, sizeof path, "%s/%s/free_hugepages", base, d->d_name);
-		f = fopen(path, "re");
-		if (f == NULL)
-			continue;
-		if (fscanf(f, "%lu", &pages) == 1)
-			sum += pages * kb / 1024;
-		fclose(f);
-	}
-	closedir(dir);
-	return sum;
 }
 
 // The main thread and those it starts stay off the workers' CPUs, unless the workers have them all.
