@@ -126,8 +126,11 @@ static size_t reply_bad_tsig(struct notify_service *service, const struct notify
 	if (verdict == TSIG_BROKEN) {
 		return reply_begin(notify, WIRE_RCODE_SERVFAIL, reply);
 	}
+	// A MAC of an impossible length: FORMERR (RFC 8945 5.2.2.1), and the record comes back
+	// without one, as it does from NSD, Knot and BIND.
 	if (verdict == TSIG_FORMERR) {
-		return reply_begin(notify, WIRE_RCODE_FORMERR, reply);
+		return tsig_refuse(reply, reply_begin(notify, WIRE_RCODE_FORMERR, reply), cap,
+		    &notify->tsig, TSIG_BADSIG);
 	}
 	size_t len = reply_begin(notify, WIRE_RCODE_NOTAUTH, reply);
 
@@ -203,6 +206,23 @@ static size_t notify_judge(struct notify_service *service, struct notify *notify
 	return key == NULL ? len : reply_signed(notify, key, TSIG_OK, now_s, reply, len, cap);
 }
 
+// A question that is signed. It is not answered here; whoever signs with a wrong key learns so (RFC
+// 8945 5.2), whoever signs well is refused, signed.
+static size_t query_judge(struct notify_service *service, struct notify *notify, uint64_t now_s,
+    uint8_t *reply, size_t cap)
+{
+	const struct tsig_key *key =
+	    keyring_find(service->keyring, notify->tsig.name, notify->tsig.algorithm);
+	enum tsig_result verdict = tsig_verify_request(key, notify->msg, &notify->tsig, now_s);
+
+	if (verdict != TSIG_OK) {
+		return reply_bad_tsig(service, notify, key, verdict, now_s, reply, cap);
+	}
+	service->counters->notify_opcode++;
+	return reply_signed(notify, key, TSIG_OK, now_s, reply,
+	    reply_begin(notify, WIRE_RCODE_REFUSED, reply), cap);
+}
+
 size_t notify_handle(struct notify_service *service, const uint8_t *msg, size_t len,
     const struct sockaddr *from, uint64_t now_s, uint8_t *reply, size_t cap)
 {
@@ -222,6 +242,10 @@ size_t notify_handle(struct notify_service *service, const uint8_t *msg, size_t 
 	bool question = question_read(&notify);
 
 	if (opcode != WIRE_OPCODE_NOTIFY) {
+		if (opcode == WIRE_OPCODE_QUERY && notify.question_end > 0 &&
+		    tsig_find(msg, len, &notify.tsig) == 1 && records_read(&notify)) {
+			return query_judge(service, &notify, now_s, reply, cap);
+		}
 		service->counters->notify_opcode++;
 		return reply_begin(&notify,
 		    opcode == WIRE_OPCODE_QUERY ? WIRE_RCODE_REFUSED : WIRE_RCODE_NOTIMP, reply);

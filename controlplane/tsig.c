@@ -355,6 +355,10 @@ enum tsig_result tsig_verify_request(const struct tsig_key *key, const uint8_t *
 	if (key == NULL || !record_names_key(record, key)) {
 		return TSIG_BADKEY;
 	}
+	// No MAC at all is none that is too short (RFC 8945 5.3.2); NSD, Knot and BIND agree.
+	if (record->mac_len == 0) {
+		return TSIG_BADSIG;
+	}
 	if (!mac_len_possible(key, record->mac_len)) {
 		return TSIG_FORMERR;
 	}

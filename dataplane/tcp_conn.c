@@ -133,7 +133,9 @@ static bool message_forward(struct tcp_conn *conn, struct tcp_scratch *scratch, 
 }
 
 // Answers one message behind what scratch->out holds. Pre: there is room for the largest reply.
-static void message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie,
+// Post: false when nothing that is sent like this deserves an answer: a response, as NSD and BIND
+// do.
+static bool message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, uint64_t cookie,
     const uint8_t *message, size_t len)
 {
 	uint8_t *prefix = scratch->out + scratch->out_len;
@@ -157,10 +159,11 @@ static void message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, u
 	         !message_forward(conn, scratch, cookie, message, len))
 		reply_len = notauth_write(query.msg, len);
 	if (reply_len == 0)
-		return;
+		return query.verdict != DNS_DROP;
 	prefix[0] = (uint8_t)(reply_len >> 8);
 	prefix[1] = (uint8_t)reply_len;
 	scratch->out_len += 2 + reply_len;
+	return true;
 }
 
 // --- the stream
@@ -192,7 +195,10 @@ static ssize_t stream_answer(struct tcp_conn *conn, struct tcp_scratch *scratch,
 			if (tcp_conn_wants_write(conn))
 				return (ssize_t)at;
 		}
-		message_answer(conn, scratch, cookie, bytes + at + 2, message_len);
+		if (!message_answer(conn, scratch, cookie, bytes + at + 2, message_len)) {
+			(void)replies_send(conn, scratch);
+			return -EPROTO;
+		}
 		at += 2 + message_len;
 		if (n % QUIESCENT_EVERY == 0)
 			urcu_qsbr_quiescent_state();

@@ -29,7 +29,7 @@ static const struct zone_entry *zone_choose(
 static void zone_begin(const struct dns_context *context, struct dns_query *query)
 {
 	query->zone = zone_choose(context, query);
-	if (query->qtype == RRTYPE_IXFR) {
+	if (query->qtype == RRTYPE_IXFR || query->qtype == RRTYPE_AXFR) {
 		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
 		// agree.
 		bool ours = query->zone != NULL && query->zone->apex_labels == query->qname.labels;

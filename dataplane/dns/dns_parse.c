@@ -9,6 +9,8 @@
 #include "dns_edns.h"
 #include "dns_internal.h"
 
+#define IXFR_RECORDS_MAX 2 // in the authority section of a query
+
 enum additional_fault {
 	ADDITIONAL_FINE,
 	ADDITIONAL_MALFORMED, // a record that a query does not have, or none where one is announced
@@ -80,14 +82,17 @@ static size_t record_fixed(const struct dns_query *query, size_t at)
 	return fixed;
 }
 
-// The rdata of a TSIG record (RFC 8945 4.2): lengths only.
-static bool tsig_plausible(const uint8_t *rdata, size_t len)
+// The rdata of a TSIG record (RFC 8945 4.2): lengths only. The algorithm must not be compressed,
+// and is read all the same, as NSD, Knot and BIND do.
+static bool tsig_plausible(const struct dns_query *query, size_t start, size_t len)
 {
-	size_t at = name_len_checked(rdata, len); // algorithm
+	const uint8_t *rdata = query->msg + start;
+	size_t end = name_skip(query, start); // of the algorithm
 
-	if (at == 0 || len - at < 10)
+	if (end == 0 || end > start + len || start + len - end < 10)
 		return false;
-	at += 8; // time and fudge
+
+	size_t at = end - start + 8; // time and fudge
 	size_t mac_len = get16(rdata + at);
 
 	at += 2;
@@ -115,7 +120,7 @@ static enum additional_fault additional_parse(struct dns_query *query, size_t at
 
 		if (type == RRTYPE_TSIG) {
 			if (i + 1 != records || get16(rr + 2) != RRCLASS_ANY ||
-			    !tsig_plausible(rr + RR_FIXED_LEN, rdlen))
+			    !tsig_plausible(query, fixed + RR_FIXED_LEN, rdlen))
 				return ADDITIONAL_MALFORMED;
 			tsig = true;
 		} else if (type == RRTYPE_OPT) {
@@ -147,7 +152,7 @@ static enum additional_fault additional_parse(struct dns_query *query, size_t at
 	return fault;
 }
 
-// All that stands behind the question.
+// All that stands behind the question; where there is none, behind the header.
 static enum additional_fault sections_parse(struct dns_query *query)
 {
 	const uint8_t *msg = query->msg;
@@ -158,10 +163,11 @@ static enum additional_fault sections_parse(struct dns_query *query)
 
 	if (an != 0 || ar > 2)
 		return ADDITIONAL_MALFORMED;
-	if (ns != 0) {
-		// Only IXFR has a record there, the client's SOA (RFC 1995 3).
-		if (query->qtype != RRTYPE_IXFR || ns != 1)
-			return ADDITIONAL_MALFORMED;
+	// Only IXFR has a record there, the client's SOA (RFC 1995 3). It is refused whatever that
+	// is, and so, as NSD, Knot and BIND agree, is one with a record too many.
+	if (ns != 0 && (query->qtype != RRTYPE_IXFR || ns > IXFR_RECORDS_MAX))
+		return ADDITIONAL_MALFORMED;
+	for (unsigned i = 0; i < ns; i++) { // at most IXFR_RECORDS_MAX
 		at = record_fixed(query, at);
 		if (at == 0)
 			return ADDITIONAL_MALFORMED;
@@ -214,9 +220,9 @@ static void limits_set(const struct dns_context *context, struct dns_query *quer
 static uint16_t qtype_judge(const struct dns_query *query, enum dns_outcome *outcome)
 {
 	switch (query->qtype) {
-	case RRTYPE_AXFR: // IXFR: lookup_begin()
+	case RRTYPE_AXFR: // IXFR, and AXFR where it could be answered: zone_begin()
 		*outcome = DNS_OUTCOME_refused_xfr;
-		return RCODE_REFUSED;
+		return query->transport == DNS_UDP ? RCODE_REFUSED : 0;
 	case RRTYPE_MAILA: // obsolete (RFC 1035 3.2.3), never implemented anywhere
 	case RRTYPE_MAILB:
 		*outcome = DNS_OUTCOME_refused_type;
@@ -264,8 +270,13 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 		return;
 	}
 
-	enum additional_fault fault = whole ? sections_parse(query) : ADDITIONAL_FINE;
+	enum additional_fault fault = ADDITIONAL_FINE;
 
+	if (!whole)
+		query->qtype = 0;
+	// Without a question OPT still says how to answer, as NSD, Knot and BIND agree.
+	if (whole || get16(query->msg + 4) == 0)
+		fault = sections_parse(query);
 	limits_set(context, query);
 	if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY) {
 		dns_query_fail(context, query, RCODE_NOTIMP, DNS_OUTCOME_notimp_opcode);

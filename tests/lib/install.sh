@@ -11,7 +11,7 @@ packages_build=(gcc libc6-dev linux-libc-dev clang meson ninja-build pkg-config 
 packages_format=(clang-format)
 packages_clang=(clang lld llvm)
 packages_net=(iproute2 iputils-ping ethtool psmisc procps util-linux xz-utils python3)
-packages_peers=(nsd knot knot-dnsutils bind9 bind9-utils bind9-dnsutils ldnsutils dnsperf strace
+packages_peers=(nsd knot knot-dnsutils knot-dnssecutils unbound bind9 bind9-utils bind9-dnsutils ldnsutils dnsperf strace
 	tcpdump)
 packages_demo=(publicsuffix)
 
@@ -52,7 +52,7 @@ packages_install() {
 packages_install_locked() {
 	local policy=/usr/sbin/policy-rc.d saved='' log had_service=() service
 	log=$(mktemp /tmp/nameplane-install.XXXXXX)
-	for service in nsd knot named; do
+	for service in nsd knot named unbound; do
 		[ ! -e "/lib/systemd/system/$service.service" ] || had_service+=("$service")
 	done
 	# A host's own policy is moved aside and comes back, whatever happens.
@@ -75,7 +75,7 @@ packages_install_locked() {
 				"(Debian 12 is the reference platform; this is $(packages_distribution))."
 		fi
 	fi
-	for service in nsd knot named; do
+	for service in nsd knot named unbound; do
 		case " ${had_service[*]} " in
 		*" $service "*) ;;
 		*) systemctl disable "$service" >/dev/null 2>&1 || true ;;

@@ -73,7 +73,7 @@ peer_config_nsd() {
 		  pidfile: ""
 		  xfrdfile: "$work/nsd/xfrd.state"
 		  zonelistfile: "$work/nsd/zone.list"
-		  server-count: 1
+		  server-count: ${peer_nsd_servers:-1}
 		  minimal-responses: yes
 		  refuse-any: no
 		  rrl-ratelimit: 0

@@ -112,6 +112,7 @@ static enum dns_verdict ask(uint8_t buffer[DNS_TCP_MAX + DNS_WRITE_SLACK], const
 #define WITH_AR(n) "\x12\x34\0\0\0\1\0\0\0\0\0" n
 #define MAIL       "\4mail\7example\3com\0\0\1\0\1"
 #define OPT        "\0\0\x29\x04\xd0\0\0\0\0\0\0"
+#define SOA_EMPTY  "\0\0\6\0\1\0\0\0\0\0\0"
 #define BYTES(s)   s, sizeof(s) - 1
 
 struct message_case {
@@ -130,6 +131,7 @@ static const struct message_case message_cases[] = {
     {"11 bytes", BYTES("\x12\x34\0\0\0\1\0\0\0\0\0"), DNS_DROP, 0, false},
     {"a response", BYTES("\x12\x34\x80\0\0\1\0\0\0\0\0\0" MAIL), DNS_DROP, 0, false},
     {"no question", BYTES("\x12\x34\0\0\0\0\0\0\0\0\0\0"), DNS_REPLY, 1, false},
+    {"no question, but OPT", BYTES("\x12\x34\0\0\0\0\0\0\0\0\0\1" OPT), DNS_REPLY, 1, true},
     {"two questions", BYTES("\x12\x34\0\0\0\2\0\0\0\0\0\0" MAIL MAIL), DNS_REPLY, 1, false},
     {"a question announced, none there", BYTES(HEADER), DNS_REPLY, 1, false},
     {"opcode 1", BYTES("\x12\x34\x08\0\0\1\0\0\0\0\0\0" MAIL), DNS_REPLY, 4, false},
@@ -162,6 +164,9 @@ static const struct message_case message_cases[] = {
     {"IXFR", BYTES(HEADER "\7example\3com\0\0\373\0\1"), DNS_REPLY, 5, false},
     {"IXFR of what is no zone", BYTES(HEADER "\4mail\7example\3com\0\0\373\0\1"), DNS_REPLY, 9,
         false},
+    {"IXFR of what is no zone, with two records",
+        BYTES("\x12\x34\0\0\0\1\0\0\0\2\0\0\4mail\7example\3com\0\0\373\0\1" SOA_EMPTY SOA_EMPTY),
+        DNS_REPLY, 9, false},
     {"EDNS version 1", BYTES(WITH_AR("\1") MAIL "\0\0\x29\x04\xd0\0\1\0\0\0\0"), DNS_REPLY, 16,
         true},
     {"two OPTs", BYTES(WITH_AR("\2") MAIL OPT OPT), DNS_REPLY, 1, false},
@@ -182,6 +187,11 @@ static const struct message_case message_cases[] = {
         true},
     {"TSIG",
         BYTES(WITH_AR("\1") MAIL "\1k\0\0\372\0\377\0\0\0\0\0\x13\1h\0"
+                                 "123456"
+                                 "\1\x2c\0\0\0\1\0\0\0\0"),
+        DNS_FORWARD, 0, false},
+    {"TSIG, its algorithm a pointer",
+        BYTES(WITH_AR("\1") MAIL "\1k\0\0\372\0\377\0\0\0\0\0\x12\xc0\x0c"
                                  "123456"
                                  "\1\x2c\0\0\0\1\0\0\0\0"),
         DNS_FORWARD, 0, false},

@@ -129,6 +129,12 @@ static const struct row rows[] = {
         COUNTER(notify_dropped)},
     {"a query", KNOWN, ours, 0, 6, 1, false, false, false, UNSIGNED, 5, -1, false,
         COUNTER(notify_opcode)},
+    {"a signed query", KNOWN, ours, 0, 6, 1, false, true, true, GOOD, 5, 0, false,
+        COUNTER(notify_opcode)},
+    {"a query about A with an unknown key", "198.51.100.9", ours, 0, 1, 1, false, true, true,
+        UNKNOWN, 9, 17, false, COUNTER(notify_bad_tsig)},
+    {"a query with a wrong secret", KNOWN, other, 0, 6, 1, false, false, true, WRONG_SECRET, 9, 16,
+        false, COUNTER(notify_bad_tsig)},
     {"an update", KNOWN, ours, 0x2800, 6, 1, false, false, false, UNSIGNED, 4, -1, false,
         COUNTER(notify_opcode)},
 };

@@ -251,6 +251,24 @@ static void a_thousand_queries_in_one_write_get_a_thousand_replies(void **state)
 	service_stop(&s);
 }
 
+static void a_response_ends_the_connection_behind_the_replies_due(void **state)
+{
+	uint8_t bytes[128];
+	struct service s;
+	size_t first, len;
+	int fd;
+
+	service_start(&s, 5000, 100, 100);
+	first = query_make(bytes, 1);
+	len = first + query_make(bytes + first, 2);
+	bytes[first + 4] |= 0x80; // QR
+	fd = client_open(&s, 0);
+	write_all(fd, bytes, len);
+	reply_expect(fd, 1);
+	assert_closed(fd);
+	service_stop(&s);
+}
+
 static void lengths_that_hold_no_header_end_the_connection(void **state)
 {
 	static const uint8_t lengths[] = {0, 1, 2, 11};
@@ -521,6 +539,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(a_stream_may_be_cut_anywhere),
 	    cmocka_unit_test(a_thousand_queries_in_one_write_get_a_thousand_replies),
+	    cmocka_unit_test(a_response_ends_the_connection_behind_the_replies_due),
 	    cmocka_unit_test(lengths_that_hold_no_header_end_the_connection),
 	    cmocka_unit_test(who_does_not_read_is_not_read),
 	    cmocka_unit_test(resets_in_any_state_leave_nothing_behind),
