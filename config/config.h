@@ -3,8 +3,9 @@
 //
 // The configuration file as both daemons read it: one YAML file, words as in Knot DNS. A struct
 // config is immutable once loaded, owned by the caller, and may be read from any thread. Loading
-// never opens a secret-file: the control plane does that by config_key_secret(). The words and
-// their defaults are in nameplane.conf(5).
+// never opens a secret-file: the control plane does that by config_key_secret(), the data plane,
+// for its cookies, by config_cookie_secrets(). The words and their defaults are in
+// nameplane.conf(5).
 #pragma once
 
 #include <stdbool.h>
@@ -89,12 +90,21 @@ struct config_zone {
 	unsigned line;                         // where the zone stands in the file
 };
 
+#define CONFIG_COOKIE_SECRETS    2
+#define CONFIG_COOKIE_SECRET_LEN 16 // a SipHash key (RFC 9018 4.4)
+#define CONFIG_IDENTITY_MAX      128
+
 struct config {
 	struct {
-		char *identity; // id.server, hostname.bind, NSID; default: the host's name
-		char *version;  // version.bind; "" refuses
-		char *rundir;   // default /run/nameplane
-		char *storage;  // default /var/lib/nameplane
+		char *identity;     // id.server, hostname.bind, NSID; default: the host's name
+		char *version;      // version.bind; "" refuses
+		char *rundir;       // default /run/nameplane
+		char *storage;      // default /var/lib/nameplane
+		bool answer_cookie; // DNS Cookies; default true
+		// Secrets given in place; none, and no file: random ones at each start.
+		uint8_t cookie_secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
+		unsigned cookie_secret_count; // the first is active, the second staging
+		char *cookie_secret_file;     // or NULL
 	} server;
 	struct {
 		unsigned *workers; // CPU numbers; never empty after loading
@@ -135,6 +145,13 @@ int config_load(const char *path, unsigned flags, struct config **out, struct co
 int config_parse(const char *text, size_t len, unsigned flags, struct config **out,
     struct config_error *error) __attribute__((warn_unused_result));
 void config_free(struct config *config); // NULL is accepted
+
+// The secrets of DNS Cookies, as given or by reading `cookie_secret_file`: one in hexadecimal a
+// line, empty lines and what follows a # left out. Post: their number, 0 when none are configured
+// or cookies are off; or -errno with one sentence in error->message.
+int config_cookie_secrets(const struct config *config,
+    uint8_t out[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN], struct config_error *error)
+    __attribute__((nonnull, warn_unused_result));
 
 // The key's raw secret, from `secret` or by reading `secret_file`. Post: its length, or -errno with
 // one sentence in error->message.

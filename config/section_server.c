@@ -8,15 +8,19 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TXT_STRING_MAX 255 // identity and version are answered as one string of a TXT record
-#define METRICS_PORT   9153
-#define DNS_PORT       53
+#include "cookie.h"
+
+#define METRICS_PORT 9153
+#define DNS_PORT     53
 
 static const struct field server_fields[] = {
-    {"identity", field_text, offsetof(struct config, server.identity), .max = TXT_STRING_MAX},
-    {"version", field_text, offsetof(struct config, server.version), .max = TXT_STRING_MAX},
+    {"identity", field_text, offsetof(struct config, server.identity), .max = CONFIG_IDENTITY_MAX},
+    {"version", field_text, offsetof(struct config, server.version), .max = CONFIG_IDENTITY_MAX},
     {"rundir", field_path, offsetof(struct config, server.rundir)},
     {"storage", field_path, offsetof(struct config, server.storage)},
+    {"answer-cookie", field_bool, offsetof(struct config, server.answer_cookie)},
+    {"cookie-secret", field_cookie_secrets},
+    {"cookie-secret-file", field_file, offsetof(struct config, server.cookie_secret_file)},
 };
 
 static const struct field controlplane_fields[] = {
@@ -40,11 +44,15 @@ int section_server(struct reader *r, const struct node *section)
 	uint32_t seen;
 	int rc = 0;
 
+	config->server.answer_cookie = true;
 	if (section != NULL)
 		rc = mapping_read(r, section, "the section 'server'", server_fields,
 		    FIELD_COUNT(server_fields), config, &seen);
 	if (rc < 0)
 		return rc;
+	if (config->server.cookie_secret_count != 0 && config->server.cookie_secret_file != NULL)
+		return tree_error(r->error, map_get(section, "cookie-secret-file"),
+		    "There are both 'cookie-secret' and 'cookie-secret-file'.");
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		host[0] = '\0';
 	rc = set_default(r, &config->server.identity, host);

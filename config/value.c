@@ -168,3 +168,28 @@ int value_base64(const char *text, size_t len, uint8_t *out, size_t cap)
 	}
 	return (int)n;
 }
+
+static int hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	if (c >= 'a' && c <= 'f')
+		return c - 'a' + 10;
+	if (c >= 'A' && c <= 'F')
+		return c - 'A' + 10;
+	return -1;
+}
+
+bool value_hex(const char *text, size_t text_len, uint8_t *out, size_t len)
+{
+	if (text_len != 2 * len)
+		return false;
+	for (size_t i = 0; i < len; i++) {
+		int high = hex_digit(text[2 * i]), low = hex_digit(text[2 * i + 1]);
+
+		if (high < 0 || low < 0)
+			return false;
+		out[i] = (uint8_t)(high << 4 | low);
+	}
+	return true;
+}

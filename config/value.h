@@ -25,5 +25,8 @@ bool value_size(const char *text, uint64_t *out);
 // ADDRESS or ADDRESS@PORT. Post: NULL, or one sentence that says what is wrong.
 const char *value_address(const char *text, uint16_t port_default, struct config_address *out);
 
+// Exactly `len` bytes in hexadecimal digits of either case. False when it is something else.
+bool value_hex(const char *text, size_t text_len, uint8_t *out, size_t len);
+
 // RFC 4648 4, padding required, no white space. Post: bytes written, or -EINVAL, -ENOSPC.
 int value_base64(const char *text, size_t len, uint8_t *out, size_t cap);

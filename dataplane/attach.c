@@ -176,6 +176,13 @@ static void expiry_check(struct attach *attach, int64_t now_ms)
 		log_warning("%zu zones have expired: SERVFAIL until they are renewed.", expired);
 }
 
+// The clock of those that may not read one.
+static void now_tell(struct attach *attach)
+{
+	atomic_store_explicit(
+	    &attach->dataplane->now, (uint32_t)attach_wall_s(), memory_order_relaxed);
+}
+
 static int wait_ms(const struct attach *attach, int64_t now_ms)
 {
 	int64_t until = attach->expiry_at_ms;
@@ -220,6 +227,7 @@ static void *attach_main(void *arg)
 
 		events_take(attach, more ? 0 : wait_ms(attach, now_ms));
 		now_ms = attach_mono_ms();
+		now_tell(attach);
 		if (link_connect(&attach->link, now_ms))
 			greet(attach);
 		more = publish_advance(attach);
@@ -312,6 +320,7 @@ int attach_start(struct dataplane *dataplane, struct attach **out)
 		return ret;
 	}
 	ret = attach_open(attach);
+	now_tell(attach);
 	if (ret == 0)
 		ret = -pthread_create(&attach->thread, NULL, attach_main, attach);
 	if (ret != 0) {

@@ -121,6 +121,18 @@ static bool is_past(int64_t expires_at, int64_t now)
 	return expires_at != 0 && now >= expires_at;
 }
 
+// Tells readers when (RFC 7314). What is further away than a signed distance holds is told as that.
+static void expiry_tell(struct served_zone *zone, int64_t now)
+{
+	int64_t at = zone->expires_at;
+
+	if (at > now + INT32_MAX)
+		at = now + INT32_MAX;
+	if (at != 0 && (uint32_t)at == 0)
+		at = 1;
+	atomic_store_explicit(&zone->entry->expires_at, (uint32_t)at, memory_order_relaxed);
+}
+
 // Makes the entry's state what the clock says. Entries are far apart: one is touched only when it
 // changes. A clock that was set back brings a zone to life again.
 static void state_set(struct served *served, struct served_zone *zone, int64_t now)
@@ -157,6 +169,7 @@ int served_set(
 	}
 	zone = served_get(served, header->apex);
 	zone->expires_at = expires_at;
+	expiry_tell(zone, now);
 	state_set(served, zone, now);
 	if (version->generation > served->generation_max)
 		served->generation_max = version->generation;
@@ -194,6 +207,7 @@ bool served_remove(struct served *served, const uint8_t *apex)
 void served_renew(struct served *served, struct served_zone *zone, int64_t expires_at, int64_t now)
 {
 	zone->expires_at = expires_at;
+	expiry_tell(zone, now);
 	state_set(served, zone, now);
 }
 

@@ -36,7 +36,13 @@ static const struct counter_page_row rows[] = {
 	    offsetof(struct thread_counters, dns.outcome) / 8 + DNS_OUTCOME_##name, 1},
             DNS_OUTCOMES(X)
 #undef X
-                ROW_OF("dns_", rendered, "answers that took the general renderer", dns.rendered, 1),
+#define X(name, help)               \
+	{"dns_cookie_" #name, help, \
+	    offsetof(struct thread_counters, dns.cookie) / 8 + DNS_COOKIE_##name, 1},
+                DNS_COOKIES(X)
+#undef X
+                    ROW_OF("dns_", rendered, "answers that took the general renderer", dns.rendered,
+                        1),
     ROW_OF("dns_", compiled, "answers copied from the image", dns.compiled, 1),
     ROW_OF("dns_", nsec3_hashes, "NSEC3 hashes of names that do not exist", dns.nsec3_hashes, 1),
 #define X(name, help)                                                                             \

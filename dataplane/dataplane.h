@@ -21,6 +21,9 @@ struct dataplane {
 	unsigned column_attach;
 	struct forward *forward;
 	struct attach *attach; // where TCP threads hand on what is not theirs
+	// Unix seconds modulo 2^32, for cookies and EXPIRE. attach: rw, about once a second;
+	// workers and TCP: ro. Relaxed: it orders nothing.
+	_Atomic uint32_t now;
 	// attach: rw (release), workers and TCP: ro (acquire, once per burst). Never NULL after
 	// attach_start(). A table that is replaced is freed after a grace period.
 	_Atomic(struct zone_table *) table;

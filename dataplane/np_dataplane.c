@@ -4,6 +4,7 @@
 // np-dataplane: answers queries from the zone images in force. The main thread starts everything,
 // then sleeps until a signal; see dataplane.h for the order.
 
+#include <assert.h>
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
@@ -11,6 +12,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/random.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -47,6 +49,10 @@ static void usage(FILE *to)
 	    to);
 }
 
+static_assert(CONFIG_IDENTITY_MAX <= DNS_IDENTITY_MAX, "what the file may say can be served");
+static_assert(CONFIG_COOKIE_SECRETS <= DNS_COOKIE_SECRETS, "every secret verifies");
+static_assert(CONFIG_COOKIE_SECRET_LEN == SIPHASH_KEY_LEN, "a secret is a key");
+
 static struct config *load(const char *path, unsigned flags)
 {
 	struct config_error error;
@@ -61,21 +67,55 @@ static struct config *load(const char *path, unsigned flags)
 	return NULL;
 }
 
+// Whether what the file points at is in order, too.
+static bool check_cookies(const struct config *config)
+{
+	uint8_t secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
+	struct config_error error;
+	int count = config_cookie_secrets(config, secrets, &error);
+
+	explicit_bzero(secrets, sizeof secrets);
+	if (count < 0)
+		fprintf(stderr, "%s\n", error.message);
+	return count >= 0;
+}
+
+// Cookies help clients and are not worth refusing to serve for: without a readable file they are
+// made with a secret nobody else has.
+static int make_cookies(struct dns_server *server, const struct config *config)
+{
+	uint8_t secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
+	struct config_error error;
+	int count = config_cookie_secrets(config, secrets, &error);
+
+	if (count < 0)
+		log_error("%s Cookies are made with a random secret.", error.message);
+	if (count <= 0 && config->server.answer_cookie) {
+		if (getrandom(secrets[0], sizeof secrets[0], 0) != sizeof secrets[0]) {
+			log_error("no random bytes for a cookie secret: %s.", strerror(errno));
+			return -EIO;
+		}
+		count = 1;
+	}
+	for (int i = 0; i < count; i++)
+		server->cookie_secrets[i] = siphash_key_from(secrets[i]);
+	server->cookie_secret_count = (uint8_t)count;
+	explicit_bzero(secrets, sizeof secrets);
+	return 0;
+}
+
 static int make_server(struct dns_server *server, const struct config *config)
 {
 	size_t identity = strlen(config->server.identity), version = strlen(config->server.version);
 
-	if (identity > sizeof server->identity || version > sizeof server->version) {
-		log_error("server: identity and version may have at most %zu bytes.",
-		    sizeof server->identity);
-		return -EINVAL;
-	}
 	server->identity_len = (uint8_t)identity;
 	server->version_len = (uint8_t)version;
 	memcpy(server->identity, config->server.identity, identity);
 	memcpy(server->version, config->server.version, version);
 	server->udp_payload_max = (uint16_t)config->dataplane.udp_payload_max;
-	return 0;
+	// Rounded down: no longer is promised than is kept.
+	server->tcp_keepalive = (uint16_t)(config->dataplane.tcp_idle_ms / 100);
+	return make_cookies(server, config);
 }
 
 // One column per worker and TCP thread, and one for attach.
@@ -185,9 +225,8 @@ static void reload(const char *path)
 
 	notify_manager("RELOADING=1");
 	config = load(path, CONFIG_CHECK_FILES);
-	if (config != NULL)
-		log_info("the configuration is valid; ports, workers and addresses change at the "
-		         "next start.");
+	if (config != NULL && check_cookies(config))
+		log_info("the configuration is valid; it is in force at the next start.");
 	else
 		log_error("the configuration was not changed.");
 	config_free(config);
@@ -250,8 +289,10 @@ int main(int argc, char **argv)
 	if (process.config == NULL)
 		return 1;
 	if (check) {
+		bool good = check_cookies(process.config);
+
 		config_free(process.config);
-		return 0;
+		return good ? 0 : 1;
 	}
 
 	// All threads inherit this mask: signals come to the main thread, in sigwait().

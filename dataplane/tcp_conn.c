@@ -7,6 +7,7 @@
 #include "tcp_conn.h"
 
 #include <errno.h>
+#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -132,6 +133,22 @@ static bool message_forward(struct tcp_conn *conn, struct tcp_scratch *scratch, 
 	return true;
 }
 
+// The address as it stands in an IP header. Post: NULL and *len 0 when it is of neither family.
+static const uint8_t *peer_bytes(const struct sockaddr_storage *peer, uint8_t *len)
+{
+	switch (peer->ss_family) {
+	case AF_INET:
+		*len = sizeof(struct in_addr);
+		return (const uint8_t *)&((const struct sockaddr_in *)peer)->sin_addr;
+	case AF_INET6:
+		*len = sizeof(struct in6_addr);
+		return (const uint8_t *)&((const struct sockaddr_in6 *)peer)->sin6_addr;
+	default:
+		*len = 0;
+		return NULL;
+	}
+}
+
 // Answers one message behind what scratch->out holds. Pre: there is room for the largest reply.
 // Post: false when nothing that is sent like this deserves an answer: a response, as NSD and BIND
 // do.
@@ -141,11 +158,13 @@ static bool message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, u
 	uint8_t *prefix = scratch->out + scratch->out_len;
 	struct dns_context context = {.server = &scratch->dataplane->server,
 	    .table = atomic_load_explicit(&scratch->dataplane->table, memory_order_acquire), // A4
+	    .now = atomic_load_explicit(&scratch->dataplane->now, memory_order_relaxed),
 	    .counters = &scratch->counters->dns};
 	struct dns_query query = {
 	    .msg = prefix + 2, .len = (uint16_t)len, .cap = DNS_TCP_MAX, .transport = DNS_TCP};
 	size_t reply_len = 0;
 
+	query.client = peer_bytes(&conn->peer, &query.client_len);
 	memcpy(query.msg, message, len);
 	counters_add(&scratch->counters->thread[COUNT_tcp_queries], 1);
 	dns_parse(&context, &query);

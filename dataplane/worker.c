@@ -33,6 +33,10 @@
 
 #define BURST 32
 
+// Where the source address stands in an IP header.
+#define IP4_SOURCE 12
+#define IP6_SOURCE 8
+
 // A query between classification and transmission.
 struct job {
 	struct rte_mbuf *mbuf;
@@ -120,7 +124,8 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq, struct
 			continue;
 		}
 
-		unsigned max = job->frame.version == 4 ? port->reply_max4 : port->reply_max6;
+		bool ip4 = job->frame.version == 4;
+		unsigned max = ip4 ? port->reply_max4 : port->reply_max6;
 		unsigned room = (unsigned)m->buf_len - m->data_off - job->frame.dns_off;
 		room = room > DNS_WRITE_SLACK ? room - DNS_WRITE_SLACK : 0;
 		struct dns_query *q = &w->queries[jobs];
@@ -130,6 +135,8 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq, struct
 		q->cap = (uint16_t)(max < room ? max : room);
 		q->no_error_reply = job->frame.no_error;
 		q->transport = DNS_UDP;
+		q->client = job->bytes + job->frame.ip_off + (ip4 ? IP4_SOURCE : IP6_SOURCE);
+		q->client_len = ip4 ? 4 : 16;
 		jobs++;
 	}
 	count(w, COUNT_rx_frames, n);
@@ -184,6 +191,7 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 	    .server = &w->dp->server,
 	    // Pairs with the release store of attach.
 	    .table = atomic_load_explicit(&w->dp->table, memory_order_acquire),
+	    .now = atomic_load_explicit(&w->dp->now, memory_order_relaxed),
 	    .counters = &w->counters->dns,
 	};
 	uint8_t live[BURST]; // indexes of jobs that are still to be answered

@@ -21,12 +21,14 @@ struct zone_entry {
 	_Atomic(const struct zone_version *)
 	    version;            // readers: acquire; writer: release. Never NULL.
 	_Atomic uint32_t state; // ZONE_LIVE or ZONE_EXPIRED; relaxed
-	void *owner;            // the writer's own; readers never look
+	_Atomic uint32_t
+	    expires_at; // unix seconds modulo 2^32; 0: never; relaxed. For the EXPIRE option only.
+	void *owner;    // the writer's own; readers never look
 	uint8_t apex_len;
 	uint8_t apex_labels;
 	uint8_t apex[]; // lower case, apex_len bytes: a million zones are there
 };
-enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL (EDE 24 "Invalid Data" is for later)
+enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL
 
 struct zone_table;
 

@@ -19,12 +19,16 @@
 #include "zone_table.h"
 
 #include "dns_counters.h"
+#include "siphash.h"
 
-#define DNS_HEADER_LEN   12
-#define DNS_UDP_MIN      512 // what every client accepts (RFC 1035 4.2.1)
-#define DNS_TCP_MAX      65535
-#define DNS_IDENTITY_MAX 128
-#define DNS_WRITE_SLACK  64 // bytes past the reply that wide stores may overwrite
+#define DNS_HEADER_LEN     12
+#define DNS_UDP_MIN        512 // what every client accepts (RFC 1035 4.2.1)
+#define DNS_TCP_MAX        65535
+#define DNS_IDENTITY_MAX   128
+#define DNS_CLIENT_MAX     16 // bytes of an address
+#define DNS_COOKIE_LEN     24 // client and server cookie of a reply (RFC 9018 4)
+#define DNS_COOKIE_SECRETS 2
+#define DNS_WRITE_SLACK    64 // bytes past the reply that wide stores may overwrite
 
 // What does not change while the process runs. Read-only for workers.
 struct dns_server {
@@ -32,6 +36,10 @@ struct dns_server {
 	uint8_t identity[DNS_IDENTITY_MAX]; // id.server, hostname.bind, NSID; empty: REFUSED
 	uint8_t version[DNS_IDENTITY_MAX];  // version.server, version.bind; empty: REFUSED
 	uint16_t udp_payload_max;           // 1232: advertised in OPT, and cap of UDP replies
+	uint16_t tcp_keepalive; // idle limit of TCP in 100 ms (RFC 7828 3.1); 0: not told
+	// Server cookies: the first secret makes, each verifies. None: COOKIE is an unknown option.
+	uint8_t cookie_secret_count;
+	struct siphash_key cookie_secrets[DNS_COOKIE_SECRETS];
 };
 
 enum dns_transport {
@@ -45,10 +53,11 @@ enum dns_verdict {
 	DNS_FORWARD, // NOTIFY, or signed with TSIG: for the control plane; the message is unchanged
 };
 
-// One per worker: table and counters.
+// One per worker: table, time and counters.
 struct dns_context {
 	const struct dns_server *server;
 	const struct zone_table *table;
+	uint32_t now; // unix seconds modulo 2^32; 0 where neither cookies nor expiry matter
 	struct dns_counters *counters; // this thread's own
 };
 
@@ -61,13 +70,23 @@ struct dns_query {
 	bool no_error_reply; // source port below 1024: drop instead of an error (CVE-2024-2169)
 	bool render_only;    // tests: leave compiled answers aside
 	enum dns_transport transport;
+	uint8_t client_len;    // 4 or 16; 0: not known, then there are no cookies
+	const uint8_t *client; // the client's address on the wire; valid until the reply is made
 
 	// Filled by the stages:
 	struct qname qname;
 	enum dns_verdict verdict;
 	enum dns_outcome outcome; // what was counted
 	uint8_t state;            // private to dns/
-	bool edns, edns_do, nsid;
+	bool edns, edns_do;
+	uint8_t options;        // enum edns_option: what the reply's OPT will carry
+	uint8_t zone_options;   // what it will once the zone is known
+	uint8_t ede;            // EDE info code, when options say so (RFC 8914)
+	uint8_t cookie_verdict; // enum dns_cookie
+	uint8_t cookie_len;     // of the query's COOKIE option, and where its bytes stand
+	uint16_t cookie_at;
+	uint8_t cookie[DNS_COOKIE_LEN]; // the reply's
+	uint32_t expire;                // EXPIRE, when options say so (RFC 7314)
 	uint16_t qtype, qclass;
 	uint16_t
 	    question_end;     // offset of the first byte behind the question; 12 when there is none

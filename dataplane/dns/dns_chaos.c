@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // id.server, hostname.bind, version.server, version.bind; everything else in class CH is refused,
-// as is a text that is not configured. No AA: no zone stands behind it (NSD and Knot do the same).
+// authors.bind and types other than TXT and ANY included, as is a text that is not configured. No
+// AA: no zone stands behind it (NSD and Knot do the same; BIND has zones there).
 #include "dns_chaos.h"
 
 #include "dns_internal.h"
@@ -41,14 +42,9 @@ void dns_chaos_emit(const struct dns_context *context, struct dns_query *query)
 	size_t end = query->question_end + 2u + RR_FIXED_LEN + 1 + len;
 
 	if (text == NULL) {
-		query->rcode = RCODE_REFUSED;
-		if (query->no_error_reply) {
-			query->verdict = DNS_DROP;
-			count(context, query, DNS_OUTCOME_drop_error_port);
-			return;
-		}
-		count(context, query, DNS_OUTCOME_refused_class);
-		dns_reply_empty(context, query);
+		dns_query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_class);
+		if (query->verdict == DNS_REPLY)
+			dns_reply_empty(context, query);
 		return;
 	}
 	uint8_t *at = query->msg + query->question_end;

@@ -26,6 +26,8 @@
 	X(formerr_edns, "FORMERR: OPT")                                       \
 	X(formerr_trailing, "FORMERR: trailing bytes")                        \
 	X(badvers, "BADVERS: EDNS version")                                   \
+	X(badcookie, "BADCOOKIE: no question and a bad server cookie")        \
+	X(cookie_only, "no question, a cookie answered")                      \
 	X(drop_short, "dropped: shorter than a header")                       \
 	X(drop_response, "dropped: QR set")                                   \
 	X(drop_error_port, "dropped: an error reply to a port below 1024")    \
@@ -40,8 +42,26 @@ enum dns_outcome {
 	    DNS_OUTCOME_COUNT
 };
 
+// What the COOKIE options of queries were, beside the outcome of their query.
+// X(name, help)
+#define DNS_COOKIES(X)                                                          \
+	X(client, "cookies: from clients that have none of ours")               \
+	X(good, "cookies: valid, sent back as they were")                       \
+	X(renewed, "cookies: valid, half an hour old or of the staging secret") \
+	X(bad, "cookies: not ours: length, version or hash")                    \
+	X(old, "cookies: made more than an hour ago")                           \
+	X(future, "cookies: made more than five minutes ahead")
+
+enum dns_cookie {
+#define X(name, help) DNS_COOKIE_##name,
+	DNS_COOKIES(X)
+#undef X
+	    DNS_COOKIE_COUNT
+};
+
 struct dns_counters {
 	uint64_t outcome[DNS_OUTCOME_COUNT];
+	uint64_t cookie[DNS_COOKIE_COUNT];
 	uint64_t rendered;     // answers that took the general renderer
 	uint64_t compiled;     // answers copied from the image
 	uint64_t nsec3_hashes; // made while a question waited

@@ -6,6 +6,7 @@
 
 #include "dns_chaos.h"
 #include "dns_compiled.h"
+#include "dns_edns.h"
 #include "dns_internal.h"
 #include "dns_lookup.h"
 #include "dns_render.h"
@@ -15,6 +16,8 @@ static void lookup_emit(const struct dns_context *context, struct dns_query *que
 {
 	struct lookup lookup;
 
+	if (query->zone_options != 0)
+		dns_edns_zone(context, query);
 	dns_lookup(query, query_wants_sigs(query), &lookup);
 	if (dns_compiled_emit(context, query, &lookup)) {
 		tally(&context->counters->compiled, 1);

@@ -31,6 +31,7 @@ enum {
 	RCODE_YXDOMAIN = 6,
 	RCODE_NOTAUTH = 9,
 	RCODE_BADVERS = 16,
+	RCODE_BADCOOKIE = 23, // RFC 7873 8
 };
 
 enum {
@@ -47,11 +48,6 @@ enum {
 
 #define RR_FIXED_LEN 10 // type, class, TTL, rdata length
 
-// dns_parse() drops what has less room than DNS_UDP_MIN, so an empty reply and the identity always
-// fit: header, longest question, OPT with NSID, one TXT.
-static_assert(DNS_HEADER_LEN + NAME_LEN_MAX + 4 + 11 + 4 + DNS_IDENTITY_MAX <= DNS_UDP_MIN,
-    "a question comes back with OPT");
-
 static inline uint16_t get16(const uint8_t *at)
 {
 	return (uint16_t)(at[0] << 8 | at[1]);
@@ -61,6 +57,17 @@ static inline void put16(uint8_t *at, uint16_t v)
 {
 	v = __builtin_bswap16(v);
 	memcpy(at, &v, 2);
+}
+
+static inline uint32_t get32(const uint8_t *at)
+{
+	return (uint32_t)get16(at) << 16 | get16(at + 2);
+}
+
+static inline void put32(uint8_t *at, uint32_t v)
+{
+	v = __builtin_bswap32(v);
+	memcpy(at, &v, 4);
 }
 
 // One thread writes, others read: a plain increment of an aligned word is enough.
@@ -90,7 +97,8 @@ static inline void bytes_copy(uint8_t *to, const uint8_t *from, size_t len)
 		memcpy(to + i, from + i, 32);
 }
 
-// The reply will be an error: counts it. Drops the query where an error may not be sent.
+// The reply will be an error: counts it, and says why in an EDE where that helps. Drops the query
+// where an error may not be sent.
 void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
     enum dns_outcome outcome);
 

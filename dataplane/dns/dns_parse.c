@@ -16,7 +16,7 @@ enum additional_fault {
 	ADDITIONAL_MALFORMED, // a record that a query does not have, or none where one is announced
 	ADDITIONAL_TRAILING,
 	ADDITIONAL_EDNS,
-	ADDITIONAL_COOKIE,
+	ADDITIONAL_OPTION,
 	ADDITIONAL_VERSION,
 	ADDITIONAL_TSIG, // well formed, to be judged where the keys are
 };
@@ -37,15 +37,39 @@ static void query_forward(
 	count(context, query, outcome);
 }
 
+// What an EDE adds to the rcode (RFC 8914 4); 0: nothing. NSD and Knot send the same for zones that
+// are not served and for expired ones.
+static uint8_t ede_of(uint16_t rcode, enum dns_outcome outcome)
+{
+	switch (rcode) {
+	case RCODE_REFUSED:
+		return outcome == DNS_OUTCOME_refused_zone  ? EDE_NOT_AUTHORITATIVE
+		       : outcome == DNS_OUTCOME_refused_xfr ? EDE_PROHIBITED
+		                                            : 0;
+	case RCODE_NOTAUTH:
+		return EDE_NOT_AUTHORITATIVE;
+	case RCODE_NOTIMP:
+		return EDE_NOT_SUPPORTED;
+	case RCODE_SERVFAIL:
+		return EDE_INVALID_DATA; // 4.25: "expired"
+	default:
+		return 0;
+	}
+}
+
 void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
     enum dns_outcome outcome)
 {
+	uint8_t ede = ede_of(rcode, outcome);
+
 	if (query->no_error_reply) {
 		query_drop(context, query, DNS_OUTCOME_drop_error_port);
 		return;
 	}
 	query->state = QUERY_ERROR;
 	query->rcode = rcode;
+	if (ede != 0)
+		dns_edns_error(query, ede);
 	count(context, query, outcome);
 }
 
@@ -103,7 +127,8 @@ static bool tsig_plausible(const struct dns_query *query, size_t start, size_t l
 }
 
 // The additional section from `at` on: OPT, and TSIG as the last record.
-static enum additional_fault additional_parse(struct dns_query *query, size_t at, unsigned records)
+static enum additional_fault additional_parse(
+    const struct dns_context *context, struct dns_query *query, size_t at, unsigned records)
 {
 	enum additional_fault fault = ADDITIONAL_FINE;
 	bool tsig = false;
@@ -126,13 +151,13 @@ static enum additional_fault additional_parse(struct dns_query *query, size_t at
 		} else if (type == RRTYPE_OPT) {
 			if (query->edns || query->msg[at] != 0)
 				return ADDITIONAL_EDNS;
-			switch (dns_edns_parse(query, rr, rdlen)) {
+			switch (dns_edns_parse(context, query, rr, rdlen)) {
 			case EDNS_FINE:
 				break;
 			case EDNS_MALFORMED:
 				return ADDITIONAL_EDNS;
-			case EDNS_COOKIE:
-				fault = ADDITIONAL_COOKIE;
+			case EDNS_OPTION:
+				fault = ADDITIONAL_OPTION;
 				break;
 			case EDNS_VERSION:
 				fault = ADDITIONAL_VERSION;
@@ -153,7 +178,8 @@ static enum additional_fault additional_parse(struct dns_query *query, size_t at
 }
 
 // All that stands behind the question; where there is none, behind the header.
-static enum additional_fault sections_parse(struct dns_query *query)
+static enum additional_fault sections_parse(
+    const struct dns_context *context, struct dns_query *query)
 {
 	const uint8_t *msg = query->msg;
 	unsigned an = get16(msg + 6);
@@ -174,10 +200,12 @@ static enum additional_fault sections_parse(struct dns_query *query)
 		at += RR_FIXED_LEN + (size_t)get16(msg + at + 8);
 	}
 
-	enum additional_fault fault = additional_parse(query, at, ar);
+	enum additional_fault fault = additional_parse(context, query, at, ar);
 
 	if (fault == ADDITIONAL_MALFORMED || fault == ADDITIONAL_EDNS)
 		query->edns = false;
+	if (fault != ADDITIONAL_FINE)
+		query->options = 0;
 	return fault;
 }
 
@@ -213,7 +241,26 @@ static void limits_set(const struct dns_context *context, struct dns_query *quer
 			            : context->server->udp_payload_max;
 	}
 	query->reply_limit = (uint16_t)(limit < query->cap ? limit : query->cap);
-	query->opt_len = dns_edns_len(context->server, query);
+	query->opt_len = query->edns ? EDNS_FIXED_LEN : 0;
+	if (query->options != 0)
+		dns_edns_answer(context, query);
+}
+
+// No question, but a COOKIE: the client wants a server cookie, or to know whether its own is still
+// good (RFC 7873 5.4).
+static void cookie_only_answer(const struct dns_context *context, struct dns_query *query)
+{
+	switch ((enum dns_cookie)query->cookie_verdict) {
+	case DNS_COOKIE_bad:
+	case DNS_COOKIE_old:
+	case DNS_COOKIE_future:
+		dns_query_fail(context, query, RCODE_BADCOOKIE, DNS_OUTCOME_badcookie);
+		break;
+	default:
+		query->state = QUERY_ERROR; // the reply of one, with rcode 0
+		count(context, query, DNS_OUTCOME_cookie_only);
+		break;
+	}
 }
 
 // Types that are not a question's: 0 if it passed.
@@ -244,7 +291,8 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 	enum dns_outcome outcome;
 
 	query->verdict = DNS_REPLY;
-	query->edns = query->edns_do = query->nsid = false;
+	query->edns = query->edns_do = false;
+	query->options = query->zone_options = 0;
 	query->question_end = DNS_HEADER_LEN;
 	query->rcode = RCODE_NOERROR;
 	query->node = (struct node_ref){0};
@@ -276,14 +324,19 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 		query->qtype = 0;
 	// Without a question OPT still says how to answer, as NSD, Knot and BIND agree.
 	if (whole || get16(query->msg + 4) == 0)
-		fault = sections_parse(query);
+		fault = sections_parse(context, query);
+	if (!whole && (opcode != OPCODE_QUERY || (query->options & EDNS_WITH_COOKIE) == 0))
+		query->options = 0;
 	limits_set(context, query);
 	if (opcode != OPCODE_QUERY && opcode != OPCODE_NOTIFY) {
 		dns_query_fail(context, query, RCODE_NOTIMP, DNS_OUTCOME_notimp_opcode);
 		return;
 	}
 	if (!whole) {
-		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_question);
+		if (query->options != 0)
+			cookie_only_answer(context, query);
+		else
+			dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_question);
 		return;
 	}
 	switch (fault) {
@@ -296,7 +349,7 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_trailing);
 		return;
 	case ADDITIONAL_EDNS:
-	case ADDITIONAL_COOKIE:
+	case ADDITIONAL_OPTION:
 		dns_query_fail(context, query, RCODE_FORMERR, DNS_OUTCOME_formerr_edns);
 		return;
 	case ADDITIONAL_VERSION:

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "compile.h"
@@ -23,7 +24,11 @@
 #define CLIENTS_MAX 64
 
 static const struct hash_key key = {{0x5ca1ab1e0ddba11ULL, 0xc0ffee5eed5eed5ULL}};
-static struct dns_server server = {.identity_len = 4, .identity = "loop", .udp_payload_max = 1232};
+static struct dns_server server = {.identity_len = 4,
+    .identity = "loop",
+    .udp_payload_max = 1232,
+    .cookie_secret_count = 1,
+    .cookie_secrets = {{{1, 2}}}};
 static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 static unsigned loaded, refused;
@@ -102,6 +107,9 @@ static size_t answer(uint8_t *msg, size_t len, enum dns_transport transport)
 	query.cap = transport == DNS_TCP ? DNS_TCP_MAX : 4096;
 	query.transport = transport;
 	query.no_error_reply = false;
+	query.client = (const uint8_t[]){127, 0, 0, 1};
+	query.client_len = 4;
+	context.now = (uint32_t)time(NULL);
 	query.verdict = DNS_REPLY;
 	dns_parse(&context, &query);
 	if (query.verdict != DNS_REPLY)

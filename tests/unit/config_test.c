@@ -161,6 +161,9 @@ static void an_empty_file_has_the_defaults(void **state)
 		assert_string_equal(c->server.rundir, "/run/nameplane");
 		assert_string_equal(c->server.version, "");
 		assert_true(c->server.identity[0] != '\0');
+		assert_true(c->server.answer_cookie);
+		assert_int_equal(c->server.cookie_secret_count, 0);
+		assert_null(c->server.cookie_secret_file);
 		assert_true(c->dataplane.worker_count >= 1);
 		assert_int_equal(c->dataplane.tcp_threads, 1);
 		assert_int_equal(c->dataplane.tcp_idle_ms, 10000);
@@ -266,6 +269,21 @@ static const struct {
 	const char *message; // a part of it
 } refused[] = {
     {"^colour: red\n", "Unknown key 'colour' in the configuration"},
+    {"server:\n  cookie-secret: ^00112233445566778899aabbccddee\n", "32 hexadecimal digits"},
+    {"server:\n  cookie-secret: ^00112233445566778899aabbccddeeffaa\n", "32 hexadecimal digits"},
+    {"server:\n  cookie-secret: [00112233445566778899aabbccddeeff, "
+     "^00112233445566778899aabbccddeefg]\n",
+        "32 hexadecimal digits"},
+    {"server:\n  cookie-secret: [00112233445566778899aabbccddeeff, "
+     "10112233445566778899aabbccddeeff, ^20112233445566778899aabbccddeeff]\n",
+        "no more"},
+    {"server:\n  cookie-secret: ^[]\n", "has no value"},
+    {"server:\n  cookie-secret-file: ^secret\n", "cookie-secret-file"},
+    {"server:\n  cookie-secret-file: ^/nonexistent/secret\n", "No such file"},
+    {"server:\n  cookie-secret-file: ^/etc/passwd\n"
+     "  cookie-secret: 00112233445566778899aabbccddeeff\n",
+        "both"},
+    {"server:\n  answer-cookie: ^maybe\n", "answer-cookie"},
     {"server:\n  ^colour: red\n", "Unknown key 'colour' in the section 'server'"},
     {"dataplane:\n  tcp:\n    threads: 1\n    ^fibres: 2\n", "Unknown key 'fibres'"},
     {"dataplane:\n  ports:\n    - device: tap:a\n      ^address: 192.0.2.1\n",
@@ -449,6 +467,84 @@ static void a_secret_is_read_from_its_file(void **state)
 	config_free(c);
 }
 
+static void cookie_secrets_are_given_in_place(void **state)
+{
+	static const uint8_t first[] =
+	    "\x00\x11\x22\x33\x44\x55\x66\x77\x88\x99\xaa\xbb\xcc\xdd\xee\xff";
+	struct config *c =
+	    accept_text("server:\n  cookie-secret: 00112233445566778899aabbccddeeff", 0);
+	uint8_t secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
+	struct config_error error;
+
+	assert_int_equal(config_cookie_secrets(c, secrets, &error), 1);
+	assert_memory_equal(secrets[0], first, 16);
+	config_free(c);
+	c = accept_text("server: {cookie-secret: [ffeeddccbbaa99887766554433221100, "
+	                "00112233445566778899AABBCCDDEEFF]}",
+	    0);
+	assert_int_equal(config_cookie_secrets(c, secrets, &error), 2);
+	assert_memory_equal(secrets[1], first, 16);
+	assert_int_equal(secrets[0][0], 0xff);
+	config_free(c);
+	c = accept_text("server: {cookie-secret: ffeeddccbbaa99887766554433221100, "
+	                "answer-cookie: off}",
+	    0);
+	assert_int_equal(config_cookie_secrets(c, secrets, &error), 0);
+	config_free(c);
+}
+
+static void cookie_secrets_are_read_from_their_file(void **state)
+{
+	static const struct {
+		const char *text;
+		int count;           // -1: refused
+		const char *message; // a part of it
+	} cases[] = {
+	    {"00112233445566778899aabbccddeeff\n", 1, NULL},
+	    {"00112233445566778899aabbccddeeff", 1, NULL},
+	    {"# active\r\n\n \t00112233445566778899aabbccddeeff # since May\r\n"
+	     "ffeeddccbbaa99887766554433221100\n\n",
+	        2, NULL},
+	    {"", -1, "no secret"},
+	    {"# nothing\n", -1, "no secret"},
+	    {"\n0011\n", -1, "line 2"},
+	    {"00112233445566778899aabbccddeef\xff\n", -1, "line 1"},
+	    {"00112233445566778899aabbccddeeff 0\n", -1, "line 1"},
+	    {"00112233445566778899aabbccddeeff\nffeeddccbbaa99887766554433221100\n"
+	     "ffeeddccbbaa99887766554433221101\n",
+	        -1, "line 3"},
+	};
+	uint8_t secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
+	struct config_error error;
+	struct config *c;
+	char path[] = "/tmp/config_test.XXXXXX", text[256];
+	int fd = mkstemp(path);
+
+	assert_true(fd >= 0);
+	snprintf(text, sizeof(text), "server: {cookie-secret-file: %s}", path);
+	c = accept_text(text, CONFIG_CHECK_FILES);
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(
+		    pwrite(fd, cases[i].text, strlen(cases[i].text), 0), strlen(cases[i].text));
+		if (cases[i].count > 0) {
+			assert_int_equal(config_cookie_secrets(c, secrets, &error), cases[i].count);
+			assert_int_equal(secrets[0][15], 0xff);
+			continue;
+		}
+		assert_true(config_cookie_secrets(c, secrets, &error) < 0);
+		assert_non_null(strstr(error.message, cases[i].message));
+		assert_null(strstr(error.message, "0011")); // never the secret
+	}
+	assert_int_equal(ftruncate(fd, 1 << 20), 0);
+	assert_true(config_cookie_secrets(c, secrets, &error) < 0);
+	close(fd);
+	unlink(path);
+	assert_true(config_cookie_secrets(c, secrets, &error) < 0);
+	assert_non_null(strstr(error.message, "No such file"));
+	config_free(c);
+}
+
 static void a_file_that_cannot_be_read_says_so(void **state)
 {
 	struct config_error error;
@@ -512,6 +608,8 @@ int main(void)
 	    cmocka_unit_test(a_missing_file_is_refused_only_when_asked),
 	    cmocka_unit_test(a_secret_never_shows_in_a_message),
 	    cmocka_unit_test(a_secret_is_read_from_its_file),
+	    cmocka_unit_test(cookie_secrets_are_given_in_place),
+	    cmocka_unit_test(cookie_secrets_are_read_from_their_file),
 	    cmocka_unit_test(a_file_that_cannot_be_read_says_so),
 	    cmocka_unit_test(every_prefix_of_the_example_is_read_or_refused),
 	    cmocka_unit_test(a_million_zones_load_in_seconds),

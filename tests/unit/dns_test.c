@@ -22,7 +22,7 @@
 
 static const struct hash_key key = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
 static const struct dns_server server = {
-    .udp_payload_max = 1232, .identity_len = 4, .identity = "edge"};
+    .udp_payload_max = 1232, .identity_len = 4, .identity = "edge", .cookie_secret_count = 1};
 static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct zone_version version;
@@ -93,6 +93,8 @@ static enum dns_verdict ask(uint8_t buffer[DNS_TCP_MAX + DNS_WRITE_SLACK], const
 	query.transport = transport;
 	query.no_error_reply = false;
 	query.render_only = render_only;
+	query.client = (const uint8_t[]){192, 0, 2, 1};
+	query.client_len = 4;
 	dns_parse(&context, &query);
 	if (query.verdict == DNS_REPLY) {
 		dns_match(&context, &query);
