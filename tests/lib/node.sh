@@ -15,6 +15,7 @@
 node_kind=${NODE:-nameplane}
 node_driver=${NAMEPLANE_DRIVER:-af_xdp}
 node_zones=()
+node_server=() # further words of the section server, one "word: value" each
 node_dir=$work/node
 mkdir -p "$node_dir/run" "$node_dir/storage"
 
@@ -37,6 +38,9 @@ node_configure() {
 		  identity: edge-test
 		  rundir: $node_dir/run
 		  storage: $node_dir/storage
+	CONF
+	[ ${#node_server[@]} -eq 0 ] || printf '  %s\n' "${node_server[@]}"
+	cat <<-CONF
 		dataplane:
 		  workers: [$worker_cpu]
 		  hugepages: false
