@@ -1,0 +1,339 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A forged image: one of ours, changed at places the fuzzer names, with its checksums mended so
+// that the verifier has to look. Once image_verify() has accepted it, everything a reader may do is
+// done to it: the walk over all names and records, look-ups in both denial chains, and queries. The
+// memory is exactly the image's, so whatever the verifier let through and a reader believed shows.
+//
+// Input: two bytes of choices, edits of six bytes up to a zero byte, then questions (question.c).
+
+#include "ask.h"
+#include "cursor.h"
+#include "must.h"
+#include "question.h"
+#include "zoo.h"
+
+enum {
+	AS_OVERLAY = 0x01,    // on top of the image it was made of
+	UNDER_OVERLAY = 0x02, // the changed one below, one with the flag set on top
+	RAW_SUMS = 0x04,      // leave sums of compiled answers alone
+	RAW_HEADER = 0x08,    // leave the header's checksum alone
+	RAW_BYTES = 0x10,     // the rest of the input is the image
+};
+
+#define EDITS_MAX     24
+#define QUESTIONS_MAX 12
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static uint32_t byte_ref(const struct image *image, const void *at)
+{
+	return (uint32_t)((const uint8_t *)at - image->mem);
+}
+
+static const struct image_node *node_of(const struct image *image, uint32_t rank)
+{
+	const struct image_section *order = &image->header->section[IMAGE_ORDER];
+	const uint32_t *refs = image_at(image, order->ref);
+
+	return image_at(image, refs[rank % order->count]);
+}
+
+// A place in the image, as an offset in bytes: `kind` says what is counted by `index`.
+static uint32_t place_find(const struct image *image, unsigned kind, unsigned index)
+{
+	const struct image_header *header = image->header;
+	const struct image_node *node = node_of(image, index >> 3);
+	const struct image_rrset *rrset = NULL;
+
+	if (node->rrset_count > 0)
+		rrset = (const struct image_rrset *)image_at(image, node->rrsets_ref) +
+		        index % 8 % node->rrset_count;
+	switch (kind) {
+	case 0: // the header, and sections in it
+		return index % sizeof(*header);
+	case 1:
+		return (uint32_t)offsetof(struct image_header, section) + index % 48;
+	case 2:
+		return byte_ref(image, &image->buckets[index % image->bucket_count]);
+	case 3:
+		return (header->section[IMAGE_ORDER].ref << 3) +
+		       4 * (index % header->section[IMAGE_ORDER].count);
+	case 4:
+		if (header->section[IMAGE_NSEC3_ORDER].count == 0)
+			return 0;
+		return (header->section[IMAGE_NSEC3_ORDER].ref << 3) +
+		       24 * (index % header->section[IMAGE_NSEC3_ORDER].count);
+	case 13:
+		if (header->section[IMAGE_NSEC_ORDER].count == 0)
+			return 0;
+		return (header->section[IMAGE_NSEC_ORDER].ref << 3) +
+		       16 * (index % header->section[IMAGE_NSEC_ORDER].count);
+	case 14:
+		return header->negative_do_ref << 3;
+	case 5:
+		return byte_ref(image, node);
+	case 6:
+		return rrset != NULL ? byte_ref(image, rrset) : 0;
+	case 7:
+		return rrset != NULL && rrset->rr_count > 0 ? rrset->rdata_ref << 3 : 0;
+	case 8:
+		return rrset != NULL ? rrset->sigs_ref << 3 : 0;
+	case 9:
+		return rrset != NULL ? rrset->answer_ref << 3 : 0;
+	case 10:
+		return node->referral_ref << 3;
+	case 11:
+		return header->negative_ref << 3;
+	default: // anywhere
+		return (uint32_t)((uint64_t)index * image->size >> 16);
+	}
+}
+
+// One edit: kind and width, index, offset from the place, operand. Post: false at the end.
+static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
+{
+	const unsigned how = cursor_u8(c), index = cursor_u16(c);
+	const unsigned offset = cursor_u8(c), operand = cursor_u16(c);
+	static const size_t widths[4] = {1, 2, 4, 8};
+	const size_t width = widths[how >> 4 & 3];
+	const uint64_t at = (uint64_t)place_find(from, how & 15, index) + offset;
+	uint64_t value = 0;
+
+	if (how == 0 || at + width > from->size)
+		return how != 0;
+	memcpy(&value, mem + at, width);
+	switch (how >> 6) {
+	case 0:
+		value = operand;
+		break;
+	case 1:
+		value += (uint64_t)(int64_t)(int16_t)operand;
+		break;
+	case 2:
+		value ^= UINT64_C(1) << operand % 64;
+		break;
+	default: // what another place holds
+		if (from->size - width > operand)
+			memcpy(&value,
+			    from->mem + place_find(from, operand >> 12, operand & 0xfff) %
+			                    (from->size - width),
+			    width);
+		break;
+	}
+	memcpy(mem + at, &value, width);
+	return true;
+}
+
+// Sum and count of odd pointers of the answer at `ref`, as the verifier will see them.
+static void answer_mend(uint8_t *mem, size_t size, uint32_t ref)
+{
+	const uint64_t at = (uint64_t)ref << 3;
+	struct image_answer *answer = (struct image_answer *)(void *)(mem + at);
+	uint64_t sum = 0, odd = 0;
+
+	if (ref == 0 || at + sizeof(*answer) > size)
+		return;
+	const uint64_t bytes = at + sizeof(*answer) + 2ull * answer->patch_count;
+	if (bytes + answer->size > size)
+		return;
+	for (unsigned i = 0; i < answer->patch_count; i++)
+		odd += answer_patch(answer)[i] % 2;
+	for (unsigned i = 0; i < answer->size; i++)
+		sum += i % 2 == 0 ? (uint64_t)mem[bytes + i] << 8 : mem[bytes + i];
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	answer->patch_odd = (uint8_t)odd;
+	answer->sum = (uint16_t)sum;
+}
+
+// All answers that the original image has, where it has them.
+static void sums_mend(const struct image *from, uint8_t *mem)
+{
+	answer_mend(mem, from->size, from->header->negative_ref);
+	answer_mend(mem, from->size, from->header->negative_do_ref);
+	for (uint32_t rank = 0; rank < from->header->section[IMAGE_ORDER].count; rank++) {
+		const struct image_node *node = node_of(from, rank);
+		const struct image_rrset *rrsets = image_at(from, node->rrsets_ref);
+
+		answer_mend(mem, from->size, node->referral_ref);
+		answer_mend(mem, from->size, node->referral_do_ref);
+		for (unsigned i = 0; i < node->rrset_count; i++) {
+			answer_mend(mem, from->size, rrsets[i].answer_ref);
+			answer_mend(mem, from->size, rrsets[i].answer_do_ref);
+		}
+	}
+}
+
+static void header_mend(uint8_t *mem, size_t size)
+{
+	struct image_header *header = (struct image_header *)(void *)mem;
+
+	header->magic = IMAGE_MAGIC;
+	header->version = IMAGE_VERSION;
+	header->byte_order = IMAGE_BYTE_ORDER;
+	header->size = size;
+	header->checksum = image_checksum(mem, size);
+}
+
+static volatile uint8_t sink; // so that reads are not optimised away
+
+static void list_walk(struct rdata_iter iter)
+{
+	const uint8_t *rdata;
+	uint16_t len;
+
+	while ((rdata = rdata_next(&iter, &len)) != NULL) {
+		for (unsigned i = 0; i < len; i++)
+			sink = rdata[i];
+	}
+}
+
+// Everything a transfer or a dump reads.
+static void version_walk(const struct zone_version *version)
+{
+	static char text[NAME_TEXT_MAX];
+	struct version_iter iter;
+	struct node_ref ref;
+	uint64_t left = 0;
+	uint8_t hash[20] = {0};
+	uint32_t ttl = 0;
+	bool match;
+
+	for (unsigned i = 0; i < version->layer_count; i++)
+		left += version->layer[i].header->section[IMAGE_ORDER].count;
+	version_iter_start(&iter, version);
+	while ((ref = version_iter_next(&iter)).node != NULL) {
+		must(left-- > 0);
+		const struct image_rrset *rrsets = image_at(ref.image, ref.node->rrsets_ref);
+
+		must(name_to_text(node_owner(ref), text) < sizeof(text));
+		for (unsigned i = 0; i < ref.node->rrset_count; i++) {
+			list_walk(rrset_rdata(ref.image, &rrsets[i]));
+			list_walk(rrset_sigs(ref.image, &rrsets[i], &ttl));
+			must(node_rrset(ref, rrsets[i].type) == &rrsets[i]);
+		}
+		(void)node_denial(version, ref, false, &match);
+		(void)node_denial(version, ref, true, &match);
+		(void)version_nsec_find(version, ref.node->name, &match);
+		memcpy(hash, ref.node->name, ref.node->name_len < 20 ? ref.node->name_len : 20);
+		(void)version_nsec3_find(version, hash, &match);
+	}
+}
+
+static void version_ask(const struct zone_version *version, struct cursor *c)
+{
+	static uint8_t reply[DNS_TCP_MAX], msg[QUESTION_MAX];
+	const struct image_header *header = version_header(version);
+	const struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_retired retired;
+	uint16_t reply_len;
+
+	must(table != NULL && zone_table_set(table, header->apex, version, &retired) == 0);
+	for (unsigned i = 0; i < QUESTIONS_MAX && (i == 0 || c->left > 0); i++) {
+		uint8_t some[12];
+		struct cursor one = {some, cursor_bytes(c, some, sizeof(some))};
+		struct ask ask = {.msg = msg,
+		    .len = (uint16_t)question_make(&one, msg),
+		    .cap = (i & 1) != 0 ? 16384 : 1232,
+		    .transport = (i & 1) != 0 ? DNS_TCP : DNS_UDP,
+		    .client = ask_client,
+		    .client_len = 16,
+		    .loose = true,
+		    .table = table,
+		    .server = &ask_servers[1]};
+
+		(void)ask_once(&ask, false, 0xa5, reply, &reply_len);
+		(void)ask_once(&ask, true, 0x5a, reply, &reply_len);
+	}
+	must(zone_table_remove(table, header->apex, &retired));
+	free(retired.entry);
+	free(retired.slots);
+	zone_table_free(table);
+}
+
+// The original as an overlay of an image with this id. Owned by the caller.
+static uint8_t *overlay_make(const struct image *from, uint64_t below_id)
+{
+	uint8_t *mem = aligned_alloc(64, from->size);
+	struct image_header *header = (struct image_header *)(void *)mem;
+
+	must(mem != NULL);
+	memcpy(mem, from->mem, from->size);
+	header->flags |= IMAGE_OVERLAY;
+	header->below_id = below_id;
+	header->id = ~below_id;
+	header_mend(mem, from->size);
+	return mem;
+}
+
+// Pre: verified.
+static void image_use(
+    const uint8_t *mem, size_t size, const struct image *from, unsigned choice, struct cursor *c)
+{
+	char error[IMAGE_ERROR_MAX];
+	struct zone_version version = {.layer_count = 1};
+	struct image image;
+	uint8_t *over = NULL;
+
+	must(image_open(&image, mem, size) == 0);
+	version.layer[0] = image;
+	if ((image.flags & IMAGE_OVERLAY) != 0) {
+		version.layer[version.layer_count++] = *from;
+	} else if ((choice & UNDER_OVERLAY) != 0) {
+		over = overlay_make(from, image.header->id);
+		must(image_verify(over, from->size, error) == 0);
+		must(image_open(&version.layer[0], over, from->size) == 0);
+		version.layer[version.layer_count++] = image;
+	}
+	if (version_check(&version) == 0) {
+		version_walk(&version);
+		version_ask(&version, c);
+	}
+	free(over);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct cursor c = {data, size};
+	const unsigned choice = cursor_u8(&c);
+	static const enum zoo_zone zones[] = {ZOO_SMALL_NSEC, ZOO_SMALL_NSEC3, ZOO_SMALL, ZOO_TOP,
+	    ZOO_SMALL_NSEC, ZOO_SMALL_NSEC3, ZOO_ROOT, ZOO_PLAIN};
+	const struct image *from = zoo_image(zones[cursor_u8(&c) % 8]);
+	size_t len = from->size;
+	char error[IMAGE_ERROR_MAX];
+
+	if ((choice & RAW_BYTES) != 0)
+		len = c.left;
+	uint8_t *mem = NULL;
+	must(posix_memalign((void **)&mem, 64, len > 0 ? len : 1) == 0);
+	if ((choice & RAW_BYTES) != 0) {
+		cursor_bytes(&c, mem, len);
+		if (len >= sizeof(struct image_header) && (choice & RAW_HEADER) == 0)
+			header_mend(mem, len);
+	} else {
+		struct image_header *header = (struct image_header *)(void *)mem;
+
+		memcpy(mem, from->mem, len);
+		if ((choice & AS_OVERLAY) != 0) {
+			header->flags |= IMAGE_OVERLAY;
+			header->below_id = header->id;
+			header->id ^= 1;
+		}
+		for (unsigned i = 0; i < EDITS_MAX && edit(&c, from, mem); i++)
+			;
+		if ((choice & RAW_SUMS) == 0)
+			sums_mend(from, mem);
+		if ((choice & RAW_HEADER) == 0)
+			header_mend(mem, len);
+	}
+	error[0] = '\0';
+	if (image_verify(mem, len, error) == 0)
+		image_use(mem, len, from, choice, &c);
+	else
+		must(error[0] != '\0');
+	free(mem);
+	return 0;
+}

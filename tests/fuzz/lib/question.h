@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A well-formed query out of a few of the fuzzer's bytes, so that it need not find names of zones
+// byte by byte.
+#pragma once
+
+#include "cursor.h"
+
+#define QUESTION_MAX 4096
+
+// Takes name, what stands before it, its case, type, flags and EDNS from `c`; what is left becomes
+// the options of OPT, or garbage behind the message. Post: the length of the query at `out`.
+size_t question_make(struct cursor *c, uint8_t out[QUESTION_MAX]);

@@ -1,0 +1,155 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The zones that fuzz targets ask; see zoo.h.
+
+#include "zoo.h"
+
+#include <unistd.h>
+
+#include "compile.h"
+#include "must.h"
+#include "zonefile.h"
+
+#define NAMES_MAX 4096
+
+const struct hash_key zoo_key = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
+static const struct hash_key other_key = {{0x1111111111111111ULL, 0x2222222222222222ULL}};
+
+static const struct {
+	const char *file;
+	const uint8_t *apex;
+} zones[ZOO_ZONES] = {
+    [ZOO_PLAIN] = {"plain.zone", (const uint8_t *)"\7example\3com"},
+    [ZOO_NSEC] = {"nsec.zone", (const uint8_t *)"\7example\3net"},
+    [ZOO_NSEC3] = {"nsec3.zone", (const uint8_t *)"\7example\3org"},
+    [ZOO_CHILD] = {"child.zone", (const uint8_t *)"\5child\7example\3net"},
+    [ZOO_ROOT] = {"root.zone", (const uint8_t *)""},
+    [ZOO_TOP] = {"child.zone", (const uint8_t *)""},
+    [ZOO_SMALL] = {"small.zone", (const uint8_t *)"\5small\3com"},
+    [ZOO_SMALL_NSEC] = {"small-nsec.zone", (const uint8_t *)"\5small\3net"},
+    [ZOO_SMALL_NSEC3] = {"small-nsec3.zone", (const uint8_t *)"\5small\3org"},
+};
+
+static struct zone_version versions[ZOO_ZONES], others[ZOO_ZONES];
+static struct zone_table *tables[ZOO_SETS];
+static struct records *kept[ZOO_ZONES]; // the names are theirs
+static const uint8_t *names[NAMES_MAX];
+static size_t name_count;
+
+uint8_t *zoo_compile(const struct records *records, const struct hash_key *key, uint64_t id,
+    size_t *size, char *error)
+{
+	const struct compile_options options = {.key = *key, .generation = 1, .id = id};
+	struct image_buffer buffer;
+	uint8_t *mem = NULL;
+
+	must(image_buffer_open(&buffer, -1, 1u << 26) == 0);
+	if (compile_image(records, &options, &buffer, error) == 0) {
+		mem = aligned_alloc(64, buffer.used);
+		must(mem != NULL);
+		memcpy(mem, buffer.mem, buffer.used);
+		*size = buffer.used;
+	}
+	image_buffer_close(&buffer);
+	close(buffer.fd);
+	return mem;
+}
+
+static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
+    const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
+{
+	return records_add(ctx, owner, type, ttl, rdata, rdlen);
+}
+
+static void image_make(const struct records *records, const struct hash_key *key, uint64_t id,
+    struct zone_version *version)
+{
+	char error[COMPILE_ERROR_MAX];
+	size_t size;
+	uint8_t *mem = zoo_compile(records, key, id, &size, error);
+
+	if (mem == NULL || image_verify(mem, size, error) != 0) {
+		fprintf(stderr, "%s\n", error);
+		abort();
+	}
+	version->layer_count = 1;
+	must(image_open(&version->layer[0], mem, size) == 0);
+}
+
+static void zone_make(enum zoo_zone zone)
+{
+	struct records *records = records_new(zones[zone].apex);
+	struct zonefile_error error;
+	char path[4096];
+
+	snprintf(path, sizeof(path), "%s/%s", FUZZ_ZONES, zones[zone].file);
+	if (zonefile_parse_file(path, zones[zone].apex, collect, records, &error) != 0) {
+		fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column, error.message);
+		abort();
+	}
+	must(records_sort(records) == 0);
+	image_make(records, &zoo_key, 1 + (uint64_t)zone, &versions[zone]);
+	image_make(records, &other_key, 101 + (uint64_t)zone, &others[zone]);
+	for (size_t i = 0; i < records->count; i++) {
+		// Sorted: an owner's records stand together.
+		if (i > 0 && name_equal(records->items[i].owner, records->items[i - 1].owner))
+			continue;
+		must(name_count < NAMES_MAX);
+		names[name_count++] = records->items[i].owner;
+	}
+	kept[zone] = records;
+}
+
+static void serve(enum zoo_set set, const struct zone_version *version)
+{
+	struct zone_retired retired;
+
+	must(zone_table_set(tables[set], version_header(version)->apex, version, &retired) == 0);
+}
+
+void zoo_open(void)
+{
+	if (tables[0] != NULL)
+		return;
+	for (unsigned i = 0; i < ZOO_SETS; i++) {
+		tables[i] = zone_table_new(&zoo_key);
+		must(tables[i] != NULL);
+	}
+	for (unsigned i = 0; i < ZOO_ZONES; i++)
+		zone_make((enum zoo_zone)i);
+	for (unsigned i = ZOO_PLAIN; i <= ZOO_CHILD; i++)
+		serve(ZOO_SIDE_BY_SIDE, &versions[i]);
+	serve(ZOO_UNDER_ROOT, &versions[ZOO_ROOT]);
+	serve(ZOO_UNDER_ROOT, &versions[ZOO_PLAIN]);
+	for (unsigned i = ZOO_SMALL; i <= ZOO_SMALL_NSEC3; i++)
+		serve(ZOO_UNDER_ROOT, &versions[i]);
+	for (unsigned i = ZOO_PLAIN; i <= ZOO_NSEC3; i++)
+		serve(ZOO_OTHER_KEY, &others[i]);
+	atomic_store(
+	    &zone_table_get(tables[ZOO_OTHER_KEY], zones[ZOO_PLAIN].apex)->state, ZONE_EXPIRED);
+	serve(ZOO_ALONE, &versions[ZOO_TOP]);
+}
+
+const struct image *zoo_image(enum zoo_zone zone)
+{
+	zoo_open();
+	return &versions[zone].layer[0];
+}
+
+const struct zone_table *zoo_table(enum zoo_set set)
+{
+	zoo_open();
+	return tables[set];
+}
+
+size_t zoo_name_count(void)
+{
+	zoo_open();
+	return name_count;
+}
+
+const uint8_t *zoo_name(size_t i)
+{
+	return names[i];
+}

@@ -1,0 +1,259 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The whole way of a packet as the worker goes it: frame, classification, DNS, reply frame, in one
+// buffer as large as an mbuf's; and the reply frame taken apart again by code that shares nothing
+// with the one under test. The first two bytes choose; then comes a frame as it is, or (bit 0) what
+// question.c makes a query of, or (bit 1) a message, around which a right frame is put.
+
+#include <arpa/inet.h>
+
+#include "ask.h"
+#include "checksum.h"
+#include "cursor.h"
+#include "frame.h"
+#include "must.h"
+#include "question.h"
+#include "reply.h"
+#include "zoo.h"
+
+#define BUFFER_LEN 2048 // of an mbuf, headroom left aside
+
+enum {
+	MAKE_QUESTION = 0x01,
+	MAKE_FRAME = 0x02,
+	USE_IPV6 = 0x04,
+	USE_VLAN = 0x08,
+	NO_CHECKSUM = 0x10, // IPv4: none; IPv6: as it is
+	USE_PARTIAL = 0x20, // the sum of the pseudo-header
+	MEND = 0x40,        // of a frame as it is: mend the IPv4 header's checksum, clear UDP's
+};
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+static const uint8_t served4[4] = {198, 51, 100, 53}, client4[4] = {192, 0, 2, 200};
+static const uint8_t served6[16] = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x53};
+static const uint8_t client6[16] = {0x20, 0x01, 0x0d, 0xb8, [14] = 1, [15] = 1};
+
+static const struct frame_rules *rules_of(unsigned choice)
+{
+	static struct frame_rules rules[4]; // bit 0: tagged, bit 1: partial checksums accepted
+
+	if (rules[0].served.count == 0) {
+		struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(53)};
+		struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
+
+		memcpy(&in.sin_addr, served4, 4);
+		memcpy(&in6.sin6_addr, served6, 16);
+		for (unsigned i = 0; i < 4; i++) {
+			must(frame_served_add(&rules[i].served, (void *)&in) == 0);
+			must(frame_served_add(&rules[i].served, (void *)&in6) == 0);
+			rules[i].vlan = (i & 1) != 0 ? 100 : 0;
+			rules[i].accept_partial = (i & 2) != 0;
+		}
+	}
+	return &rules[((choice & USE_VLAN) != 0 ? 1 : 0) | ((choice & USE_PARTIAL) != 0 ? 2 : 0)];
+}
+
+static void put16(uint8_t *at, unsigned v)
+{
+	at[0] = (uint8_t)(v >> 8);
+	at[1] = (uint8_t)v;
+}
+
+static unsigned u16(const uint8_t *at)
+{
+	return (unsigned)at[0] << 8 | at[1];
+}
+
+// The sum of pseudo-header and UDP packet (RFC 768, RFC 8200 8.1), the checksum field included.
+static unsigned udp_sum(const uint8_t *ip, const uint8_t *udp, size_t len)
+{
+	const bool v4 = ip[0] >> 4 == 4;
+	uint64_t sum = v4 ? reply_sum(ip + 12, 8) : reply_sum(ip + 8, 32);
+
+	sum += 17 + len + reply_sum(udp, len);
+	while (sum > 0xffff)
+		sum = (sum & 0xffff) + (sum >> 16);
+	return (unsigned)sum;
+}
+
+// A right frame around a message. Post: its length.
+static size_t frame_make(
+    uint8_t *out, unsigned choice, unsigned port, const uint8_t *msg, size_t msg_len)
+{
+	const bool v6 = (choice & USE_IPV6) != 0;
+	uint8_t *at = out;
+
+	memcpy(at, "\2\0\0\0\0\1\2\0\0\0\0\2", 12);
+	at += 12;
+	if ((choice & USE_VLAN) != 0) {
+		memcpy(at, "\x81\0\0\x64", 4);
+		at += 4;
+	}
+	put16(at, v6 ? 0x86dd : 0x0800);
+	at += 2;
+	uint8_t *ip = at, *udp = at + (v6 ? 40 : 20);
+	memset(ip, 0, (size_t)(udp - ip) + 8);
+	if (v6) {
+		ip[0] = 0x60;
+		put16(ip + 4, (unsigned)msg_len + 8);
+		ip[6] = 17;
+		ip[7] = 64;
+		memcpy(ip + 8, client6, 16);
+		memcpy(ip + 24, served6, 16);
+	} else {
+		ip[0] = 0x45;
+		put16(ip + 2, (unsigned)msg_len + 28);
+		ip[8] = 64;
+		ip[9] = 17;
+		memcpy(ip + 12, client4, 4);
+		memcpy(ip + 16, served4, 4);
+		put16(ip + 10, 0xffffu - reply_sum(ip, 20));
+	}
+	put16(udp, port);
+	put16(udp + 2, 53);
+	put16(udp + 4, (unsigned)msg_len + 8);
+	memcpy(udp + 8, msg, msg_len);
+	if ((choice & USE_PARTIAL) != 0) {
+		uint64_t sum =
+		    (v6 ? reply_sum(ip + 8, 32) : reply_sum(ip + 12, 8)) + 17 + msg_len + 8;
+		put16(udp + 6, (unsigned)(sum % 0xffff != 0 ? sum % 0xffff : 0xffff));
+	} else if ((choice & NO_CHECKSUM) == 0) {
+		const unsigned sum = 0xffffu - udp_sum(ip, udp, msg_len + 8);
+		put16(udp + 6, sum != 0 ? sum : 0xffff);
+	}
+	return (size_t)(udp - out) + 8 + msg_len;
+}
+
+static void frame_mend(uint8_t *frame, size_t len)
+{
+	const size_t ip = u16(frame + 12) == 0x8100 ? 18 : 14;
+
+	if (len < ip + 28 || u16(frame + ip - 2) != 0x0800)
+		return;
+	put16(frame + ip + 10, 0);
+	put16(frame + ip + 10, 0xffffu - reply_sum(frame + ip, 20));
+	put16(frame + ip + 26, 0);
+}
+
+// Everything around the reply's message.
+static void frame_judge(const uint8_t *query, const uint8_t *reply, size_t len,
+    const struct frame *frame, size_t dns_len)
+{
+	const bool v4 = frame->version == 4;
+	const uint8_t *q = query + frame->ip_off, *r = reply + frame->ip_off;
+	const size_t address = v4 ? 4 : 16, from = v4 ? 12 : 8;
+	const uint8_t *udp = reply + frame->udp_off, *udp_query = query + frame->udp_off;
+	const size_t end = frame->dns_off + dns_len;
+
+	must(len == (end < 60 ? 60 : end));
+	for (size_t i = end; i < len; i++)
+		must(reply[i] == 0);
+	must(memcmp(reply, query + 6, 6) == 0 && memcmp(reply + 6, query, 6) == 0);
+	must(memcmp(reply + 12, query + 12, frame->ip_off - 12u) == 0); // the tag, the ethertype
+	must(memcmp(r + from, q + from + address, address) == 0);
+	must(memcmp(r + from + address, q + from, address) == 0);
+	if (v4) {
+		must(r[0] == 0x45 && u16(r + 2) == 28 + dns_len && r[9] == 17);
+		must((u16(r + 6) & 0x3fff) == 0); // no fragment
+		must(r[8] >= 32);
+		must(reply_sum(r, 20) == 0xffff);
+	} else {
+		must(r[0] >> 4 == 6 && u16(r + 4) == 8 + dns_len && r[6] == 17);
+		must(r[7] >= 32);
+	}
+	must(memcmp(udp, udp_query + 2, 2) == 0 && memcmp(udp + 2, udp_query, 2) == 0);
+	must(u16(udp + 4) == 8 + dns_len);
+	must(u16(udp + 6) != 0);
+	must(udp_sum(r, udp, 8 + dns_len) == 0xffff);
+}
+
+// Answers the frame in `buffer` as the worker does.
+static void answer(
+    uint8_t *buffer, const struct frame *frame, const struct ask *ask, const uint8_t *original)
+{
+	static uint8_t expected[DNS_TCP_MAX];
+	uint16_t expected_len = 0;
+	struct dns_counters counters = {0};
+	const struct dns_context context = {
+	    .server = ask->server, .table = ask->table, .now = ASK_NOW, .counters = &counters};
+	struct dns_query query;
+	const enum dns_verdict verdict = ask_all(ask, expected, &expected_len);
+
+	memset(&query, 0xa5, sizeof(query));
+	query.msg = buffer + frame->dns_off;
+	query.len = frame->dns_len;
+	query.cap = ask->cap;
+	query.transport = DNS_UDP;
+	query.client = buffer + frame->ip_off + (frame->version == 4 ? 12 : 8);
+	query.client_len = ask->client_len;
+	query.no_error_reply = frame->no_error;
+	query.render_only = false;
+	dns_parse(&context, &query);
+	if (query.verdict == DNS_REPLY)
+		dns_match(&context, &query);
+	if (query.verdict == DNS_REPLY)
+		dns_emit(&context, &query);
+	must(query.verdict == verdict);
+	if (verdict != DNS_REPLY)
+		return;
+	must(query.len == expected_len && memcmp(query.msg, expected, expected_len) == 0);
+	const size_t len = frame_reply(buffer, frame, query.len, checksum_from_be(query.sum));
+	must(memcmp(buffer + frame->dns_off, expected, expected_len) == 0);
+	frame_judge(original, buffer, len, frame, expected_len);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	static uint8_t made[QUESTION_MAX], original[BUFFER_LEN + QUESTION_MAX];
+	struct cursor c = {data, size};
+	const unsigned choice = cursor_u8(&c), more = cursor_u8(&c);
+	const struct frame_rules *rules = rules_of(choice);
+	struct frame frame;
+	size_t len;
+
+	if (size < 2 || c.left > BUFFER_LEN)
+		return 0;
+	if ((choice & (MAKE_QUESTION | MAKE_FRAME)) != 0) {
+		static const uint16_t ports[] = {40000, 53, 1023, 1024, 19, 0, 65535, 5353};
+		const bool question = (choice & MAKE_QUESTION) != 0;
+		const size_t n = question ? question_make(&c, made) : c.left;
+
+		if (n > BUFFER_LEN - FRAME_HEADERS_MAX)
+			return 0;
+		len = frame_make(original, choice, ports[more >> 4 & 7], question ? made : c.at, n);
+	} else {
+		len = cursor_bytes(&c, original, BUFFER_LEN);
+		if ((choice & MEND) != 0)
+			frame_mend(original, len);
+	}
+
+	uint8_t *exact = malloc(len > 0 ? len : 1), *buffer = malloc(BUFFER_LEN);
+	must(exact != NULL && buffer != NULL);
+	memcpy(exact, original, len);
+	const enum frame_verdict verdict = frame_classify(exact, len, rules, &frame);
+	must(memcmp(exact, original, len) == 0);
+	if (verdict == FRAME_DNS) {
+		must(
+		    frame.dns_off + (size_t)frame.dns_len <= len && frame.dns_len >= FRAME_DNS_MIN);
+		const unsigned room = BUFFER_LEN - frame.dns_off - DNS_WRITE_SLACK;
+		const unsigned max = frame.version == 4 ? 1500 - 28 : 1500 - 48;
+		const struct ask ask = {.msg = original + frame.dns_off,
+		    .len = frame.dns_len,
+		    .cap = (uint16_t)(max < room ? max : room),
+		    .transport = DNS_UDP,
+		    .client = original + frame.ip_off + (frame.version == 4 ? 12 : 8),
+		    .client_len = frame.version == 4 ? 4 : 16,
+		    .no_error_reply = frame.no_error,
+		    .table = zoo_table((enum zoo_set)(more & 3)),
+		    .server = &ask_servers[more >> 2 & 3]};
+
+		memset(buffer, 0xa5, BUFFER_LEN);
+		memcpy(buffer, original, len);
+		answer(buffer, &frame, &ask, original);
+	}
+	free(buffer);
+	free(exact);
+	return 0;
+}
