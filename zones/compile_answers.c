@@ -36,6 +36,7 @@ struct draft {
 	uint16_t required_arcount;
 	uint32_t required, proof_at;
 	bool with_sigs;
+	bool takes_proofs;                    // put in at proof_at, when it is sent
 	bool differs;                         // from the form without signatures
 	const struct unit *done[TARGETS_MAX]; // whose addresses are in already
 	unsigned done_count;
@@ -52,6 +53,7 @@ static void draft_start(struct draft *d, struct compilation *c, const struct uni
 	d->ancount = d->nscount = d->arcount = d->required_arcount = 0;
 	d->required = d->proof_at = 0;
 	d->with_sigs = with_sigs;
+	d->takes_proofs = false;
 	d->differs = false;
 	d->done_count = 0;
 	memset(d->msg, 0, body);
@@ -150,7 +152,12 @@ static uint32_t draft_finish(struct draft *d)
 	for (unsigned i = 0; i < d->w.patch_count; i++) {
 		// A pointer that the longest question would push past 14 bits cannot be kept.
 		const uint8_t *at = d->msg + d->w.body_at + c->patch[i];
-		if ((((unsigned)at[0] & 0x3f) << 8 | at[1]) + NAME_LEN_MAX >= WRITER_OFFSET_END)
+		const unsigned target = ((unsigned)at[0] & 0x3f) << 8 | at[1];
+		if (target + NAME_LEN_MAX >= WRITER_OFFSET_END)
+			return 0;
+		// Proofs move the additional section: nothing may point into it. (A target that is
+		// not compressed, of an SRV say, stands there in full as the first owner.)
+		if (d->takes_proofs && target >= d->w.body_at + d->proof_at)
 			return 0;
 	}
 	struct image_answer *answer =
@@ -199,6 +206,7 @@ uint32_t compile_positive(
 	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
 
 	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
+	d.takes_proofs = wild && with_sigs;
 	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
 	    !put_sigs(&d, NULL, unit, span, span->rrs[0].ttl, &d.ancount))
 		return 0;
@@ -222,6 +230,7 @@ uint32_t compile_referral(
 	struct rrset_span ns, ds;
 
 	draft_start(&d, c, unit, unit->labels, with_sigs);
+	d.takes_proofs = with_sigs;
 	if (!unit_rrset(c, unit, RRTYPE_NS, &ns) ||
 	    !put_rrset(&d, unit->owner, &ns, ns.rrs[0].ttl, &d.nscount) ||
 	    !put_sigs(&d, unit->owner, unit, &ns, ns.rrs[0].ttl, &d.nscount))

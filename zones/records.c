@@ -213,22 +213,48 @@ static bool rdata_same(const struct record *a, const struct record *b)
 	return memcmp(a->rdata + at, b->rdata + at, a->rdlen - at) == 0;
 }
 
-static int rdata_compare(const void *left, const void *right, void *items)
+// Rdata byte `at` as it stands in canonical form: letters of names are folded.
+static uint8_t byte_canonical(
+    const struct record *r, size_t at, const struct rdata_name *names, unsigned count)
 {
-	const struct record *a = (const struct record *)items + *(const uint32_t *)left;
-	const struct record *b = (const struct record *)items + *(const uint32_t *)right;
-	const size_t least = a->rdlen < b->rdlen ? a->rdlen : b->rdlen;
-	const int order = memcmp(a->rdata, b->rdata, least);
+	const uint8_t byte = r->rdata[at];
 
-	if (order != 0)
-		return order;
-	if (a->rdlen != b->rdlen)
-		return a->rdlen < b->rdlen ? -1 : 1;
-	return *(const uint32_t *)left < *(const uint32_t *)right ? -1 : 1;
+	if (byte < 'A' || byte > 'Z')
+		return byte;
+	for (unsigned i = 0; i < count; i++) {
+		if (at >= names[i].offset && at < (size_t)names[i].offset + names[i].len)
+			return byte | 0x20;
+	}
+	return byte;
 }
 
-// Marks repeated records of the RRset items[0 .. n) by rdata NULL. A large RRset is compared byte
-// by byte only (sorted), a small one as DNS data.
+static int rdata_order(const struct record *a, const struct record *b)
+{
+	const size_t least = a->rdlen < b->rdlen ? a->rdlen : b->rdlen;
+	struct rdata_name a_names[RDATA_NAMES_MAX], b_names[RDATA_NAMES_MAX];
+	const unsigned a_count = rdata_names(a->type, a->rdata, a->rdlen, a_names);
+	const unsigned b_count = rdata_names(b->type, b->rdata, b->rdlen, b_names);
+	int order = 0;
+
+	if (a_count == 0 && b_count == 0)
+		order = memcmp(a->rdata, b->rdata, least);
+	for (size_t i = 0; i < least && order == 0 && a_count + b_count != 0; i++)
+		order =
+		    byte_canonical(a, i, a_names, a_count) - byte_canonical(b, i, b_names, b_count);
+	return order != 0 ? order : a->rdlen - b->rdlen;
+}
+
+static int rdata_compare(const void *left, const void *right, void *items)
+{
+	const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	const int order =
+	    rdata_order((const struct record *)items + a, (const struct record *)items + b);
+
+	return order != 0 ? order : a < b ? -1 : a > b;
+}
+
+// Marks repeated records of the RRset items[0 .. n) by rdata NULL: the first to come
+// stays. A large RRset is sorted for it.
 static int mark_repeated(struct record *items, size_t n)
 {
 	if (n <= DUPLICATES_QUADRATIC) {
@@ -251,7 +277,7 @@ static int mark_repeated(struct record *items, size_t n)
 	size_t kept = 0; // the last one that stays
 	for (size_t i = 1; i < n; i++) {
 		const struct record *a = &items[order[kept]], *b = &items[order[i]];
-		if (a->rdlen == b->rdlen && memcmp(a->rdata, b->rdata, a->rdlen) == 0)
+		if (rdata_order(a, b) == 0)
 			items[order[i]].rdata = NULL;
 		else
 			kept = i;

@@ -197,6 +197,33 @@ static const struct image_rrset *any_choose(struct node_ref node)
 	return denial;
 }
 
+// The RRset that answers `qtype`, or NULL.
+static const struct image_rrset *rrset_choose(struct node_ref node, uint16_t qtype)
+{
+	const struct image_rrset *rrset;
+
+	if (qtype == RRTYPE_ANY)
+		return any_choose(node);
+	if (qtype == RRTYPE_NSEC3) // is no data of the name it stands at (RFC 5155 7.2.8)
+		return NULL;
+	rrset = node_rrset(node, qtype);
+	return rrset != NULL && rrset->rr_count != 0 ? rrset : NULL;
+}
+
+// Does the node have what was asked for, CNAME left aside?
+static bool node_answers(const struct render *r, struct node_ref node)
+{
+	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
+
+	if (r->query->qtype != RRTYPE_RRSIG)
+		return rrset_choose(node, r->query->qtype) != NULL;
+	for (unsigned i = 0; i < node.node->rrset_count; i++) {
+		if (rrsets[i].sigs_ref != 0)
+			return true;
+	}
+	return false;
+}
+
 // The signatures of one RRset for qtype RRSIG: the same reasoning as for ANY. Post: false when the
 // node has none.
 static bool render_rrsig(struct render *r, struct node_ref node)
@@ -233,9 +260,8 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 
 	if (qtype == RRTYPE_RRSIG && render_rrsig(r, node))
 		return false;
-	rrset = qtype == RRTYPE_ANY ? any_choose(node) : node_rrset(node, qtype);
-	// An NSEC3 is no data of the name it stands at (RFC 5155 7.2.8).
-	if (rrset != NULL && rrset->rr_count != 0 && qtype != RRTYPE_NSEC3) {
+	rrset = rrset_choose(node, qtype);
+	if (rrset != NULL) {
 		r->outcome = DNS_OUTCOME_answer;
 		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
 			denial_wildcard(&r->denial, r->name, lookup);
@@ -256,13 +282,18 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 	return false;
 }
 
+// DS at the cut is the parent's own data (RFC 4035 3.1.4.1). Pre: lookup->kind is LOOKUP_REFERRAL.
+static bool asks_ds_of_cut(const struct render *r, const struct lookup *lookup)
+{
+	return r->query->qtype == RRTYPE_DS && lookup->node.node->labels == r->name->labels;
+}
+
 // Where the end of a chain leaves one step. Post: true when the chain goes on.
 static bool render_step(struct render *r, const struct lookup *lookup)
 {
 	switch (lookup->kind) {
 	case LOOKUP_REFERRAL:
-		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
-		if (r->query->qtype != RRTYPE_DS || lookup->node.node->labels != r->name->labels) {
+		if (!asks_ds_of_cut(r, lookup)) {
 			render_referral(r, lookup);
 			return false;
 		}
@@ -283,33 +314,15 @@ static bool render_step(struct render *r, const struct lookup *lookup)
 static size_t suffix_choose(const struct render *r, const struct lookup *lookup)
 {
 	const struct image_node *node = lookup->node.node;
-	unsigned suffix_len = r->query->qname.len;
+	unsigned suffix_len = version_header(r->version)->apex_len; // negative
 
-	switch (lookup->kind) {
-	case LOOKUP_REFERRAL:
+	if (lookup->kind == LOOKUP_DNAME)
+		suffix_len = r->query->qname.len;
+	else if (lookup->kind == LOOKUP_REFERRAL && !asks_ds_of_cut(r, lookup))
 		suffix_len = node->name_len;
-		break;
-	case LOOKUP_EXACT:
-	case LOOKUP_WILDCARD:
-		if (name_is_wildcard(node->name))
-			suffix_len = node->name_len - 2u;
-		break;
-	case LOOKUP_DNAME:
-		return WRITER_QUESTION_AT;
-	case LOOKUP_NXDOMAIN:
-		suffix_len = version_header(r->version)->apex_len;
-		break;
-	}
-	if (node != NULL &&
-	    (lookup->kind != LOOKUP_REFERRAL ||
-	        (r->query->qtype == RRTYPE_DS && node->labels == r->query->qname.labels))) {
-		const struct image_rrset *rrset = node_rrset(lookup->node, r->query->qtype);
-
-		if ((node->flags & NODE_CNAME) == 0 &&
-		    (rrset == NULL || rrset->rr_count == 0 || rrset->type == RRTYPE_NSEC3) &&
-		    r->query->qtype != RRTYPE_ANY && r->query->qtype != RRTYPE_RRSIG)
-			suffix_len = version_header(r->version)->apex_len;
-	}
+	else if (node != NULL && ((node->flags & NODE_CNAME) != 0 || node_answers(r, lookup->node)))
+		suffix_len =
+		    name_is_wildcard(node->name) ? node->name_len - 2u : r->query->qname.len;
 	return WRITER_QUESTION_AT + r->query->qname.len - suffix_len;
 }
 

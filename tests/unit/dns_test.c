@@ -39,7 +39,14 @@ static const char zone_text[] = "@ 3600 SOA ns1 host 1 2 3 4 300\n"
                                 "*.wild MX 5 www.wild\n*.wild TXT \"w\"\nwww.wild A 192.0.2.7\n"
                                 "*.cwild CNAME mail\na.b.c TXT \"deep\"\n"
                                 "_s._tcp SRV 0 0 1 mail\ndn DNAME target\na.target A 192.0.2.77\n"
-                                "up DNAME up2.up\n";
+                                "up DNAME up2.up\nx.y.ns1 TXT \"e\"\n";
+
+#define SIG " 13 2 60 20300101000000 20200101000000 1 example.com. QUJD\n"
+static const char signed_text[] =
+    "@ 3600 SOA host host 1 2 3 4 300\n@ RRSIG SOA" SIG "@ NS host\n@ DNSKEY 257 3 13 QUJD\n"
+    "@ NSEC host NS SOA RRSIG NSEC DNSKEY\nhost A 192.0.2.1\nhost RRSIG A" SIG
+    "host NSEC *.srv A RRSIG NSEC\n*.srv SRV 0 0 1 Host\n*.srv RRSIG SRV" SIG
+    "*.srv NSEC @ SRV RRSIG NSEC\n*.srv RRSIG NSEC" SIG;
 
 static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
     const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
@@ -47,7 +54,7 @@ static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrcl
 	return records_add(ctx, owner, type, ttl, rdata, rdlen);
 }
 
-static int zone_setup(void **state)
+static void zone_load(const char *text, size_t len)
 {
 	static const uint8_t apex[] = "\7example\3com";
 	struct compile_options options = {.key = key, .generation = 1, .id = 1};
@@ -57,8 +64,7 @@ static int zone_setup(void **state)
 	struct zone_retired retired;
 	char error[COMPILE_ERROR_MAX];
 
-	assert_int_equal(
-	    zonefile_parse_text(zone_text, sizeof(zone_text) - 1, apex, collect, records, &err), 0);
+	assert_int_equal(zonefile_parse_text(text, len, apex, collect, records, &err), 0);
 	assert_int_equal(records_sort(records), 0);
 	assert_int_equal(image_buffer_open(&image, -1, 1u << 24), 0);
 	assert_int_equal(compile_image(records, &options, &image, error), 0);
@@ -68,6 +74,11 @@ static int zone_setup(void **state)
 	assert_int_equal(zone_table_set(table, apex, &version, &retired), 0);
 	context.table = table;
 	records_free(records);
+}
+
+static int zone_setup(void **state)
+{
+	zone_load(zone_text, sizeof(zone_text) - 1);
 	return 0;
 }
 
@@ -363,6 +374,52 @@ static void answers_have_the_records_the_zone_says(void **state)
 	}
 }
 
+// NODATA leans on the apex whatever the type, so behind the question all are the same bytes.
+static void no_data_is_the_same_bytes_for_every_type(void **state)
+{
+	static const uint16_t absent[] = {RRTYPE_ANY, RRTYPE_RRSIG, RRTYPE_NSEC3, 65280};
+	uint8_t msg[512];
+	const size_t len = question(msg, "y.ns1", RRTYPE_TXT, 0, false);
+
+	assert_int_equal(ask(first, msg, len, DNS_UDP, false, 0xa5), DNS_REPLY);
+	const uint16_t reply_len = query.len;
+	assert_true(reply_len > len);
+	for (size_t t = 0; t < COUNT(absent); t++) {
+		question(msg, "y.ns1", absent[t], 0, false);
+		assert_int_equal(ask(second, msg, len, DNS_UDP, false, 0xa5), DNS_REPLY);
+		assert_int_equal(query.len, reply_len);
+		assert_memory_equal(first + len, second + len, reply_len - len);
+	}
+}
+
+// A proof moves the additional section, whose signature points at the owner in front of it.
+static void a_proof_moves_what_points_into_the_additional_section(void **state)
+{
+	static const char *const asked[] = {"x.srv", "long.er.srv", "*.srv"};
+	uint8_t msg[512];
+
+	zone_teardown(state);
+	zone_load(signed_text, sizeof(signed_text) - 1);
+	for (size_t n = 0; n < COUNT(asked); n++) {
+		const size_t len = question(msg, asked[n], RRTYPE_SRV, 1232, true);
+		uint8_t owner[NAME_LEN_MAX];
+		size_t owner_len;
+
+		assert_int_equal(ask(first, msg, len, DNS_UDP, false, 0xa5), DNS_REPLY);
+		const uint16_t reply_len = query.len;
+		assert_int_equal(ask(second, msg, len, DNS_UDP, true, 0x5a), DNS_REPLY);
+		assert_int_equal(query.len, reply_len);
+		assert_memory_equal(first, second, reply_len);
+		// The last record but OPT is the signature over the address of Host.
+		const size_t at = reply_len - 11 - (2 + 10 + 18 + 13 + 3);
+		assert_int_equal(
+		    name_from_wire(first, reply_len, at, reply_len, owner, &owner_len), 2);
+		assert_true(name_equal(owner, (const uint8_t *)"\4host\7example\3com"));
+	}
+	zone_teardown(state);
+	zone_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -370,6 +427,8 @@ int main(void)
 	    cmocka_unit_test(every_cut_and_every_flipped_byte_of_a_query_is_survived),
 	    cmocka_unit_test(answers_have_the_records_the_zone_says),
 	    cmocka_unit_test(compiled_and_rendered_answers_are_the_same_bytes),
+	    cmocka_unit_test(no_data_is_the_same_bytes_for_every_type),
+	    cmocka_unit_test(a_proof_moves_what_points_into_the_additional_section),
 	};
 
 	return cmocka_run_group_tests(tests, zone_setup, zone_teardown);

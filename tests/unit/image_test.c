@@ -227,6 +227,26 @@ static void records_keep_case_order_and_ttl_and_lose_repetitions(void **state)
 	drop(&b);
 }
 
+// Whatever its size: small RRsets are compared pair by pair, large ones sorted.
+static void records_that_differ_in_the_case_of_a_name_are_one(void **state)
+{
+	for (unsigned n = 2; n <= 40; n += 19) {
+		struct records *r = zone("example.com.");
+		char name[32];
+
+		for (unsigned i = 0; i < n; i++) {
+			snprintf(name, sizeof(name), "ns%u.example.com.", i);
+			add_name(r, "sub.example.com.", RRTYPE_NS, name);
+		}
+		add_name(r, "sub.example.com.", RRTYPE_NS, "NS1.Example.com.");
+		assert_int_equal(records_sort(r), 0);
+		assert_int_equal(r->count, n);
+		for (size_t i = 0; i < n; i++) // the first to come stays
+			assert_int_equal(r->items[i].rdata[1], 'n');
+		records_free(r);
+	}
+}
+
 static void a_referral_is_compiled_with_required_and_optional_glue(void **state)
 {
 	struct built b;
@@ -485,6 +505,7 @@ int main(void)
 	    cmocka_unit_test(keys_sort_as_the_names_do),
 	    cmocka_unit_test(a_walk_ends_where_rfc_1034_says),
 	    cmocka_unit_test(records_keep_case_order_and_ttl_and_lose_repetitions),
+	    cmocka_unit_test(records_that_differ_in_the_case_of_a_name_are_one),
 	    cmocka_unit_test(a_referral_is_compiled_with_required_and_optional_glue),
 	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),

@@ -1,0 +1,143 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The code under test; see model_server.h.
+#include "model_server.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "compile.h"
+#include "dns.h"
+#include "rdata.h"
+
+#define IMAGE_MAX  (1u << 26)
+#define GUARD      4096 // bytes behind the largest reply that nothing may touch
+#define BUFFER_LEN (DNS_TCP_MAX + DNS_WRITE_SLACK + GUARD)
+
+static const struct dns_server server = {.udp_payload_max = MODEL_UDP_MAX};
+static struct dns_counters counters;
+static struct dns_context context = {.server = &server, .counters = &counters};
+static struct zone_table *table;
+static struct zone_version version;
+static struct image_buffer image = {.fd = -1};
+
+static void unload(void)
+{
+	zone_table_free(table);
+	table = NULL;
+	if (image.fd >= 0) {
+		image_buffer_close(&image);
+		close(image.fd);
+		image.fd = -1;
+	}
+}
+
+// One name may be left out of what the data is: that the rdata is well formed is a precondition.
+static int records_fill(struct records *records, const struct mzone *zone)
+{
+	for (size_t i = 0; i < zone->count; i++) {
+		const struct mrecord *r = &zone->records[i];
+		if (!rdata_valid(r->type, r->rdata, r->rdlen) ||
+		    records_add(records, r->owner, r->type, r->ttl, r->rdata, r->rdlen) != 0)
+			return -1;
+	}
+	return records_sort(records);
+}
+
+const char *mserver_load(const struct mzone *zone)
+{
+	static char error[COMPILE_ERROR_MAX];
+	const struct hash_key key = {{zone->seed, ~zone->seed}};
+	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	struct records *records = records_new(zone->apex);
+	struct zone_retired retired;
+
+	unload();
+	snprintf(error, sizeof(error), "out of memory, or the generator made rdata that is wrong");
+	if (records == NULL || records_fill(records, zone) != 0 ||
+	    image_buffer_open(&image, -1, IMAGE_MAX) != 0) {
+		records_free(records);
+		return error;
+	}
+	const int bad = compile_image(records, &options, &image, error);
+	records_free(records);
+	if (bad != 0 || image_verify(image.mem, image.used, error) != 0)
+		return error;
+	table = zone_table_new(&key);
+	version.layer_count = 1;
+	if (table == NULL || image_open(&version.layer[0], image.mem, image.used) != 0 ||
+	    zone_table_set(table, zone->apex, &version, &retired) != 0)
+		return "the image cannot be opened";
+	context.table = table;
+	return NULL;
+}
+
+static uint16_t sum_of(const uint8_t *bytes, size_t len)
+{
+	uint64_t sum = 0;
+
+	for (size_t i = 0; i < len; i++)
+		sum += i % 2 == 0 ? (uint64_t)bytes[i] << 8 : bytes[i];
+	return (uint16_t)(sum % 0xffff); // what a ones' complement sum is, with one zero
+}
+
+// A buffer that holds poison wherever no reply stands.
+struct arena {
+	uint8_t bytes[BUFFER_LEN];
+	size_t dirty; // bytes that may hold something else
+	uint8_t poison;
+	struct dns_query query;
+};
+
+static bool is_poison(const struct arena *arena, size_t from, size_t to)
+{
+	static uint8_t pattern[2][BUFFER_LEN];
+	uint8_t *expect = pattern[arena->poison == 0xa5];
+
+	if (expect[0] != arena->poison)
+		memset(expect, arena->poison, BUFFER_LEN);
+	return memcmp(arena->bytes + from, expect, to - from) == 0;
+}
+
+void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q, bool render_only,
+    struct mserver_reply *reply)
+{
+	static struct arena arenas[2] = {
+	    {.poison = 0xa5, .dirty = BUFFER_LEN}, {.poison = 0x5a, .dirty = BUFFER_LEN}};
+	struct arena *arena = &arenas[render_only];
+	struct dns_query *query = &arena->query;
+	const uint64_t compiled = counters.compiled;
+
+	memset(arena->bytes, arena->poison, arena->dirty);
+	memcpy(arena->bytes, msg, len);
+	memset(query, arena->poison, sizeof(*query));
+	query->msg = arena->bytes;
+	query->len = (uint16_t)len;
+	query->cap = q->cap;
+	query->transport = q->tcp ? DNS_TCP : DNS_UDP;
+	query->no_error_reply = false;
+	query->render_only = render_only;
+	dns_parse(&context, query);
+	if (query->verdict == DNS_REPLY) {
+		dns_match(&context, query);
+		dns_emit(&context, query);
+	}
+	*reply = (struct mserver_reply){.bytes = arena->bytes, .len = query->len};
+	reply->compiled = counters.compiled != compiled;
+
+	// The renderer may have tried what did not fit: anything up to the limit is its own.
+	size_t end = query->len > len ? query->len : len;
+	if (!reply->compiled && end < query->reply_limit)
+		end = query->reply_limit;
+	end += DNS_WRITE_SLACK;
+	const size_t checked = q->tcp ? BUFFER_LEN : end + GUARD;
+	arena->dirty = checked;
+	if (query->verdict != DNS_REPLY)
+		reply->fault = SERVER_NO_REPLY;
+	else if (query->sum % 0xffff != sum_of(arena->bytes, query->len))
+		reply->fault = SERVER_SUM;
+	else if (query->len > q->cap || !is_poison(arena, end, checked))
+		reply->fault = SERVER_BEYOND;
+}
