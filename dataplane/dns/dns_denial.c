@@ -48,7 +48,9 @@ static struct node_ref suffix_search(struct denial *denial, const struct qname *
 	return name_search(denial, name->lower + start, (size_t)name->len - start, match);
 }
 
-// There is no "*.<the suffix with `labels` labels>", whose node is `node`.
+// There is no "*.<the suffix with `labels` labels>", whose node is `node`. Where opt-out pushes the
+// proof up to an encloser that has a wildcard, nothing covers that (RFC 5155 7.2.2), and what
+// stands at it would prove nothing.
 static void wildcard_deny(
     struct denial *denial, const struct qname *name, unsigned labels, struct node_ref node)
 {
@@ -59,7 +61,8 @@ static void wildcard_deny(
 	if (node.node != NULL) {
 		const struct node_ref owner = node_denial(denial->version, node, true, &match);
 		if (owner.node != NULL) {
-			proof_add(denial, owner);
+			if (!match)
+				proof_add(denial, owner);
 			return;
 		}
 	}
@@ -68,7 +71,9 @@ static void wildcard_deny(
 	wild[0] = 1;
 	wild[1] = '*';
 	memcpy(wild + 2, name->lower + start, len);
-	proof_add(denial, name_search(denial, wild, len + 2, &match));
+	const struct node_ref owner = name_search(denial, wild, len + 2, &match);
+	if (!match)
+		proof_add(denial, owner);
 }
 
 static bool is_opt_out(struct node_ref owner)
@@ -163,7 +168,10 @@ void denial_nodata(struct denial *denial, const struct qname *name, const struct
 	if (owner.node == NULL)
 		owner = name_search(
 		    denial, lookup->node.node->name, lookup->node.node->name_len, &match);
-	proof_add(denial, owner);
+	// What covers a wildcard that opt-out left out denies what exists (RFC 5155 7.2.5:
+	// matches).
+	if (match || !version_has_nsec3(denial->version))
+		proof_add(denial, owner);
 	if (wild && !version_has_nsec3(denial->version))
 		proof_add(denial, name_search(denial, name->lower, name->len, &match));
 }

@@ -533,6 +533,20 @@ static unsigned judge(const struct mzone *zone, const struct model_question *q)
 	}
 }
 
+// What an error says more (RFC 8914 4); 0: nothing.
+static unsigned explain(const struct model_question *q, unsigned rcode)
+{
+	const bool transfer = q->type == T_AXFR || q->type == T_IXFR;
+
+	if (rcode == NOTIMP)
+		return 21; // Not Supported
+	if (rcode == NOTAUTH)
+		return 20; // Not Authoritative
+	if (rcode == REFUSED && q->rrclass == 1)
+		return transfer ? 18 : 20; // Prohibited; not our zone
+	return 0;
+}
+
 static size_t limit_of(const struct model_question *q)
 {
 	size_t limit = 512; // RFC 1035 4.2.1
@@ -578,7 +592,16 @@ size_t model_answer(
 	put16(out + 6, a.count[ANSWER]);
 	put16(out + 8, a.count[AUTHORITY]);
 	put16(out + 10, a.count[ADDITIONAL] + q->edns);
-	if (q->edns)
-		len += opt_write(out + len, MODEL_UDP_MAX, a.rcode, 0, q->dnssec_ok);
+	if (!q->edns)
+		return len;
+	len += opt_write(out + len, MODEL_UDP_MAX, a.rcode, 0, q->dnssec_ok);
+	const unsigned more = explain(q, a.rcode);
+	if (more != 0) { // option 15 of two bytes
+		put16(out + len - 2, 6);
+		put16(out + len, 15);
+		put16(out + len + 2, 2);
+		put16(out + len + 4, more);
+		len += 6;
+	}
 	return len;
 }

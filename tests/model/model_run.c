@@ -14,7 +14,7 @@
 #include "model_server.h"
 
 #define QUESTIONS_PER_ZONE 100
-#define DIFFERENCES_MAX    10 // then it ends
+#define DIFFERENCES_MAX    5 // then it ends
 
 enum difference {
 	NO_DIFFERENCE,

@@ -48,6 +48,15 @@ static const char signed_text[] =
     "host NSEC *.srv A RRSIG NSEC\n*.srv SRV 0 0 1 Host\n*.srv RRSIG SRV" SIG
     "*.srv NSEC @ SRV RRSIG NSEC\n*.srv RRSIG NSEC" SIG;
 
+// Opt-out: the delegation and the empty non-terminals above it are not in the chain. Hashes by
+// ldns-nsec3-hash.
+#define APEX_HASH "onib9mgub9h0rml3cdf5bgrj59dkjhvk"
+#define T_HASH    "139abrdcfnreaq72m4ijosk6d7nbrour"
+static const char opt_out_text[] =
+    "@ 3600 SOA host host 1 2 3 4 300\n@ RRSIG SOA" SIG "@ NS ns.other.\n@ DNSKEY 257 3 13 QUJD\n"
+    "@ NSEC3PARAM 1 0 0 -\nt TXT \"t\"\nb.b.* NS ns.other.\n" APEX_HASH " NSEC3 1 1 0 - " T_HASH
+    " NS SOA RRSIG DNSKEY NSEC3PARAM\n" T_HASH " NSEC3 1 1 0 - " APEX_HASH " TXT\n";
+
 static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
     const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
 {
@@ -420,6 +429,25 @@ static void a_proof_moves_what_points_into_the_additional_section(void **state)
 	zone_setup(state);
 }
 
+// RFC 5155 7.2.5 asks for what stands at the wildcard. Here nothing does, and what covers its hash
+// (the record of t) would say that it does not exist.
+static void a_wildcard_that_opt_out_left_out_is_not_denied(void **state)
+{
+	uint8_t msg[512];
+	const size_t len = question(msg, "h", RRTYPE_A, 1232, true);
+
+	zone_teardown(state);
+	zone_load(opt_out_text, sizeof(opt_out_text) - 1);
+	for (unsigned render = 0; render < 2; render++) {
+		assert_int_equal(ask(first, msg, len, DNS_UDP, render == 1, 0xa5), DNS_REPLY);
+		assert_int_equal(first[3] & 15, 0);
+		assert_int_equal(
+		    first[9], 3); // SOA, RRSIG; the apex's NSEC3, which covers h as well
+	}
+	zone_teardown(state);
+	zone_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -429,6 +457,7 @@ int main(void)
 	    cmocka_unit_test(compiled_and_rendered_answers_are_the_same_bytes),
 	    cmocka_unit_test(no_data_is_the_same_bytes_for_every_type),
 	    cmocka_unit_test(a_proof_moves_what_points_into_the_additional_section),
+	    cmocka_unit_test(a_wildcard_that_opt_out_left_out_is_not_denied),
 	};
 
 	return cmocka_run_group_tests(tests, zone_setup, zone_teardown);
