@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Queries and transfers of the secondary zones: begun as the pacing of their primary allows, their
+// ends told to the zone's state machine.
+#include "engine_private.h"
+
+#include <string.h>
+
+#include "address.h"
+
+// The operation is over: its slot goes to the next, and the primary's reference is dropped.
+static void op_end(struct engine_zone *ez, bool silent)
+{
+	struct primary *primary = ez->primary;
+	enum op_kind kind = (enum op_kind)ez->op_kind;
+
+	ez->op_kind = OP_NONE;
+	ez->primary = NULL;
+	if (kind == OP_WAITING) {
+		pacing_cancel(&primary->pacing, &ez->waiter);
+	} else if (kind != OP_NONE) {
+		pacing_release(&primary->pacing, kind == OP_QUERY ? PACING_QUERY : PACING_TRANSFER,
+		    silent, engine_now().mono_ms);
+	}
+	if (kind != OP_NONE) {
+		primary_unref(primary);
+	}
+}
+
+void engine_dispatch_all(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->setup->primary_count; i++) {
+		engine_dispatch(engine, engine->setup->primaries[i]);
+	}
+}
+
+static void on_soa(void *ctx, const struct zone_soa *soa, bool silent, const char *error)
+{
+	struct engine_zone *ez = ctx;
+	struct engine *engine = ez->engine;
+	struct zone_event event = {
+	    .kind = soa != NULL ? ZONE_EVENT_SOA : ZONE_EVENT_SOA_FAILED, .token = ez->op_token};
+
+	if (soa != NULL) {
+		engine->counters.soa_answers++;
+		event.soa = *soa;
+	} else {
+		engine->counters.soa_failures++;
+		engine_error_set(ez, error);
+	}
+	op_end(ez, silent);
+	engine_zone_event(ez, &event);
+	engine_dispatch_all(engine);
+	engine_arm(engine);
+}
+
+static void transfer_log(struct engine_zone *ez, const struct transfer_result *result, int64_t took)
+{
+	char address[ADDRESS_TEXT_MAX];
+
+	engine_log(ez, "serial %u from %s: %llu records, %llu bytes in %llu messages, %lld ms",
+	    result->soa.serial,
+	    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
+	    (unsigned long long)result->count, (unsigned long long)result->bytes,
+	    (unsigned long long)result->messages, (long long)took);
+}
+
+static void on_transfer(void *ctx, const struct transfer_result *result)
+{
+	struct engine_zone *ez = ctx;
+	struct engine *engine = ez->engine;
+	struct zone_event event = {.token = ez->op_token, .soa = result->soa};
+	int64_t took = engine_now().mono_ms - ez->op_began_ms;
+
+	engine->counters.transfer_bytes += result->bytes;
+	ez->transfer_bytes += result->bytes;
+	if (result->state == SESSION_DONE) {
+		event.kind = ZONE_EVENT_TRANSFERRED;
+		engine->counters.transfers_done++;
+		engine->counters.transfer_records += result->count;
+		ez->transfers++;
+		ez->last_transfer_ms = took;
+		ez->records = result->records;
+		transfer_log(ez, result, took);
+	} else if (result->state == SESSION_STALE) {
+		event.kind = ZONE_EVENT_TRANSFER_STALE;
+		engine->counters.transfers_stale++;
+	} else {
+		event.kind = ZONE_EVENT_TRANSFER_FAILED;
+		engine->counters.transfers_failed++;
+		engine_error_set(ez, result->error != NULL ? result->error : "connection ended");
+	}
+	op_end(ez, result->silent);
+	engine_zone_event(ez, &event);
+	records_free(ez->records); // when it was neither published nor discarded
+	ez->records = NULL;
+	engine_dispatch_all(engine);
+	engine_arm(engine);
+}
+
+static int op_start(struct engine_zone *ez)
+{
+	struct engine *engine = ez->engine;
+
+	ez->op_began_ms = engine_now().mono_ms;
+	if (ez->waiter.kind == PACING_QUERY) {
+		ez->op_kind = OP_QUERY;
+		return soa_query_start(engine->base, &ez->primary->peer, ez->apex, on_soa, ez,
+		    &engine->counters.soa_queries, &ez->op.query);
+	}
+	ez->op_kind = OP_TRANSFER;
+	engine->counters.transfers_started++;
+	return transfer_start(engine->base, &ez->primary->peer, ez->apex, ez->op_any_serial,
+	    ez->op_serial, on_transfer, ez, &ez->op.transfer);
+}
+
+static void op_failed(struct engine_zone *ez, bool query, const char *error)
+{
+	struct zone_event event = {
+	    .kind = query ? ZONE_EVENT_SOA_FAILED : ZONE_EVENT_TRANSFER_FAILED,
+	    .token = ez->op_token};
+
+	if (query) {
+		ez->engine->counters.soa_failures++;
+	} else {
+		ez->engine->counters.transfers_failed++;
+	}
+	engine_error_set(ez, error);
+	op_end(ez, false);
+	engine_zone_event(ez, &event);
+}
+
+// Begins what waits for this primary as far as the limits allow. Ends: each turn takes one waiter.
+void engine_dispatch(struct engine *engine, struct primary *primary)
+{
+	struct pacing_waiter *waiter;
+
+	(void)engine;
+	primary->refs++; // the last user may leave in the loop
+	while ((waiter = pacing_next(&primary->pacing, engine_now().mono_ms)) != NULL) {
+		struct engine_zone *ez =
+		    (struct engine_zone *)(void *)((char *)waiter -
+		                                   offsetof(struct engine_zone, waiter));
+		int rc = op_start(ez);
+
+		if (rc != 0) {
+			op_failed(ez, ez->op_kind == OP_QUERY, strerror(-rc));
+		}
+	}
+	primary_unref(primary);
+}
+
+void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
+{
+	bool query = action->kind == ZONE_ACTION_QUERY;
+
+	ez->op_token = action->token;
+	ez->op_primary = (uint8_t)action->primary;
+	ez->op_any_serial = action->any_serial;
+	ez->op_serial = action->serial;
+	ez->primary = ez->profile->ways[action->primary];
+	ez->primary->refs++;
+	ez->op_kind = OP_WAITING;
+	if (!pacing_ask(&ez->primary->pacing, &ez->waiter, query ? PACING_QUERY : PACING_TRANSFER,
+	        action->urgency, engine_now().mono_ms)) {
+		op_failed(ez, query, "primary has been silent; not asked again yet");
+		return;
+	}
+	engine_dispatch(ez->engine, ez->primary);
+}
+
+void engine_op_abort(struct engine_zone *ez)
+{
+	if (ez->op_kind == OP_QUERY) {
+		soa_query_abort(ez->op.query);
+	} else if (ez->op_kind == OP_TRANSFER) {
+		transfer_abort(ez->op.transfer);
+	}
+	op_end(ez, false);
+}

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Internal to engine*.c: the engine and its zones. All of it belongs to the event loop's thread.
+#pragma once
+
+#include "engine.h"
+#include "notify.h"
+#include "pacing.h"
+#include "setup.h"
+#include "soa_query.h"
+#include "timers.h"
+#include "transfer.h"
+
+enum op_kind {
+	OP_NONE,
+	OP_WAITING, // in a primary's queue
+	OP_QUERY,
+	OP_TRANSFER,
+};
+
+// One secondary zone. A million of these must fit: what only some need is a pointer.
+struct engine_zone {
+	struct zone zone;
+	struct timer timer;
+	struct pacing_waiter waiter;
+	struct engine *engine;
+	struct profile *profile;
+	const uint8_t *apex;      // borrowed from the config
+	struct engine_zone *next; // of the same hash
+	struct primary *primary;  // of the operation under way or waiting; a reference
+	union {
+		struct soa_query *query;
+		struct transfer *transfer;
+	} op;
+	struct records *records; // between TRANSFERRED and PUBLISH
+	char *error;             // of the last round's last failure; NULL: none
+	uint32_t op_token, op_serial;
+	uint8_t op_kind, op_primary;
+	bool op_any_serial, busy, has_answer, answer_live, seen;
+	uint32_t answer_token; // an answer of the publisher that came while busy
+	int64_t op_began_ms, last_transfer_ms;
+	uint64_t transfers, transfer_bytes;
+};
+
+struct engine {
+	struct event_base *base;
+	struct engine_ops ops;
+	struct setup *setup;
+	struct listener **listeners;
+	size_t listener_count;
+	struct event *deadline; // of the first timer, or of a primary's query allowance
+	struct timers timers;
+	struct pacing_total pacing_total;
+	struct engine_zone **buckets;    // by hash of the apex
+	size_t bucket_count, zone_count; // bucket_count: a power of two
+	struct notify_service notify;
+	struct engine_counters counters;
+	void (*log_line)(void *ctx, const char *text);
+	void *log_ctx;
+};
+
+// engine.c
+struct zone_now engine_now(void);
+struct engine_zone *engine_find(const struct engine *engine, const uint8_t *apex);
+// Case-insensitive. Apexes are the operator's choice, so collisions are nobody's weapon.
+size_t engine_apex_hash(const uint8_t *apex);
+void engine_log(const struct engine_zone *ez, const char *format, ...)
+    __attribute__((format(printf, 2, 3)));
+void engine_arm(struct engine *engine); // for the first deadline
+size_t engine_listener_answer(void *ctx, const uint8_t *msg, size_t len,
+    const struct sockaddr *from, uint8_t *reply, size_t cap);
+
+// engine_zone.c: events into the state machine, its actions carried out.
+void engine_zone_event(struct engine_zone *ez, const struct zone_event *event);
+// Why the last round failed; NULL: it did not.
+void engine_error_set(struct engine_zone *ez, const char *error);
+
+// engine_op.c: queries and transfers, paced per primary.
+void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
+void engine_op_abort(struct engine_zone *ez);
+void engine_dispatch(struct engine *engine, struct primary *primary);
+void engine_dispatch_all(struct engine *engine);
+
+// engine_take.c: a configuration is taken up.
+int engine_take(
+    struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX]);
+void engine_zones_drop(struct engine *engine); // all that the configuration does not name
+void engine_listeners_close(struct listener **listeners, size_t count);

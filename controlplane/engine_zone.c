@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// One secondary zone between the loop and its state machine (zone.h): events go in, and the actions
+// that come out become queries, transfers and calls of the engine's ops.
+#include "engine_private.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "address.h"
+
+void engine_error_set(struct engine_zone *ez, const char *error)
+{
+	char address[ADDRESS_TEXT_MAX], text[320];
+
+	if (error == NULL) {
+		free(ez->error);
+		ez->error = NULL;
+		return;
+	}
+	if (ez->primary != NULL) {
+		snprintf(text, sizeof(text), "%s: %s",
+		    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
+		    error);
+	} else {
+		snprintf(text, sizeof(text), "%s", error);
+	}
+	if (ez->error != NULL && strcmp(ez->error, text) == 0) {
+		return; // said already
+	}
+	free(ez->error);
+	ez->error = strdup(text);
+	engine_log(ez, "%s", text);
+}
+
+static void action_do(struct engine_zone *ez, const struct zone_action *action)
+{
+	struct engine *engine = ez->engine;
+	struct records *records = ez->records;
+	char address[ADDRESS_TEXT_MAX];
+
+	switch (action->kind) {
+	case ZONE_ACTION_QUERY:
+	case ZONE_ACTION_TRANSFER:
+		engine_op_ask(ez, action);
+		break;
+	case ZONE_ACTION_PUBLISH:
+		ez->records = NULL;
+		engine->ops.publish(engine->ops.ctx, ez->apex, action->token, records);
+		break;
+	case ZONE_ACTION_DISCARD:
+		ez->records = NULL;
+		records_free(records);
+		break;
+	case ZONE_ACTION_ABORT:
+		engine_op_abort(ez);
+		break;
+	case ZONE_ACTION_EXPIRE:
+		engine->counters.expirations++;
+		engine_log(ez, "serial %u has expired", ez->zone.soa.serial);
+		engine->ops.expire(engine->ops.ctx, ez->apex, true);
+		break;
+	case ZONE_ACTION_REVIVE:
+		engine_log(ez, "serial %u is confirmed again", ez->zone.soa.serial);
+		engine->ops.expire(engine->ops.ctx, ez->apex, false);
+		break;
+	case ZONE_ACTION_STORE:
+		engine->ops.store(engine->ops.ctx, ez->apex, &action->timers);
+		break;
+	case ZONE_ACTION_REGRESSED:
+		engine->counters.regressions++;
+		engine_log(ez, "%s has serial %u, older than ours (%u)",
+		    address_text(
+		        (const struct sockaddr *)&ez->profile->ways[action->primary]->peer.remote,
+		        address),
+		    action->serial, ez->zone.soa.serial);
+		break;
+	}
+}
+
+static void zone_event_once(struct engine_zone *ez, const struct zone_event *event)
+{
+	struct zone_actions actions;
+
+	zone_handle(&ez->zone, event, engine_now(), &actions);
+	if (ez->zone.timer_ms == ZONE_NEVER) {
+		timers_remove(&ez->engine->timers, &ez->timer);
+	} else {
+		// Room for every zone was made when it was taken up: cannot fail.
+		(void)timers_set(&ez->engine->timers, &ez->timer, ez->zone.timer_ms);
+	}
+	for (unsigned i = 0; i < actions.count; i++) {
+		action_do(ez, &actions.items[i]);
+	}
+	if (ez->zone.has_copy && ez->zone.failures == 0 && ez->zone.phase == ZONE_IDLE) {
+		engine_error_set(ez, NULL);
+	}
+}
+
+// An action may bring about the next event at once (a primary that is down, a publisher that
+// answers from within the call). A round ends after so many steps as there are primaries; so does
+// this.
+void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
+{
+	bool outermost = !ez->busy;
+
+	ez->busy = true;
+	zone_event_once(ez, event);
+	while (outermost && ez->has_answer) {
+		struct zone_event answer = {
+		    .kind = ez->answer_live ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED,
+		    .token = ez->answer_token};
+
+		ez->has_answer = false;
+		zone_event_once(ez, &answer);
+	}
+	if (outermost) {
+		ez->busy = false;
+	}
+}
+
+void engine_published(
+    struct engine *engine, const uint8_t *apex, uint32_t token, bool live, const char *reason)
+{
+	struct engine_zone *ez = engine_find(engine, apex);
+
+	if (ez == NULL) {
+		return;
+	}
+	if (live) {
+		engine->counters.published++;
+	} else {
+		engine->counters.rejected++;
+		engine_error_set(ez, reason != NULL ? reason : "not published");
+	}
+	if (ez->busy) {
+		ez->has_answer = true;
+		ez->answer_live = live;
+		ez->answer_token = token;
+		return;
+	}
+	struct zone_event event = {
+	    .kind = live ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED, .token = token};
+
+	engine_zone_event(ez, &event);
+	engine_arm(engine);
+}
