@@ -285,6 +285,7 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 		    out->primary);
 	}
 	snprintf(out->error, sizeof(out->error), "%s", ez->error != NULL ? ez->error : "");
+	out->incremental = ez->live_delta;
 	out->transfers = ez->transfers;
 	out->transfer_bytes = ez->transfer_bytes;
 	out->last_transfer_ms = ez->last_transfer_ms;

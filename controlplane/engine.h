@@ -12,6 +12,7 @@
 #include <sys/socket.h>
 
 #include "config.h"
+#include "delta.h"
 #include "records.h"
 #include "zone.h"
 
@@ -22,6 +23,7 @@ struct engine;
 struct engine_stored {
 	bool has_copy; // a version is served or will be (from the manifest)
 	struct zone_soa soa;
+	uint64_t origin; // as it was given to publish or apply; 0: unknown
 	bool has_timers;
 	struct zone_timers timers;
 };
@@ -35,16 +37,19 @@ struct engine_ops {
 	// A whole, verified version in arrival order, not sorted nor checked against records_check.
 	// The callee owns `records` from here on and answers once, later or at once, by
 	// engine_published with this token. LIVE means: the data plane serves it, or none is
-	// connected and it is stored.
-	void (*publish)(void *ctx, const uint8_t *apex, uint32_t token, struct records *records);
+	// connected and it is stored. `origin` says whose history the version belongs to and is
+	// kept with it.
+	void (*publish)(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+	    struct records *records);
+	// The same for the version that the difference makes of the one served. It is answered "not
+	// live" with the reason when the difference does not fit. The callee owns `delta`.
+	void (*apply)(
+	    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta);
 	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
 	// published is never expired at that moment.
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
 	// Store these (they may be written lazily, the last ones win).
 	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
-	// The records of the version served, for IXFR (RFC 1995); the caller of this owns them.
-	// NULL when they cannot be had: then AXFR is used. The op itself may be NULL.
-	struct records *(*read_back)(void *ctx, const uint8_t *apex);
 };
 
 // What `npctl zone status` may show.
@@ -57,6 +62,7 @@ struct engine_status {
 	unsigned failures;     // rounds in a row without success
 	char primary[64];      // address@port last asked, "" before
 	char error[160];       // why the last round failed, names escaped; "" when it did not
+	bool incremental;      // the version served came as a difference
 	uint64_t transfers, transfer_bytes;
 	int64_t last_transfer_ms; // how long the last whole transfer took
 };
@@ -72,7 +78,8 @@ struct engine_status {
 	X(transfers_failed, "transfers that failed")                                               \
 	X(transfer_bytes, "bytes received in transfers")                                           \
 	X(transfer_records, "records received in whole transfers")                                 \
-	X(ixfr_applied, "incremental transfers applied")                                           \
+	X(ixfr_started, "incremental transfers asked for")                                         \
+	X(ixfr_applied, "versions that went live by an incremental transfer")                      \
 	X(ixfr_fallbacks, "incremental transfers given up for a full one")                         \
 	X(published, "versions that went live")                                                    \
 	X(rejected, "versions refused before they were served")                                    \

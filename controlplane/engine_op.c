@@ -59,6 +59,17 @@ static void transfer_log(struct engine_zone *ez, const struct transfer_result *r
 {
 	char address[ADDRESS_TEXT_MAX];
 
+	if (result->delta != NULL) {
+		engine_log(ez,
+		    "serial %u from %s: difference to serial %u, %llu records in %u steps, "
+		    "%llu bytes in %llu messages, %lld ms",
+		    result->soa.serial,
+		    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
+		    result->delta->from, (unsigned long long)result->count, result->delta->steps,
+		    (unsigned long long)result->bytes, (unsigned long long)result->messages,
+		    (long long)took);
+		return;
+	}
 	engine_log(ez, "serial %u from %s: %llu records, %llu bytes in %llu messages, %lld ms",
 	    result->soa.serial,
 	    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
@@ -82,19 +93,22 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 		ez->transfers++;
 		ez->last_transfer_ms = took;
 		ez->records = result->records;
+		ez->delta = result->delta;
+		event.incremental = result->delta != NULL;
 		transfer_log(ez, result, took);
 	} else if (result->state == SESSION_STALE) {
 		event.kind = ZONE_EVENT_TRANSFER_STALE;
 		engine->counters.transfers_stale++;
 	} else {
 		event.kind = ZONE_EVENT_TRANSFER_FAILED;
+		event.heard = result->heard;
+		event.refused = result->refused;
 		engine->counters.transfers_failed++;
 		engine_error_set(ez, result->error != NULL ? result->error : "connection ended");
 	}
 	op_end(ez, result->silent);
 	engine_zone_event(ez, &event);
-	records_free(ez->records); // when it was neither published nor discarded
-	ez->records = NULL;
+	engine_content_drop(ez); // when it was neither published nor discarded
 	engine_dispatch_all(engine);
 	engine_arm(engine);
 }
@@ -111,8 +125,9 @@ static int op_start(struct engine_zone *ez)
 	}
 	ez->op_kind = OP_TRANSFER;
 	engine->counters.transfers_started++;
-	return transfer_start(engine->base, &ez->primary->peer, ez->apex, ez->op_any_serial,
-	    ez->op_serial, on_transfer, ez, &ez->op.transfer);
+	engine->counters.ixfr_started += ez->op_ask.incremental;
+	return transfer_start(engine->base, &ez->primary->peer, ez->apex, &ez->op_ask, on_transfer,
+	    ez, &ez->op.transfer);
 }
 
 static void op_failed(struct engine_zone *ez, bool query, const char *error)
@@ -157,8 +172,12 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
 
 	ez->op_token = action->token;
 	ez->op_primary = (uint8_t)action->primary;
-	ez->op_any_serial = action->any_serial;
-	ez->op_serial = action->serial;
+	ez->op_ask = (struct session_ask){.incremental = action->incremental,
+	    .any_serial = action->any_serial,
+	    .ours = ez->zone.soa};
+	if (action->fallback) {
+		ez->engine->counters.ixfr_fallbacks++;
+	}
 	ez->primary = ez->profile->ways[action->primary];
 	ez->primary->refs++;
 	ez->op_kind = OP_WAITING;

@@ -33,11 +33,15 @@ struct engine_zone {
 		struct soa_query *query;
 		struct transfer *transfer;
 	} op;
-	struct records *records; // between TRANSFERRED and PUBLISH
+	struct records *records; // between TRANSFERRED and PUBLISH; or
+	struct delta *delta;     // the same
 	char *error;             // of the last round's last failure; NULL: none
-	uint32_t op_token, op_serial;
+	struct session_ask op_ask;
+	uint32_t op_token;
 	uint8_t op_kind, op_primary;
-	bool op_any_serial, busy, has_answer, answer_live, seen;
+	bool handed_delta; // what was handed out last for publication is a difference
+	bool live_delta;   // what is served came as one
+	bool busy, has_answer, answer_live, seen;
 	uint32_t answer_token; // an answer of the publisher that came while busy
 	int64_t op_began_ms, last_transfer_ms;
 	uint64_t transfers, transfer_bytes;
@@ -75,6 +79,7 @@ size_t engine_listener_answer(void *ctx, const uint8_t *msg, size_t len,
 void engine_zone_event(struct engine_zone *ez, const struct zone_event *event);
 // Why the last round failed; NULL: it did not.
 void engine_error_set(struct engine_zone *ez, const char *error);
+void engine_content_drop(struct engine_zone *ez); // what was transferred and nobody takes
 
 // engine_op.c: queries and transfers, paced per primary.
 void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
@@ -83,7 +88,6 @@ void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);
 
 // engine_take.c: a configuration is taken up.
-int engine_take(
-    struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX]);
+int engine_take(struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX]);
 void engine_zones_drop(struct engine *engine); // all that the configuration does not name
 void engine_listeners_close(struct listener **listeners, size_t count);

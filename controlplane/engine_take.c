@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The engine takes up a configuration, the first one and each later one: zones come, stay with their
-// state, and go; listeners are opened anew when their addresses changed. Whole or not at all.
+// The engine takes up a configuration, the first one and each later one: zones come, stay with
+// their state, and go; listeners are opened anew when their addresses changed. Whole or not at all.
 #include "engine_private.h"
 
 #include <errno.h>
@@ -17,7 +17,7 @@ static void zone_free(struct engine_zone *ez)
 {
 	engine_op_abort(ez);
 	timers_remove(&ez->engine->timers, &ez->timer);
-	records_free(ez->records);
+	engine_content_drop(ez);
 	free(ez->error);
 	free(ez);
 }
@@ -51,6 +51,7 @@ static void zone_start(struct engine_zone *ez)
 	engine->ops.load(engine->ops.ctx, ez->apex, &stored);
 	event.has_copy = stored.has_copy;
 	event.soa = stored.soa;
+	event.origin = stored.origin;
 	event.has_timers = stored.has_timers;
 	event.timers = stored.timers;
 	engine_zone_event(ez, &event);
@@ -95,8 +96,8 @@ static int listeners_open(struct engine *engine, const struct config *config,
 	for (size_t i = 0; i < count; i++) {
 		const struct config_address *address = &config->controlplane.listen[i];
 		char text[ADDRESS_TEXT_MAX];
-		int rc =
-		    listener_open(engine->base, address, engine_listener_answer, engine, &listeners[i]);
+		int rc = listener_open(
+		    engine->base, address, engine_listener_answer, engine, &listeners[i]);
 
 		if (rc != 0) {
 			snprintf(error, ENGINE_ERROR_MAX, "cannot listen on %s: %s",
@@ -240,8 +241,7 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct taken 
 	setup_close(old);
 }
 
-int engine_take(
-    struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX])
+int engine_take(struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX])
 {
 	const struct config *old_config = engine->setup != NULL ? engine->setup->config : NULL;
 	struct setup *setup = NULL;

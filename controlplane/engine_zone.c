@@ -35,10 +35,33 @@ void engine_error_set(struct engine_zone *ez, const char *error)
 	engine_log(ez, "%s", text);
 }
 
+void engine_content_drop(struct engine_zone *ez)
+{
+	records_free(ez->records);
+	delta_free(ez->delta);
+	ez->records = NULL;
+	ez->delta = NULL;
+}
+
+static void content_publish(struct engine_zone *ez, const struct zone_action *action)
+{
+	const struct engine_ops *ops = &ez->engine->ops;
+	struct records *records = ez->records;
+	struct delta *delta = ez->delta;
+
+	ez->records = NULL;
+	ez->delta = NULL;
+	ez->handed_delta = delta != NULL;
+	if (delta != NULL) {
+		ops->apply(ops->ctx, ez->apex, action->token, action->origin, delta);
+	} else {
+		ops->publish(ops->ctx, ez->apex, action->token, action->origin, records);
+	}
+}
+
 static void action_do(struct engine_zone *ez, const struct zone_action *action)
 {
 	struct engine *engine = ez->engine;
-	struct records *records = ez->records;
 	char address[ADDRESS_TEXT_MAX];
 
 	switch (action->kind) {
@@ -47,12 +70,10 @@ static void action_do(struct engine_zone *ez, const struct zone_action *action)
 		engine_op_ask(ez, action);
 		break;
 	case ZONE_ACTION_PUBLISH:
-		ez->records = NULL;
-		engine->ops.publish(engine->ops.ctx, ez->apex, action->token, records);
+		content_publish(ez, action);
 		break;
 	case ZONE_ACTION_DISCARD:
-		ez->records = NULL;
-		records_free(records);
+		engine_content_drop(ez);
 		break;
 	case ZONE_ACTION_ABORT:
 		engine_op_abort(ez);
@@ -131,6 +152,8 @@ void engine_published(
 	}
 	if (live) {
 		engine->counters.published++;
+		engine->counters.ixfr_applied += ez->handed_delta;
+		ez->live_delta = ez->handed_delta;
 	} else {
 		engine->counters.rejected++;
 		engine_error_set(ez, reason != NULL ? reason : "not published");

@@ -85,9 +85,16 @@ static void engine_load(void *ctx, const uint8_t *apex, struct engine_stored *ou
 	publisher_load(((struct daemon *)ctx)->publisher, apex, out);
 }
 
-static void engine_publish(void *ctx, const uint8_t *apex, uint32_t token, struct records *records)
+static void engine_publish(
+    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct records *records)
 {
-	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, records);
+	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, origin, records);
+}
+
+static void engine_apply(
+    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+{
+	publisher_apply(((struct daemon *)ctx)->publisher, apex, token, origin, delta);
 }
 
 static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
@@ -98,11 +105,6 @@ static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
 static void engine_store(void *ctx, const uint8_t *apex, const struct zone_timers *timers)
 {
 	publisher_store(((struct daemon *)ctx)->publisher, apex, timers);
-}
-
-static struct records *engine_read_back(void *ctx, const uint8_t *apex)
-{
-	return publisher_read_back(((struct daemon *)ctx)->publisher, apex);
 }
 
 static void engine_line(void *ctx, const char *text)
@@ -203,9 +205,9 @@ static int daemon_start(struct daemon *daemon)
 	const struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,
 	    .publish = engine_publish,
+	    .apply = engine_apply,
 	    .expire = engine_expire,
-	    .store = engine_store,
-	    .read_back = engine_read_back};
+	    .store = engine_store};
 	char error[1024] = "Out of memory.";
 	int rc;
 

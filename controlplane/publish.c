@@ -56,6 +56,13 @@ struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex)
 	return idmap_find(&p->map, apex, name_len(apex));
 }
 
+void content_free(struct content *content)
+{
+	records_free(content->records);
+	delta_free(content->delta);
+	*content = (struct content){0};
+}
+
 void version_free(struct publisher *p, struct version *version)
 {
 	if (version == NULL)
@@ -86,9 +93,9 @@ static size_t unstored_limit(const struct publisher *p)
 
 static void waiting_start(struct publisher *p, struct pzone *zone)
 {
-	struct records *records = zone->waiting;
+	struct content content = zone->waiting;
 
-	if (records == NULL || zone->stage != STAGE_NONE || p->closing || zone->deferred)
+	if (content_is_empty(&content) || zone->stage != STAGE_NONE || p->closing || zone->deferred)
 		return;
 	if (p->unstored >= unstored_limit(p)) {
 		zone->deferred = true;
@@ -97,10 +104,10 @@ static void waiting_start(struct publisher *p, struct pzone *zone)
 		p->deferred_last = &zone->next_deferred;
 		return;
 	}
-	zone->waiting = NULL;
+	zone->waiting = (struct content){0};
 	zone->token = zone->waiting_token;
 	zone->started_us = zone->waiting_us;
-	build_start(p, zone, records);
+	build_start(p, zone, &content);
 }
 
 static void deferred_start(struct publisher *p)
@@ -116,26 +123,38 @@ static void deferred_start(struct publisher *p)
 	}
 }
 
-void publisher_publish(
-    struct publisher *p, const uint8_t *apex, uint32_t token, struct records *records)
+static void content_take(
+    struct publisher *p, const uint8_t *apex, uint32_t token, struct content content)
 {
 	struct pzone *zone = pzone_find(p, apex);
 
 	if (zone == NULL || !zone->configured) {
-		records_free(records);
+		content_free(&content);
 		if (p->ops.published != NULL)
 			p->ops.published(
 			    p->ops.ctx, apex, token, false, "The zone is not configured.");
 		return;
 	}
-	if (zone->waiting != NULL) {
-		records_free(zone->waiting);
+	if (!content_is_empty(&zone->waiting)) {
+		content_free(&zone->waiting);
 		answer(p, zone, zone->waiting_token, false, "A later version took its place.");
 	}
-	zone->waiting = records;
+	zone->waiting = content;
 	zone->waiting_token = token;
 	zone->waiting_us = clock_us();
 	waiting_start(p, zone);
+}
+
+void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
+    struct records *records)
+{
+	content_take(p, apex, token, (struct content){.records = records, .origin = origin});
+}
+
+void publisher_apply(
+    struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+{
+	content_take(p, apex, token, (struct content){.delta = delta, .origin = origin});
 }
 
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
@@ -341,6 +360,7 @@ void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stor
 		return;
 	out->has_copy = true;
 	out->soa = zone->current->soa;
+	out->origin = zone->current->origin;
 	if (zone->has_timers) {
 		out->has_timers = true;
 		out->timers = zone->timers;
@@ -388,66 +408,6 @@ void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone
 	p->timers_dirty = true;
 	if (!zone->expired && zone->secondary)
 		expires_at_set(p, zone, timers->expires_ms / 1000);
-}
-
-static int version_records(const struct zone_version *version, struct records *records)
-{
-	struct version_iter iter;
-	struct node_ref ref;
-	int rc = 0;
-
-	version_iter_start(&iter, version);
-	while (rc == 0 && (ref = version_iter_next(&iter)).node != NULL) {
-		const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
-
-		for (unsigned i = 0; i < ref.node->rrset_count && rc == 0; i++) {
-			struct rdata_iter at = rrset_rdata(ref.image, &rrset[i]);
-			const uint8_t *rdata;
-			uint32_t ttl;
-			uint16_t len;
-
-			while (rc == 0 && (rdata = rdata_next(&at, &len)) != NULL)
-				rc = records_add(records, node_owner(ref), rrset[i].type,
-				    rrset[i].ttl, rdata, len);
-			if (rrset[i].sigs_ref == 0)
-				continue;
-			at = rrset_sigs(ref.image, &rrset[i], &ttl);
-			while (rc == 0 && (rdata = rdata_next(&at, &len)) != NULL)
-				rc = records_add(
-				    records, node_owner(ref), RRTYPE_RRSIG, ttl, rdata, len);
-		}
-	}
-	return rc;
-}
-
-struct records *publisher_read_back(struct publisher *p, const uint8_t *apex)
-{
-	const struct pzone *zone = pzone_find(p, apex);
-	struct zone_version version = {.layer_count = 1};
-	struct records *records = NULL;
-	const void *mem;
-	uint64_t size;
-	int fd;
-
-	if (zone == NULL || zone->current == NULL)
-		return NULL;
-	size = zone->current->image.size;
-	fd = zone->current->image.fd >= 0 ? dup(zone->current->image.fd)
-	                                  : store_copy(p->storage, zone->current->image.file_id,
-	                                        zone->current->image.offset, size);
-	if (fd < 0)
-		return NULL;
-	if (image_map(fd, 0, size, &mem) == 0) {
-		if (image_open(&version.layer[0], mem, size) == 0)
-			records = records_new(zone->apex);
-		if (records != NULL && version_records(&version, records) < 0) {
-			records_free(records);
-			records = NULL;
-		}
-		image_unmap(mem, size);
-	}
-	close(fd);
-	return records;
 }
 
 bool publisher_status(const struct publisher *p, const uint8_t *apex, struct publisher_status *out)
@@ -522,7 +482,7 @@ static struct pzone *pzone_new(const struct config_zone *config)
 static void pzone_free(struct publisher *p, struct pzone *zone)
 {
 	build_cancel(zone->build);
-	records_free(zone->waiting);
+	content_free(&zone->waiting);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
@@ -562,14 +522,13 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 {
 	const char *reason = "The zone is no longer configured.";
 
-	if (zone->waiting != NULL)
+	if (!content_is_empty(&zone->waiting))
 		answer(p, zone, zone->waiting_token, false, reason);
 	if (zone->stage != STAGE_NONE)
 		answer(p, zone, zone->token, false, reason);
 	build_cancel(zone->build);
 	zone->build = NULL;
-	records_free(zone->waiting);
-	zone->waiting = NULL;
+	content_free(&zone->waiting);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	zone->next = zone->current = NULL;

@@ -48,16 +48,19 @@ int publisher_reconfigure(struct publisher *publisher, const struct config *conf
     __attribute__((warn_unused_result));
 
 // Takes ownership of `records` (any order, not yet checked). A version that waits for its turn is
-// replaced by a later one of the same zone and reported as not live.
-void publisher_publish(
-    struct publisher *publisher, const uint8_t *apex, uint32_t token, struct records *records);
+// replaced by a later one of the same zone and reported as not live. `origin` as in engine_ops.
+void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_t token,
+    uint64_t origin, struct records *records);
+// The same for what `delta` (now the publisher's) makes of the version served. When it does not
+// fit, that is not live, with the reason, and nothing has changed.
+void publisher_apply(struct publisher *publisher, const uint8_t *apex, uint32_t token,
+    uint64_t origin, struct delta *delta);
 
 // As in engine_ops.
 void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);
 void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool expired);
 void publisher_store(
     struct publisher *publisher, const uint8_t *apex, const struct zone_timers *timers);
-struct records *publisher_read_back(struct publisher *publisher, const uint8_t *apex);
 
 // What is known of a zone, for status.
 struct publisher_status {

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// From records to a verified, sealed image: a batch is written (work thread), compiled (child),
-// then sealed, verified and compared with what is served (work thread). A build whose zone lost
-// interest runs to its end and is dropped.
+// From records, or from what is served and a difference, to a verified, sealed image: the
+// difference is applied and a batch is written (work thread), compiled (child), then sealed,
+// verified and compared with what is served (work thread). A build whose zone lost interest runs to
+// its end and is dropped.
 #include "pzone.h"
 
 #include <errno.h>
@@ -18,6 +19,7 @@
 
 #include "batch.h"
 #include "compiler.h"
+#include "delta.h"
 #include "image.h"
 #include "offload.h"
 #include "reader.h"
@@ -27,13 +29,15 @@ struct build {
 	struct compiler_job compile;
 	struct publisher *publisher;
 	struct pzone *zone; // NULL: cancelled
-	struct records *records;
+	struct content content;
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t apex_len;
 	struct compile_options options;
 	int image; // what the compiler made
 	uint64_t image_size;
-	int served; // what is served, to compare: its memfd or its file; -1: none
+	// What is served, to apply a difference to and to compare: its memfd or its file; -1: none.
+	int served;
+	bool served_on_disk;
 	uint64_t served_offset, served_size;
 	uint64_t rr_count;
 	struct zone_soa soa;
@@ -60,11 +64,15 @@ static void build_end(struct build *build)
 			version->id = build->options.id;
 			version->rr_count = build->rr_count;
 			version->soa = build->soa;
+			version->origin = build->content.origin;
 			version->image.fd = build->image;
 			version->image.size = build->image_size;
 			build->image = -1;
 		}
 	}
+	// Now the same data is known from there.
+	if (zone != NULL && build->rc == 0 && build->equal && zone->current != NULL)
+		zone->current->origin = build->content.origin;
 	snprintf(reason, sizeof(reason), "%s", build->error);
 	if (build->compile.batch >= 0)
 		close(build->compile.batch);
@@ -72,7 +80,7 @@ static void build_end(struct build *build)
 		close(build->image);
 	if (build->served >= 0)
 		close(build->served);
-	records_free(build->records);
+	content_free(&build->content);
 	const int rc = build->rc;
 	free(build);
 	if (zone != NULL) {
@@ -173,6 +181,7 @@ static void served_open(struct build *build, const struct version *current)
 		build->served = fcntl(current->image.fd, F_DUPFD_CLOEXEC, 3);
 	} else if (manifest_image_path(build->publisher->storage, current->image.file_id, path,
 	               sizeof(path)) == 0) {
+		build->served_on_disk = true;
 		build->served_offset = current->image.offset;
 		build->served = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	}
@@ -192,7 +201,7 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 		build_end(build);
 		return;
 	}
-	if (build->zone->current != NULL)
+	if (build->zone->current != NULL && build->served < 0)
 		served_open(build, build->zone->current);
 	build->job.run = verify_run;
 	build->job.done = verify_done;
@@ -202,13 +211,43 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 // --- before it
 // ------------------------------------------------------------------------------------
 
+// The records of the version that the difference leads to.
+static void difference_apply(struct build *build)
+{
+	struct zone_version base = {.layer_count = 1};
+	char error[DELTA_ERROR_MAX] = "";
+	const void *mem;
+	int rc = -ENOENT;
+
+	if (build->served >= 0)
+		rc = image_map(build->served, build->served_offset, build->served_size, &mem);
+	if (rc < 0) {
+		build_fail(build, "The version served cannot be read: %s.", strerror(-rc));
+		return;
+	}
+	// What was sealed after it was verified cannot have changed since; a file can.
+	if (build->served_on_disk && image_verify(mem, build->served_size, error) < 0)
+		build_fail(build, "The stored version is broken: %s", error);
+	else if (image_open(&base.layer[0], mem, build->served_size) < 0)
+		build_fail(build, "The version served cannot be read.");
+	else if (delta_apply(build->content.delta, &base, &build->content.records, error) < 0)
+		build_fail(build, "%s", error);
+	image_unmap(mem, build->served_size);
+	delta_free(build->content.delta);
+	build->content.delta = NULL;
+}
+
 static void batch_run(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
-	build->compile.batch = batch_write(build->records, &build->compile.batch_size);
-	records_free(build->records);
-	build->records = NULL;
+	if (build->content.delta != NULL)
+		difference_apply(build);
+	if (build->content.records == NULL)
+		return;
+	build->compile.batch = batch_write(build->content.records, &build->compile.batch_size);
+	records_free(build->content.records);
+	build->content.records = NULL;
 	if (build->compile.batch < 0)
 		build_fail(build, "The records cannot be handed to the compiler: %s.",
 		    strerror(-build->compile.batch));
@@ -227,20 +266,22 @@ static void batch_done(struct offload_job *job)
 	compiler_submit(build->publisher->compiler, &build->compile);
 }
 
-void build_start(struct publisher *p, struct pzone *zone, struct records *records)
+void build_start(struct publisher *p, struct pzone *zone, const struct content *content)
 {
 	struct build *build = calloc(1, sizeof(*build));
 
 	zone->stage = STAGE_BUILDING;
 	zone->build = build;
 	if (build == NULL) {
-		records_free(records);
+		struct content lost = *content;
+
+		content_free(&lost);
 		publish_built(p, zone, NULL, "Out of memory.");
 		return;
 	}
 	build->publisher = p;
 	build->zone = zone;
-	build->records = records;
+	build->content = *content;
 	build->apex_len = zone->apex_len;
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->served = build->compile.batch = -1;
@@ -250,6 +291,8 @@ void build_start(struct publisher *p, struct pzone *zone, struct records *record
 	while (build->options.id == 0)
 		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
 			abort();
+	if (content->delta != NULL && zone->current != NULL)
+		served_open(build, zone->current);
 	build->job.run = batch_run;
 	build->job.done = batch_done;
 	offload_submit(p->work, &build->job);

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "delta.h"
 #include "idmap.h"
 #include "publish.h"
 #include "qname.h"
@@ -16,12 +17,20 @@
 #define VERSIONS_KEPT    3 // the one served and these for a way back
 #define PUBLISH_ATTEMPTS 3 // a version over which the data plane ended so often is refused
 
+// What a version is made from: all records, or a difference to the version served.
+struct content {
+	struct records *records; // or
+	struct delta *delta;
+	uint64_t origin; // whose history it belongs to; 0: nobody's
+};
+
 struct version {
 	struct store_image image; // first: the store hands it back
 	struct pzone *zone;
 	uint64_t generation; // as sent; fences
 	uint64_t id;
 	uint64_t rr_count;
+	uint64_t origin; // as in engine_ops.publish
 	struct zone_soa soa;
 	unsigned attempts; // times it was sent and not answered
 };
@@ -45,10 +54,10 @@ struct pzone {
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
 	struct version *next;                    // STAGE_READY, STAGE_SENT
 	enum pzone_stage stage;
-	uint32_t token;          // of `next`
-	int64_t started_us;      // monotonic: records in hand
-	struct build *build;     // STAGE_BUILDING
-	struct records *waiting; // a later version, not begun
+	uint32_t token;         // of `next`
+	int64_t started_us;     // monotonic: records in hand
+	struct build *build;    // STAGE_BUILDING
+	struct content waiting; // a later version, not begun
 	uint32_t waiting_token;
 	int64_t waiting_us;
 
@@ -100,11 +109,17 @@ struct publisher {
 	bool timers_dirty;
 };
 
+static inline bool content_is_empty(const struct content *content)
+{
+	return content->records == NULL && content->delta == NULL;
+}
+void content_free(struct content *content); // empty afterwards
+
 struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex);
 
 // publish_build.c: from records to a verified, sealed image.
 struct build;
-void build_start(struct publisher *p, struct pzone *zone, struct records *records);
+void build_start(struct publisher *p, struct pzone *zone, const struct content *content);
 void build_cancel(struct build *build); // nobody wants the result any more
 // From there, in the loop: `version` is the callee's (NULL with a reason; NULL without one: equal
 // to what is served).

@@ -1,23 +1,32 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// One zone transfer as a conversation without a network: the request to send, and the messages that
-// come back, checked one by one (RFC 5936, RFC 8945). Records go straight from the wire
-// into a collection. No I/O, no clock. Driven by transfer.c on the event loop's thread, by tests,
-// and by the fuzzer with whole conversations.
+// One zone transfer as a conversation without a network: the request to send, whole (AXFR, RFC
+// 5936) or incremental (IXFR, RFC 1995), and the messages that come back, checked one by one (RFC
+// 8945). Records go straight from the wire into a collection or a difference. No I/O, no clock.
+// Driven by transfer.c on the event loop's thread, by tests, and by the fuzzer with whole
+// conversations.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "delta.h"
 #include "records.h"
 #include "tsig.h"
 #include "zone.h"
 
+// What is asked for.
+struct session_ask {
+	bool incremental; // IXFR from `ours`; else AXFR
+	bool any_serial;  // take the zone even when it is not newer than ours; not with incremental
+	struct zone_soa ours;
+};
+
 struct session_limits {
 	uint64_t bytes;         // received, all messages together
-	uint64_t records;       // of the zone
+	uint64_t records;       // of the zone, or of the difference
 	uint32_t rrset_records; // in one run of equal owner and type
 };
 
@@ -25,13 +34,11 @@ struct session_limits {
 // ends a transfer before this does on most machines.
 #define SESSION_RECORDS_MAX UINT64_C(1000000000)
 #define SESSION_BYTES_MAX   (UINT64_C(64) << 30)
-// An RRset must fit a message of 65535 bytes to be of any use: 12 bytes are the least a record
-// takes.
-#define SESSION_RRSET_MAX (65535 / 12)
+#define SESSION_RRSET_MAX   DELTA_RRSET_MAX
 
 enum session_state {
 	SESSION_MORE,   // feed the next message
-	SESSION_DONE,   // complete and verified: session_take
+	SESSION_DONE,   // complete and verified: session_take, or session_take_delta when ->delta
 	SESSION_STALE,  // the primary's serial is not newer than ours; session->soa is set, and
 	                // verified
 	SESSION_FAILED, // session->error says why
@@ -43,14 +50,22 @@ struct session {
 	char error[200];     // one sentence, names escaped
 	uint64_t bytes, messages;
 	struct records *records; // owned until session_take
+	struct delta *delta;     // owned until session_take_delta; NULL: no incremental answer
+	uint8_t rcode;           // of a refusal, when that is why it failed; else 0
 
 	// The rest is the session's own.
 	const struct tsig_key *key; // borrowed
 	struct tsig_stream stream;
 	struct session_limits limits;
 	uint16_t id;
-	bool any_serial;
-	uint32_t our_serial;
+	struct session_ask ask;
+	enum {
+		FORM_NONE,   // nothing has come
+		FORM_OPEN,   // the first SOA has; what follows tells what the answer is
+		FORM_WHOLE,  // the zone, record by record
+		FORM_REMOVE, // of a difference: what goes
+		FORM_ADD,    // and what comes
+	} form;
 	bool ended; // the last SOA has been seen
 	uint8_t apex_len;
 	uint8_t owner_len;
@@ -61,17 +76,19 @@ struct session {
 	uint8_t owner[NAME_LEN_MAX];
 	uint8_t soa_rdata[2 * NAME_LEN_MAX + 20]; // the first SOA's
 	uint16_t soa_len;
+	uint32_t soa_ttl;
+	uint8_t soa_owner[NAME_LEN_MAX]; // case kept
 	uint8_t scratch[65536];
 };
 
-// Pre: `apex` in wire form, lower case. `any_serial`: take the zone even when it is not newer than
-// `our_serial`. Post: NULL when out of memory.
+// Pre: `apex` in wire form, lower case. `ask` and `limits` are copied. Post: NULL when out of
+// memory.
 struct session *session_open(const uint8_t *apex, const struct tsig_key *key, uint16_t id,
-    bool any_serial, uint32_t our_serial, const struct session_limits *limits)
+    const struct session_ask *ask, const struct session_limits *limits)
     __attribute__((warn_unused_result));
 void session_close(struct session *session); // NULL is accepted
 
-// The AXFR query, signed when there is a key. To be called once. Pre: cap >= 1024.
+// The query, signed when there is a key. To be called once. Pre: cap >= 1024.
 // Post: its length; 0 when out of memory.
 size_t session_request(struct session *session, uint8_t *out, size_t cap, uint64_t now_s);
 
@@ -79,5 +96,11 @@ size_t session_request(struct session *session, uint8_t *out, size_t cap, uint64
 enum session_state session_message(
     struct session *session, const uint8_t *msg, size_t len, uint64_t now_s);
 
-// Pre: SESSION_DONE. Ownership goes to the caller. The last SOA is not in it a second time.
+// Records received so far, of whichever kind.
+size_t session_count(const struct session *session);
+
+// Pre: SESSION_DONE, delta NULL. Ownership goes to the caller. The last SOA is not in it a second
+// time.
 struct records *session_take(struct session *session);
+// Pre: SESSION_DONE, delta not NULL. Ownership goes to the caller.
+struct delta *session_take_delta(struct session *session);

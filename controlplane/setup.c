@@ -9,6 +9,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "address.h"
+
 // Ways to reach a zone's primaries; zone.h counts them in a byte.
 #define WAYS_MAX 255
 
@@ -134,6 +136,7 @@ static void profile_free(struct profile *profile)
 		primary_unref(profile->ways[i]);
 	}
 	free(profile->ways);
+	free(profile->origins);
 	free(profile->sources);
 	free(profile);
 }
@@ -172,6 +175,25 @@ static bool model_same(const struct config_zone *a, const struct config_zone *b)
 	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s;
 }
 
+// The history that a remote's zones belong to: named by what the configuration says of it, so that
+// it is the same after a restart. FNV-1a: the operator's words, nobody's weapon.
+static uint64_t remote_origin(const struct config_remote *remote)
+{
+	uint64_t hash = UINT64_C(14695981039346656037);
+	char text[ADDRESS_TEXT_MAX];
+
+	for (const char *at = remote->id; *at != '\0'; at++) {
+		hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
+	}
+	for (size_t i = 0; i < remote->address_count; i++) {
+		address_text((const struct sockaddr *)&remote->addresses[i].addr, text);
+		for (const char *at = text; *at != '\0'; at++) {
+			hash = (hash ^ (uint8_t)*at) * UINT64_C(1099511628211);
+		}
+	}
+	return hash != 0 ? hash : 1;
+}
+
 // Where the first address of a remote stands in setup->primaries.
 static size_t remote_base(const struct setup *setup, const struct config_remote *remote)
 {
@@ -192,7 +214,9 @@ static bool ways_fill(
 		count += zone->primaries[i]->address_count;
 	}
 	profile->ways = calloc(count + 1, sizeof(struct primary *));
-	if (profile->ways == NULL) {
+	profile->origins = calloc(count + 1, sizeof(*profile->origins));
+	profile->policy.origins = profile->origins;
+	if (profile->ways == NULL || profile->origins == NULL) {
 		return false;
 	}
 	for (size_t i = 0; i < zone->primary_count; i++) {
@@ -203,6 +227,8 @@ static bool ways_fill(
 				struct primary *way = setup->primaries[base + j];
 
 				way->refs++;
+				profile->origins[profile->policy.primary_count] =
+				    remote_origin(zone->primaries[i]);
 				profile->ways[profile->policy.primary_count++] = way;
 			}
 		}
@@ -275,5 +301,6 @@ bool profile_same(const struct profile *a, const struct profile *b)
 	       p->grace_s == q->grace_s && p->refresh_min_s == q->refresh_min_s &&
 	       p->refresh_max_s == q->refresh_max_s && p->retry_min_s == q->retry_min_s &&
 	       p->retry_max_s == q->retry_max_s &&
-	       memcmp(a->ways, b->ways, p->primary_count * sizeof(*a->ways)) == 0;
+	       memcmp(a->ways, b->ways, p->primary_count * sizeof(*a->ways)) == 0 &&
+	       memcmp(p->origins, q->origins, p->primary_count * sizeof(*p->origins)) == 0;
 }

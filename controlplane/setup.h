@@ -25,6 +25,7 @@ struct primary {
 struct profile {
 	struct zone_policy policy;
 	struct primary **ways; // policy.primary_count of them, references
+	uint64_t *origins;     // as many; policy.origins
 	struct notify_source *sources;
 	size_t source_count;
 	const struct config_zone *model; // the zone it was made from; borrowed from the config

@@ -26,7 +26,7 @@ struct stream {
 	struct stream_handlers handlers;
 	void *ctx;
 	int fd;
-	bool connected;
+	bool connected, hung_up;
 	unsigned idle_ms, window_bytes_min, windows_left;
 	uint64_t received, received_before; // before: at the last window
 	uint8_t *request;
@@ -135,6 +135,7 @@ static void stream_read(struct stream *stream)
 			return;
 		}
 		if (n <= 0) {
+			stream->hung_up = true;
 			stream_end(stream, n < 0
 			                       ? strerror(errno)
 			                       : "connection closed before the end of the answer");
@@ -263,6 +264,11 @@ void stream_close(struct stream *stream)
 	}
 	free(stream->request);
 	free(stream);
+}
+
+bool stream_hung_up(const struct stream *stream)
+{
+	return stream->hung_up;
 }
 
 uint64_t stream_received(const struct stream *stream)

@@ -44,5 +44,8 @@ int stream_open(struct event_base *base, const struct stream_options *options,
 // Not from within `message`. NULL is accepted.
 void stream_close(struct stream *stream);
 
+// True when the peer ended an established connection.
+bool stream_hung_up(const struct stream *stream);
+
 // Bytes received so far.
 uint64_t stream_received(const struct stream *stream);

@@ -12,6 +12,7 @@
 #include <time.h>
 
 #include "stream.h"
+#include "wire.h"
 
 #define CONNECT_MS 5000
 // A primary may have to sign or load before it begins; NSD and BIND allow more, nobody needs it.
@@ -53,13 +54,21 @@ static void on_closed(void *ctx, const char *why)
 	    .soa = session->soa,
 	    .bytes = session->bytes,
 	    .messages = session->messages,
-	    .count = session->records->count,
+	    .count = session_count(session),
 	    .error = session->error};
 
 	if (session->state == SESSION_MORE) { // the connection ended first
 		result.state = SESSION_FAILED;
 		result.error = why;
 		result.silent = why != NULL && strcmp(why, "connect timed out") == 0;
+		result.heard = session->messages > 0 || stream_hung_up(transfer->stream);
+	} else if (session->state == SESSION_FAILED) {
+		result.heard = true;
+		result.refused = session->rcode == WIRE_RCODE_FORMERR ||
+		                 session->rcode == WIRE_RCODE_NOTIMP ||
+		                 session->rcode == WIRE_RCODE_REFUSED;
+	} else if (session->state == SESSION_DONE && session->delta != NULL) {
+		result.delta = session_take_delta(session);
 	} else if (session->state == SESSION_DONE) {
 		result.records = session_take(session);
 	}
@@ -68,7 +77,7 @@ static void on_closed(void *ctx, const char *why)
 }
 
 int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
-    bool any_serial, uint32_t our_serial, transfer_done_fn done, void *ctx, struct transfer **out)
+    const struct session_ask *ask, transfer_done_fn done, void *ctx, struct transfer **out)
 {
 	static const struct stream_handlers handlers = {.message = on_message, .closed = on_closed};
 	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
@@ -94,8 +103,7 @@ int transfer_start(struct event_base *base, const struct peer *peer, const uint8
 	transfer->done = done;
 	transfer->ctx = ctx;
 	transfer->key = tsig_key_ref(peer->key);
-	transfer->session = session_open(
-	    apex, transfer->key, (uint16_t)arc4random(), any_serial, our_serial, &limits);
+	transfer->session = session_open(apex, transfer->key, (uint16_t)arc4random(), ask, &limits);
 	if (transfer->session == NULL) {
 		goto fail;
 	}

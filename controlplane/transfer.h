@@ -17,9 +17,12 @@ struct transfer;
 struct transfer_result {
 	enum session_state state; // DONE, STALE or FAILED
 	struct zone_soa soa;      // DONE, STALE
-	struct records *records;  // DONE: the receiver owns them
+	struct records *records;  // DONE: the receiver owns them; or
+	struct delta *delta;      // DONE: a difference, the receiver owns it
 	uint64_t bytes, messages, count;
 	bool silent;       // FAILED: nothing at all was heard, not even a refusal
+	bool heard;        // FAILED: what was heard is what failed; another question may do better
+	bool refused;      // FAILED: FORMERR, NOTIMP or REFUSED
 	const char *error; // FAILED: borrowed for the call
 };
 
@@ -27,8 +30,8 @@ struct transfer_result {
 // transfer is freed when it returns.
 typedef void (*transfer_done_fn)(void *ctx, const struct transfer_result *result);
 
-// `peer` is copied, its key referenced. Post: 0 and *out; or -errno.
+// `peer` and `ask` are copied, the key is referenced. Post: 0 and *out; or -errno.
 int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
-    bool any_serial, uint32_t our_serial, transfer_done_fn done, void *ctx, struct transfer **out)
+    const struct session_ask *ask, transfer_done_fn done, void *ctx, struct transfer **out)
     __attribute__((warn_unused_result));
 void transfer_abort(struct transfer *transfer); // NULL is accepted; not from within the callback

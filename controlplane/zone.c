@@ -32,6 +32,12 @@
 #define NOTIFY_SPACING_MS     50
 #define NOTIFY_SPACING_MAX_MS 30000
 
+// A primary that does not do IXFR is asked again after so long: it may have been upgraded.
+#define DELTA_REFUSED_MS 3600000
+// One whose difference did not fit: the whole zone has mended that, but when it happens again and
+// again the attempt only costs. Doubles up to the hour.
+#define DELTA_FAILED_MS 60000
+
 // A version that was handed out and never answered for is given up after so long. Compiling ten
 // million records takes seconds; a minute means that the other side is in trouble.
 #define PUBLISH_WAIT_MS 120000
@@ -89,6 +95,16 @@ static int64_t lifetime_ms(const struct zone *zone)
 	       (zone->policy->expire_grace ? 1000 * (int64_t)zone->policy->grace_s : 0);
 }
 
+static int64_t doubled_ms(int64_t base, uint32_t times, int64_t max)
+{
+	int64_t value = base;
+
+	while (times-- > 0 && value < max) {
+		value *= 2;
+	}
+	return value > max ? max : value;
+}
+
 // Zero is never a token, so that "none" can be said.
 static uint32_t token_next(struct zone *zone)
 {
@@ -127,11 +143,29 @@ static enum zone_urgency round_urgency(const struct zone *zone, struct zone_now 
 	return ZONE_URGENCY_REFRESH;
 }
 
+// Whose history a way leads to; 0: unknown.
+static uint64_t way_origin(const struct zone *zone, unsigned primary)
+{
+	return zone->policy->origins != NULL ? zone->policy->origins[primary] : 0;
+}
+
+// A difference is asked for only where our version came from: another primary may have other data
+// under the same serial.
+static bool step_may_be_incremental(const struct zone *zone, struct zone_now now)
+{
+	return zone->has_copy && !zone->round_any_serial && !zone->step_whole &&
+	       zone->origin != 0 && zone->origin == way_origin(zone, round_primary(zone)) &&
+	       now.mono_ms >= zone->delta_after_ms;
+}
+
 static void step_transfer(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
 	struct zone_action *action = action_add(actions, ZONE_ACTION_TRANSFER);
 
 	zone->phase = ZONE_TRANSFERRING;
+	zone->step_incremental = step_may_be_incremental(zone, now);
+	action->incremental = zone->step_incremental;
+	action->fallback = zone->step_whole;
 	action->token = token_next(zone);
 	action->primary = round_primary(zone);
 	action->urgency = round_urgency(zone, now);
@@ -139,8 +173,26 @@ static void step_transfer(struct zone *zone, struct zone_now now, struct zone_ac
 	action->serial = zone->soa.serial;
 }
 
+// The difference failed: the same primary is asked for the whole zone.
+static void step_fall_back(
+    struct zone *zone, bool refused, struct zone_now now, struct zone_actions *actions)
+{
+	int64_t wait = DELTA_REFUSED_MS;
+
+	if (!refused) {
+		wait = doubled_ms(DELTA_FAILED_MS, zone->delta_failures, DELTA_REFUSED_MS);
+	}
+	if (zone->delta_failures < UINT32_MAX) {
+		zone->delta_failures++;
+	}
+	zone->delta_after_ms = now.mono_ms + wait;
+	zone->step_whole = true;
+	step_transfer(zone, now, actions);
+}
+
 static void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
+	zone->step_whole = false;
 	if (zone->round_any_serial || !zone->has_copy ||
 	    (zone->round_hinted && zone->round_step == 0)) {
 		step_transfer(zone, now, actions);
@@ -265,16 +317,6 @@ static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_
 	}
 }
 
-static int64_t doubled_ms(int64_t base, uint32_t times, int64_t max)
-{
-	int64_t value = base;
-
-	while (times-- > 0 && value < max) {
-		value *= 2;
-	}
-	return value > max ? max : value;
-}
-
 static void round_failed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
 	int64_t wait;
@@ -349,11 +391,44 @@ static void on_transferred(struct zone *zone, const struct zone_event *event, st
 		serial_not_newer(zone, event->soa.serial, now, actions);
 		return;
 	}
+	// A version handed out long ago may have gone live since the difference was asked for.
+	if (event->incremental && zone->origin != way_origin(zone, round_primary(zone))) {
+		action_add(actions, ZONE_ACTION_DISCARD);
+		step_fall_back(zone, false, now, actions);
+		return;
+	}
 	zone->phase = ZONE_PUBLISHING;
 	zone->pending = event->soa;
+	zone->pending_origin = way_origin(zone, round_primary(zone));
+	zone->step_incremental = event->incremental;
 	zone->publish_ms = now.mono_ms + PUBLISH_WAIT_MS;
 	zone->publish_token = token_next(zone);
-	action_add(actions, ZONE_ACTION_PUBLISH)->token = zone->publish_token;
+	struct zone_action *action = action_add(actions, ZONE_ACTION_PUBLISH);
+
+	action->token = zone->publish_token;
+	action->origin = zone->pending_origin;
+}
+
+static void on_transfer_failed(struct zone *zone, const struct zone_event *event,
+    struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->step_incremental && event->heard) {
+		step_fall_back(zone, event->refused, now, actions);
+		return;
+	}
+	zone->round_transfer_failed = true;
+	step_next(zone, now, actions);
+}
+
+static void on_rejected(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	// A new configuration may have taken the primary away meanwhile.
+	if (zone->step_incremental && round_primary(zone) < zone->policy->primary_count) {
+		step_fall_back(zone, false, now, actions);
+		return;
+	}
+	zone->round_transfer_failed = true;
+	step_next(zone, now, actions);
 }
 
 // Also when it comes after it was given up: what is served is what counts.
@@ -364,11 +439,19 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 	zone->publish_token = 0;
 	zone->soa = zone->pending;
 	zone->has_copy = true;
+	if (zone->origin != zone->pending_origin) {
+		zone->origin = zone->pending_origin;
+		zone->delta_after_ms = INT64_MIN; // that was about another primary
+		zone->delta_failures = 0;
+	}
 	zone->failures = 0;
 	if (late) {
 		zone->expired = false;
 		expiry_renew(zone, now, actions);
 		return;
+	}
+	if (zone->step_incremental) {
+		zone->delta_failures = 0;
 	}
 	zone->phase = ZONE_IDLE;
 	// What is published is served: the publication half lifts the expiry with the new version.
@@ -388,6 +471,7 @@ static void on_start(struct zone *zone, const struct zone_event *event, struct z
 		return;
 	}
 	zone->soa = event->soa;
+	zone->origin = event->origin;
 	int64_t lifetime = lifetime_ms(zone);
 	int64_t left = lifetime; // age unknown: counted from now
 
@@ -498,6 +582,7 @@ void zone_init(struct zone *zone, const struct zone_policy *policy, uint32_t see
 	zone->random = seed != 0 ? seed : 1; // zero is the generator's only fixed point
 	zone->notify_spacing_ms = NOTIFY_SPACING_MS;
 	zone->notify_after_ms = INT64_MIN;
+	zone->delta_after_ms = INT64_MIN;
 	zone->next_ms = ZONE_NEVER;
 	zone->timer_ms = ZONE_NEVER;
 }
@@ -540,8 +625,7 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_TRANSFER_FAILED:
 		if (current && zone->phase == ZONE_TRANSFERRING) {
-			zone->round_transfer_failed = true;
-			step_next(zone, now, actions);
+			on_transfer_failed(zone, event, now, actions);
 		}
 		break;
 	case ZONE_EVENT_LIVE:
@@ -551,8 +635,7 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_REJECTED:
 		if (current && zone->phase == ZONE_PUBLISHING) {
-			zone->round_transfer_failed = true;
-			step_next(zone, now, actions);
+			on_rejected(zone, now, actions);
 		}
 		break;
 	case ZONE_EVENT_NOTIFY:

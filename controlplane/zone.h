@@ -27,6 +27,9 @@ struct zone_soa {
 // What the configuration says; may be shared by any number of zones.
 struct zone_policy {
 	unsigned primary_count; // ways to reach a primary, in order of preference (at most 255)
+	// Whose history each way leads to: equal for two addresses of one primary, never 0. NULL:
+	// nothing is known, and every transfer is a whole one.
+	const uint64_t *origins;
 	bool expire_grace;
 	uint32_t grace_s; // serve so long past the SOA's expire
 	uint32_t refresh_min_s, refresh_max_s;
@@ -47,13 +50,13 @@ enum zone_phase {
 };
 
 enum zone_event_kind {
-	ZONE_EVENT_START,           // once, first; has_copy, soa, has_timers, timers
-	ZONE_EVENT_TIMER,           // the time last asked for has come (early or late is harmless)
-	ZONE_EVENT_SOA,             // token, soa: the primary's answer
-	ZONE_EVENT_SOA_FAILED,      // token: no usable answer
-	ZONE_EVENT_TRANSFERRED,     // token, soa: complete and verified; not yet published
-	ZONE_EVENT_TRANSFER_STALE,  // token, soa: ended at its first SOA because that is not newer
-	ZONE_EVENT_TRANSFER_FAILED, // token
+	ZONE_EVENT_START,          // once, first; has_copy, soa, origin, has_timers, timers
+	ZONE_EVENT_TIMER,          // the time last asked for has come (early or late is harmless)
+	ZONE_EVENT_SOA,            // token, soa: the primary's answer
+	ZONE_EVENT_SOA_FAILED,     // token: no usable answer
+	ZONE_EVENT_TRANSFERRED,    // token, soa, incremental: complete, verified; not yet published
+	ZONE_EVENT_TRANSFER_STALE, // token, soa: ended at its first SOA because that is not newer
+	ZONE_EVENT_TRANSFER_FAILED, // token, heard, refused
 	ZONE_EVENT_LIVE,            // token: the version handed out is served
 	ZONE_EVENT_REJECTED,        // token: it will not be
 	ZONE_EVENT_NOTIFY,          // primary, has_serial, soa.serial; already authenticated
@@ -66,7 +69,11 @@ struct zone_event {
 	enum zone_event_kind kind;
 	uint32_t token; // of the action that is answered; a stale one is ignored
 	struct zone_soa soa;
+	uint64_t origin; // ZONE_EVENT_START: whose history the copy belongs to; 0: unknown
 	bool has_copy, has_timers, has_serial;
+	bool incremental; // ZONE_EVENT_TRANSFERRED: a difference to the version served
+	bool heard;       // ZONE_EVENT_TRANSFER_FAILED: the primary is there, its answer failed
+	bool refused;     // ... because it does not do that: FORMERR, NOTIMP, REFUSED
 	struct zone_timers timers;
 	unsigned primary; // ZONE_EVENT_NOTIFY: who sent it; >= primary_count: nobody we ask
 	const struct zone_policy *policy; // ZONE_EVENT_CONFIG: borrowed until the next one
@@ -74,8 +81,10 @@ struct zone_event {
 
 enum zone_action_kind {
 	ZONE_ACTION_QUERY,     // ask `primary` for its SOA; answer with `token`
-	ZONE_ACTION_TRANSFER,  // transfer from `primary`; `any_serial`: even when it is not newer
-	ZONE_ACTION_PUBLISH,   // publish what was just transferred; answer with `token`
+	ZONE_ACTION_TRANSFER,  // transfer from `primary`; `any_serial`: even when it is not newer;
+	                       // `incremental`: from our version on; `fallback`: that has failed
+	ZONE_ACTION_PUBLISH,   // publish what was just transferred, of the history `origin`; answer
+	                       // with `token`
 	ZONE_ACTION_DISCARD,   // drop what was just transferred
 	ZONE_ACTION_ABORT,     // stop the query or transfer under way; its answer will be ignored
 	ZONE_ACTION_EXPIRE,    // stop serving: SERVFAIL
@@ -97,8 +106,9 @@ struct zone_action {
 	enum zone_urgency urgency;
 	uint32_t token;
 	unsigned primary;
-	bool any_serial;
+	bool any_serial, incremental, fallback;
 	uint32_t serial;
+	uint64_t origin;
 	struct zone_timers timers;
 };
 
@@ -120,6 +130,8 @@ struct zone {
 	bool expired;
 	struct zone_soa soa;     // of the version served
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
+	uint64_t origin;         // whose history `soa` belongs to; 0: unknown
+	uint64_t pending_origin; // of `pending`
 	struct zone_timers timers;
 	uint32_t publish_token; // of the version handed out last; 0 when LIVE is not awaited
 
@@ -131,6 +143,12 @@ struct zone {
 	bool round_confirmed; // a primary has the version we have
 	bool round_hinted;    // a NOTIFY named a newer serial: transfer without asking first
 	bool round_transfer_failed;
+	bool step_incremental; // the transfer under way, or the version being published, is
+	bool step_whole;       // of this primary, after its difference failed
+
+	// Differences: not asked for before a time that grows with each that fails.
+	uint32_t delta_failures; // in a row
+	int64_t delta_after_ms;  // mono
 
 	// NOTIFY, coalesced: any number during a round leave one mark.
 	bool notified;

@@ -74,6 +74,37 @@ void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len)
 	}
 }
 
+// The byte at `at`, folded when it stands in one of the names.
+static uint8_t byte_folded(
+    const uint8_t *rdata, size_t at, const struct rdata_name *names, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++)
+		if (at >= names[i].offset && at < (size_t)names[i].offset + names[i].len &&
+		    rdata[at] >= 'A' && rdata[at] <= 'Z')
+			return rdata[at] | 0x20; // a length byte is never a letter
+	return rdata[at];
+}
+
+int rdata_compare(uint16_t type, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len)
+{
+	const size_t least = a_len < b_len ? a_len : b_len;
+	struct rdata_name a_names[RDATA_NAMES_MAX], b_names[RDATA_NAMES_MAX];
+	int order = least > 0 ? memcmp(a, b, least) : 0;
+
+	if (order != 0) {
+		const unsigned a_count = rdata_names(type, a, a_len, a_names);
+		const unsigned b_count = rdata_names(type, b, b_len, b_names);
+
+		for (size_t i = 0; a_count + b_count > 0 && i < least; i++) {
+			order = (int)byte_folded(a, i, a_names, a_count) -
+			        byte_folded(b, i, b_names, b_count);
+			if (order != 0)
+				break;
+		}
+	}
+	return order != 0 ? order : (a_len > b_len) - (a_len < b_len);
+}
+
 int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t offset, size_t rdlen,
     uint8_t *out, size_t out_cap)
 {

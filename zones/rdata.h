@@ -45,6 +45,10 @@ int rdata_from_wire(uint16_t type, const uint8_t *msg, size_t msg_len, size_t of
 // In place.
 void rdata_canonical(uint16_t type, uint8_t *rdata, size_t len);
 
+// Order of two rdata of one type as DNS data: by the bytes, ASCII case of the names that
+// rdata_names() lists aside; zero when they are the same record (RFC 2181 5). Pre: rdata_valid().
+int rdata_compare(uint16_t type, const uint8_t *a, size_t a_len, const uint8_t *b, size_t b_len);
+
 // Presentation form. Pre: rdata_valid(). Unknown types and types without a text form here use \#.
 // Post: length of the text written (NUL-terminated) or -ENOSPC. 2 * len + 64 bytes always suffice
 // for \#, RDATA_TEXT_MAX for everything: the longest is an NSEC that lists all 65,536 types.

@@ -190,65 +190,17 @@ static int sort_by_key(struct records *records)
 // --- repeated records
 // -----------------------------------------------------------------------------
 
-// Equal as DNS data: names in rdata compared without case (RFC 4034 6.2).
 static bool rdata_same(const struct record *a, const struct record *b)
 {
-	struct rdata_name names[RDATA_NAMES_MAX];
-
-	if (a->rdlen != b->rdlen)
-		return false;
-	if (memcmp(a->rdata, b->rdata, a->rdlen) == 0)
-		return true;
-	const unsigned count = rdata_names(a->type, a->rdata, a->rdlen, names);
-	if (count == 0)
-		return false;
-	size_t at = 0;
-	for (unsigned i = 0; i < count; i++) {
-		if (memcmp(a->rdata + at, b->rdata + at, names[i].offset - at) != 0)
-			return false;
-		if (!name_equal(a->rdata + names[i].offset, b->rdata + names[i].offset))
-			return false;
-		at = (size_t)names[i].offset + names[i].len;
-	}
-	return memcmp(a->rdata + at, b->rdata + at, a->rdlen - at) == 0;
+	return rdata_compare(a->type, a->rdata, a->rdlen, b->rdata, b->rdlen) == 0;
 }
 
-// Rdata byte `at` as it stands in canonical form: letters of names are folded.
-static uint8_t byte_canonical(
-    const struct record *r, size_t at, const struct rdata_name *names, unsigned count)
-{
-	const uint8_t byte = r->rdata[at];
-
-	if (byte < 'A' || byte > 'Z')
-		return byte;
-	for (unsigned i = 0; i < count; i++) {
-		if (at >= names[i].offset && at < (size_t)names[i].offset + names[i].len)
-			return byte | 0x20;
-	}
-	return byte;
-}
-
-static int rdata_order(const struct record *a, const struct record *b)
-{
-	const size_t least = a->rdlen < b->rdlen ? a->rdlen : b->rdlen;
-	struct rdata_name a_names[RDATA_NAMES_MAX], b_names[RDATA_NAMES_MAX];
-	const unsigned a_count = rdata_names(a->type, a->rdata, a->rdlen, a_names);
-	const unsigned b_count = rdata_names(b->type, b->rdata, b->rdlen, b_names);
-	int order = 0;
-
-	if (a_count == 0 && b_count == 0)
-		order = memcmp(a->rdata, b->rdata, least);
-	for (size_t i = 0; i < least && order == 0 && a_count + b_count != 0; i++)
-		order =
-		    byte_canonical(a, i, a_names, a_count) - byte_canonical(b, i, b_names, b_count);
-	return order != 0 ? order : a->rdlen - b->rdlen;
-}
-
-static int rdata_compare(const void *left, const void *right, void *items)
+static int repeated_compare(const void *left, const void *right, void *items)
 {
 	const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
-	const int order =
-	    rdata_order((const struct record *)items + a, (const struct record *)items + b);
+	const struct record *x = (const struct record *)items + a,
+	                    *y = (const struct record *)items + b;
+	const int order = rdata_compare(x->type, x->rdata, x->rdlen, y->rdata, y->rdlen);
 
 	return order != 0 ? order : a < b ? -1 : a > b;
 }
@@ -273,11 +225,11 @@ static int mark_repeated(struct record *items, size_t n)
 		return -ENOMEM;
 	for (size_t i = 0; i < n; i++)
 		order[i] = (uint32_t)i;
-	qsort_r(order, n, sizeof(*order), rdata_compare, items);
+	qsort_r(order, n, sizeof(*order), repeated_compare, items);
 	size_t kept = 0; // the last one that stays
 	for (size_t i = 1; i < n; i++) {
 		const struct record *a = &items[order[kept]], *b = &items[order[i]];
-		if (rdata_order(a, b) == 0)
+		if (rdata_same(a, b))
 			items[order[i]].rdata = NULL;
 		else
 			kept = i;

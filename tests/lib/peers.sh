@@ -98,6 +98,7 @@ peer_config_nsd() {
 			  outgoing-interface: ${peer_address[nsd]}
 			  store-ixfr: yes
 			  create-ixfr: yes
+			  ixfr-size: 100000000
 		CONF
 	done
 }
@@ -184,7 +185,8 @@ peer_config_bind() {
 	CONF
 	for zone in ${peer_zones[bind]}; do
 		cat <<-CONF
-			zone "$zone" { type primary; file "$(peer_file bind "$zone")"; ixfr-from-differences yes; };
+			zone "$zone" { type primary; file "$(peer_file bind "$zone")"; ixfr-from-differences yes;
+				max-ixfr-ratio unlimited; };
 		CONF
 	done
 }

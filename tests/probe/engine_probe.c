@@ -36,7 +36,8 @@ static void probe_load(void *ctx, const uint8_t *apex, struct engine_stored *out
 	*out = (struct engine_stored){0};
 }
 
-static void probe_publish(void *ctx, const uint8_t *apex, uint32_t token, struct records *records)
+static void probe_publish(
+    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct records *records)
 {
 	char name[NAME_TEXT_MAX], error[RECORDS_ERROR_MAX] = "ok";
 	long arrived_ms = elapsed_ms();
@@ -52,6 +53,16 @@ static void probe_publish(void *ctx, const uint8_t *apex, uint32_t token, struct
 	if (left > 0 && --left == 0) {
 		event_base_loopbreak(base);
 	}
+}
+
+// It keeps no version that a difference could be applied to, and measures whole transfers.
+static void probe_apply(
+    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+{
+	(void)ctx;
+	(void)origin;
+	delta_free(delta);
+	engine_published(engine, apex, token, false, "differences are not applied here");
 }
 
 static void probe_expire(void *ctx, const uint8_t *apex, bool expired)
@@ -86,6 +97,7 @@ int main(int argc, char **argv)
 	char error[ENGINE_ERROR_MAX];
 	const struct engine_ops ops = {.load = probe_load,
 	    .publish = probe_publish,
+	    .apply = probe_apply,
 	    .expire = probe_expire,
 	    .store = probe_store};
 

@@ -279,7 +279,7 @@ static void publish(struct fixture *f, uint32_t serial)
 {
 	const unsigned before = f->answers;
 
-	publisher_publish(f->publisher, apex, serial, zone_make(apex, serial, 100, true));
+	publisher_publish(f->publisher, apex, serial, 0, zone_make(apex, serial, 100, true));
 	WAIT_FOR(f, f->answers > before);
 	assert_int_equal(f->token, serial);
 }
@@ -382,7 +382,7 @@ static void a_zone_the_compiler_refuses_names_the_reason(void **state)
 
 	plane_connect(f, false);
 	publish(f, 7);
-	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 3, false));
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 3, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "NS"));
@@ -400,7 +400,7 @@ static void a_version_that_kills_the_data_plane_is_given_up(void **state)
 	publish(f, 7);
 	WAIT_FOR(f, manifest_serial(f) == 7);
 	f->plane.manner = DIE;
-	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 3, true));
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 3, true));
 	while (f->token != 8 && deaths < 10) {
 		WAIT_FOR(f, f->plane.sock < 0 || f->token == 8);
 		deaths += f->plane.sock < 0;
@@ -424,7 +424,7 @@ static void an_equal_version_is_not_sent_again(void **state)
 
 	plane_connect(f, false);
 	publish(f, 7);
-	publisher_publish(f->publisher, apex, 70, zone_make(apex, 7, 100, true));
+	publisher_publish(f->publisher, apex, 70, 0, zone_make(apex, 7, 100, true));
 	WAIT_FOR(f, f->token == 70);
 	assert_true(f->live);
 	assert_int_equal(f->plane.published, 1);
@@ -536,28 +536,132 @@ static void three_versions_are_kept_and_found_again(void **state)
 	assert_int_equal(status_of(f, apex).serial, 7);
 }
 
-static void records_are_read_back_whole(void **state)
+// From serial `from` to `to`: another host comes, h00000 goes (`wrong`: one that is not there).
+static struct delta *delta_make(uint32_t from, uint32_t to, bool wrong)
+{
+	struct delta *delta = delta_new(apex, from);
+	uint8_t soa[22];
+	const uint8_t address[4] = {192, 0, 0, 0};
+
+	soa_rdata(soa, from);
+	assert_int_equal(delta_add(delta, false, apex, RRTYPE_SOA, 60, soa, sizeof(soa)), 0);
+	assert_int_equal(delta_add(delta, false,
+	                     (const uint8_t *)(wrong ? "\6nobody\7example" : "\6h00000\7example"),
+	                     RRTYPE_A, 60, address, 4),
+	    0);
+	soa_rdata(soa, to);
+	assert_int_equal(delta_add(delta, true, apex, RRTYPE_SOA, 60, soa, sizeof(soa)), 0);
+	assert_int_equal(
+	    delta_add(delta, true, (const uint8_t *)"\3new\7example", RRTYPE_A, 60, address, 4), 0);
+	assert_int_equal(
+	    delta_add(delta, true, (const uint8_t *)"\3two\7example", RRTYPE_A, 60, address, 4), 0);
+	return delta;
+}
+
+static void a_difference_makes_the_next_version_of_the_one_served(void **state)
 {
 	struct fixture *f = *state;
-	struct records *before = zone_make(apex, 7, 100, true), *after;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 8);
+	assert_int_equal(status_of(f, apex).rr_count, 103);
+	WAIT_FOR(f, manifest_serial(f) == 8);
+}
+
+static void a_difference_that_does_not_fit_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publisher_apply(f->publisher, apex, 1, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 1);
+	assert_false(f->live); // there is no version yet
+	publish(f, 7);
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, true));
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "nobody.example. A: the difference removes"));
+	publisher_apply(f->publisher, apex, 9, 0, delta_make(6, 9, false));
+	WAIT_FOR(f, f->token == 9);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "starts from serial 6"));
+	assert_int_equal(f->plane.published, 1);
+	assert_int_equal(status_of(f, apex).serial, 7);
+}
+
+// After a restart the version lies in a file: a difference to it is applied all the same, and where
+// it came from is known.
+static void a_difference_follows_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	const struct zone_timers timers = {
+	    .refreshed_ms = 1700000000123, .expires_ms = 1800000000456};
+	struct engine_stored stored;
+
+	publisher_publish(f->publisher, apex, 7, 4711, zone_make(apex, 7, 100, true));
+	WAIT_FOR(f, f->token == 7);
+	publisher_store(f->publisher, apex, &timers);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	publisher_load(f->publisher, apex, &stored);
+	assert_int_equal(stored.origin, 4711);
+	publisher_apply(f->publisher, apex, 8, 4711, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->live);
+	assert_int_equal(status_of(f, apex).serial, 8);
+	publisher_load(f->publisher, apex, &stored);
+	assert_int_equal(stored.origin, 4711);
+}
+
+// The timers on disk are of the version before: they say nothing about whose this one is.
+static void the_origin_of_another_version_is_not_taken_for_that_of_this_one(void **state)
+{
+	struct fixture *f = *state;
+	const struct zone_timers timers = {
+	    .refreshed_ms = 1700000000123, .expires_ms = 1800000000456};
+	char path[96], aside[112];
+	struct engine_stored stored;
+
+	publisher_publish(f->publisher, apex, 7, 4711, zone_make(apex, 7, 100, true));
+	WAIT_FOR(f, f->token == 7);
+	publisher_store(f->publisher, apex, &timers);
+	publisher_close(f->publisher); // writes the timers
+	snprintf(path, sizeof(path), "%s/store/timers", f->folder);
+	snprintf(aside, sizeof(aside), "%s.aside", path);
+	assert_int_equal(rename(path, aside), 0);
+	publisher_begin(f);
+	publisher_publish(f->publisher, apex, 8, 4712, zone_make(apex, 8, 100, true));
+	WAIT_FOR(f, f->token == 8);
+	publisher_close(f->publisher);
+	assert_int_equal(rename(aside, path), 0); // as after a crash before they were written
+	publisher_begin(f);
+	publisher_load(f->publisher, apex, &stored);
+	assert_int_equal(stored.soa.serial, 8);
+	assert_int_equal(stored.origin, 0);
+}
+
+static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **state)
+{
+	struct fixture *f = *state;
+	char command[160];
 
 	publish(f, 7);
-	after = publisher_read_back(f->publisher, apex);
-	assert_non_null(after);
-	assert_int_equal(records_sort(before), 0);
-	assert_int_equal(records_sort(after), 0);
-	assert_int_equal(after->count, before->count);
-	for (size_t i = 0; i < before->count; i++) {
-		assert_int_equal(after->items[i].type, before->items[i].type);
-		assert_int_equal(after->items[i].ttl, before->items[i].ttl);
-		assert_int_equal(after->items[i].rdlen, before->items[i].rdlen);
-		assert_memory_equal(
-		    after->items[i].owner, before->items[i].owner, before->items[i].owner_len);
-		assert_memory_equal(
-		    after->items[i].rdata, before->items[i].rdata, before->items[i].rdlen);
-	}
-	records_free(before);
-	records_free(after);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	// Behind the boot's back: one byte in the middle of the only image file.
+	snprintf(command, sizeof(command),
+	    "for i in %s/store/images/*; do printf X | dd of=$i bs=1 seek=2000 conv=notrunc "
+	    "status=none; done",
+	    f->folder);
+	assert_int_equal(system(command), 0);
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "The stored version is broken"));
 }
 
 // Sends a signal to every child of this process.
@@ -590,7 +694,7 @@ static void a_compiler_that_crashes_is_a_reported_failure(void **state)
 	plane_connect(f, false);
 	publish(f, 7);
 	assert_true(children_signal(SIGSTOP) > 0);
-	publisher_publish(f->publisher, apex, 8, zone_make(apex, 8, 100, true));
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 100, true));
 	for (int i = 0; i < 20; i++) // it has its request now
 		turn(f);
 	assert_true(children_signal(SIGKILL) > 0);
@@ -650,7 +754,11 @@ int main(int argc, char **argv)
 	    CASE(timers_outlive_a_restart),
 	    CASE(a_zone_that_is_taken_out_is_withdrawn),
 	    CASE(three_versions_are_kept_and_found_again),
-	    CASE(records_are_read_back_whole),
+	    CASE(a_difference_makes_the_next_version_of_the_one_served),
+	    CASE(a_difference_that_does_not_fit_changes_nothing),
+	    CASE(a_difference_follows_a_restart),
+	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
+	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
 	    CASE(a_compiler_that_crashes_is_a_reported_failure),
 	    CASE(a_broken_manifest_is_set_aside),
 	    CASE(two_control_planes_do_not_share_a_storage),

@@ -50,6 +50,22 @@ static const struct zone_policy policy_clamped = {.primary_count = 1,
     .retry_min_s = 10,
     .retry_max_s = 20};
 
+// Two primaries, the first with two addresses.
+static const uint64_t origins[] = {11, 11, 22};
+static const struct zone_policy policy_known = {.primary_count = 3,
+    .origins = origins,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+static const uint64_t origins_other[] = {33};
+static const struct zone_policy policy_other = {.primary_count = 1,
+    .origins = origins_other,
+    .refresh_min_s = 2,
+    .refresh_max_s = 86400,
+    .retry_min_s = 1,
+    .retry_max_s = 86400};
+
 // What a zone in these tests has unless said otherwise: refresh 1 h, retry 10 min, expire 1 week.
 #define SOA(n)                                                                       \
 	{                                                                            \
@@ -81,8 +97,11 @@ static void actions_text(const struct zone_actions *actions, char *out, size_t c
 			snprintf(word, sizeof(word), "query:%u", action->primary);
 			break;
 		case ZONE_ACTION_TRANSFER:
-			snprintf(word, sizeof(word), "transfer%s:%u", action->any_serial ? "!" : "",
-			    action->primary);
+			snprintf(word, sizeof(word), "%s%s:%u",
+			    action->incremental ? "ixfr"
+			    : action->fallback  ? "fallback"
+			                        : "transfer",
+			    action->any_serial ? "!" : "", action->primary);
 			break;
 		case ZONE_ACTION_PUBLISH:
 			snprintf(word, sizeof(word), "publish");
@@ -116,6 +135,10 @@ static void actions_text(const struct zone_actions *actions, char *out, size_t c
 #define START_COPY(n)       EV(START, .has_copy = true, .soa = SOA(n))
 #define SOA_IS(n)           EV(SOA, .soa = SOA(n))
 #define TRANSFERRED(n)      EV(TRANSFERRED, .soa = SOA(n))
+#define START_FROM(o, n)    EV(START, .has_copy = true, .origin = (o), .soa = SOA(n))
+#define IXFR_OF(n)          EV(TRANSFERRED, .incremental = true, .soa = SOA(n))
+#define BROKEN              EV(TRANSFER_FAILED, .heard = true)
+#define REFUSED             EV(TRANSFER_FAILED, .heard = true, .refused = true)
 #define STALE(n)            EV(TRANSFER_STALE, .soa = SOA(n))
 #define NOTIFY(p)           EV(NOTIFY, .primary = (p))
 #define NOTIFY_SERIAL(p, n) EV(NOTIFY, .primary = (p), .has_serial = true, .soa = {.serial = (n)})
@@ -413,6 +436,169 @@ static void a_publication_without_answer_is_given_up_and_a_late_answer_still_cou
 	assert_int_equal(zone.soa.serial, 6);
 }
 
+static void a_difference_is_asked_of_the_primary_the_version_came_from(void **state)
+{
+	SCENARIO(&policy_known, {START_EMPTY, .want = "transfer!:0"},
+	    {TRANSFERRED(5), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(6), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    // and after a NOTIFY without a question before it, at its other address, too
+	    {.advance = 60 * S, NOTIFY_SERIAL(1, 7), .want = "ixfr:1"},
+	    {IXFR_OF(7), .want = "publish"}, {EV(LIVE), .want = "store"});
+}
+
+static void a_difference_is_never_asked_of_another_primary(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(2, 6), .want = "transfer:2"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    // Now the version is the second primary's.
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 7), .want = "transfer:0"},
+	    {EV(TRANSFER_FAILED), .want = "query:1"}, {SOA_IS(7), .want = "transfer:1"},
+	    {EV(TRANSFER_FAILED), .want = "query:2"}, {SOA_IS(7), .want = "ixfr:2"},
+	    {IXFR_OF(7), .want = "publish"}, {EV(LIVE), .want = "store"});
+}
+
+static void a_confirmation_by_another_primary_does_not_change_whose_version_it_is(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(22, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {.to_timer = true, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {EV(TRANSFER_FAILED), .want = "query:1"},
+	    {EV(SOA_FAILED), .want = "query:2"}, {SOA_IS(6), .want = "ixfr:2"});
+}
+
+static void without_knowing_where_the_copy_came_from_the_zone_is_asked_for_whole(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(0, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(LIVE), .want = "store"}, {.to_timer = true, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(7), .want = "ixfr:0"});
+}
+
+static void a_broken_difference_falls_back_at_the_same_primary_then_to_the_next(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(22, 5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(6), .want = "ixfr:2"}, {BROKEN, .want = "fallback:2"}, {BROKEN, .want = ""});
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {BROKEN, .want = "fallback:0"},
+	    {BROKEN, .want = "query:1"}, {SOA_IS(6), .want = "transfer:1"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(REJECTED), .want = "query:2"},
+	    {SOA_IS(6), .want = "transfer:2"});
+}
+
+static void a_difference_that_does_not_fit_falls_back_like_one_that_is_broken(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(REJECTED), .want = "fallback:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(LIVE), .want = "store"},
+	    // Once more soon: for a minute the whole zone is the surer way.
+	    {.advance = 10 * S, NOTIFY_SERIAL(0, 7), .want = "transfer:0"},
+	    {TRANSFERRED(7), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 8), .want = "ixfr:0"});
+}
+
+static void a_rejected_whole_zone_that_answered_a_difference_is_not_asked_for_again(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(REJECTED), .want = "query:1"});
+}
+
+static void a_primary_that_refuses_differences_is_not_asked_for_one_for_an_hour(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {REFUSED, .want = "fallback:0"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 3300 * S, NOTIFY_SERIAL(0, 7), .want = "transfer:0"},
+	    {TRANSFERRED(7), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 400 * S, NOTIFY_SERIAL(0, 8), .want = "ixfr:0"});
+}
+
+static void what_one_primary_refuses_is_not_held_against_another(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {REFUSED, .want = "fallback:0"},
+	    {BROKEN, .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(6), .want = "transfer:2"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(LIVE), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(2, 7), .want = "ixfr:2"});
+}
+
+static void differences_that_keep_failing_are_asked_for_less_and_less(void **state)
+{
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 1 * S};
+	struct zone_event event = {
+	    .kind = ZONE_EVENT_START, .has_copy = true, .origin = 11, .soa = SOA(1)};
+	unsigned asked = 0, fell_back = 0;
+
+	zone_init(&zone, &policy_known, 5);
+	zone_handle(&zone, &event, now, &actions);
+	event = (struct zone_event){.kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(1)};
+	zone_handle(&zone, &event, now, &actions);
+	for (uint32_t serial = 2; serial < 2 + 24 * 360; serial++) { // each 10 s for a day
+		now.mono_ms += 10 * S;
+		now.wall_ms += 10 * S;
+		event = (struct zone_event){
+		    .kind = ZONE_EVENT_NOTIFY, .has_serial = true, .soa = {.serial = serial}};
+		zone_handle(&zone, &event, now, &actions);
+		for (unsigned i = 0; i < actions.count; i++) {
+			asked += actions.items[i].incremental;
+		}
+		event = (struct zone_event){.kind = ZONE_EVENT_TRANSFERRED,
+		    .token = zone.token,
+		    .incremental = zone.step_incremental,
+		    .soa = SOA(serial)};
+		zone_handle(&zone, &event, now, &actions);
+		if (zone.step_incremental) {
+			event =
+			    (struct zone_event){.kind = ZONE_EVENT_REJECTED, .token = zone.token};
+			zone_handle(&zone, &event, now, &actions);
+			assert_int_equal(actions.items[0].kind, ZONE_ACTION_TRANSFER);
+			assert_true(actions.items[0].fallback);
+			fell_back++;
+			event = (struct zone_event){.kind = ZONE_EVENT_TRANSFERRED,
+			    .token = zone.token,
+			    .soa = SOA(serial)};
+			zone_handle(&zone, &event, now, &actions);
+		}
+		event = (struct zone_event){.kind = ZONE_EVENT_LIVE, .token = zone.token};
+		zone_handle(&zone, &event, now, &actions);
+		assert_int_equal(zone.soa.serial, serial);
+	}
+	assert_int_equal(asked, fell_back);
+	assert_in_range(asked, 24, 32); // 1, 2, 4 ... 32 minutes, then each hour
+}
+
+static void a_retransfer_takes_the_whole_zone(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {EV(RETRANSFER), .want = "transfer!:0"},
+	    {TRANSFERRED(5), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 6), .want = "ixfr:0"});
+}
+
+static void a_primary_that_is_gone_is_not_asked_for_the_whole_zone_either(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {EV(TRANSFER_FAILED), .want = "query:1"},
+	    {SOA_IS(6), .want = "ixfr:1"});
+}
+
+static void a_configuration_with_other_primaries_forgets_whose_version_it_is(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(CONFIG, .policy = &policy_none), .want = ""}, {EV(REJECTED), .want = ""});
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {EV(CONFIG, .policy = &policy_other), .want = "abort query:0"},
+	    {SOA_IS(6), .want = "transfer:0"});
+}
+
 static void without_primaries_a_copy_is_served_until_it_expires(void **state)
 {
 	SCENARIO(&policy_none, {START_COPY(5), .want = "store"}, {NOTIFY_SERIAL(0, 9), .want = ""},
@@ -506,7 +692,12 @@ struct walk {
 	uint32_t served_serial;
 	bool handed_any_serial;
 	uint32_t handed_serial;
-	struct zone_policy policies[4];
+	unsigned differences;   // published
+	bool asked_incremental; // of the transfer under way
+	uint64_t asked_origin;
+	bool handed_incremental;
+	uint64_t handed_origin, served_origin;
+	struct zone_policy policies[6];
 };
 
 static uint32_t walk_random(struct walk *walk, uint32_t below)
@@ -545,6 +736,19 @@ static void walk_actions(
 			assert_true(action->urgency < ZONE_URGENCIES);
 			walk->under_way = true;
 			walk->any_serial = action->any_serial;
+			walk->asked_incremental = action->incremental;
+			walk->asked_origin = walk->zone.policy->origins != NULL
+			                         ? walk->zone.policy->origins[action->primary]
+			                         : 0;
+			// A difference only to what we serve, only where it came from, and never
+			// twice in a row.
+			if (action->incremental) {
+				assert_true(walk->served);
+				assert_false(action->any_serial);
+				assert_false(action->fallback);
+				assert_true(walk->served_origin != 0);
+				assert_int_equal(walk->asked_origin, walk->served_origin);
+			}
 			if (action->kind == ZONE_ACTION_QUERY) {
 				assert_true(walk->served);
 			}
@@ -555,6 +759,13 @@ static void walk_actions(
 			walk->publishing = true;
 			walk->handed_serial = event->soa.serial;
 			walk->handed_any_serial = walk->any_serial;
+			walk->handed_origin = walk->asked_origin;
+			walk->handed_incremental = event->incremental;
+			assert_int_equal(action->origin, walk->asked_origin);
+			walk->differences += event->incremental;
+			if (event->incremental) { // applied to what is served: must be its own
+				assert_int_equal(walk->handed_origin, walk->served_origin);
+			}
 			if (walk->served && !walk->any_serial) {
 				assert_true(serial_newer(event->soa.serial, walk->served_serial));
 			}
@@ -593,6 +804,7 @@ static void walk_holds(const struct walk *walk)
 	assert_int_equal(zone->has_copy, walk->served);
 	if (walk->served) {
 		assert_int_equal(zone->soa.serial, walk->served_serial);
+		assert_int_equal(zone->origin, walk->served_origin);
 		assert_int_equal(zone->expired, walk->served_expired);
 		assert_int_equal(zone->expired, walk->now.mono_ms >= zone->expire_ms);
 	}
@@ -632,6 +844,7 @@ static void walk_handle(struct walk *walk, struct zone_event event)
 		walk->publishing = false;
 		walk->served = true;
 		walk->served_serial = walk->handed_serial;
+		walk->served_origin = walk->handed_origin;
 		walk->served_expired = false;
 	} else if (event.kind == ZONE_EVENT_REJECTED && answers) {
 		walk->publishing = false;
@@ -657,7 +870,7 @@ static struct zone_event walk_event(struct walk *walk)
 		event.kind = walk_random(walk, 2) ? ZONE_EVENT_REFRESH : ZONE_EVENT_RETRANSFER;
 	} else if (dice < 14) {
 		event.kind = ZONE_EVENT_CONFIG;
-		event.policy = &walk->policies[walk_random(walk, 4)];
+		event.policy = &walk->policies[walk_random(walk, 6)];
 	} else if (dice < 17) { // an answer to something long over
 		event.kind = (enum zone_event_kind)(ZONE_EVENT_SOA + (int)walk_random(walk, 7));
 		event.token = walk->zone.token - 1 - walk_random(walk, 3);
@@ -674,6 +887,9 @@ static struct zone_event walk_event(struct walk *walk)
 			event.kind = walk_random(walk, 3) ? ZONE_EVENT_SOA : ZONE_EVENT_SOA_FAILED;
 		} else if (walk->zone.phase == ZONE_TRANSFERRING) {
 			event.kind = transfer[walk_random(walk, 4)];
+			event.incremental = walk->asked_incremental && walk_random(walk, 3) > 0;
+			event.heard = walk_random(walk, 2);
+			event.refused = walk_random(walk, 4) == 0;
 			if (event.kind == ZONE_EVENT_TRANSFER_STALE && walk->served &&
 			    serial_newer(event.soa.serial, walk->served_serial)) {
 				event.kind = ZONE_EVENT_TRANSFER_FAILED;
@@ -719,7 +935,8 @@ static void a_random_walk_breaks_no_invariant(void **state)
 	for (uint64_t seed = 1; seed <= 10; seed++) {
 		struct walk walk = {.random = seed * 7919,
 		    .now = {.wall_ms = 1795000000 * S, .mono_ms = 1000 * S},
-		    .policies = {policy_one, policy_three, policy_grace, policy_none}};
+		    .policies = {policy_one, policy_three, policy_grace, policy_none, policy_known,
+		        policy_other}};
 		struct zone_event start = {.kind = ZONE_EVENT_START};
 
 		zone_init(&walk.zone, &walk.policies[1], (uint32_t)seed);
@@ -728,6 +945,7 @@ static void a_random_walk_breaks_no_invariant(void **state)
 			walk_clock(&walk);
 			walk_handle(&walk, walk_event(&walk));
 		}
+		assert_true(walk.differences > 20);
 	}
 }
 
@@ -735,7 +953,8 @@ static void a_restart_at_any_point_of_a_walk_keeps_the_deadline(void **state)
 {
 	struct walk walk = {.random = 4242,
 	    .now = {.wall_ms = 1795000000 * S, .mono_ms = 1000 * S},
-	    .policies = {policy_one, policy_three, policy_grace, policy_none}};
+	    .policies = {
+	        policy_one, policy_three, policy_grace, policy_none, policy_known, policy_other}};
 	unsigned compared = 0;
 
 	zone_init(&walk.zone, &walk.policies[1], 3);
@@ -819,6 +1038,20 @@ int main(void)
 	    cmocka_unit_test(an_answer_to_an_old_question_is_ignored),
 	    cmocka_unit_test(
 	        a_publication_without_answer_is_given_up_and_a_late_answer_still_counts),
+	    cmocka_unit_test(a_difference_is_asked_of_the_primary_the_version_came_from),
+	    cmocka_unit_test(a_difference_is_never_asked_of_another_primary),
+	    cmocka_unit_test(a_confirmation_by_another_primary_does_not_change_whose_version_it_is),
+	    cmocka_unit_test(without_knowing_where_the_copy_came_from_the_zone_is_asked_for_whole),
+	    cmocka_unit_test(a_broken_difference_falls_back_at_the_same_primary_then_to_the_next),
+	    cmocka_unit_test(a_difference_that_does_not_fit_falls_back_like_one_that_is_broken),
+	    cmocka_unit_test(
+	        a_rejected_whole_zone_that_answered_a_difference_is_not_asked_for_again),
+	    cmocka_unit_test(a_primary_that_refuses_differences_is_not_asked_for_one_for_an_hour),
+	    cmocka_unit_test(what_one_primary_refuses_is_not_held_against_another),
+	    cmocka_unit_test(differences_that_keep_failing_are_asked_for_less_and_less),
+	    cmocka_unit_test(a_retransfer_takes_the_whole_zone),
+	    cmocka_unit_test(a_primary_that_is_gone_is_not_asked_for_the_whole_zone_either),
+	    cmocka_unit_test(a_configuration_with_other_primaries_forgets_whose_version_it_is),
 	    cmocka_unit_test(without_primaries_a_copy_is_served_until_it_expires),
 	    cmocka_unit_test(a_new_configuration_asks_again_and_reckons_the_expiry_anew),
 	    cmocka_unit_test(timers_of_the_soa_are_clamped),

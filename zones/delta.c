@@ -1,0 +1,338 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A difference applied to a version (see delta.h). The changes are sorted by owner and merged with
+// the version's names, which are in the same order; a name that nothing changes is copied. At a
+// name that changes, its records and its changes are sorted together by type and rdata, so that
+// everything that happens to one record stands side by side, in order of time.
+#include "delta.h"
+
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+#include "rdata.h"
+#include "rrtype.h"
+
+struct delta *delta_new(const uint8_t *apex, uint32_t from)
+{
+	struct delta *delta = calloc(1, sizeof(*delta));
+
+	if (delta == NULL)
+		return NULL;
+	delta->from = delta->to = from;
+	delta->changes = records_new(apex);
+	if (delta->changes == NULL) {
+		free(delta);
+		return NULL;
+	}
+	return delta;
+}
+
+void delta_free(struct delta *delta)
+{
+	if (delta == NULL)
+		return;
+	records_free(delta->changes);
+	free(delta->added);
+	free(delta);
+}
+
+int delta_add(struct delta *delta, bool added, const uint8_t *owner, uint16_t type, uint32_t ttl,
+    const uint8_t *rdata, size_t rdlen)
+{
+	const size_t at = delta->changes->count;
+
+	if (at == delta->added_cap) {
+		const size_t cap = at > 0 ? at * 2 : 64;
+		uint8_t *grown = realloc(delta->added, cap);
+
+		if (grown == NULL)
+			return -ENOMEM;
+		delta->added = grown;
+		delta->added_cap = cap;
+	}
+	delta->added[at] = added;
+	return records_add(delta->changes, owner, type, ttl, rdata, rdlen);
+}
+
+// A record of the version before, or a change.
+struct entry {
+	const uint8_t *rdata;
+	uint32_t ttl;
+	uint32_t order; // of the version before: from 0; then the changes in order of arrival
+	uint16_t type, rdlen;
+	enum { ENTRY_BEFORE, ENTRY_REMOVED, ENTRY_ADDED } kind;
+};
+
+struct application {
+	const struct delta *delta;
+	struct records *out;
+	struct entry *entries; // of one name
+	size_t count, cap;
+	char *error;
+};
+
+static int complain(
+    struct application *a, const uint8_t *owner, const struct entry *entry, const char *what)
+{
+	char name[NAME_TEXT_MAX], type[16];
+
+	name_to_text(owner, name);
+	snprintf(a->error, DELTA_ERROR_MAX, "%.200s %s: %s", name,
+	    rrtype_to_text(entry->type, type), what);
+	return -EINVAL;
+}
+
+static int entry_add(struct application *a, uint16_t type, uint32_t ttl, const uint8_t *rdata,
+    uint16_t rdlen, int kind)
+{
+	if (a->count == a->cap) {
+		const size_t cap = a->cap > 0 ? a->cap * 2 : 64;
+		struct entry *grown = reallocarray(a->entries, cap, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		a->entries = grown;
+		a->cap = cap;
+	}
+	a->entries[a->count] = (struct entry){.rdata = rdata,
+	    .ttl = ttl,
+	    .order = (uint32_t)a->count,
+	    .type = type,
+	    .rdlen = rdlen,
+	    .kind = kind};
+	a->count++;
+	return 0;
+}
+
+// The records of a node as entries.
+static int node_entries(struct application *a, struct node_ref ref)
+{
+	const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
+	const uint8_t *rdata;
+	uint32_t ttl;
+	uint16_t len;
+	int rc = 0;
+
+	a->count = 0;
+	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
+		struct rdata_iter iter = rrset_rdata(ref.image, &rrset[i]);
+
+		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
+			rc = entry_add(a, rrset[i].type, rrset[i].ttl, rdata, len, ENTRY_BEFORE);
+		if (rrset[i].sigs_ref == 0)
+			continue;
+		iter = rrset_sigs(ref.image, &rrset[i], &ttl);
+		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
+			rc = entry_add(a, RRTYPE_RRSIG, ttl, rdata, len, ENTRY_BEFORE);
+	}
+	return rc;
+}
+
+// Signatures are one type and several RRsets: those that cover the same type (RFC 4035 2.2).
+static uint16_t covered(const struct entry *entry)
+{
+	return entry->type == RRTYPE_RRSIG && entry->rdlen >= 2
+	           ? (uint16_t)(entry->rdata[0] << 8 | entry->rdata[1])
+	           : 0;
+}
+
+static int by_record(const void *left, const void *right)
+{
+	const struct entry *x = left, *y = right;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	const int order = rdata_compare(x->type, x->rdata, x->rdlen, y->rdata, y->rdlen);
+
+	return order != 0 ? order : (x->order > y->order) - (x->order < y->order);
+}
+
+static int by_rrset(const void *left, const void *right)
+{
+	const struct entry *x = left, *y = right;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	if (covered(x) != covered(y))
+		return covered(x) < covered(y) ? -1 : 1;
+	return (x->order > y->order) - (x->order < y->order);
+}
+
+static bool same_record(const struct entry *x, const struct entry *y)
+{
+	return x->type == y->type &&
+	       rdata_compare(x->type, x->rdata, x->rdlen, y->rdata, y->rdlen) == 0;
+}
+
+// Leaves of the entries what is there in the end.
+static int entries_settle(struct application *a, const uint8_t *owner)
+{
+	size_t kept = 0;
+
+	qsort(a->entries, a->count, sizeof(*a->entries), by_record);
+	for (size_t begin = 0, end; begin < a->count; begin = end) {
+		const struct entry *present = NULL;
+
+		for (end = begin;
+		     end < a->count && same_record(&a->entries[begin], &a->entries[end]); end++) {
+			const struct entry *entry = &a->entries[end];
+
+			if (entry->kind == ENTRY_REMOVED && present == NULL)
+				return complain(a, owner, entry,
+				    "the difference removes a record that is not there");
+			if (entry->kind == ENTRY_ADDED && present != NULL)
+				return complain(a, owner, entry,
+				    "the difference adds a record that is there already");
+			present = entry->kind == ENTRY_REMOVED ? NULL : entry;
+		}
+		if (present != NULL)
+			a->entries[kept++] = *present;
+	}
+	a->count = kept;
+	return 0;
+}
+
+// Pre: settled. Each RRset takes the TTL of what was added to it last.
+static int entries_put(struct application *a, const uint8_t *owner)
+{
+	qsort(a->entries, a->count, sizeof(*a->entries), by_rrset);
+	for (size_t begin = 0, end; begin < a->count; begin = end) {
+		const struct entry *first = &a->entries[begin];
+
+		for (end = begin + 1; end < a->count && a->entries[end].type == first->type &&
+		                      covered(&a->entries[end]) == covered(first);)
+			end++;
+		if (end - begin > DELTA_RRSET_MAX)
+			return complain(a, owner, first, "too many records of one type");
+		for (size_t i = begin; i < end; i++) {
+			const struct entry *entry = &a->entries[i];
+			const int rc = records_add(a->out, owner, entry->type,
+			    a->entries[end - 1].kind == ENTRY_ADDED ? a->entries[end - 1].ttl
+			                                            : entry->ttl,
+			    entry->rdata, entry->rdlen);
+
+			if (rc != 0)
+				return rc;
+		}
+	}
+	return 0;
+}
+
+static int node_copy(struct application *a, struct node_ref ref)
+{
+	int rc = node_entries(a, ref);
+
+	return rc != 0 ? rc : entries_put(a, node_owner(ref));
+}
+
+// `index`: the changes of one owner; `ref`: its node, NULL when the version has none.
+static int node_change(
+    struct application *a, struct node_ref ref, const uint32_t *index, size_t count)
+{
+	const struct record *changes = a->delta->changes->items;
+	const uint8_t *owner = ref.node != NULL ? node_owner(ref) : changes[index[0]].owner;
+	int rc = 0;
+
+	a->count = 0;
+	if (ref.node != NULL)
+		rc = node_entries(a, ref);
+	// A name of which nothing stays is written as the changes have it.
+	const bool empty = a->count == 0;
+
+	for (size_t i = 0; i < count && rc == 0; i++) {
+		const struct record *change = &changes[index[i]];
+		const bool added = a->delta->added[index[i]];
+
+		if (empty && added)
+			owner = change->owner;
+		rc = entry_add(a, change->type, change->ttl, change->rdata, change->rdlen,
+		    added ? ENTRY_ADDED : ENTRY_REMOVED);
+	}
+	if (rc == 0)
+		rc = entries_settle(a, owner);
+	return rc != 0 ? rc : entries_put(a, owner);
+}
+
+static int by_owner(const void *left, const void *right, void *context)
+{
+	const uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
+	const struct record *changes = context;
+	const int order = changes[x].owner == changes[y].owner
+	                      ? 0
+	                      : name_compare(changes[x].owner, changes[y].owner);
+
+	return order != 0 ? order : (x > y) - (x < y);
+}
+
+static int merge(struct application *a, const struct zone_version *base, const uint32_t *index)
+{
+	const struct records *changes = a->delta->changes;
+	struct version_iter iter;
+	struct node_ref ref;
+	size_t at = 0;
+	int rc = 0;
+
+	version_iter_start(&iter, base);
+	ref = version_iter_next(&iter);
+	while (rc == 0 && (ref.node != NULL || at < changes->count)) {
+		const uint8_t *owner = at < changes->count ? changes->items[index[at]].owner : NULL;
+		const int order = ref.node == NULL ? 1
+		                  : owner == NULL  ? -1
+		                                   : name_compare(ref.node->name, owner);
+
+		if (order < 0) {
+			rc = node_copy(a, ref);
+			ref = version_iter_next(&iter);
+			continue;
+		}
+		const size_t begin = at;
+
+		while (at < changes->count && name_equal(changes->items[index[at]].owner, owner))
+			at++;
+		rc = node_change(
+		    a, order == 0 ? ref : (struct node_ref){0}, index + begin, at - begin);
+		if (order == 0)
+			ref = version_iter_next(&iter);
+	}
+	return rc;
+}
+
+int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
+    char error[DELTA_ERROR_MAX])
+{
+	const struct image_header *header = version_header(base);
+	const size_t count = delta->changes->count;
+	struct application a = {.delta = delta, .error = error};
+	uint32_t *index;
+	int rc = -ENOMEM;
+
+	snprintf(error, DELTA_ERROR_MAX, "Out of memory.");
+	if (header->serial != delta->from || !name_equal(header->apex, delta->changes->apex)) {
+		snprintf(error, DELTA_ERROR_MAX,
+		    "The difference starts from serial %u, not from ours (%u).", delta->from,
+		    header->serial);
+		return -EINVAL;
+	}
+	if (count > UINT32_MAX)
+		return -ENOMEM;
+	index = reallocarray(NULL, count + 1, sizeof(*index));
+	a.out = records_new(delta->changes->apex);
+	if (index != NULL && a.out != NULL) {
+		for (size_t i = 0; i < count; i++)
+			index[i] = (uint32_t)i;
+		qsort_r(index, count, sizeof(*index), by_owner, delta->changes->items);
+		rc = merge(&a, base, index);
+	}
+	free(index);
+	free(a.entries);
+	if (rc != 0) {
+		records_free(a.out);
+		return rc;
+	}
+	*out = a.out;
+	return 0;
+}

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The difference between two versions of a zone, as an incremental transfer brings it (RFC 1995):
+// collected in order of arrival, then applied to the version it starts from. Owned by one thread at
+// a time.
+//
+// Applying is strict: a removal of what is not there and an addition of what is there already mean
+// that the two sides do not agree about the version before, and nothing of the difference is taken.
+// Records are the same when owner, type and rdata are, ASCII case of names aside; the TTL is not
+// compared. All records of an RRset have the TTL of the last one added to it (RFC 2181 5.2).
+#pragma once
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "reader.h"
+#include "records.h"
+
+#define DELTA_ERROR_MAX RECORDS_ERROR_MAX
+
+// An RRset must fit a message of 65535 bytes to be of any use: 12 bytes are the least a record
+// takes.
+#define DELTA_RRSET_MAX (65535 / 12)
+
+struct delta {
+	uint32_t from, to; // serials
+	unsigned steps;    // versions passed through, at least 1 when complete
+	// Removals and additions in order of arrival, the SOAs of each step among them. Owned.
+	struct records *changes;
+	uint8_t *added; // owned; one byte for each change: 1 added, 0 removed
+	size_t added_cap;
+};
+
+// NULL when out of memory.
+struct delta *delta_new(const uint8_t *apex, uint32_t from) __attribute__((warn_unused_result));
+void delta_free(struct delta *delta); // NULL is accepted
+
+// Pre and post as records_add(): 0, -ENOMEM, or -ERANGE when the owner is outside the zone.
+int delta_add(struct delta *delta, bool added, const uint8_t *owner, uint16_t type, uint32_t ttl,
+    const uint8_t *rdata, size_t rdlen) __attribute__((warn_unused_result));
+
+// Post: 0, and *out holds the records of the version after, sorted (the caller owns them, nothing
+// in them is borrowed); or -ENOMEM; or -EINVAL and one sentence in `error`. Time is proportional to
+// the zone; memory to the zone and the difference.
+int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
+    char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));
