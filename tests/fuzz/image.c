@@ -222,7 +222,9 @@ static void version_walk(const struct zone_version *version)
 	}
 }
 
-static void version_ask(const struct zone_version *version, struct cursor *c)
+// Questions about names that the original has.
+static void version_ask(
+    const struct zone_version *version, const struct image *from, struct cursor *c)
 {
 	static uint8_t reply[DNS_TCP_MAX], msg[QUESTION_MAX];
 	const struct image_header *header = version_header(version);
@@ -236,7 +238,7 @@ static void version_ask(const struct zone_version *version, struct cursor *c)
 		uint8_t some[12];
 		struct cursor one = {some, cursor_bytes(c, some, sizeof(some))};
 		struct ask ask = {.msg = msg,
-		    .len = (uint16_t)question_make(&one, msg),
+		    .len = (uint16_t)question_make(&one, from, msg),
 		    .cap = (i & 1) != 0 ? 16384 : 1232,
 		    .transport = (i & 1) != 0 ? DNS_TCP : DNS_UDP,
 		    .client = ask_client,
@@ -290,7 +292,7 @@ static void image_use(
 	}
 	if (version_check(&version) == 0) {
 		version_walk(&version);
-		version_ask(&version, c);
+		version_ask(&version, from, c);
 	}
 	free(over);
 }

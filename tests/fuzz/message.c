@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	else
 		ask.cap = (uint16_t)(room < 0x8000 ? 4096 : room % 4097);
 	if ((choice & 0x80) != 0) {
-		ask.len = (uint16_t)question_make(&c, made);
+		ask.len = (uint16_t)question_make(&c, NULL, made);
 		ask.msg = made;
 	}
 	(void)ask_all(&ask, reply, &reply_len);

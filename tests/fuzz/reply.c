@@ -218,7 +218,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if ((choice & (MAKE_QUESTION | MAKE_FRAME)) != 0) {
 		static const uint16_t ports[] = {40000, 53, 1023, 1024, 19, 0, 65535, 5353};
 		const bool question = (choice & MAKE_QUESTION) != 0;
-		const size_t n = question ? question_make(&c, made) : c.left;
+		const size_t n = question ? question_make(&c, NULL, made) : c.left;
 
 		if (n > BUFFER_LEN - FRAME_HEADERS_MAX)
 			return 0;

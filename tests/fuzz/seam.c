@@ -176,6 +176,10 @@ static void message_fill(
 		if (more == 0)
 			name_fill(&message->zone.name, which);
 		break;
+	case SEAM_FORWARD_REPLY:
+		message->forward.token = attach.forward_token;
+		message->forward.length = more * 16;
+		break;
 	default:
 		break;
 	}
@@ -300,6 +304,24 @@ static void jobs_run(struct verifier *verifier)
 	}
 }
 
+// A message of a TCP client that only the control plane can answer. Each gets one reply.
+static unsigned forwards_put, forwards_ended;
+
+static void forward_ended(void *ctx, uint64_t cookie, const uint8_t *message, size_t len)
+{
+	must(ctx == &attach && cookie == 7 && len <= sizeof(((struct attach_forward *)0)->message));
+	must(len == 0 || message != NULL);
+	forwards_ended++;
+}
+
+static void forward_put_one(void)
+{
+	struct attach_forward forward = {
+	    .reply = forward_ended, .ctx = &attach, .cookie = 7, .len = 40};
+
+	forwards_put += attach_forward_put(&attach, &forward);
+}
+
 // One turn of attach_main() without its waiting.
 static void turn(int control)
 {
@@ -311,6 +333,7 @@ static void turn(int control)
 		;
 	while (ask_advance(&attach))
 		;
+	forward_advance(&attach, attach_mono_ms());
 	served_reclaim(&attach.served);
 	if (attach.link.fd >= 0 && link_flush(&attach.link) != 0)
 		connection_lost(&attach, "");
@@ -337,9 +360,13 @@ static void dataplane_run(const int pair[2], struct cursor *c)
 	attach.link.fd = pair[1];
 	attach.link.connection++;
 	attach.link.head = attach.link.count = 0;
+	atomic_store(&attach.connected, true);
 	while (c->left > 0 && attach.link.fd >= 0) {
 		message_send(pair[0], c);
-		if ((cursor_u8(c) & 1) != 0)
+		const unsigned next = cursor_u8(c);
+		if ((next & 2) != 0)
+			forward_put_one();
+		if ((next & 1) != 0)
 			turn(pair[0]);
 	}
 	turn(pair[0]);
@@ -347,6 +374,8 @@ static void dataplane_run(const int pair[2], struct cursor *c)
 	zones_ask();
 	if (attach.link.fd >= 0)
 		connection_lost(&attach, "");
+	forward_advance(&attach, attach_mono_ms()); // what nobody will ever take
+	must(forwards_ended == forwards_put);
 	must(attach.staged == NULL && attach.applying == NULL);
 	must(attach.images.under_way == 0 && attach.parcels.under_way == 0);
 	served_close(&attach.served);

@@ -176,7 +176,7 @@ static void step(struct client *client, struct cursor *c)
 		uint8_t some[16];
 		struct cursor one = {some, cursor_bytes(c, some, 4 + (how >> 3 & 7))};
 
-		len = question_make(&one, bytes + 2);
+		len = question_make(&one, NULL, bytes + 2);
 		bytes[0] = (uint8_t)(len >> 8);
 		bytes[1] = (uint8_t)len;
 		for (unsigned n = (how & 7) == 2 ? 20 : 1; n > 0; n--)

@@ -61,10 +61,20 @@ static size_t name_put(struct cursor *c, uint8_t *out, const uint8_t *name, unsi
 	return len;
 }
 
-size_t question_make(struct cursor *c, uint8_t out[QUESTION_MAX])
+static const uint8_t *name_choose(const struct image *image, unsigned index)
+{
+	if (image == NULL)
+		return zoo_name(index % zoo_name_count());
+	const struct image_section *order = &image->header->section[IMAGE_ORDER];
+	const uint32_t *refs = image_at(image, order->ref);
+	const struct image_node *node = image_at(image, refs[index % order->count]);
+	return node->name;
+}
+
+size_t question_make(struct cursor *c, const struct image *image, uint8_t out[QUESTION_MAX])
 {
 	const unsigned flags = cursor_u8(c), header = cursor_u8(c);
-	const uint8_t *name = zoo_name(cursor_u16(c) % zoo_name_count());
+	const uint8_t *name = name_choose(image, cursor_u16(c));
 	const unsigned type = (flags & ASK_RAW_TYPE) != 0
 	                          ? cursor_u16(c)
 	                          : types[cursor_u8(c) % (sizeof(types) / sizeof(types[0]))];

@@ -9,6 +9,9 @@
 
 #define QUESTION_MAX 4096
 
+struct image;
+
 // Takes name, what stands before it, its case, type, flags and EDNS from `c`; what is left becomes
-// the options of OPT, or garbage behind the message. Post: the length of the query at `out`.
-size_t question_make(struct cursor *c, uint8_t out[QUESTION_MAX]);
+// the options of OPT, or garbage behind the message. The name is one of the image's, or with NULL
+// one of all in the zoo. Post: the length of the query at `out`.
+size_t question_make(struct cursor *c, const struct image *image, uint8_t out[QUESTION_MAX]);
