@@ -18,8 +18,6 @@
 #include "rrtype.h"
 #include "sha1.h"
 
-#define ITERATIONS_MAX 50 // more are work for every resolver and every answer (RFC 9276 3.1)
-
 // --- the chain
 // ------------------------------------------------------------------------------------
 
@@ -196,10 +194,10 @@ static int nsec3_param(
 {
 	const unsigned iterations = (unsigned)param->rdata[2] << 8 | param->rdata[3];
 
-	if (iterations > ITERATIONS_MAX) {
+	if (iterations > IMAGE_ITERATIONS_MAX) {
 		snprintf(c->error, COMPILE_ERROR_MAX,
 		    "NSEC3 with %u iterations: more than %u are not served (RFC 9276 3.2)",
-		    iterations, ITERATIONS_MAX);
+		    iterations, IMAGE_ITERATIONS_MAX);
 		return -EINVAL;
 	}
 	header->nsec3_iterations = (uint16_t)iterations;

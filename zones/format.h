@@ -142,7 +142,9 @@ struct image_nsec {
 };
 static_assert(sizeof(struct image_nsec) == 16, "layout");
 
-// NSEC3 records by hash (RFC 5155): only in zones signed with NSEC3.
+// NSEC3 records by hash (RFC 5155): only in zones signed with NSEC3. More iterations than these
+// are work for every resolver and every answer (RFC 9276 3.1), and are refused.
+#define IMAGE_ITERATIONS_MAX 50
 struct image_nsec3 {
 	uint8_t hash[20];
 	uint32_t node_ref; // the node "<hash>.apex" that owns the NSEC3

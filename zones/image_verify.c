@@ -82,7 +82,8 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		if (v->image.mem[i] != 0)
 			return bad(v, "the tail is not zero");
 	}
-	if (name_len_checked(header->apex, header->apex_len) != header->apex_len ||
+	if (header->apex_len == 0 ||
+	    name_len_checked(header->apex, header->apex_len) != header->apex_len ||
 	    !is_lower(header->apex, header->apex_len) ||
 	    name_labels(header->apex) != header->apex_labels)
 		return bad(v, "apex name");
@@ -109,6 +110,8 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "probe limit");
 	if (header->rr_count == 0)
 		return bad(v, "number of records");
+	if (header->nsec3_iterations > IMAGE_ITERATIONS_MAX)
+		return bad(v, "NSEC3 with %u iterations", header->nsec3_iterations);
 	return 0;
 }
 
@@ -350,7 +353,8 @@ static bool is_node(const struct verifier *v, uint32_t ref)
 // ----------------------------------------------------------------------------------------
 
 // The name of a slot must be found from its hash: the way from its home is full, and no longer than
-// the limit, and its home says that it overflowed.
+// the limit, and its home says that it overflowed. It is met there for the first time: were a name
+// in the index twice, another could be missing and the number still be right.
 static int slot_verify(struct verifier *v, uint32_t at, unsigned slot)
 {
 	const struct image *image = &v->image;
@@ -359,16 +363,24 @@ static int slot_verify(struct verifier *v, uint32_t at, unsigned slot)
 	const uint64_t hash = name_hash(node->name, &v->key);
 	uint32_t home = (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
 
+	if (node->types == type_bit(RRTYPE_NSEC3))
+		return bad(v, "a name that owns only an NSEC3 is in the index");
 	if (bucket->tag[slot] != (uint16_t)hash)
 		return bad(v, "tag of a name");
 	if (home != at && image->buckets[home].overflow == 0)
 		return bad(v, "a name is away from its bucket");
-	for (uint32_t step = 1; home != at; step++) {
-		if (step >= image->header->probe_max || image->buckets[home].used != IMAGE_SLOTS)
+	for (uint32_t step = 1;; step++) {
+		const struct image_bucket *way = &image->buckets[home];
+		for (unsigned i = 0; i < (home == at ? slot : IMAGE_SLOTS); i++) {
+			if (way->ref[i] == bucket->ref[slot])
+				return bad(v, "a name is in the index twice");
+		}
+		if (home == at)
+			return 0;
+		if (step >= image->header->probe_max || way->used != IMAGE_SLOTS)
 			return bad(v, "a name is too far from its bucket");
 		home = home + 1 == image->bucket_count ? 0 : home + 1;
 	}
-	return 0;
 }
 
 static int index_verify(struct verifier *v)
@@ -448,11 +460,16 @@ static int nsec3_verify(struct verifier *v)
 	return 0;
 }
 
-// The apex, and what stands for the whole zone.
+// The apex, and what stands for the whole zone. An overlay may lack it, but a reader takes the
+// negative answers of the top layer all the same.
 static int apex_verify(struct verifier *v)
 {
 	const struct image_header *header = v->image.header;
 
+	if (header->negative_ref != 0 && answer_verify(v, header->negative_ref) != 0)
+		return -EINVAL;
+	if (header->negative_do_ref != 0 && answer_verify(v, header->negative_do_ref) != 0)
+		return -EINVAL;
 	if (header->apex_ref == 0 && (header->flags & IMAGE_OVERLAY) != 0)
 		return 0;
 	if (!is_node(v, header->apex_ref))
@@ -467,9 +484,7 @@ static int apex_verify(struct verifier *v)
 		return bad(v, "no SOA at the apex");
 	if (header->negative_ref == 0)
 		return bad(v, "no negative answer");
-	if (header->negative_do_ref != 0 && answer_verify(v, header->negative_do_ref) != 0)
-		return -EINVAL;
-	return answer_verify(v, header->negative_ref);
+	return 0;
 }
 
 int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])

@@ -91,6 +91,17 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	}
 }
 
+// One slot of a bucket becomes the same as another.
+static void slot_copy(
+    const struct image *from, uint8_t *mem, unsigned bucket_index, unsigned to, unsigned with)
+{
+	const struct image_bucket *old = &from->buckets[bucket_index % from->bucket_count];
+	struct image_bucket *bucket = (struct image_bucket *)(void *)(mem + byte_ref(from, old));
+
+	bucket->tag[to % IMAGE_SLOTS] = old->tag[with % IMAGE_SLOTS];
+	bucket->ref[to % IMAGE_SLOTS] = old->ref[with % IMAGE_SLOTS];
+}
+
 // One edit: kind and width, index, offset from the place, operand. Post: false at the end.
 static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 {
@@ -103,6 +114,10 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 
 	if (how == 0 || at + width > from->size)
 		return how != 0;
+	if ((how & 15) == 15) {
+		slot_copy(from, mem, index, offset, operand);
+		return true;
+	}
 	memcpy(&value, mem + at, width);
 	switch (how >> 6) {
 	case 0:

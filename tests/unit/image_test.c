@@ -401,6 +401,82 @@ static void every_flipped_byte_is_refused_or_harmless(void **state)
 	drop(&b);
 }
 
+// A copy of the sample to be forged. Owned by the caller.
+static uint8_t *forge(struct built *b)
+{
+	uint8_t *copy = aligned_alloc(IMAGE_PAGE, b->buffer.used);
+
+	assert_non_null(copy);
+	memcpy(copy, b->buffer.mem, b->buffer.used);
+	return copy;
+}
+
+static void forged_is_refused(struct built *b, uint8_t *copy, const char *why)
+{
+	struct image_header *header = (struct image_header *)copy;
+	char error[IMAGE_ERROR_MAX];
+
+	header->checksum = 0;
+	header->checksum = image_checksum(copy, b->buffer.used);
+	assert_int_equal(image_verify(copy, b->buffer.used, error), -22);
+	if (strstr(error, why) == NULL)
+		fail_msg("expected '%s' in '%s'", why, error);
+	free(copy);
+}
+
+// A slot that repeats the one before it keeps the number of names right while one of them, here
+// perhaps the apex, cannot be found any more.
+static void a_name_that_is_indexed_twice_is_refused(void **state)
+{
+	struct built b;
+	unsigned tried = 0;
+
+	build(&b, sample());
+	const struct image *image = &b.version.layer[0];
+	for (uint32_t i = 0; i < image->bucket_count; i++) {
+		for (unsigned slot = 1; slot < image->buckets[i].used; slot++, tried++) {
+			uint8_t *copy = forge(&b);
+			struct image_bucket *bucket =
+			    (struct image_bucket *)(copy + ((const uint8_t *)&image->buckets[i] -
+			                                       image->mem));
+			bucket->tag[slot] = bucket->tag[slot - 1];
+			bucket->ref[slot] = bucket->ref[slot - 1];
+			forged_is_refused(&b, copy, "twice");
+		}
+	}
+	assert_true(tried > 0);
+	drop(&b);
+}
+
+// A reader answers from the top layer's negative answer whether that holds the apex or not.
+static void a_wild_negative_answer_of_an_overlay_without_apex_is_refused(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	for (unsigned i = 0; i < 2; i++) {
+		uint8_t *copy = forge(&b);
+		struct image_header *header = (struct image_header *)copy;
+
+		header->flags |= IMAGE_OVERLAY;
+		header->apex_ref = 0;
+		*(i == 0 ? &header->negative_ref : &header->negative_do_ref) = 0xfffffff0;
+		forged_is_refused(&b, copy, "answer");
+	}
+	drop(&b);
+}
+
+static void more_nsec3_iterations_than_are_compiled_are_refused(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	uint8_t *copy = forge(&b);
+	((struct image_header *)copy)->nsec3_iterations = IMAGE_ITERATIONS_MAX + 1;
+	forged_is_refused(&b, copy, "iterations");
+	drop(&b);
+}
+
 static void every_truncation_is_refused(void **state)
 {
 	struct built b;
@@ -509,6 +585,9 @@ int main(void)
 	    cmocka_unit_test(a_referral_is_compiled_with_required_and_optional_glue),
 	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
+	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
+	    cmocka_unit_test(a_wild_negative_answer_of_an_overlay_without_apex_is_refused),
+	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(a_hundred_thousand_names_are_all_found_and_no_other),
 	    cmocka_unit_test(the_root_zone_can_be_an_image),
