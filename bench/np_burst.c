@@ -1,0 +1,238 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// np-burst: what a worker does with a burst, from the frames received to the frames to send,
+// without a port. For profiles and for instruction counts, which are the same on a busy machine:
+//
+//     np-burst --zone ORIGIN=FILE --queries FILE [--count N] [--rounds N] [--edns SHARE] [--do
+//     SHARE] valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
+//
+// The zones are compiled here; queries are those of np-load (load_query.h). One thread.
+
+#include <arpa/inet.h>
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "checksum.h"
+#include "compile.h"
+#include "dns.h"
+#include "frame.h"
+#include "load_packet.h"
+#include "load_query.h"
+#include "zonefile.h"
+
+#define BURST 32
+#define ROOM  2048
+
+struct job {
+	struct frame frame;
+	uint8_t *bytes;
+	size_t len; // of the query's frame; of the reply's, 0: none
+};
+
+static const struct hash_key key = {{0x5ca1ab1e0ddba11ULL, 0xc0ffee5eed5eed5ULL}};
+static const struct dns_server server = {
+    .identity_len = 5, .identity = "burst", .udp_payload_max = 1232};
+static struct dns_counters counters;
+static struct dns_context context = {.server = &server, .counters = &counters};
+static struct frame_rules rules = {.accept_partial = false};
+static struct job jobs[BURST];
+static struct dns_query queries[BURST];
+static uint8_t buffers[BURST][ROOM] __attribute__((aligned(64)));
+
+static void __attribute__((noreturn)) die(const char *what, const char *detail)
+{
+	fprintf(stderr, "np-burst: %s%s%s.\n", what, detail[0] != '\0' ? ": " : "", detail);
+	exit(1);
+}
+
+static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
+    const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *error)
+{
+	return records_add(ctx, owner, type, ttl, rdata, rdlen);
+}
+
+static void zone_load(struct zone_table *table, char *text)
+{
+	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	struct zone_version *version = calloc(1, sizeof *version);
+	struct zone_retired retired;
+	struct zonefile_error at;
+	struct image_buffer image;
+	uint8_t apex[NAME_LEN_MAX];
+	char error[COMPILE_ERROR_MAX], *file = strchr(text, '=');
+
+	if (version == NULL || file == NULL)
+		die("--zone takes ORIGIN=FILE", text);
+	*file++ = '\0';
+	if (name_from_text(text, strlen(text), (const uint8_t *)"", apex) < 0)
+		die("no name", text);
+	name_lower(apex, apex, name_len(apex));
+
+	struct records *records = records_new(apex);
+
+	if (records == NULL || zonefile_parse_file(file, apex, collect, records, &at) != 0)
+		die(file, at.message);
+	if (records_sort(records) != 0 || image_buffer_open(&image, -1, (size_t)16 << 30) != 0)
+		die("out of memory", "");
+	if (compile_image(records, &options, &image, error) != 0)
+		die(file, error);
+	records_free(records);
+	version->layer_count = 1;
+	if (image_open(&version->layer[0], image.mem, image.used) != 0 ||
+	    zone_table_set(table, apex, version, &retired) != 0)
+		die("the image does not open", file);
+}
+
+// The stages as worker.c has them. Not inlined, so that a profiler can be told its name.
+static __attribute__((noinline)) unsigned burst_answer(unsigned n)
+{
+	uint8_t live[BURST];
+	unsigned live_count = 0, replies = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct job *job = &jobs[i];
+		struct dns_query *q = &queries[i];
+
+		if (frame_classify(job->bytes, job->len, &rules, &job->frame) != FRAME_DNS) {
+			q->verdict = DNS_DROP;
+			continue;
+		}
+		q->msg = job->bytes + job->frame.dns_off;
+		q->len = job->frame.dns_len;
+		q->cap = 1472;
+		q->no_error_reply = job->frame.no_error;
+		q->transport = DNS_UDP;
+		dns_parse(&context, q);
+		if (q->verdict == DNS_REPLY)
+			live[live_count++] = (uint8_t)i;
+	}
+	dns_match_burst(&context, queries, live, live_count);
+	for (unsigned k = 0; k < live_count; k++) {
+		struct dns_query *q = &queries[live[k]];
+		struct job *job = &jobs[live[k]];
+
+		dns_emit(&context, q);
+		if (q->verdict != DNS_REPLY)
+			continue;
+		job->len = frame_reply(job->bytes, &job->frame, q->len, checksum_from_be(q->sum));
+		replies++;
+	}
+	return replies;
+}
+
+static double run(const struct load_templates *templates, unsigned rounds, uint64_t *replies)
+{
+	struct timespec begin, end;
+	double seconds = 0;
+	uint64_t unit = 0;
+
+	for (size_t left = templates->count * rounds; left > 0;) {
+		unsigned n = left < BURST ? (unsigned)left : BURST;
+
+		for (unsigned i = 0; i < n; i++) {
+			const struct load_template *t = load_template_at(templates, unit);
+
+			memcpy(buffers[i], t->frame, t->len);
+			load_frame_mark(buffers[i], t, i);
+			jobs[i].bytes = buffers[i];
+			jobs[i].len = t->len;
+			unit += t->size;
+			if (unit * LOAD_UNIT >= templates->used)
+				unit = 0;
+		}
+		clock_gettime(CLOCK_MONOTONIC, &begin);
+		*replies += burst_answer(n);
+		clock_gettime(CLOCK_MONOTONIC, &end);
+		seconds += (double)(end.tv_sec - begin.tv_sec) +
+		           (double)(end.tv_nsec - begin.tv_nsec) / 1e9;
+		left -= n;
+	}
+	return seconds;
+}
+
+static void report(double seconds, uint64_t asked, uint64_t replies)
+{
+	static const char *const names[] = {
+#define X(name, help) #name,
+	    DNS_OUTCOMES(X)
+#undef X
+	};
+
+	printf("%.1f ns a query, %llu asked, %llu answered, %llu compiled, %llu rendered",
+	    seconds * 1e9 / (double)asked, (unsigned long long)asked, (unsigned long long)replies,
+	    (unsigned long long)counters.compiled, (unsigned long long)counters.rendered);
+	for (unsigned i = 0; i < DNS_OUTCOME_COUNT; i++) {
+		if (counters.outcome[i] != 0)
+			printf(", %s %llu", names[i], (unsigned long long)counters.outcome[i]);
+	}
+	putchar('\n');
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"queries", 1, 0, 'q'},
+	    {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'}, {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'},
+	    {0}};
+	struct load_stream_options shape = {.seed = 1, .weight = {1}, .order = ORDER_UNIFORM};
+	struct load_packet_options packet = {.mac_from = {2, 0, 0, 0, 0, 1},
+	    .mac_to = {2, 0, 0, 0, 0, 2},
+	    .to4 = {192, 0, 2, 53},
+	    .from4 = {198, 51, 100, 1},
+	    .sources = 1,
+	    .share_edns = 1,
+	    .udp_payload = 1232,
+	    .seed = 1,
+	    .expect = -1};
+	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
+	struct zone_table *table = zone_table_new(&key);
+	struct load_templates templates = {0};
+	struct load_stream stream;
+	struct load_list list = {0};
+	const char *file = NULL;
+	unsigned rounds = 1, line = 0;
+	size_t count = 100000;
+	uint64_t replies = 0;
+
+	for (int word; (word = getopt_long(argc, argv, "", words, NULL)) != -1;) {
+		switch (word) {
+		case 'z':
+			zone_load(table, optarg);
+			break;
+		case 'q':
+			file = optarg;
+			break;
+		case 'c':
+			count = strtoul(optarg, NULL, 10);
+			break;
+		case 'r':
+			rounds = (unsigned)strtoul(optarg, NULL, 10);
+			break;
+		case 'e':
+			packet.share_edns = strtod(optarg, NULL);
+			break;
+		case 'd':
+			packet.share_do = strtod(optarg, NULL);
+			break;
+		default:
+			return 2;
+		}
+	}
+	context.table = table;
+	memcpy(&address.sin_addr, packet.to4, 4);
+	if (file == NULL || frame_served_add(&rules.served, (void *)&address) != 0)
+		die("--zone ORIGIN=FILE and --queries FILE must be given", "");
+	if (load_list_read(&list, file, &line) != 0 || list.count == 0)
+		die("the queries cannot be read", file);
+	if (load_stream_open(&stream, &list, &shape) != 0 ||
+	    load_templates_build(&templates, &stream, &packet, count) != 0)
+		die("the queries do not fit into memory", file);
+	const double seconds = run(&templates, rounds, &replies);
+
+	report(seconds, (uint64_t)count * rounds, replies);
+	return replies > 0 ? 0 : 1;
+}
