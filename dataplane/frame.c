@@ -50,18 +50,24 @@ static inline uint16_t load16_be(const uint8_t *p)
 	return v;
 }
 
+// Served addresses are the operator's choice: no keyed hash is needed, and the table is never more
+// than a quarter full.
+static inline unsigned served4_slot(uint32_t addr)
+{
+	return (unsigned)(addr * 0xff51afd7ed558ccdu >> 40) % FRAME_SERVED_SLOTS;
+}
+
 static unsigned served_slot(unsigned version, const uint8_t *addr)
 {
-	uint64_t a = 0, b = 0;
+	uint64_t a, b;
+	uint32_t addr4;
 
-	// Served addresses are the operator's choice: no keyed hash is needed, and the table is
-	// never more than a quarter full.
 	if (version == 4) {
-		memcpy(&a, addr, 4);
-	} else {
-		memcpy(&a, addr, 8);
-		memcpy(&b, addr + 8, 8);
+		memcpy(&addr4, addr, 4);
+		return served4_slot(addr4);
 	}
+	memcpy(&a, addr, 8);
+	memcpy(&b, addr + 8, 8);
 	a = (a ^ b * 0x9e3779b97f4a7c15u) * 0xff51afd7ed558ccdu;
 	return (unsigned)(a >> 40) % FRAME_SERVED_SLOTS;
 }
@@ -363,9 +369,94 @@ static enum frame_verdict classify_ip6(
 	return classify_ours(bytes, rules, out, ip + 8, payload);
 }
 
+// --- the frame that nearly all are: untagged, IPv4 without options, whole
+// -----------------------------------------------------------------------------
+
+static inline uint64_t load64(const uint8_t *p)
+{
+	uint64_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline uint32_t load32(const uint8_t *p)
+{
+	uint32_t v;
+	memcpy(&v, p, sizeof v);
+	return v;
+}
+
+static inline bool served4_has(const struct frame_served *served, uint32_t addr, uint16_t port_be)
+{
+	unsigned i = served4_slot(addr);
+
+	// Bound: as in frame_served_has().
+	for (; served->slots[i].port_be != 0; i = (i + 1) % FRAME_SERVED_SLOTS) {
+		if (served->slots[i].version == 4 && load32(served->slots[i].addr) == addr &&
+		    (port_be == 0 || served->slots[i].port_be == port_be))
+			return true;
+	}
+	return false;
+}
+
+// True: FRAME_DNS and *out filled. False says nothing: the whole of the rules is below. Here fields
+// are taken from wide loads, which little-endian machines have the right way round.
+static inline bool classify_plain(
+    const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const uint8_t *ip = bytes + ETH_LEN, *udp = ip + IP4_LEN;
+
+	if (len < ETH_LEN + IP4_LEN + UDP_LEN + FRAME_DNS_MIN || rules->vlan != 0)
+		return false;
+
+	const uint64_t macs = load64(bytes), fields = load64(ip + 2), ports = load64(udp);
+	const uint64_t addresses = load64(ip + 12);
+	const unsigned total = __builtin_bswap16((uint16_t)fields);
+	const unsigned udp_len = __builtin_bswap16((uint16_t)(ports >> 32));
+	const unsigned port = __builtin_bswap16((uint16_t)ports);
+	const unsigned net = addresses & 0xff;
+
+	// Group bits of both MAC addresses; ethertype, version and length of the IP header;
+	// fragment offset and more fragments; protocol.
+	if ((macs & 0x0001000000000001) != 0 || ((macs >> 48) | load32(bytes + 8)) == 0 ||
+	    (load32(bytes + 12) & 0x00ffffff) != 0x00450008 ||
+	    (fields & 0xff00ff3f00000000) != (uint64_t)PROTO_UDP << 56)
+		return false;
+	if (total > len - ETH_LEN || udp_len + IP4_LEN != total ||
+	    udp_len < UDP_LEN + FRAME_DNS_MIN)
+		return false;
+	if (net == 0 || net == 127 || net >= 224 || port < 1024 || port_is_reflector(port))
+		return false;
+	if (!served4_has(&rules->served, (uint32_t)(addresses >> 32), (uint16_t)(ports >> 16)) ||
+	    served4_has(&rules->served, (uint32_t)addresses, 0))
+		return false;
+
+	const uint64_t pseudo = (addresses & 0xffffffff) + (addresses >> 32);
+
+	if (checksum_fold(pseudo + load32(ip) + load32(ip + 4) + load32(ip + 8)) != 0xffff)
+		return false;
+	if (ports >> 48 != 0 &&
+	    checksum_fold(checksum_sum(udp, udp_len,
+	        pseudo + __builtin_bswap16(PROTO_UDP) + (uint16_t)(ports >> 32))) != 0xffff)
+		return false;
+	*out = (struct frame){.ip_off = ETH_LEN,
+	    .udp_off = ETH_LEN + IP4_LEN,
+	    .dns_off = ETH_LEN + IP4_LEN + UDP_LEN,
+	    .dns_len = (uint16_t)(udp_len - UDP_LEN),
+	    .version = 4,
+	    .no_error = false};
+	return true;
+#else
+	return false;
+#endif
+}
+
 enum frame_verdict frame_classify(
     const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
 {
+	if (classify_plain(bytes, len, rules, out))
+		return FRAME_DNS;
 	if (len < ETH_LEN)
 		return FRAME_RUNT;
 

@@ -19,6 +19,7 @@
 
 #include <string.h>
 
+#include "checksum.h"
 #include "name.h"
 #include "rdata.h"
 #include "rrtype.h"
@@ -130,17 +131,6 @@ static void end_required(struct draft *d)
 	d->required_arcount = d->arcount;
 }
 
-static uint16_t bytes_sum(const uint8_t *bytes, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += i % 2 == 0 ? (uint64_t)bytes[i] << 8 : bytes[i];
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 // Moves the draft into the image.
 static uint32_t draft_finish(struct draft *d)
 {
@@ -169,7 +159,7 @@ static uint32_t draft_finish(struct draft *d)
 	    .ancount = d->ancount,
 	    .nscount = d->nscount,
 	    .arcount = d->arcount,
-	    .sum = bytes_sum(d->msg + d->w.body_at, size),
+	    .sum = checksum_be(d->msg + d->w.body_at, size),
 	    .required = (uint16_t)d->required,
 	    .required_arcount = d->required_arcount,
 	    .proof_at = (uint16_t)d->proof_at,

@@ -14,6 +14,7 @@
 #include <stdio.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "name.h"
 #include "order_key.h"
 #include "qname.h"
@@ -154,17 +155,6 @@ static size_t name_skip(const uint8_t *bytes, size_t at, size_t size)
 	return 0;
 }
 
-static uint16_t bytes_sum(const uint8_t *bytes, size_t n)
-{
-	uint64_t sum = 0;
-
-	for (size_t i = 0; i < n; i++)
-		sum += i % 2 == 0 ? (uint64_t)bytes[i] << 8 : bytes[i];
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
 static int answer_verify(struct verifier *v, uint32_t ref)
 {
 	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
@@ -186,7 +176,7 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 			return bad(v, "answer: pointer");
 		odd += at % 2;
 	}
-	if (odd != answer->patch_odd || bytes_sum(bytes, answer->size) != answer->sum)
+	if (odd != answer->patch_odd || checksum_be(bytes, answer->size) != answer->sum)
 		return bad(v, "answer: sum");
 	const unsigned count = (unsigned)answer->ancount + answer->nscount + answer->arcount;
 	const unsigned first = (unsigned)answer->ancount + answer->nscount;

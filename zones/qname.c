@@ -38,9 +38,20 @@ static inline uint64_t label_hash(uint64_t h, const uint8_t *label, const struct
 	return fold(word ^ key->k[1], h ^ MIX_A);
 }
 
-size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
+// start[n] is where the suffix of n labels begins. So far it is in the order the labels were read.
+static void starts_reverse(struct qname *q)
+{
+	for (unsigned i = 1, j = q->labels; i < j; i++, j--) {
+		const uint8_t swap = q->start[i];
+		q->start[i] = q->start[j];
+		q->start[j] = swap;
+	}
+}
+
+size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail, size_t room)
 {
 	const size_t limit = avail < NAME_LEN_MAX ? avail : NAME_LEN_MAX;
+	uint64_t last = 0; // where the last eight labels begin, the very last in the lowest byte
 	size_t at = 0;
 	unsigned labels = 0;
 
@@ -53,29 +64,28 @@ size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
 			break;
 		if (n > NAME_LABEL_MAX)
 			return 0;
-		q->start[labels++] = (uint8_t)at;
+		q->start[++labels] = (uint8_t)at;
+		last = last << 8 | at;
 		at += n + 1;
 	}
-	q->start[labels] = (uint8_t)at;
+	q->start[0] = (uint8_t)at;
 	q->len = (uint8_t)(at + 1);
 	q->labels = (uint8_t)labels;
-	// Stored from the root: start[n] is where the suffix of n labels begins.
-	for (unsigned i = 0, j = labels; i < j; i++, j--) {
-		const uint8_t swap = q->start[i];
-		q->start[i] = q->start[j];
-		q->start[j] = swap;
-	}
+	if (labels <= 8 && __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__)
+		memcpy(q->start + 1, &last, 8);
+	else
+		starts_reverse(q);
 
 	// Whole words straight from the message where it goes on that far: a copy through memory
 	// first would stall the loads behind it.
 	for (size_t i = 0; i < q->len; i += 32) {
 		bytes32 v;
-		if (avail - i >= 32) {
+		if (room - i >= 32) {
 			v = *(const bytes32 *)(wire + i);
 		} else {
-			uint8_t last[32] = {0};
-			memcpy(last, wire + i, avail - i);
-			v = *(bytes32 *)last;
+			uint8_t rest[32] = {0};
+			memcpy(rest, wire + i, room - i);
+			v = *(bytes32 *)rest;
 		}
 		bytes32 upper = (bytes32)((v >= 'A') & (v <= 'Z'));
 		*(bytes32 *)(q->lower + i) = v | (upper & 0x20);
@@ -83,15 +93,20 @@ size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail)
 	return q->len;
 }
 
+void qname_hash_to(struct qname *q, const struct hash_key *key, unsigned n)
+{
+	uint64_t h = q->hash[q->hashed];
+
+	while (q->hashed < n) { // at most one step a label
+		h = label_hash(h, q->lower + q->start[q->hashed + 1], key);
+		q->hash[++q->hashed] = h;
+	}
+}
+
 void qname_hash(struct qname *q, const struct hash_key *key)
 {
-	uint64_t h = key->k[0];
-
-	q->hash[0] = h;
-	for (unsigned n = 1; n <= q->labels; n++) {
-		h = label_hash(h, q->lower + q->start[n], key);
-		q->hash[n] = h;
-	}
+	qname_hash_start(q, key);
+	qname_hash_to(q, key, q->labels);
 }
 
 uint64_t qname_hash_child(uint64_t parent, const uint8_t *label, const struct hash_key *key)
@@ -104,7 +119,8 @@ uint64_t name_hash(const uint8_t *name, const struct hash_key *key)
 	struct qname q;
 
 	// No more than its own bytes: it may end where its memory does.
-	if (qname_parse(&q, name, name_len(name)) == 0)
+	const size_t len = name_len(name);
+	if (qname_parse(&q, name, len, len) == 0)
 		return 0;
 	qname_hash(&q, key);
 	return q.hash[q.labels];

@@ -11,6 +11,7 @@
 #include <string.h>
 
 #include "name.h"
+#include "wide.h"
 
 unsigned version_apex_labels(const struct zone_version *version)
 {
@@ -73,10 +74,10 @@ static inline uint32_t bucket_match(const struct image_bucket *bucket, uint16_t 
 
 static inline bool node_is(const struct image_node *node, const uint8_t *name, unsigned len)
 {
-	return node->name_len == len && memcmp(node->name, name, len) == 0;
+	return node->name_len == len && wide_equal(node->name, name, len);
 }
 
-// Pre: `name` is lower case, `len` bytes.
+// Pre: `name` is lower case, `len` bytes; WIDE_SLACK more may be read (IMAGE_TAIL is as much).
 static const struct image_node *image_find(
     const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
 {
@@ -182,14 +183,17 @@ static struct node_ref find_wildcard(
 	    version, wild.lower, wild.len, qname_hash_child(q->hash[labels], wild.lower, &key));
 }
 
-void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out)
+void version_lookup(const struct zone_version *version, struct qname *q, struct lookup *out)
 {
 	const unsigned apex_labels = version_apex_labels(version);
+	const struct image_header *header = version_header(version);
+	const struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
 	struct node_ref node, encloser = {0};
 	unsigned labels;
 
 	// From the apex down: the first cut or DNAME, or the first missing name, ends the walk.
 	for (labels = apex_labels; labels <= q->labels; labels++) {
+		qname_hash_to(q, &key, labels);
 		node = version_find(version, q, labels);
 		if (node.node == NULL)
 			break;

@@ -42,7 +42,7 @@ int version_check(const struct zone_version *version);
 // -------------------------------------------------------------------------------------
 
 // The node of the ancestor of `q` (or of `q` itself) that has `labels` labels; node NULL when there
-// is none in this version. Pre: q is hashed with the version's key.
+// is none in this version. Pre: q is hashed with the version's key, `labels` labels of it at least.
 struct node_ref version_find(
     const struct zone_version *version, const struct qname *q, unsigned labels);
 
@@ -73,9 +73,9 @@ struct lookup {
 	uint8_t encloser_labels;
 };
 
-// Pre: q is at or below the apex, hashed with the version's key. Work is bounded by the labels
-// between the apex and the question.
-void version_lookup(const struct zone_version *version, const struct qname *q, struct lookup *out);
+// Pre: q is at or below the apex, hashed with the version's key (as far as it is). Post: hashed as
+// far as the walk went. Work is bounded by the labels between the apex and the question.
+void version_lookup(const struct zone_version *version, struct qname *q, struct lookup *out);
 
 // --- what a node holds
 // ----------------------------------------------------------------------------

@@ -21,6 +21,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "wide.h"
+
 #define SLOTS_MIN   16   // a power of two
 #define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
 
@@ -88,7 +90,7 @@ static struct zone_entry *slots_find(
 		if (entry == NULL)
 			return NULL;
 		if (entry != &tombstone && slot->hash == hash && entry->apex_len == len &&
-		    memcmp(entry->apex, apex, len) == 0) {
+		    wide_equal(entry->apex, apex, (unsigned)len)) {
 			*at = slot;
 			return entry;
 		}
@@ -142,11 +144,18 @@ static int depth_below(const struct zone_table *table, int labels)
 	return -1;
 }
 
+unsigned zone_table_depth(const struct zone_table *table, unsigned labels_max)
+{
+	const int depth = depth_below(table, (int)labels_max);
+
+	return depth > 0 ? (unsigned)depth : 0;
+}
+
 const struct zone_entry *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max)
 {
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
-	int labels = (int)(labels_max < q->labels ? labels_max : q->labels);
+	int labels = (int)(labels_max < q->hashed ? labels_max : q->hashed);
 
 	// Bounded by the depths present, at most NAME_LABELS_MAX + 1.
 	while ((labels = depth_below(table, labels)) >= 0) {
@@ -175,7 +184,7 @@ void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 
 	if (slots->mask < SLOTS_LARGE)
 		return;
-	labels = depth_below(table, q->labels);
+	labels = depth_below(table, q->hashed);
 	// Bounded by the depths present, as zone_table_find().
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1)
 		__builtin_prefetch(&slots->slot[q->hash[labels] & slots->mask]);
@@ -184,7 +193,7 @@ void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 void zone_table_prefetch_entry(const struct zone_table *table, const struct qname *q)
 {
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
-	int labels = depth_below(table, q->labels);
+	int labels = depth_below(table, q->hashed);
 
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
 		struct slot *slot = &slots->slot[q->hash[labels] & slots->mask];
@@ -243,7 +252,7 @@ static int slots_make_room(struct zone_table *table, void **retired)
 static struct zone_entry *entry_new(
     const uint8_t *apex, size_t len, const struct zone_version *version)
 {
-	struct zone_entry *entry = calloc(1, sizeof(*entry) + len);
+	struct zone_entry *entry = calloc(1, sizeof(*entry) + len + WIDE_SLACK);
 
 	if (entry == NULL)
 		return NULL;
@@ -260,7 +269,7 @@ static struct zone_entry *table_find(
     struct zone_table *table, const uint8_t *apex, struct slot **at)
 {
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
-	uint8_t lower[NAME_LEN_MAX];
+	uint8_t lower[NAME_LEN_MAX + WIDE_SLACK];
 	size_t len = name_len(apex);
 
 	name_lower(lower, apex, len);

@@ -26,7 +26,7 @@ struct zone_entry {
 	void *owner;    // the writer's own; readers never look
 	uint8_t apex_len;
 	uint8_t apex_labels;
-	uint8_t apex[]; // lower case, apex_len bytes: a million zones are there
+	uint8_t apex[]; // lower case, apex_len bytes and WIDE_SLACK: a million zones are there
 };
 enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL
 
@@ -39,7 +39,12 @@ void zone_table_free(struct zone_table *table); // not the versions
 
 const struct hash_key *zone_table_key(const struct zone_table *table);
 
-// Reader. The entry with the longest apex of at most `labels_max` labels at or above `q`, or NULL.
+// Reader. The most labels, up to `labels_max`, that the apex of a zone has; 0: none has any. The
+// hashes of that many of a question's labels are what the functions below look at.
+unsigned zone_table_depth(const struct zone_table *table, unsigned labels_max);
+
+// Reader. The entry with the longest apex of at most `labels_max` labels at or above `q`, or NULL;
+// of as many labels as are hashed (a zone that came after zone_table_depth() is found next time).
 // Pre: q hashed with zone_table_key().
 const struct zone_entry *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max);

@@ -29,7 +29,9 @@ static struct node_ref target_find(
 	const struct image_header *header = version_header(r->version);
 	struct hash_key key = {{header->hash_key[0], header->hash_key[1]}};
 
-	if (qname_parse(&r->target, name, name_len(name)) == 0 ||
+	const size_t len = name_len(name);
+
+	if (qname_parse(&r->target, name, len, len + IMAGE_TAIL) == 0 ||
 	    !name_ends_in(&r->target, r->name, header->apex_labels))
 		return none;
 	if (which != TARGETS_ALL &&

@@ -127,7 +127,7 @@ static uint16_t pointers_move(uint8_t *body, const struct image_answer *answer, 
 
 		put16(at, (uint16_t)(get16(at) + delta));
 	}
-	return sum_fold(
+	return checksum_fold(
 	    (uint64_t)answer->sum + (uint64_t)even * delta + ((uint64_t)(odd * delta) << 8));
 }
 
@@ -161,12 +161,12 @@ static size_t body_put_proofs(struct dns_query *query, struct choice *choice, un
 	bytes_copy(msg + at, answer_bytes(answer) + answer->proof_at, rest);
 
 	const uint16_t *patch = answer_patch(answer);
-	const uint16_t rest_sum = sum_bytes(msg + at, rest);
+	const uint16_t rest_sum = checksum_be(msg + at, rest);
 	// Of the part in front: the whole less the rest (RFC 1071 2(C): less is plus the
 	// complement).
 	uint64_t total = (uint64_t)answer->sum + (uint16_t)~sum_at(rest_sum, answer->proof_at);
 
-	total += sum_at(sum_bytes(msg + proof_at, at - proof_at), answer->proof_at);
+	total += sum_at(checksum_be(msg + proof_at, at - proof_at), answer->proof_at);
 	total += sum_at(rest_sum, at - begin);
 	for (unsigned i = 0; i < answer->patch_count && delta != 0; i++) { // at most 255
 		const size_t pointer =
@@ -175,7 +175,7 @@ static size_t body_put_proofs(struct dns_query *query, struct choice *choice, un
 		put16(msg + pointer, (uint16_t)(get16(msg + pointer) + delta));
 		total += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
 	}
-	*sum = sum_fold(total);
+	*sum = checksum_fold(total);
 	return at + rest - begin;
 }
 

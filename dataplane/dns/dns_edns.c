@@ -243,9 +243,9 @@ uint16_t dns_edns_put(const struct dns_server *server, const struct dns_query *q
 	put16(at + 9, rdlen);
 	if (rdlen != 0) {
 		options_put(server, query, at + EDNS_FIXED_LEN);
-		return sum_bytes(at, query->opt_len);
+		return checksum_be(at, query->opt_len);
 	}
 	// Every field but the first begins at an odd offset.
 	return __builtin_bswap16(
-	    sum_fold((uint64_t)RRTYPE_OPT + server->udp_payload_max + ttl_high + ttl_low));
+	    checksum_fold((uint64_t)RRTYPE_OPT + server->udp_payload_max + ttl_high + ttl_low));
 }

@@ -11,6 +11,7 @@
 #include <stdint.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "dns.h"
 
 enum query_state {
@@ -102,46 +103,8 @@ static inline void bytes_copy(uint8_t *to, const uint8_t *from, size_t len)
 void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
     enum dns_outcome outcome);
 
-// --- one's complement sums (RFC 1071), folded to 16 bits, of words as the wire has them
-// -------------
-
-static inline uint16_t sum_fold(uint64_t sum)
-{
-	sum = (sum & 0xffffffff) + (sum >> 32);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	sum = (sum & 0xffff) + (sum >> 16);
-	return (uint16_t)sum;
-}
-
-// The sum of `len` bytes as if the first stood at an even offset. A last odd byte counts as if a
-// zero followed.
-static inline uint16_t sum_bytes(const uint8_t *at, size_t len)
-{
-	uint64_t sum = 0;
-	uint64_t word;
-
-	for (; len >= 8; at += 8, len -= 8) { // at most 64 KiB / 8
-		memcpy(&word, at, 8);
-		sum += word;
-		sum += sum < word;
-	}
-	// The rest by its parts: a copy of variable length through memory would stall on its own
-	// store.
-	uint32_t half = 0;
-	uint16_t quarter = 0;
-	word = 0;
-	if ((len & 1) != 0)
-		memcpy(&word, at + (len & 6), 1);
-	if ((len & 2) != 0)
-		memcpy(&quarter, at + (len & 4), 2);
-	if ((len & 4) != 0)
-		memcpy(&half, at, 4);
-	word += (uint64_t)quarter + half;
-	sum += word;
-	sum += sum < word;
-	return __builtin_bswap16(sum_fold(sum));
-}
+// --- one's complement sums of big-endian words (checksum.h)
+// -----------------------------------------------------------------
 
 // The sum of bytes that stand at an odd offset, from their sum as if it were even (RFC 1071 2(B)).
 static inline uint16_t sum_at(uint16_t sum, size_t offset)

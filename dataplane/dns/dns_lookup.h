@@ -8,4 +8,4 @@
 
 // Pre: dns_match() was called. Post: as version_lookup(); but `encloser` of an NXDOMAIN is set only
 // when `need_encloser`.
-void dns_lookup(const struct dns_query *query, bool need_encloser, struct lookup *out);
+void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out);

@@ -54,7 +54,7 @@ static void zone_begin(const struct dns_context *context, struct dns_query *quer
 
 // Where there are delegations most questions end just below the apex; where there are none, at the
 // question's own name.
-static void bucket_begin(struct dns_query *query)
+static void bucket_begin(const struct dns_context *context, struct dns_query *query)
 {
 	const uint8_t *header = (const uint8_t *)version_header(query->version);
 	unsigned apex_labels = query->zone->apex_labels;
@@ -63,6 +63,7 @@ static void bucket_begin(struct dns_query *query)
 	if ((query->version->layer[0].flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 &&
 	    apex_labels < query->labels)
 		query->labels = apex_labels + 1u;
+	qname_hash_to(&query->qname, zone_table_key(context->table), query->labels);
 	version_prefetch(query->version, &query->qname, query->labels);
 	__builtin_prefetch(header);
 	__builtin_prefetch(header + 64);
@@ -108,14 +109,14 @@ void dns_match_burst(
 		}
 		for (unsigned i = 0; i < n; i++) {
 			if (queries[index[i]].state == QUERY_LOOKUP)
-				bucket_begin(&queries[index[i]]);
+				bucket_begin(context, &queries[index[i]]);
 		}
 	} else {
 		for (unsigned i = 0; i < n; i++) {
 			if (queries[index[i]].state == QUERY_ZONE)
 				zone_begin(context, &queries[index[i]]);
 			if (queries[index[i]].state == QUERY_LOOKUP)
-				bucket_begin(&queries[index[i]]);
+				bucket_begin(context, &queries[index[i]]);
 		}
 	}
 	for (unsigned i = 0; i < n; i++) {
@@ -135,7 +136,7 @@ void dns_match(const struct dns_context *context, struct dns_query *query)
 	dns_match_burst(context, query, &first, 1);
 }
 
-void dns_lookup(const struct dns_query *query, bool need_encloser, struct lookup *out)
+void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out)
 {
 	const struct image_node *node = query->node.node;
 

@@ -215,8 +215,10 @@ static bool question_parse(struct dns_query *query)
 	if (get16(query->msg + 4) != 1)
 		return false;
 
-	size_t n = qname_parse(
-	    &query->qname, query->msg + DNS_HEADER_LEN, (size_t)query->len - DNS_HEADER_LEN);
+	// The buffer is as large as a reply may be, and so larger than what a name needs.
+	const size_t avail = (size_t)query->len - DNS_HEADER_LEN;
+	const size_t n = qname_parse(&query->qname, query->msg + DNS_HEADER_LEN, avail,
+	    avail > DNS_UDP_MIN ? avail : DNS_UDP_MIN);
 
 	if (n == 0 || DNS_HEADER_LEN + n + 4 > query->len)
 		return false;
@@ -374,7 +376,9 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 		dns_query_fail(context, query, rcode, outcome);
 		return;
 	}
-	qname_hash(&query->qname, zone_table_key(context->table));
+	qname_hash_start(&query->qname, zone_table_key(context->table));
+	qname_hash_to(&query->qname, zone_table_key(context->table),
+	    zone_table_depth(context->table, query->qname.labels));
 	zone_table_prefetch(context->table, &query->qname);
 	query->state = QUERY_ZONE;
 }

@@ -98,7 +98,9 @@ static bool chain_follow(struct render *r, const uint8_t *name)
 		return false;
 	r->seen[r->hops++] = r->name->hash[r->name->labels];
 
-	size_t len = qname_parse(&r->chain_name, name, name_len(name));
+	size_t len = name_len(name);
+
+	len = qname_parse(&r->chain_name, name, len, len);
 
 	memmove(r->owner_bytes, name, len);
 	r->name = &r->chain_name;
@@ -345,6 +347,11 @@ void dns_render_emit(
 	r.dname_count = 0;
 	r.target_count = 0;
 	denial_start(&r.denial, r.version);
+	// A chain is compared by the hashes of its names, and leads to names of any depth.
+	qname_hash_to(&query->qname,
+	    &(struct hash_key){
+	        {version_header(r.version)->hash_key[0], version_header(r.version)->hash_key[1]}},
+	    query->qname.labels);
 	writer_start(&r.w, query->msg, query->question_end,
 	    (size_t)query->reply_limit - query->opt_len, suffix_choose(&r, lookup));
 

@@ -46,7 +46,7 @@ struct render {
 	struct writer w;
 
 	// The chain. Until a CNAME or DNAME was followed `name` is the question's and owner NULL.
-	const struct qname *name;
+	struct qname *name;
 	const uint8_t *owner;
 	unsigned hops;
 	uint64_t seen[RENDER_HOPS_MAX];                       // hashes of the names before this one

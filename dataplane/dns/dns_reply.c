@@ -29,7 +29,7 @@ void dns_reply_finish(const struct dns_context *context, struct dns_query *query
 	               (query->rcode & 0x0f));
 	uint16_t questions = query->question_end > DNS_HEADER_LEN;
 
-	sum += sum_bytes(msg + DNS_HEADER_LEN, query->question_end - (size_t)DNS_HEADER_LEN);
+	sum += checksum_be(msg + DNS_HEADER_LEN, query->question_end - (size_t)DNS_HEADER_LEN);
 	sum += get16(msg) + (uint64_t)flags_word + questions + counts->answer + counts->authority +
 	       additional;
 	put16(msg + 2, flags_word);
@@ -44,7 +44,7 @@ void dns_reply_finish(const struct dns_context *context, struct dns_query *query
 void dns_reply_finish_summing(const struct dns_context *context, struct dns_query *query,
     size_t end, unsigned flags, const struct reply_counts *counts)
 {
-	uint16_t sum = sum_bytes(query->msg + query->question_end, end - query->question_end);
+	uint16_t sum = checksum_be(query->msg + query->question_end, end - query->question_end);
 
 	dns_reply_finish(context, query, end, flags, counts, sum);
 }

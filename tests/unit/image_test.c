@@ -133,7 +133,7 @@ static void look(const struct built *b, const char *text, struct lookup *out)
 	uint8_t name[NAME_LEN_MAX];
 
 	wire(text, name);
-	assert_int_equal(qname_parse(&q, name, sizeof(name)), name_len(name));
+	assert_int_equal(qname_parse(&q, name, sizeof(name), sizeof(name)), name_len(name));
 	qname_hash(&q, &key);
 	version_lookup(&b->version, &q, out);
 }
@@ -206,7 +206,7 @@ static void records_keep_case_order_and_ttl_and_lose_repetitions(void **state)
 	struct qname q;
 	uint8_t name[NAME_LEN_MAX];
 	wire("ns.sub.example.com.", name);
-	assert_int_not_equal(qname_parse(&q, name, sizeof(name)), 0);
+	assert_int_not_equal(qname_parse(&q, name, sizeof(name), sizeof(name)), 0);
 	qname_hash(&q, &key);
 	node = version_find(&b.version, &q, q.labels);
 	assert_non_null(node.node);
@@ -214,7 +214,7 @@ static void records_keep_case_order_and_ttl_and_lose_repetitions(void **state)
 	assert_true((node.node->flags & NODE_OCCLUDED) != 0);
 
 	wire("sub.example.com.", name);
-	assert_int_not_equal(qname_parse(&q, name, sizeof(name)), 0);
+	assert_int_not_equal(qname_parse(&q, name, sizeof(name), sizeof(name)), 0);
 	qname_hash(&q, &key);
 	node = version_find(&b.version, &q, q.labels);
 	const struct image_rrset *ns = node_rrset(node, RRTYPE_NS);
@@ -358,7 +358,7 @@ static void read_all(const struct zone_version *version)
 		const struct hash_key k = {
 		    {version->layer[0].header->hash_key[0], version->layer[0].header->hash_key[1]}};
 		wire(questions[i], name);
-		if (qname_parse(&q, name, sizeof(name)) == 0 ||
+		if (qname_parse(&q, name, sizeof(name), sizeof(name)) == 0 ||
 		    !name_is_under(name, version->layer[0].header->apex))
 			continue;
 		qname_hash(&q, &k);

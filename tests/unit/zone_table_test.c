@@ -26,7 +26,7 @@ static void wire(const char *text, uint8_t out[NAME_LEN_MAX])
 
 static void ask(struct qname *q, const uint8_t *name)
 {
-	assert_true(qname_parse(q, name, NAME_LEN_MAX) > 0);
+	assert_true(qname_parse(q, name, NAME_LEN_MAX, NAME_LEN_MAX) > 0);
 	qname_hash(q, &key);
 }
 

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The Internet checksum (RFC 1071) as partial sums. A sum is the one's complement sum of 16-bit
+// words in the order of this machine's memory; RFC 1071 2(B): such a sum, folded and stored as it
+// is, has the right bytes on the wire. Sums of pieces add up as long as each piece but the last has
+// an even length. Compiled answers hold sums (format.h), workers complete them. Pure.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <string.h>
+
+// Adds two sums with the end-around carry.
+static inline uint64_t checksum_add(uint64_t a, uint64_t b)
+{
+	a += b;
+	return a + (a < b);
+}
+
+static inline uint64_t checksum_load(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof word);
+	return word;
+}
+
+// The sum over `len` bytes, added to `sum`. A last odd byte counts as if a zero followed it.
+static inline uint64_t checksum_sum(const void *data, size_t len, uint64_t sum)
+{
+	const uint8_t *p = data;
+	unsigned __int128 wide = sum; // one add and one add with carry for each word
+
+	for (; len >= 32; p += 32, len -= 32) {
+		wide += checksum_load(p);
+		wide += checksum_load(p + 8);
+		wide += checksum_load(p + 16);
+		wide += checksum_load(p + 24);
+	}
+	for (; len >= 8; p += 8, len -= 8)
+		wide += checksum_load(p);
+	// The rest by its parts: a copy of variable length through memory would stall on its own
+	// store. Each part begins at an even distance, so their places in the word do not matter.
+	if ((len & 4) != 0) {
+		uint32_t half;
+		memcpy(&half, p, 4);
+		wide += half;
+		p += 4;
+	}
+	if ((len & 2) != 0) {
+		uint16_t quarter;
+		memcpy(&quarter, p, 2);
+		wide += quarter;
+		p += 2;
+	}
+	if ((len & 1) != 0)
+		wide += (uint64_t)*p << (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 0 : 8);
+	return checksum_add((uint64_t)wide, (uint64_t)(wide >> 64));
+}
+
+// The 16-bit one's complement sum, not yet complemented. Adding a word to itself with its halves
+// exchanged leaves in the upper half their sum with its carry added.
+static inline uint16_t checksum_fold(uint64_t sum)
+{
+	sum += sum << 32 | sum >> 32;
+	uint32_t half = (uint32_t)(sum >> 32);
+	half += half << 16 | half >> 16;
+	return (uint16_t)(half >> 16);
+}
+
+// The sum over bytes as of big-endian words, folded; the first byte stands at an even offset.
+static inline uint16_t checksum_be(const void *data, size_t len)
+{
+	return __builtin_bswap16(checksum_fold(checksum_sum(data, len, 0)));
+}
+
+// The same for a sum over big-endian words, as dns_query.sum is.
+static inline uint64_t checksum_from_be(uint32_t sum)
+{
+	return __builtin_bswap16(checksum_fold(sum));
+}
