@@ -119,10 +119,9 @@ static bool choose(
 static uint16_t pointers_move(uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 	const uint16_t *patch = answer_patch(answer);
-	unsigned odd = answer->patch_odd;
-	unsigned even = answer->patch_count - odd;
+	const unsigned count = answer->patch_count, odd = answer->patch_odd, even = count - odd;
 
-	for (unsigned i = 0; i < answer->patch_count; i++) { // at most 255
+	for (unsigned i = 0; i < count; i++) { // at most 255
 		uint8_t *at = body + patch[i];
 
 		put16(at, (uint16_t)(get16(at) + delta));

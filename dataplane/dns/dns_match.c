@@ -89,7 +89,9 @@ static void node_match(struct dns_query *query)
 		const uint8_t *line = (const uint8_t *)query->node.node;
 
 		// What an answer needs stands behind the node.
-		for (unsigned i = 1; i < query->node.node->lines; i++) // at most 8
+		const unsigned lines = query->node.node->lines;
+
+		for (unsigned i = 1; i < lines; i++) // at most 8
 			__builtin_prefetch(line + 64 * i);
 	}
 }

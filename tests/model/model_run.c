@@ -23,6 +23,7 @@ enum difference {
 	DIFFERS_MODEL,
 	DIFFERS_SUM,
 	DIFFERS_BEYOND,
+	DIFFERS_HASHES,
 	DIFFERS_NO_REPLY,
 };
 
@@ -32,6 +33,7 @@ static const char *const difference_text[] = {
     [DIFFERS_MODEL] = "compiled path and model differ",
     [DIFFERS_SUM] = "the sum is wrong",
     [DIFFERS_BEYOND] = "bytes were written beyond the reply",
+    [DIFFERS_HASHES] = "more than one NSEC3 hash for one answer",
     [DIFFERS_NO_REPLY] = "there is no reply",
 };
 
@@ -57,6 +59,8 @@ static enum difference fault_of(const struct mserver_reply *reply)
 		return DIFFERS_SUM;
 	case SERVER_BEYOND:
 		return DIFFERS_BEYOND;
+	case SERVER_HASHES:
+		return DIFFERS_HASHES;
 	}
 	return NO_DIFFERENCE;
 }

@@ -108,7 +108,7 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 	    {.poison = 0xa5, .dirty = BUFFER_LEN}, {.poison = 0x5a, .dirty = BUFFER_LEN}};
 	struct arena *arena = &arenas[render_only];
 	struct dns_query *query = &arena->query;
-	const uint64_t compiled = counters.compiled;
+	const uint64_t compiled = counters.compiled, hashes = counters.nsec3_hashes;
 
 	memset(arena->bytes, arena->poison, arena->dirty);
 	memcpy(arena->bytes, msg, len);
@@ -140,4 +140,6 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 		reply->fault = SERVER_SUM;
 	else if (query->len > q->cap || !is_poison(arena, end, checked))
 		reply->fault = SERVER_BEYOND;
+	else if (reply->compiled && counters.nsec3_hashes - hashes > 1)
+		reply->fault = SERVER_HASHES;
 }

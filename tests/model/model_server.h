@@ -21,6 +21,7 @@ enum mserver_fault {
 	SERVER_NO_REPLY,
 	SERVER_SUM,    // query->sum is not the sum of the reply
 	SERVER_BEYOND, // bytes were written where none may be
+	SERVER_HASHES, // an answer without a chain took more than one NSEC3 hash
 };
 
 struct mserver_reply {
