@@ -297,6 +297,10 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
 		return bad(v, "DNAME flag without DNAME");
 	if ((node->flags & NODE_TOMBSTONE) != 0 && (v->image.header->flags & IMAGE_OVERLAY) == 0)
 		return bad(v, "tombstone in a base");
+	// Every walk begins at the apex. Its name is the only one of this length in the zone.
+	if ((node->flags & (NODE_TOMBSTONE | NODE_CUT)) != 0 &&
+	    node->name_len == v->image.header->apex_len)
+		return bad(v, "the apex is a tombstone or a cut");
 	const struct image_section *section = v->image.header->section;
 	const uint32_t chain = section[IMAGE_NSEC_ORDER].count + section[IMAGE_NSEC3_ORDER].count;
 	if ((node->denial & ~DENIAL_COVER) > chain || (node->denial_wild & ~DENIAL_COVER) > chain ||

@@ -180,14 +180,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		if (fd >= 0)
 			replies_read(fd, kept, &kept_len, sizeof(kept));
 	}
-	while (pending_count > 0)
-		pending_end();
-	turn();
+	do { // an answer lets the next request of its client in
+		while (pending_count > 0)
+			pending_end();
+		turn();
+	} while (pending_count > 0);
 	if (fd >= 0) {
 		replies_read(fd, kept, &kept_len, sizeof(kept));
 		close(fd);
 	}
 	turn();
+	must(pending_count == 0);
 	must(descriptors_count() == descriptors); // nothing of this client is left
 	return 0;
 }

@@ -466,6 +466,21 @@ static void a_wild_negative_answer_of_an_overlay_without_apex_is_refused(void **
 	drop(&b);
 }
 
+// No walk would find the apex, nor know how many labels of the question exist.
+static void an_apex_that_is_a_tombstone_is_refused(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	uint8_t *copy = forge(&b);
+	struct image_header *header = (struct image_header *)copy;
+	struct image_node *apex = (struct image_node *)(copy + ((uint64_t)header->apex_ref << 3));
+	header->flags |= IMAGE_OVERLAY;
+	apex->flags |= NODE_TOMBSTONE;
+	forged_is_refused(&b, copy, "tombstone");
+	drop(&b);
+}
+
 static void more_nsec3_iterations_than_are_compiled_are_refused(void **state)
 {
 	struct built b;
@@ -587,6 +602,7 @@ int main(void)
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
 	    cmocka_unit_test(a_wild_negative_answer_of_an_overlay_without_apex_is_refused),
+	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(a_hundred_thousand_names_are_all_found_and_no_other),
