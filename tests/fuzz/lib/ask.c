@@ -147,3 +147,40 @@ enum dns_verdict ask_all(const struct ask *ask, uint8_t *reply, uint16_t *len)
 	must(!ask->no_error_reply || seen.rcode == 0 || seen.rcode == 3 || seen.rcode == 6);
 	return verdict;
 }
+
+void ask_burst(const struct ask *asks, unsigned count)
+{
+	static uint8_t alone[DNS_TCP_MAX];
+	struct dns_counters counters = {0};
+	const struct dns_context context = {.server = asks[0].server,
+	    .table = asks[0].table,
+	    .now = ASK_NOW,
+	    .counters = &counters};
+	struct dns_query queries[ASK_BURST_MAX];
+	uint8_t index[ASK_BURST_MAX];
+	unsigned live = 0;
+
+	for (unsigned i = 0; i < count; i++) {
+		const size_t larger = asks[i].len > asks[i].cap ? asks[i].len : asks[i].cap;
+		uint8_t *buffer = malloc(larger + DNS_WRITE_SLACK);
+
+		must(buffer != NULL);
+		memset(buffer, 0x3c, larger + DNS_WRITE_SLACK);
+		memcpy(buffer, asks[i].msg, asks[i].len);
+		query_fill(&asks[i], &queries[i], buffer, false, 0xc3);
+		dns_parse(&context, &queries[i]);
+		if (queries[i].verdict == DNS_REPLY)
+			index[live++] = (uint8_t)i;
+	}
+	dns_match_burst(&context, queries, index, live);
+	for (unsigned i = 0; i < live; i++)
+		dns_emit(&context, &queries[index[i]]);
+	for (unsigned i = 0; i < count; i++) {
+		uint16_t len = 0;
+
+		must(ask_once(&asks[i], false, 0xa5, alone, &len) == queries[i].verdict);
+		if (queries[i].verdict == DNS_REPLY)
+			must(len == queries[i].len && memcmp(alone, queries[i].msg, len) == 0);
+		free(queries[i].msg);
+	}
+}

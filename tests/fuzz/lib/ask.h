@@ -35,3 +35,7 @@ enum dns_verdict ask_all(const struct ask *ask, uint8_t *reply, uint16_t *len);
 // Answers once, for targets that only want to see the code survive.
 enum dns_verdict ask_once(
     const struct ask *ask, bool render_only, uint8_t poison, uint8_t *reply, uint16_t *len);
+
+// Several at once, as a worker's burst has them: the replies must be those of each alone.
+#define ASK_BURST_MAX 8
+void ask_burst(const struct ask *asks, unsigned count);

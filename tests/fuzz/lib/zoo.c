@@ -11,7 +11,9 @@
 #include "must.h"
 #include "zonefile.h"
 
-#define NAMES_MAX 4096
+#define NAMES_MAX   4096
+#define CROWD       1600 // zones
+#define CROWD_NAMES 16
 
 const struct hash_key zoo_key = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
 static const struct hash_key other_key = {{0x1111111111111111ULL, 0x2222222222222222ULL}};
@@ -95,7 +97,7 @@ static void zone_make(enum zoo_zone zone)
 		// Sorted: an owner's records stand together.
 		if (i > 0 && name_equal(records->items[i].owner, records->items[i - 1].owner))
 			continue;
-		must(name_count < NAMES_MAX);
+		must(name_count < NAMES_MAX - CROWD_NAMES);
 		names[name_count++] = records->items[i].owner;
 	}
 	kept[zone] = records;
@@ -106,6 +108,35 @@ static void serve(enum zoo_set set, const struct zone_version *version)
 	struct zone_retired retired;
 
 	must(zone_table_set(tables[set], version_header(version)->apex, version, &retired) == 0);
+	free(retired.slots); // the table has grown
+}
+
+static void crowd_apex(unsigned n, uint8_t apex[16])
+{
+	memcpy(apex, "\5z0000\5crowd", 13);
+	for (unsigned at = 5; n > 0; n /= 10, at--)
+		apex[at] = (uint8_t)('0' + n % 10);
+}
+
+// Zones "z<n>.crowd." of an SOA and an NS, made when they are first asked for: it takes a while.
+static void crowd_make(void)
+{
+	static struct zone_version crowd[CROWD];
+	static const uint8_t soa[22] = {[3] = 1};
+
+	for (unsigned i = 0; i < CROWD; i++) {
+		uint8_t apex[16];
+
+		crowd_apex(i, apex);
+		struct records *records = records_new(apex);
+		must(records != NULL && records_add(records, apex, RRTYPE_SOA, 1, soa, 22) == 0);
+		must(records_add(records, apex, RRTYPE_NS, 1, apex, name_len(apex)) == 0);
+		must(records_sort(records) == 0);
+		image_make(records, &zoo_key, 1000 + i, &crowd[i]);
+		records_free(records);
+		serve(ZOO_CROWD, &crowd[i]);
+	}
+	must(zone_table_is_large(tables[ZOO_CROWD]));
 }
 
 void zoo_open(void)
@@ -128,7 +159,13 @@ void zoo_open(void)
 		serve(ZOO_OTHER_KEY, &others[i]);
 	atomic_store(
 	    &zone_table_get(tables[ZOO_OTHER_KEY], zones[ZOO_PLAIN].apex)->state, ZONE_EXPIRED);
-	serve(ZOO_ALONE, &versions[ZOO_TOP]);
+	serve(ZOO_CROWD, &versions[ZOO_TOP]);
+	for (unsigned i = 0; i < CROWD_NAMES; i++) {
+		static uint8_t apexes[CROWD_NAMES][16];
+
+		crowd_apex(i * 97, apexes[i]);
+		names[name_count++] = apexes[i];
+	}
 }
 
 const struct image *zoo_image(enum zoo_zone zone)
@@ -140,6 +177,8 @@ const struct image *zoo_image(enum zoo_zone zone)
 const struct zone_table *zoo_table(enum zoo_set set)
 {
 	zoo_open();
+	if (set == ZOO_CROWD && zone_table_count(tables[set]) == 1)
+		crowd_make();
 	return tables[set];
 }
 

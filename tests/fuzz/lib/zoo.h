@@ -28,7 +28,7 @@ enum zoo_set {
 	ZOO_SIDE_BY_SIDE, // plain, NSEC, NSEC3 and a child
 	ZOO_UNDER_ROOT,   // root and plain
 	ZOO_OTHER_KEY, // plain, NSEC, NSEC3 under another hash key than the table's; plain expired
-	ZOO_ALONE,     // top
+	ZOO_CROWD,     // top, and so many more that the table is a large one
 	ZOO_SETS
 };
 
