@@ -6,8 +6,8 @@
 // (writer.h), and a test holds the two against each other:
 //
 //   positive   the RRset in stored order, its signatures when asked for; then, optional, A and AAAA
-//   of
-//              each name that its rdata embeds, glue included (a root zone's own servers are glue)
+//              of each name that its rdata embeds, glue included (a root zone's own servers are
+//              glue), and what an SVCB or HTTPS alias leads to
 //   referral   NS in stored order; DS and its signatures when asked for;
 //              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
 //              what the zone holds of the others
@@ -174,19 +174,71 @@ static uint32_t draft_finish(struct draft *d)
 	return (uint32_t)(((uint8_t *)answer - c->buffer->mem) >> 3);
 }
 
-// The unit of each name that record `r` embeds and whose addresses belong into the additional
-// section.
-static const struct unit *target_unit(
-    const struct compilation *c, const struct record *r, const uint8_t **name)
+// An RRset whose targets are to be added, and its owner as the message has it.
+struct source {
+	const struct unit *unit;
+	struct rrset_span span;
+	const uint8_t *owner;
+};
+
+// The unit that record `r` of `from` leads to, and its name as the message will have it. NULL: the
+// type has no targets, or this one is not in the zone.
+static const struct unit *target_unit(const struct compilation *c, const struct source *from,
+    const struct record *r, const uint8_t **name)
 {
 	struct rdata_name names[RDATA_NAMES_MAX];
 	const unsigned count = rdata_names(r->type, r->rdata, r->rdlen, names);
 
+	if (rdata_target_is_owner(r->type, r->rdata)) {
+		*name = from->owner;
+		return rdata_is_alias(r->type, r->rdata) ? NULL : from->unit;
+	}
 	for (unsigned i = 0; i < count; i++) {
 		if (names[i].additional)
 			return compile_find(c, *name = r->rdata + names[i].offset);
 	}
 	return NULL;
+}
+
+// The RRset of the alias' target, whose own targets then follow.
+static bool put_alias(struct draft *d, struct source *sources, unsigned *count,
+    const struct unit *target, const uint8_t *name)
+{
+	struct source *next = &sources[*count];
+
+	for (unsigned i = 0; i < *count; i++) {
+		if (sources[i].unit == target)
+			return true;
+	}
+	if (*count > RDATA_ALIASES_MAX || (target->flags & (NODE_OCCLUDED | NODE_CUT)) != 0 ||
+	    !unit_rrset(d->c, target, sources[0].span.type, &next->span))
+		return true;
+	next->unit = target;
+	next->owner = name;
+	(*count)++;
+	return put_rrset(d, name, &next->span, next->span.rrs[0].ttl, &d->arcount) &&
+	       put_sigs(d, name, target, &next->span, next->span.rrs[0].ttl, &d->arcount);
+}
+
+static bool put_targets(struct draft *d, const struct unit *unit, const struct rrset_span *span)
+{
+	struct source sources[RDATA_ALIASES_MAX + 1] = {{unit, *span, NULL}};
+	unsigned count = 1;
+
+	for (unsigned i = 0; i < count; i++) {
+		for (uint32_t j = 0; j < sources[i].span.rr_count; j++) {
+			const struct record *r = &sources[i].span.rrs[j];
+			const uint8_t *name;
+			const struct unit *target = target_unit(d->c, &sources[i], r, &name);
+			if (target == NULL)
+				continue;
+			if (!put_addresses(d, target, name) ||
+			    (rdata_is_alias(r->type, r->rdata) &&
+			        !put_alias(d, sources, &count, target, name)))
+				return false;
+		}
+	}
+	return true;
 }
 
 uint32_t compile_positive(
@@ -202,28 +254,21 @@ uint32_t compile_positive(
 		return 0;
 	end_authority(&d);
 	end_required(&d);
-	for (uint32_t i = 0; i < span->rr_count; i++) {
-		const uint8_t *name;
-		const struct unit *target = target_unit(c, &span->rrs[i], &name);
-		if (target == NULL)
-			continue;
-		if (!put_addresses(&d, target, name))
-			return 0;
-	}
-	return draft_finish(&d);
+	return put_targets(&d, unit, span) ? draft_finish(&d) : 0;
 }
 
 uint32_t compile_referral(
     struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain)
 {
 	struct draft d;
-	struct rrset_span ns, ds;
+	struct rrset_span ds;
+	struct source from = {.unit = unit};
 
 	draft_start(&d, c, unit, unit->labels, with_sigs);
 	d.takes_proofs = with_sigs;
-	if (!unit_rrset(c, unit, RRTYPE_NS, &ns) ||
-	    !put_rrset(&d, unit->owner, &ns, ns.rrs[0].ttl, &d.nscount) ||
-	    !put_sigs(&d, unit->owner, unit, &ns, ns.rrs[0].ttl, &d.nscount))
+	if (!unit_rrset(c, unit, RRTYPE_NS, &from.span) ||
+	    !put_rrset(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount) ||
+	    !put_sigs(&d, unit->owner, unit, &from.span, from.span.rrs[0].ttl, &d.nscount))
 		return 0;
 	if (with_sigs && unit_rrset(c, unit, RRTYPE_DS, &ds)) {
 		d.differs = true;
@@ -233,9 +278,9 @@ uint32_t compile_referral(
 	}
 	end_authority(&d);
 	for (unsigned pass = 0; pass < 2; pass++) {
-		for (uint32_t i = 0; i < ns.rr_count; i++) {
+		for (uint32_t i = 0; i < from.span.rr_count; i++) {
 			const uint8_t *name;
-			const struct unit *target = target_unit(c, &ns.rrs[i], &name);
+			const struct unit *target = target_unit(c, &from, &from.span.rrs[i], &name);
 			if (target == NULL ||
 			    name_is_under(target->owner, unit->owner) != (pass == 0))
 				continue;

@@ -24,6 +24,22 @@ struct rdata_name {
 	                 // SVCB/HTTPS)
 };
 
+// AliasMode of SVCB and HTTPS (RFC 9460 2.4.2): the target has a record of the same type instead.
+// Pre: rdata_valid().
+static inline bool rdata_is_alias(uint16_t type, const uint8_t *rdata)
+{
+	return (type == RRTYPE_SVCB || type == RRTYPE_HTTPS) && rdata[0] == 0 && rdata[1] == 0;
+}
+
+// "." as the target of SVCB and HTTPS: the owner itself, or, in AliasMode, nothing (RFC 9460 2.5).
+static inline bool rdata_target_is_owner(uint16_t type, const uint8_t *rdata)
+{
+	return (type == RRTYPE_SVCB || type == RRTYPE_HTTPS) && rdata[2] == 0;
+}
+
+// Aliases that one answer follows into the additional section. BIND follows as many; Knot one.
+#define RDATA_ALIASES_MAX 8
+
 // True when `rdata` is well formed for `type`: every field inside, names uncompressed, nothing left
 // over. An unknown type accepts any bytes. Length lies, SVCB keys out of order, bitmaps out of
 // order and the like are refused; values are not judged.

@@ -269,7 +269,7 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 			denial_wildcard(&r->denial, r->name, lookup);
 		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl) &&
 		    denial_flush(r))
-			render_additional(r, node.image, rrset);
+			render_additional(r, node, rrset);
 		else
 			render_truncate(r);
 		return false;

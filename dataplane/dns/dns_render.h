@@ -5,7 +5,8 @@
 // answer where both apply (a test holds them against each other), so the order of sections, records
 // and names below is a contract with zones/compile.c:
 //
-//   positive   the RRset in stored order, owner c00c; additional: addresses of its targets
+//   positive   the RRset in stored order, owner c00c; additional: addresses of its targets,
+//              and behind those of an SVCB or HTTPS alias the RRset it leads to, followed in turn
 //   referral   the NS RRset in authority, owner the cut; additional: in-domain glue, sibling glue
 //   negative   the SOA in authority, owner the apex, TTL as RFC 2308 5
 //   with DO    RRSIGs behind each RRset that has them; DS in a referral; proofs of denial at the
@@ -74,7 +75,6 @@ bool render_rrset(struct render *r, enum section section, const uint8_t *owner,
 
 // dns_additional.c: addresses of the names in the rdata of an answer's RRset; what does not fit is
 // left out.
-void render_additional(
-    struct render *r, const struct image *image, const struct image_rrset *rrset);
+void render_additional(struct render *r, struct node_ref node, const struct image_rrset *rrset);
 // Glue for a referral: TC when glue inside the delegated zone does not fit (RFC 9471 3.1).
 void render_glue(struct render *r, struct node_ref cut, const struct image_rrset *ns);

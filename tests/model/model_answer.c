@@ -149,11 +149,63 @@ enum which {
 	OUTSIDE, // sibling glue and what is authoritative here
 };
 
-// Addresses of the names that the RRset mentions (RFC 1034 4.3.2 step 6), A before AAAA, each name
-// once, written as the rdata writes it. Post: false: one did not fit; no more was tried.
-static bool put_addresses(
-    struct model_reply *a, const uint8_t *name, uint16_t type, enum which which)
+// A and AAAA of `target`, once, owned by `owner`. Post: false: one did not fit.
+static bool put_addresses(struct model_reply *a, const uint8_t *target, const uint8_t *owner)
 {
+	if (!target_is_new(a, target))
+		return true;
+	if (a->target_count == TARGETS_MAX)
+		return false;
+	a->target[a->target_count++] = target;
+	for (unsigned t = 0; t < 2; t++) {
+		const uint16_t address = t == 0 ? T_A : T_AAAA;
+		const struct mrecord *first = model_first(a->zone, target, address);
+		if (first != NULL && !put(a, ADDITIONAL, owner, target, address, first->ttl))
+			return false;
+	}
+	return true;
+}
+
+// Names whose SVCB or HTTPS RRset is in the message: the answer's, then where aliases lead.
+struct aliases {
+	struct {
+		const uint8_t *name, *owner;
+	} at[1 + MODEL_ALIASES_MAX];
+	unsigned count;
+};
+
+static bool is_hidden(const struct model_reply *a, const uint8_t *name)
+{
+	struct model_finding finding;
+
+	model_find(a->zone, name, &finding);
+	return finding.kind != FOUND_NAME;
+}
+
+// RFC 9460 4.1. Post: false: the RRset does not fit.
+static bool put_alias(
+    struct model_reply *a, struct aliases *aliases, uint16_t type, const uint8_t *target)
+{
+	const struct mrecord *first = model_first(a->zone, target, type);
+
+	for (unsigned i = 0; i < aliases->count; i++) {
+		if (mname_equal(aliases->at[i].name, target))
+			return true;
+	}
+	if (first == NULL || is_hidden(a, target) || aliases->count > MODEL_ALIASES_MAX)
+		return true;
+	aliases->at[aliases->count].name = aliases->at[aliases->count].owner = target;
+	aliases->count++;
+	return put(a, ADDITIONAL, target, target, type, first->ttl);
+}
+
+// What the RRset mentions (RFC 1034 4.3.2 step 6), each name once, written as the rdata writes it.
+// Post: false: something did not fit; no more was tried.
+static bool put_targets(struct model_reply *a, const uint8_t *name, const uint8_t *owner,
+    uint16_t type, enum which which, struct aliases *aliases)
+{
+	const bool svcb = type == T_SVCB || type == T_HTTPS;
+
 	for (size_t i = 0; i < a->zone->count; i++) {
 		const struct mrecord *r = &a->zone->records[i];
 		struct mrdata_names names;
@@ -164,23 +216,31 @@ static bool put_addresses(
 		if (!names.additional)
 			return true;
 		const uint8_t *target = r->rdata + names.at[0];
+		const bool alias = svcb && r->rdata[0] == 0 && r->rdata[1] == 0;
+		if (svcb && target[0] == 0) { // RFC 9460 2.5
+			if (!alias && !put_addresses(a, name, owner))
+				return false;
+			continue;
+		}
 		if (which != ALL && mname_under(target, name) != (which == INSIDE))
 			continue;
-		if (!mname_under(target, a->zone->apex) || !exists(a->zone, target) ||
-		    !target_is_new(a, target))
+		if (!mname_under(target, a->zone->apex) || !exists(a->zone, target))
 			continue;
-		if (a->target_count == TARGETS_MAX)
+		if (!put_addresses(a, target, target) ||
+		    (alias && !put_alias(a, aliases, type, target)))
 			return false;
-		a->target[a->target_count++] = target;
-		for (unsigned t = 0; t < 2; t++) {
-			const uint16_t address = t == 0 ? T_A : T_AAAA;
-			const struct mrecord *first = model_first(a->zone, target, address);
-			if (first != NULL &&
-			    !put(a, ADDITIONAL, target, target, address, first->ttl))
-				return false;
-		}
 	}
 	return true;
+}
+
+static void put_additional(struct model_reply *a, const uint8_t *name, uint16_t type)
+{
+	struct aliases aliases = {.at = {{name, a->owner}}, .count = 1};
+
+	for (unsigned i = 0; i < aliases.count; i++) {
+		if (!put_targets(a, aliases.at[i].name, aliases.at[i].owner, type, ALL, &aliases))
+			return;
+	}
 }
 
 // --- what an answer is
@@ -226,10 +286,10 @@ static void answer_referral(struct model_reply *a, const uint8_t *cut)
 	model_proofs_put(a);
 	if (a->truncated)
 		return;
-	if (!put_addresses(a, cut, T_NS, INSIDE))
+	if (!put_targets(a, cut, NULL, T_NS, INSIDE, NULL))
 		a->truncated = true; // in-domain glue is required (RFC 9471 3.1)
 	else
-		(void)put_addresses(a, cut, T_NS, OUTSIDE);
+		(void)put_targets(a, cut, NULL, T_NS, OUTSIDE, NULL);
 }
 
 // RFC 8482 4.1: one RRset, that of the lowest type; a denial only if there is nothing else.
@@ -301,7 +361,7 @@ static const uint8_t *answer_at_name(struct model_reply *a, const struct model_f
 			return NULL;
 		model_proofs_put(a);
 		if (!a->truncated)
-			(void)put_addresses(a, name, type, ALL);
+			put_additional(a, name, type);
 		return NULL;
 	}
 	if (model_first(a->zone, name, T_CNAME) != NULL) {

@@ -16,6 +16,8 @@ enum model_section {
 	ADDITIONAL,
 };
 
+#define MODEL_ALIASES_MAX 8 // SVCB and HTTPS aliases followed for one answer
+
 enum model_found {
 	FOUND_NAME,     // the name itself, perhaps an empty non-terminal
 	FOUND_CUT,      // a delegation at or above the name
