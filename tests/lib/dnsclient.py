@@ -32,7 +32,7 @@ class UdpClient:
     def close(self):
         self.socket.close()
 
-    def ask(self, questions, edns=1232):
+    def ask(self, questions, edns=1232, flags=0):
         """questions: list of (wire name, type). -> list of reply bytes or None, in order."""
         replies = [None] * len(questions)
         pending = {}                       # ident -> (index, tries left)
@@ -50,7 +50,7 @@ class UdpClient:
                     self.ident = (self.ident + 1) & 0xFFFF
                 name, qtype = questions[index]
                 try:
-                    self.socket.send(dnswire.query(name, qtype, self.ident, edns))
+                    self.socket.send(dnswire.query(name, qtype, self.ident, edns, flags))
                 except OSError:
                     pass                   # the retry says whether it mattered
                 pending[self.ident] = (index, left - 1)

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The answer function behind two plain sockets: loads the zones of a list (origin TAB file) and
-// answers on 127.0.0.1, UDP and TCP, one thread. Not a product: it lets the tests judge answers
-// without ports, workers or privileges.
+// answers on 127.0.0.1 or another address, UDP and TCP, one thread. Not a product: it lets the tests
+// judge answers without ports, workers or privileges.
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -176,10 +176,16 @@ int main(int argc, char **argv)
 	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 
 	if (argc < 3) {
-		fprintf(stderr, "usage: dns_loop PORT ZONES.TSV...\n");
+		fprintf(stderr, "usage: dns_loop [ADDRESS@]PORT ZONES.TSV...\n");
 		return 2;
 	}
-	addr.sin_port = htons((uint16_t)atoi(argv[1]));
+	char *port = strchr(argv[1], '@');
+	if (port != NULL) {
+		*port = '\0';
+		if (inet_pton(AF_INET, argv[1], &addr.sin_addr) != 1)
+			return 2;
+	}
+	addr.sin_port = htons((uint16_t)atoi(port != NULL ? port + 1 : argv[1]));
 	context.table = zone_table_new(&key);
 	for (int i = 2; i < argc; i++)
 		load_list(argv[i]);
