@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The answer function behind two plain sockets: loads the zones of a list (origin TAB file) and
-// answers on 127.0.0.1 or another address, UDP and TCP, one thread. Not a product: it lets the tests
-// judge answers without ports, workers or privileges.
+// answers on 127.0.0.1 or another address, UDP and TCP, one thread. Not a product: it lets the
+// tests judge answers without ports, workers or privileges.
 
 #include <arpa/inet.h>
 #include <errno.h>
