@@ -70,6 +70,13 @@ enum config_expire {
 	CONFIG_EXPIRE_GRACE,
 };
 
+// What the digest of a transferred zone (RFC 8976) is worth.
+enum config_zonemd {
+	CONFIG_ZONEMD_IF_PRESENT, // checked where the zone has one that we can check
+	CONFIG_ZONEMD_OFF,
+	CONFIG_ZONEMD_ON, // it must be there, and right
+};
+
 struct config_zone {
 	// A million zones: the lists below are borrowed from the template that gave them.
 	const uint8_t *domain; // wire form, lower case
@@ -85,6 +92,7 @@ struct config_zone {
 	size_t provide_xfr_count;
 	enum config_expire expire;
 	uint32_t grace_s; // with CONFIG_EXPIRE_GRACE: seconds past the SOA's expire
+	enum config_zonemd zonemd;
 	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
 	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
 	unsigned line;                         // where the zone stands in the file

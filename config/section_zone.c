@@ -71,6 +71,28 @@ static int field_expire(
 	    tree_show(value, shown));
 }
 
+static int field_zonemd(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	static const char *const words[] = {[CONFIG_ZONEMD_IF_PRESENT] = "if-present",
+	    [CONFIG_ZONEMD_OFF] = "off",
+	    [CONFIG_ZONEMD_ON] = "on"};
+	struct config_zone *zone = base;
+	char shown[TREE_SHOW_MAX];
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	for (size_t i = 0; i < sizeof(words) / sizeof(words[0]); i++)
+		if (strcmp(value->text, words[i]) == 0) {
+			zone->zonemd = (enum config_zonemd)i;
+			return 0;
+		}
+	return tree_error(r->error, value,
+	    "'zonemd-verify' is '%s', but must be 'on', 'off' or 'if-present'.",
+	    tree_show(value, shown));
+}
+
 // The template is looked up before the map is read.
 static int field_template(
     struct reader *r, const struct node *value, const struct field *field, void *base)
@@ -111,6 +133,7 @@ static int field_template_id(
 	REMOTES("notify", notify, notify_count), \
 	REMOTES("provide-xfr", provide_xfr, provide_xfr_count), \
 	{"expire", field_expire}, \
+	{"zonemd-verify", field_zonemd}, \
 	SECONDS("refresh-min-interval", refresh_min_s), \
 	SECONDS("refresh-max-interval", refresh_max_s), \
 	SECONDS("retry-min-interval", retry_min_s), \

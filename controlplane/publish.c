@@ -571,6 +571,7 @@ static int zones_set(struct publisher *p, const struct config *config)
 
 		zone->configured = true;
 		zone->secondary = config->zones[i].file == NULL;
+		zone->zonemd = zone->secondary ? config->zones[i].zonemd : CONFIG_ZONEMD_OFF;
 		zone->grace_s =
 		    config->zones[i].expire == CONFIG_EXPIRE_GRACE ? config->zones[i].grace_s : 0;
 		zone->tell_withdraw = false;

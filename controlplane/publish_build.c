@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // From records, or from what is served and a difference, to a verified, sealed image: the
-// difference is applied and a batch is written (work thread), compiled (child), then sealed,
-// verified and compared with what is served (work thread). A build whose zone lost interest runs to
-// its end and is dropped.
+// difference is applied, the zone's digest is checked, and a batch is written (work thread),
+// compiled (child), then sealed, verified and compared with what is served (work thread). A build
+// whose zone lost interest runs to its end and is dropped.
 #include "pzone.h"
 
 #include <errno.h>
@@ -23,6 +23,8 @@
 #include "image.h"
 #include "offload.h"
 #include "reader.h"
+#include "rrtype.h"
+#include "zonemd.h"
 
 struct build {
 	struct offload_job job; // first
@@ -33,6 +35,7 @@ struct build {
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t apex_len;
 	struct compile_options options;
+	enum config_zonemd zonemd;
 	int image; // what the compiler made
 	uint64_t image_size;
 	// What is served, to apply a difference to and to compare: its memfd or its file; -1: none.
@@ -237,13 +240,45 @@ static void difference_apply(struct build *build)
 	build->content.delta = NULL;
 }
 
+static bool has_digest(const struct records *records)
+{
+	for (size_t i = 0; i < records->count; i++)
+		if (records->items[i].type == RRTYPE_ZONEMD &&
+		    name_equal(records->items[i].owner, records->apex))
+			return true;
+	return false;
+}
+
+// Post: false when the zone is refused. A zone without a digest is not even sorted here.
+static bool digest_good(struct build *build)
+{
+	struct records *records = build->content.records;
+	char error[RECORDS_ERROR_MAX > ZONEMD_ERROR_MAX ? RECORDS_ERROR_MAX : ZONEMD_ERROR_MAX] =
+	    "Out of memory.";
+	int verdict;
+
+	if (build->zonemd == CONFIG_ZONEMD_OFF ||
+	    (build->zonemd == CONFIG_ZONEMD_IF_PRESENT && !has_digest(records)))
+		return true;
+	if (records_sort(records) < 0 || records_check(records, error) < 0) {
+		build_fail(build, "%s", error);
+		return false;
+	}
+	verdict = zonemd_verify(records, error);
+	if (verdict == ZONEMD_GOOD ||
+	    (verdict == ZONEMD_OTHER && build->zonemd == CONFIG_ZONEMD_IF_PRESENT))
+		return true;
+	build_fail(build, "%s", error);
+	return false;
+}
+
 static void batch_run(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
 	if (build->content.delta != NULL)
 		difference_apply(build);
-	if (build->content.records == NULL)
+	if (build->content.records == NULL || !digest_good(build))
 		return;
 	build->compile.batch = batch_write(build->content.records, &build->compile.batch_size);
 	records_free(build->content.records);
@@ -282,6 +317,7 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	build->publisher = p;
 	build->zone = zone;
 	build->content = *content;
+	build->zonemd = zone->zonemd;
 	build->apex_len = zone->apex_len;
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->served = build->compile.batch = -1;

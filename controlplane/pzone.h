@@ -49,6 +49,7 @@ struct pzone {
 	bool configured; // false: to be withdrawn and forgotten
 	bool secondary;
 	uint32_t grace_s; // past the SOA's expire
+	enum config_zonemd zonemd;
 
 	struct version *current;                 // what should be served
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first

@@ -184,7 +184,8 @@ static void every_word_is_read(void **state)
 	struct config *c = accept_text(
 	    "template:\n"
 	    "  - {id: slow, primaries: p, refresh-min-interval: 1h, retry-max-interval: 1h30m}\n"
-	    "  - {id: default, primaries: [p, q], notify-from: [], expire: grace 7d}\n"
+	    "  - {id: default, primaries: [p, q], notify-from: [], expire: grace 7d, "
+	    "zonemd-verify: on}\n"
 	    "zone:\n"
 	    "  - {domain: Example.COM., template: slow}\n"
 	    "  - {domain: ., expire: strict, notify-from: q}\n"
@@ -256,6 +257,8 @@ static void every_word_is_read(void **state)
 	assert_int_equal(z[2].refresh_min_s, 2);
 	assert_int_equal(z[2].retry_min_s, 10);
 	assert_int_equal(z[2].expire, CONFIG_EXPIRE_GRACE);
+	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_IF_PRESENT);
+	assert_int_equal(z[2].zonemd, CONFIG_ZONEMD_ON);
 	assert_int_equal(z[2].grace_s, 604800);
 	config_free(c);
 }
@@ -338,6 +341,7 @@ static const struct {
     {"zone:\n  - domain: a\n    file: ^/nonexistent/a.zone\n", "there is no such file"},
     {"zone:\n  - domain: a\n    file: ^/\n", "that is a folder"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^never}\n", "'strict' or 'grace TIME'"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, zonemd-verify: ^yes}\n", "'on', 'off' or"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^grace 7y}\n", "'grace TIME'"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, retry-min-interval: ^0}\n", "a time from 1 to"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, retry-min-interval: ^2147483648}\n",

@@ -28,6 +28,7 @@
 #include "manifest.h"
 #include "rrtype.h"
 #include "seam.h"
+#include "zonefile.h"
 
 #define WAIT_MS 20000 // far more than any step takes on a busy machine
 
@@ -664,6 +665,75 @@ static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **
 	assert_non_null(strstr(f->reason, "The stored version is broken"));
 }
 
+static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
+    uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
+{
+	return records_add(ctx, owner, type, ttl, rdata, rdlen);
+}
+
+// The zone of RFC 8976 A.1, its second address with that TTL; `digest`: with its ZONEMD.
+static struct records *zone_with_digest(unsigned ttl, bool digest)
+{
+	struct records *records = records_new(apex);
+	struct zonefile_error error;
+	char text[1024];
+	int len = snprintf(text, sizeof(text),
+	    "ns2 %u AAAA 2001:db8::63\n@ 86400 NS ns2\n@ 86400 NS ns1\nns1 3600 A 203.0.113.63\n"
+	    "@ 86400 SOA ns1 admin 2018031900 1800 900 604800 86400\n%s",
+	    ttl,
+	    digest ? "@ 86400 ZONEMD 2018031900 1 1 ( c68090d90a7aed716bc459f9340e3d7c\n"
+	             "1370d4d24b7e2fc3a1ddc0b9a87153b9a9713b3c9ae5cc27777f98b8e730044c )\n"
+	           : "");
+
+	assert_int_equal(
+	    zonefile_parse_text(text, (size_t)len, apex, record_take, records, &error), 0);
+	return records;
+}
+
+static void publish_records(struct fixture *f, uint32_t token, struct records *records)
+{
+	publisher_publish(f->publisher, apex, token, 0, records);
+	WAIT_FOR(f, f->token == token);
+}
+
+static void a_zone_whose_digest_is_wrong_is_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 1, zone_with_digest(3600, true));
+	assert_true(f->live);
+	publish_records(f, 2, zone_with_digest(3601, true));
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "does not have the digest"));
+	assert_int_equal(f->plane.published, 1);
+	publish_records(f, 3, zone_with_digest(3602, false)); // none: nothing to check
+	assert_true(f->live);
+}
+
+static void what_a_digest_is_worth_is_configured(void **state)
+{
+	struct fixture *f = *state;
+	struct config *config =
+	    config_of(f, "  - {domain: example, primaries: p, zonemd-verify: on}\n");
+
+	plane_connect(f, false);
+	assert_int_equal(publisher_reconfigure(f->publisher, config), 0);
+	config_free(f->config);
+	f->config = config;
+	publish_records(f, 1, zone_with_digest(3600, false));
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "no ZONEMD record"));
+	publish_records(f, 2, zone_with_digest(3600, true));
+	assert_true(f->live);
+	config = config_of(f, "  - {domain: example, primaries: p, zonemd-verify: off}\n");
+	assert_int_equal(publisher_reconfigure(f->publisher, config), 0);
+	config_free(f->config);
+	f->config = config;
+	publish_records(f, 3, zone_with_digest(3601, true));
+	assert_true(f->live);
+}
+
 // Sends a signal to every child of this process.
 static unsigned children_signal(int sig)
 {
@@ -759,6 +829,8 @@ int main(int argc, char **argv)
 	    CASE(a_difference_follows_a_restart),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
+	    CASE(a_zone_whose_digest_is_wrong_is_refused),
+	    CASE(what_a_digest_is_worth_is_configured),
 	    CASE(a_compiler_that_crashes_is_a_reported_failure),
 	    CASE(a_broken_manifest_is_set_aside),
 	    CASE(two_control_planes_do_not_share_a_storage),
