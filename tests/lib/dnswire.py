@@ -69,12 +69,12 @@ def name_to_text(wire):
     return text
 
 
-def query(name, qtype, ident, edns=1232, flags=0, qclass=1):
+def query(name, qtype, ident, edns=1232, flags=0, qclass=1, do=False):
     """`name` in wire form; edns None for none, else the payload size."""
     message = struct.pack("!6H", ident, flags, 1, 0, 0, 0 if edns is None else 1)
     message += name + struct.pack("!HH", qtype, qclass)
     if edns is not None:
-        message += b"\0" + struct.pack("!HHIH", OPT, edns, 0, 0)
+        message += b"\0" + struct.pack("!HHIH", OPT, edns, 0x8000 if do else 0, 0)
     return message
 
 
