@@ -10,7 +10,6 @@
 #include <event2/event.h>
 
 #include <arpa/inet.h>
-#include <errno.h>
 #include <signal.h>
 #include <sys/socket.h>
 #include <sys/un.h>

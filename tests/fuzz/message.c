@@ -3,8 +3,9 @@
 //
 // Any DNS message to our zones, and what comes back. The first byte chooses: bit 0 TCP, bit 1 from
 // a port that gets no error, bits 2 and 3 the set of zones, bits 4 and 5 the server's settings, bit
-// 7 how the rest is read (as the message itself, or as choices that question.c makes one of, or,
-// with bit 14 of the room, a burst). Two bytes of room for the reply follow.
+// 6 the client's family, bit 7 how the rest is read (as the message itself, or as choices that
+// question.c makes one of, or, with bit 14 of the room, a burst). Two bytes of room for the reply
+// follow.
 
 #include "ask.h"
 #include "cursor.h"

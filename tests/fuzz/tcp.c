@@ -36,7 +36,6 @@ struct client {
 	size_t sent_len, judged;     // judged: messages up to here have been answered
 	uint8_t got[2 * STREAM_MAX]; // all that was read
 	size_t got_len;
-	unsigned waiting;                // messages the control plane has
 	unsigned answered, answers_seen; // its answers, numbered
 	const struct dns_server *server;
 	const struct zone_table *table;
@@ -266,7 +265,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	client.closed = false;
 	client.sent_len = client.judged = client.got_len = 0;
-	client.waiting = client.answered = client.answers_seen = 0;
+	client.answered = client.answers_seen = 0;
 	client.table = zoo_table((enum zoo_set)(choice & 3));
 	client.server = &ask_servers[choice >> 2 & 3];
 	dataplane.server = *client.server;

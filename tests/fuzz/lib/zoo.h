@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The zones that fuzz targets ask: those of tests/fuzz/zones/, compiled and verified at the first
-// use and kept for the life of the process. Each image stands in memory of exactly its size, so
-// that ASan sees a read past its end.
+// The zones that fuzz targets ask: those of tests/fuzz/zones/, compiled and verified at the start
+// and kept for the life of the process. Each image stands in memory of exactly its size, so that
+// ASan sees a read past its end.
 #pragma once
 
 #include <stddef.h>
@@ -33,8 +33,6 @@ enum zoo_set {
 };
 
 extern const struct hash_key zoo_key;
-
-void zoo_open(void); // once; later calls do nothing
 
 // The image of a zone under zoo_key. Borrowed.
 const struct image *zoo_image(enum zoo_zone zone);
