@@ -93,6 +93,30 @@ static int field_zonemd(
 	    tree_show(value, shown));
 }
 
+static int field_shrink_limit(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct config_zone *zone = base;
+	char shown[TREE_SHOW_MAX], digits[4] = "";
+	uint64_t percent;
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	if (strcmp(value->text, "off") == 0) {
+		zone->shrink_limit = 100;
+		return 0;
+	}
+	if (value->len >= 2 && value->len <= 3 && value->text[value->len - 1] == '%')
+		memcpy(digits, value->text, value->len - 1);
+	if (!value_number(digits, 99, &percent))
+		return tree_error(r->error, value,
+		    "'shrink-limit' is '%s', but must be 'off' or a share from 0%% to 99%%.",
+		    tree_show(value, shown));
+	zone->shrink_limit = (uint32_t)percent;
+	return 0;
+}
+
 // The template is looked up before the map is read.
 static int field_template(
     struct reader *r, const struct node *value, const struct field *field, void *base)
@@ -134,6 +158,7 @@ static int field_template_id(
 	REMOTES("provide-xfr", provide_xfr, provide_xfr_count), \
 	{"expire", field_expire}, \
 	{"zonemd-verify", field_zonemd}, \
+	{"shrink-limit", field_shrink_limit}, \
 	SECONDS("refresh-min-interval", refresh_min_s), \
 	SECONDS("refresh-max-interval", refresh_max_s), \
 	SECONDS("retry-min-interval", retry_min_s), \
@@ -156,8 +181,11 @@ static const struct field zone_fields[] = {
 
 static_assert(offsetof(struct template, zone) == 0, "both tables take offsets from a zone");
 
-static const struct template no_template = {
-    .zone = {.refresh_min_s = 2, .refresh_max_s = 86400, .retry_min_s = 1, .retry_max_s = 86400}};
+static const struct template no_template = {.zone = {.refresh_min_s = 2,
+                                                .refresh_max_s = 86400,
+                                                .retry_min_s = 1,
+                                                .retry_max_s = 86400,
+                                                .shrink_limit = 50}};
 
 static int intervals_check(
     struct reader *r, const struct node *item, const struct config_zone *zone)

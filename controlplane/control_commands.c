@@ -179,6 +179,23 @@ static void command_zone_order(struct daemon *daemon, struct control_request *re
 	control_respond(request, json_pack("{s:b}", "ok", 1));
 }
 
+static void command_zone_accept(
+    struct daemon *daemon, struct control_request *request, const json_t *root)
+{
+	const struct config_zone *zone = request_zone(daemon, request, root);
+	int rc;
+
+	if (zone == NULL)
+		return;
+	rc = publisher_accept(daemon->publisher, zone->domain);
+	if (rc == -ENOENT)
+		respond_error(request, "No version of the zone is held.");
+	else if (rc < 0)
+		respond_error(request, "A newer version is being published.");
+	else
+		control_respond(request, json_pack("{s:b}", "ok", 1));
+}
+
 static void command_reload(struct daemon *daemon, struct control_request *request)
 {
 	if (daemon_reload(daemon) < 0)
@@ -206,6 +223,8 @@ void control_command(
 		command_zone_order(daemon, request, root, engine_refresh);
 	else if (strcmp(command, "zone-retransfer") == 0)
 		command_zone_order(daemon, request, root, engine_retransfer);
+	else if (strcmp(command, "zone-accept") == 0)
+		command_zone_accept(daemon, request, root);
 	else if (strcmp(command, "reload") == 0)
 		command_reload(daemon, request);
 	else

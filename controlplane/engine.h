@@ -52,6 +52,13 @@ struct engine_ops {
 	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
 };
 
+// What became of a version that was handed out.
+enum engine_verdict {
+	ENGINE_LIVE,
+	ENGINE_REJECTED, // it will not be served
+	ENGINE_HELD,     // a person must accept it; LIVE follows when one does
+};
+
 // What `npctl zone status` may show.
 struct engine_status {
 	enum zone_phase phase;
@@ -83,6 +90,7 @@ struct engine_status {
 	X(ixfr_fallbacks, "incremental transfers given up for a full one")                         \
 	X(published, "versions that went live")                                                    \
 	X(rejected, "versions refused before they were served")                                    \
+	X(held, "versions held until somebody accepts them")                                       \
 	X(expirations, "zones that stopped being served")                                          \
 	X(regressions, "answers with a serial older than ours")                                    \
 	X(notify_accepted, "NOTIFY accepted")                                                      \
@@ -114,9 +122,10 @@ void engine_close(struct engine *engine); // NULL is accepted; no op is called a
 int engine_reconfigure(struct engine *engine, const struct config *config,
     char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
-// The answer to ops->publish. `reason` (may be NULL) is shown in status when not live.
-void engine_published(
-    struct engine *engine, const uint8_t *apex, uint32_t token, bool live, const char *reason);
+// The answer to ops->publish and ops->apply. `reason` (may be NULL) is shown in status when not
+// live.
+void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token,
+    enum engine_verdict verdict, const char *reason);
 
 // Operator's orders. Post: 0 or -ENOENT when the zone is no secondary here.
 int engine_refresh(struct engine *engine, const uint8_t *apex);

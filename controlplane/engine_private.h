@@ -41,8 +41,9 @@ struct engine_zone {
 	uint8_t op_kind, op_primary;
 	bool handed_delta; // what was handed out last for publication is a difference
 	bool live_delta;   // what is served came as one
-	bool busy, has_answer, answer_live, seen;
-	uint32_t answer_token; // an answer of the publisher that came while busy
+	bool busy, has_answer, seen;
+	uint8_t answer_verdict; // enum engine_verdict
+	uint32_t answer_token;  // an answer of the publisher that came while busy
 	int64_t op_began_ms, last_transfer_ms;
 	uint64_t transfers, transfer_bytes;
 };

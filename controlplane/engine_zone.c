@@ -120,6 +120,13 @@ static void zone_event_once(struct engine_zone *ez, const struct zone_event *eve
 	}
 }
 
+static enum zone_event_kind verdict_event(enum engine_verdict verdict)
+{
+	return verdict == ENGINE_LIVE   ? ZONE_EVENT_LIVE
+	       : verdict == ENGINE_HELD ? ZONE_EVENT_HELD
+	                                : ZONE_EVENT_REJECTED;
+}
+
 // An action may bring about the next event at once (a primary that is down, a publisher that
 // answers from within the call). A round ends after so many steps as there are primaries; so does
 // this.
@@ -131,7 +138,7 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	zone_event_once(ez, event);
 	while (outermost && ez->has_answer) {
 		struct zone_event answer = {
-		    .kind = ez->answer_live ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED,
+		    .kind = verdict_event((enum engine_verdict)ez->answer_verdict),
 		    .token = ez->answer_token};
 
 		ez->has_answer = false;
@@ -142,30 +149,30 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	}
 }
 
-void engine_published(
-    struct engine *engine, const uint8_t *apex, uint32_t token, bool live, const char *reason)
+void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token,
+    enum engine_verdict verdict, const char *reason)
 {
 	struct engine_zone *ez = engine_find(engine, apex);
 
 	if (ez == NULL) {
 		return;
 	}
-	if (live) {
+	if (verdict == ENGINE_LIVE) {
 		engine->counters.published++;
 		engine->counters.ixfr_applied += ez->handed_delta;
 		ez->live_delta = ez->handed_delta;
 	} else {
-		engine->counters.rejected++;
+		engine->counters.rejected += verdict == ENGINE_REJECTED;
+		engine->counters.held += verdict == ENGINE_HELD;
 		engine_error_set(ez, reason != NULL ? reason : "not published");
 	}
 	if (ez->busy) {
 		ez->has_answer = true;
-		ez->answer_live = live;
+		ez->answer_verdict = (uint8_t)verdict;
 		ez->answer_token = token;
 		return;
 	}
-	struct zone_event event = {
-	    .kind = live ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED, .token = token};
+	struct zone_event event = {.kind = verdict_event(verdict), .token = token};
 
 	engine_zone_event(ez, &event);
 	engine_arm(engine);

@@ -60,15 +60,16 @@ static void notify_manager(const char *state)
 // --- between the parts
 // ----------------------------------------------------------------------------
 
-static void published(void *ctx, const uint8_t *apex, uint32_t token, bool live, const char *reason)
+static void published(
+    void *ctx, const uint8_t *apex, uint32_t token, enum engine_verdict verdict, const char *reason)
 {
 	struct daemon *daemon = ctx;
 
 	if (daemon->primary != NULL &&
-	    primary_published(daemon->primary, apex, token, live, reason))
+	    primary_published(daemon->primary, apex, token, verdict == ENGINE_LIVE, reason))
 		return;
 	if (daemon->engine != NULL)
-		engine_published(daemon->engine, apex, token, live, reason);
+		engine_published(daemon->engine, apex, token, verdict, reason);
 }
 
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,

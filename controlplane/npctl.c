@@ -35,6 +35,7 @@ static const struct command {
     {"zone", "refresh", "zone-refresh", ZONE_MUST, true, NULL, "ask the primary now"},
     {"zone", "retransfer", "zone-retransfer", ZONE_MUST, true, NULL,
         "transfer the whole zone now, whatever its serial"},
+    {"zone", "accept", "zone-accept", ZONE_MUST, true, NULL, "publish the version that is held"},
     {"reload", NULL, "reload", ZONE_NONE, true, NULL, "take up the configuration and zone files"},
     {"config", "check", "config-check", ZONE_NONE, false, NULL,
         "read the configuration file and say what is wrong"},

@@ -74,14 +74,24 @@ void version_free(struct publisher *p, struct version *version)
 	free(version);
 }
 
+// It was never given to the store.
+static void held_drop(struct pzone *zone)
+{
+	if (zone->held == NULL)
+		return;
+	close(zone->held->image.fd);
+	free(zone->held);
+	zone->held = NULL;
+}
+
 // --- the way of a version
 // -------------------------------------------------------------------------
 
-static void answer(
-    struct publisher *p, struct pzone *zone, uint32_t token, bool live, const char *reason)
+static void answer(struct publisher *p, struct pzone *zone, uint32_t token,
+    enum engine_verdict verdict, const char *reason)
 {
 	if (!p->closing && p->ops.published != NULL)
-		p->ops.published(p->ops.ctx, zone->apex, token, live, reason);
+		p->ops.published(p->ops.ctx, zone->apex, token, verdict, reason);
 }
 
 // Versions go live faster than a disk takes them: when many wait for it, the next ones wait too. A
@@ -105,6 +115,7 @@ static void waiting_start(struct publisher *p, struct pzone *zone)
 		return;
 	}
 	zone->waiting = (struct content){0};
+	held_drop(zone); // what comes now takes its place
 	zone->token = zone->waiting_token;
 	zone->started_us = zone->waiting_us;
 	build_start(p, zone, &content);
@@ -131,13 +142,14 @@ static void content_take(
 	if (zone == NULL || !zone->configured) {
 		content_free(&content);
 		if (p->ops.published != NULL)
-			p->ops.published(
-			    p->ops.ctx, apex, token, false, "The zone is not configured.");
+			p->ops.published(p->ops.ctx, apex, token, ENGINE_REJECTED,
+			    "The zone is not configured.");
 		return;
 	}
 	if (!content_is_empty(&zone->waiting)) {
 		content_free(&zone->waiting);
-		answer(p, zone, zone->waiting_token, false, "A later version took its place.");
+		answer(p, zone, zone->waiting_token, ENGINE_REJECTED,
+		    "A later version took its place.");
 	}
 	zone->waiting = content;
 	zone->waiting_token = token;
@@ -167,7 +179,7 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
 	name_to_text(zone->apex, name);
 	log_warning("%s: the new version is not served: %s", name, reason);
-	answer(p, zone, zone->token, false, reason);
+	answer(p, zone, zone->token, ENGINE_REJECTED, reason);
 	waiting_start(p, zone);
 }
 
@@ -204,7 +216,7 @@ void publish_live(struct publisher *p, struct pzone *zone)
 	log_info("%s: serial %u is live after %.1f ms (generation %llu)", name,
 	    zone->current->soa.serial, zone->publish_us / 1e3,
 	    (unsigned long long)zone->current->generation);
-	answer(p, zone, zone->token, true, NULL);
+	answer(p, zone, zone->token, ENGINE_LIVE, NULL);
 	waiting_start(p, zone);
 }
 
@@ -221,7 +233,7 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 	name_to_text(zone->apex, name);
 	log_info("%s: serial %u is stored for a data plane to come (generation %llu)", name,
 	    zone->current->soa.serial, (unsigned long long)zone->current->generation);
-	answer(p, zone, zone->token, true, NULL);
+	answer(p, zone, zone->token, ENGINE_LIVE, NULL);
 	waiting_start(p, zone);
 }
 
@@ -232,20 +244,8 @@ static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *s
 	return clock_wall_ms() / 1000 + soa->expire_s + zone->grace_s;
 }
 
-void publish_built(
-    struct publisher *p, struct pzone *zone, struct version *version, const char *reason)
+static void version_go(struct publisher *p, struct pzone *zone, struct version *version)
 {
-	if (reason != NULL) {
-		publish_failed(p, zone, reason);
-		return;
-	}
-	if (version == NULL) { // equal to what is served
-		zone->stage = STAGE_NONE;
-		zone->error[0] = '\0';
-		answer(p, zone, zone->token, true, NULL);
-		waiting_start(p, zone);
-		return;
-	}
 	p->unstored++;
 	zone->next = version;
 	zone->stage = STAGE_READY;
@@ -253,6 +253,56 @@ void publish_built(
 	publish_tell(p, zone);
 	publish_flush(p); // first the data plane, then the disk
 	store_put(p->store, &version->image);
+}
+
+static void version_hold(
+    struct publisher *p, struct pzone *zone, struct version *version, const char *reason)
+{
+	char name[NAME_TEXT_MAX];
+
+	zone->held = version;
+	zone->held_token = zone->token;
+	zone->stage = STAGE_NONE;
+	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
+	name_to_text(zone->apex, name);
+	log_warning("%s: serial %u: %s 'npctl zone accept %s' takes it all the same.", name,
+	    version->soa.serial, reason, name);
+	answer(p, zone, zone->token, ENGINE_HELD, reason);
+	waiting_start(p, zone);
+}
+
+void publish_built(
+    struct publisher *p, struct pzone *zone, struct version *version, const char *reason)
+{
+	if (version != NULL && reason != NULL) {
+		version_hold(p, zone, version, reason);
+	} else if (reason != NULL) {
+		publish_failed(p, zone, reason);
+	} else if (version != NULL) {
+		version_go(p, zone, version);
+	} else { // equal to what is served
+		zone->stage = STAGE_NONE;
+		zone->error[0] = '\0';
+		answer(p, zone, zone->token, ENGINE_LIVE, NULL);
+		waiting_start(p, zone);
+	}
+}
+
+int publisher_accept(struct publisher *p, const uint8_t *apex)
+{
+	struct pzone *zone = pzone_find(p, apex);
+	struct version *version;
+
+	if (zone == NULL || zone->held == NULL)
+		return -ENOENT;
+	if (zone->stage != STAGE_NONE)
+		return -EBUSY;
+	version = zone->held;
+	zone->held = NULL;
+	zone->token = zone->held_token;
+	zone->started_us = clock_us();
+	version_go(p, zone, version);
+	return 0;
 }
 
 // The connection is over: what was sent waits for the next one, but not for ever again.
@@ -429,6 +479,11 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	}
 	out->busy = zone->stage != STAGE_NONE;
 	out->expired = zone->expired;
+	if (zone->held != NULL) {
+		out->held = true;
+		out->held_serial = zone->held->soa.serial;
+		out->held_records = zone->held->rr_count;
+	}
 	out->expires_at = zone->expires_at;
 	out->published_ms = zone->published_ms;
 	out->publish_us = zone->publish_us;
@@ -483,6 +538,7 @@ static void pzone_free(struct publisher *p, struct pzone *zone)
 {
 	build_cancel(zone->build);
 	content_free(&zone->waiting);
+	held_drop(zone);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
@@ -523,12 +579,13 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	const char *reason = "The zone is no longer configured.";
 
 	if (!content_is_empty(&zone->waiting))
-		answer(p, zone, zone->waiting_token, false, reason);
+		answer(p, zone, zone->waiting_token, ENGINE_REJECTED, reason);
 	if (zone->stage != STAGE_NONE)
-		answer(p, zone, zone->token, false, reason);
+		answer(p, zone, zone->token, ENGINE_REJECTED, reason);
 	build_cancel(zone->build);
 	zone->build = NULL;
 	content_free(&zone->waiting);
+	held_drop(zone);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	zone->next = zone->current = NULL;
@@ -572,6 +629,7 @@ static int zones_set(struct publisher *p, const struct config *config)
 		zone->configured = true;
 		zone->secondary = config->zones[i].file == NULL;
 		zone->zonemd = zone->secondary ? config->zones[i].zonemd : CONFIG_ZONEMD_OFF;
+		zone->shrink_limit = zone->secondary ? config->zones[i].shrink_limit : 100;
 		zone->grace_s =
 		    config->zones[i].expire == CONFIG_EXPIRE_GRACE ? config->zones[i].grace_s : 0;
 		zone->tell_withdraw = false;

@@ -23,11 +23,12 @@ struct publisher;
 
 struct publisher_ops {
 	void *ctx;
-	// The end of publisher_publish(), once for each call, from the loop. `live`: the data plane
-	// answers from it, or none is connected and it is stored. `reason` is set when not live; it
-	// is NULL when live. A version equal to the one served counts as live.
-	void (*published)(
-	    void *ctx, const uint8_t *apex, uint32_t token, bool live, const char *reason);
+	// The end of publisher_publish(), once for each call, from the loop (and once more for one
+	// that was held and is accepted). LIVE: the data plane answers from it, or none is
+	// connected and it is stored. `reason` is set when not live; it is NULL when live. A
+	// version equal to the one served counts as live.
+	void (*published)(void *ctx, const uint8_t *apex, uint32_t token,
+	    enum engine_verdict verdict, const char *reason);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);
@@ -56,6 +57,11 @@ void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_
 void publisher_apply(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     uint64_t origin, struct delta *delta);
 
+// Publishes the version that is held. Post: 0; -ENOENT when none is; -EBUSY while another is being
+// published.
+int publisher_accept(struct publisher *publisher, const uint8_t *apex)
+    __attribute__((warn_unused_result));
+
 // As in engine_ops.
 void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);
 void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool expired);
@@ -69,6 +75,9 @@ struct publisher_status {
 	bool durable;     // stored and in the manifest
 	bool busy;        // a newer one is on its way
 	bool expired;
+	bool held; // a newer one waits for publisher_accept(); `error` says why
+	uint32_t held_serial;
+	uint64_t held_records;
 	uint32_t serial;
 	uint64_t generation;
 	uint64_t image_size;

@@ -36,6 +36,7 @@ struct build {
 	uint8_t apex_len;
 	struct compile_options options;
 	enum config_zonemd zonemd;
+	uint32_t shrink_limit;
 	int image; // what the compiler made
 	uint64_t image_size;
 	// What is served, to apply a difference to and to compare: its memfd or its file; -1: none.
@@ -44,7 +45,7 @@ struct build {
 	uint64_t served_offset, served_size;
 	uint64_t rr_count;
 	struct zone_soa soa;
-	bool equal;
+	bool equal, held;
 	int rc;
 	char error[PUBLISH_REASON_MAX];
 };
@@ -85,10 +86,11 @@ static void build_end(struct build *build)
 		close(build->served);
 	content_free(&build->content);
 	const int rc = build->rc;
+	const bool held = build->held;
 	free(build);
 	if (zone != NULL) {
 		zone->build = NULL;
-		publish_built(p, zone, version, rc < 0 ? reason : NULL);
+		publish_built(p, zone, version, rc < 0 || held ? reason : NULL);
 	}
 }
 
@@ -143,11 +145,17 @@ static void image_judge(struct build *build, const void *mem)
 	}
 	build->rc = 0;
 	build->rr_count = header->rr_count;
-	if (build->served >= 0 && build->served_size == build->image_size &&
-	    image_map(build->served, build->served_offset, build->served_size, &served) == 0) {
-		build->equal = image_same(mem, served, build->image_size);
-		image_unmap(served, build->served_size);
-	}
+	if (build->served < 0 ||
+	    image_map(build->served, build->served_offset, build->served_size, &served) < 0)
+		return;
+	build->equal =
+	    build->served_size == build->image_size && image_same(mem, served, build->image_size);
+	// A file can have rotted since the start; then there is nothing to compare with.
+	if (!build->equal && build->shrink_limit < 100 &&
+	    (!build->served_on_disk || image_verify(served, build->served_size, error) == 0))
+		build->held = gate_holds(served, build->served_size, mem, build->image_size,
+		    build->shrink_limit, build->error);
+	image_unmap(served, build->served_size);
 }
 
 // Sealed first: what is verified can then no longer change, whoever still holds the descriptor.
@@ -318,6 +326,7 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	build->zone = zone;
 	build->content = *content;
 	build->zonemd = zone->zonemd;
+	build->shrink_limit = zone->shrink_limit;
 	build->apex_len = zone->apex_len;
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->served = build->compile.batch = -1;

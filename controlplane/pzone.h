@@ -50,10 +50,13 @@ struct pzone {
 	bool secondary;
 	uint32_t grace_s; // past the SOA's expire
 	enum config_zonemd zonemd;
+	uint32_t shrink_limit; // percent
 
 	struct version *current;                 // what should be served
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
 	struct version *next;                    // STAGE_READY, STAGE_SENT
+	struct version *held;                    // waits for a person; in memory only
+	uint32_t held_token;
 	enum pzone_stage stage;
 	uint32_t token;         // of `next`
 	int64_t started_us;     // monotonic: records in hand
@@ -122,10 +125,16 @@ struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex);
 struct build;
 void build_start(struct publisher *p, struct pzone *zone, const struct content *content);
 void build_cancel(struct build *build); // nobody wants the result any more
-// From there, in the loop: `version` is the callee's (NULL with a reason; NULL without one: equal
-// to what is served).
+// From there, in the loop: `version` is the callee's (NULL with a reason: refused; with one: to be
+// held; NULL without one: equal to what is served).
 void publish_built(
     struct publisher *p, struct pzone *zone, struct version *version, const char *reason);
+
+// publish_gate.c. Pre: both are verified images of the zone, `served` the older. Post: whether
+// `mem` is to be held, and then why.
+#define SHRINK_RECORDS_MIN 100 // of fewer records any share is soon lost
+bool gate_holds(const void *served, uint64_t served_size, const void *mem, uint64_t size,
+    unsigned shrink_limit, char reason[PUBLISH_REASON_MAX]);
 
 // publish_seam.c: what is told to the data plane and what it says.
 int publish_seam_open(struct publisher *p, const char *rundir);

@@ -103,7 +103,10 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "empty";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
-	return p->error[0] != '\0' && p->durable ? "held" : "live"; // a full disk holds nothing
+	if (p->held)
+		return "held";
+	return p->error[0] != '\0' && p->durable ? "refused"
+	                                         : "live"; // a full disk refuses nothing
 }
 
 static void zone_engine(json_t *o, const struct engine_status *e)
@@ -157,6 +160,10 @@ json_t *status_zone(
 	json_object_set_new(o, "image-bytes", json_integer((json_int_t)p.image_size));
 	json_object_set_new(o, "publish-ms", json_real(p.publish_us / 1e3));
 	json_object_set_new(o, "file", zone->file != NULL ? text(zone->file) : json_null());
+	json_object_set_new(
+	    o, "waiting-serial", p.held ? json_integer(p.held_serial) : json_null());
+	json_object_set_new(
+	    o, "waiting-records", p.held ? json_integer((json_int_t)p.held_records) : json_null());
 	zone_engine(o, secondary ? &engine : NULL);
 	json_object_set_new(o, "error", error != NULL ? text(error) : json_null());
 	return o;

@@ -247,7 +247,8 @@ static bool notify_useful(const struct zone *zone)
 {
 	return zone->notified && zone->policy->primary_count > 0 &&
 	       (!zone->has_copy || zone->expired || !zone->notified_has_serial ||
-	           serial_newer(zone->notified_serial, zone->soa.serial));
+	           (serial_newer(zone->notified_serial, zone->soa.serial) &&
+	               (!zone->has_held || zone->notified_serial != zone->held_serial)));
 }
 
 static void round_notified(struct zone *zone, struct zone_now now, struct zone_actions *actions)
@@ -375,7 +376,9 @@ static void serial_not_newer(
 static void on_soa(struct zone *zone, const struct zone_event *event, struct zone_now now,
     struct zone_actions *actions)
 {
-	if (!zone->has_copy || serial_newer(event->soa.serial, zone->soa.serial)) {
+	if (zone->has_held && event->soa.serial == zone->held_serial) {
+		step_next(zone, now, actions); // known, and nothing we may serve
+	} else if (!zone->has_copy || serial_newer(event->soa.serial, zone->soa.serial)) {
 		step_transfer(zone, now, actions);
 	} else {
 		serial_not_newer(zone, event->soa.serial, now, actions);
@@ -397,6 +400,7 @@ static void on_transferred(struct zone *zone, const struct zone_event *event, st
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
+	zone->has_held = false; // this one takes its place
 	zone->phase = ZONE_PUBLISHING;
 	zone->pending = event->soa;
 	zone->pending_origin = way_origin(zone, round_primary(zone));
@@ -439,6 +443,7 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 	zone->publish_token = 0;
 	zone->soa = zone->pending;
 	zone->has_copy = true;
+	zone->has_held = false;
 	if (zone->origin != zone->pending_origin) {
 		zone->origin = zone->pending_origin;
 		zone->delta_after_ms = INT64_MIN; // that was about another primary
@@ -636,6 +641,13 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 	case ZONE_EVENT_REJECTED:
 		if (current && zone->phase == ZONE_PUBLISHING) {
 			on_rejected(zone, now, actions);
+		}
+		break;
+	case ZONE_EVENT_HELD:
+		if (current && zone->phase == ZONE_PUBLISHING) {
+			zone->has_held = true;
+			zone->held_serial = zone->pending.serial;
+			step_next(zone, now, actions);
 		}
 		break;
 	case ZONE_EVENT_NOTIFY:

@@ -59,6 +59,7 @@ enum zone_event_kind {
 	ZONE_EVENT_TRANSFER_FAILED, // token, heard, refused
 	ZONE_EVENT_LIVE,            // token: the version handed out is served
 	ZONE_EVENT_REJECTED,        // token: it will not be
+	ZONE_EVENT_HELD,            // token: not before a person accepts it; LIVE comes then
 	ZONE_EVENT_NOTIFY,          // primary, has_serial, soa.serial; already authenticated
 	ZONE_EVENT_REFRESH,         // an operator asks: query now
 	ZONE_EVENT_RETRANSFER,      // an operator asks: transfer now, whatever the serial
@@ -130,6 +131,8 @@ struct zone {
 	bool expired;
 	struct zone_soa soa;     // of the version served
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
+	bool has_held;           // a version waits for a person; what has its serial is no news
+	uint32_t held_serial;
 	uint64_t origin;         // whose history `soa` belongs to; 0: unknown
 	uint64_t pending_origin; // of `pending`
 	struct zone_timers timers;

@@ -57,8 +57,8 @@ static bool record_hash(EVP_MD_CTX *context, const struct record *record)
 }
 
 // The records items[0 .. n) of one owner and type.
-static int rrset_hash(EVP_MD_CTX *context, const struct records *records, const struct record *items,
-    size_t n)
+static int rrset_hash(
+    EVP_MD_CTX *context, const struct records *records, const struct record *items, size_t n)
 {
 	struct record *canonical = reallocarray(NULL, n, sizeof(*canonical));
 	size_t bytes = 0, count = 0;
@@ -146,7 +146,8 @@ static struct digests digests_find(const struct records *records)
 
 static const EVP_MD *algorithm_of(const struct record *record, size_t *len)
 {
-	const EVP_MD *algorithm = record->rdlen < RDATA_FIXED || record->rdata[4] != SCHEME_SIMPLE ? NULL
+	const EVP_MD *algorithm = record->rdlen < RDATA_FIXED || record->rdata[4] != SCHEME_SIMPLE
+	                              ? NULL
 	                          : record->rdata[5] == HASH_SHA384 ? EVP_sha384()
 	                          : record->rdata[5] == HASH_SHA512 ? EVP_sha512()
 	                                                            : NULL;
@@ -191,13 +192,15 @@ int zonemd_verify(const struct records *records, char error[ZONEMD_ERROR_MAX])
 			continue;
 		verdict = ZONEMD_WRONG;
 		if (wire_get32(record->rdata) != serial) {
-			snprintf(error, ZONEMD_ERROR_MAX, "The ZONEMD record is of serial %u, the zone of %u.",
+			snprintf(error, ZONEMD_ERROR_MAX,
+			    "The ZONEMD record is of serial %u, the zone of %u.",
 			    wire_get32(record->rdata), serial);
 		} else if (is_repeated(&digests, record)) {
 			snprintf(error, ZONEMD_ERROR_MAX,
 			    "Two ZONEMD records have the same scheme and algorithm.");
 		} else if (record->rdlen != RDATA_FIXED + len) {
-			snprintf(error, ZONEMD_ERROR_MAX, "The ZONEMD record's digest has a wrong length.");
+			snprintf(error, ZONEMD_ERROR_MAX,
+			    "The ZONEMD record's digest has a wrong length.");
 		} else {
 			rc = zone_hash(records, algorithm, digest);
 			if (rc < 0)

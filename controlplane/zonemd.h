@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The message digest of a zone (RFC 8976): scheme SIMPLE with SHA-384 and SHA-512. Pure, any thread.
+// The message digest of a zone (RFC 8976): scheme SIMPLE with SHA-384 and SHA-512. Pure, any
+// thread.
 #pragma once
 
 #include <stddef.h>

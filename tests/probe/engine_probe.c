@@ -49,7 +49,7 @@ static void probe_publish(
 	    good ? records_serial(records) : 0, records->count, arrived_ms, error);
 	fflush(stdout);
 	records_free(records);
-	engine_published(engine, apex, token, good, error);
+	engine_published(engine, apex, token, good ? ENGINE_LIVE : ENGINE_REJECTED, error);
 	if (left > 0 && --left == 0) {
 		event_base_loopbreak(base);
 	}
@@ -62,7 +62,7 @@ static void probe_apply(
 	(void)ctx;
 	(void)origin;
 	delta_free(delta);
-	engine_published(engine, apex, token, false, "differences are not applied here");
+	engine_published(engine, apex, token, ENGINE_REJECTED, "differences are not applied here");
 }
 
 static void probe_expire(void *ctx, const uint8_t *apex, bool expired)

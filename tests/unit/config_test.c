@@ -185,7 +185,7 @@ static void every_word_is_read(void **state)
 	    "template:\n"
 	    "  - {id: slow, primaries: p, refresh-min-interval: 1h, retry-max-interval: 1h30m}\n"
 	    "  - {id: default, primaries: [p, q], notify-from: [], expire: grace 7d, "
-	    "zonemd-verify: on}\n"
+	    "zonemd-verify: on, shrink-limit: 7%}\n"
 	    "zone:\n"
 	    "  - {domain: Example.COM., template: slow}\n"
 	    "  - {domain: ., expire: strict, notify-from: q}\n"
@@ -259,6 +259,8 @@ static void every_word_is_read(void **state)
 	assert_int_equal(z[2].expire, CONFIG_EXPIRE_GRACE);
 	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_IF_PRESENT);
 	assert_int_equal(z[2].zonemd, CONFIG_ZONEMD_ON);
+	assert_int_equal(z[0].shrink_limit, 50);
+	assert_int_equal(z[2].shrink_limit, 7);
 	assert_int_equal(z[2].grace_s, 604800);
 	config_free(c);
 }
@@ -341,6 +343,9 @@ static const struct {
     {"zone:\n  - domain: a\n    file: ^/nonexistent/a.zone\n", "there is no such file"},
     {"zone:\n  - domain: a\n    file: ^/\n", "that is a folder"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^never}\n", "'strict' or 'grace TIME'"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^100%}\n", "0% to 99%"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^7}\n", "0% to 99%"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^'%'}\n", "0% to 99%"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, zonemd-verify: ^yes}\n", "'on', 'off' or"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^grace 7y}\n", "'grace TIME'"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, retry-min-interval: ^0}\n", "a time from 1 to"},

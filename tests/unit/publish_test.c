@@ -52,7 +52,7 @@ struct fixture {
 	struct config *config;
 	struct data_plane plane;
 	unsigned answers;
-	bool live;
+	bool live, held;
 	char reason[PUBLISH_REASON_MAX];
 	uint32_t token;
 };
@@ -154,12 +154,14 @@ static void plane_connect(struct fixture *f, bool have)
 // --- the fixture
 // ----------------------------------------------------------------------------------
 
-static void published(void *ctx, const uint8_t *name, uint32_t token, bool live, const char *reason)
+static void published(
+    void *ctx, const uint8_t *name, uint32_t token, enum engine_verdict verdict, const char *reason)
 {
 	struct fixture *f = ctx;
 
 	f->answers++;
-	f->live = live;
+	f->live = verdict == ENGINE_LIVE;
+	f->held = verdict == ENGINE_HELD;
 	f->token = token;
 	snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "");
 }
@@ -401,7 +403,7 @@ static void a_version_that_kills_the_data_plane_is_given_up(void **state)
 	publish(f, 7);
 	WAIT_FOR(f, manifest_serial(f) == 7);
 	f->plane.manner = DIE;
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 3, true));
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 90, true));
 	while (f->token != 8 && deaths < 10) {
 		WAIT_FOR(f, f->plane.sock < 0 || f->token == 8);
 		deaths += f->plane.sock < 0;
@@ -734,6 +736,91 @@ static void what_a_digest_is_worth_is_configured(void **state)
 	assert_true(f->live);
 }
 
+static void a_version_that_lost_most_records_waits_for_a_person(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_status status;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 100, true)); // 102 records
+	publish_records(f, 8, zone_make(apex, 8, 49, true));  // 51: half is allowed
+	assert_true(f->live);
+	publish_records(f, 9, zone_make(apex, 9, 100, true));
+	assert_int_equal(publisher_accept(f->publisher, apex), -ENOENT);
+	publish_records(f, 10, zone_make(apex, 10, 48, true));
+	assert_false(f->live);
+	assert_true(f->held);
+	assert_non_null(strstr(f->reason, "50 records, 52 less than the 102 served"));
+	status = status_of(f, apex);
+	assert_true(status.held);
+	assert_int_equal(status.held_serial, 10);
+	assert_int_equal(status.held_records, 50);
+	assert_int_equal(status.serial, 9);
+	assert_int_equal(f->plane.serial, 9);
+	assert_string_not_equal(status.error, "");
+	f->token = 0;
+	assert_int_equal(publisher_accept(f->publisher, apex), 0);
+	assert_int_equal(publisher_accept(f->publisher, apex), -ENOENT);
+	WAIT_FOR(f, f->token == 10);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 10);
+	assert_false(status_of(f, apex).held);
+	assert_string_equal(status_of(f, apex).error, "");
+	WAIT_FOR(f, manifest_serial(f) == 10);
+	// Now there are less than 100 records: any share is soon lost.
+	publish_records(f, 11, zone_make(apex, 11, 1, true));
+	assert_true(f->live);
+}
+
+static void a_later_version_takes_the_place_of_one_that_is_held(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 100, true));
+	publish_records(f, 8, zone_make(apex, 8, 3, true));
+	assert_true(f->held);
+	publish_records(f, 9, zone_make(apex, 9, 4, true)); // held as well
+	assert_true(f->held);
+	assert_int_equal(status_of(f, apex).held_serial, 9);
+	publish_records(f, 10, zone_make(apex, 10, 99, true));
+	assert_true(f->live);
+	assert_false(status_of(f, apex).held);
+	assert_int_equal(publisher_accept(f->publisher, apex), -ENOENT);
+	publish_records(f, 11, zone_make(apex, 11, 3, true)); // and one is held at the end
+	assert_true(f->held);
+}
+
+static void a_signed_zone_that_comes_unsigned_waits_for_a_person(void **state)
+{
+	struct fixture *f = *state;
+	struct records *records = zone_make(apex, 7, 3, true);
+	static const uint8_t dnskey[] = {1, 1, 3, 8, 1, 2, 3, 4};
+
+	assert_int_equal(records_add(records, apex, RRTYPE_DNSKEY, 60, dnskey, sizeof(dnskey)), 0);
+	plane_connect(f, false);
+	publish_records(f, 7, records);
+	assert_true(f->live);
+	publish_records(f, 8, zone_make(apex, 8, 3, true));
+	assert_true(f->held);
+	assert_non_null(strstr(f->reason, "no DNSKEY"));
+}
+
+static void without_a_limit_nothing_is_held(void **state)
+{
+	struct fixture *f = *state;
+	struct config *config =
+	    config_of(f, "  - {domain: example, primaries: p, shrink-limit: off}\n");
+
+	assert_int_equal(publisher_reconfigure(f->publisher, config), 0);
+	config_free(f->config);
+	f->config = config;
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 100, true));
+	publish_records(f, 8, zone_make(apex, 8, 1, true));
+	assert_true(f->live);
+}
+
 // Sends a signal to every child of this process.
 static unsigned children_signal(int sig)
 {
@@ -831,6 +918,10 @@ int main(int argc, char **argv)
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
 	    CASE(a_zone_whose_digest_is_wrong_is_refused),
 	    CASE(what_a_digest_is_worth_is_configured),
+	    CASE(a_version_that_lost_most_records_waits_for_a_person),
+	    CASE(a_later_version_takes_the_place_of_one_that_is_held),
+	    CASE(a_signed_zone_that_comes_unsigned_waits_for_a_person),
+	    CASE(without_a_limit_nothing_is_held),
 	    CASE(a_compiler_that_crashes_is_a_reported_failure),
 	    CASE(a_broken_manifest_is_set_aside),
 	    CASE(two_control_planes_do_not_share_a_storage),

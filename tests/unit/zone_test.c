@@ -574,6 +574,63 @@ static void differences_that_keep_failing_are_asked_for_less_and_less(void **sta
 	assert_in_range(asked, 24, 32); // 1, 2, 4 ... 32 minutes, then each hour
 }
 
+static void a_held_version_is_neither_fetched_again_nor_a_confirmation(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(HELD), .want = "query:1"}, // no fallback: nothing was wrong with the transfer
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = ""},
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 6), .want = ""},
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(6), .want = "query:1"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = ""},
+	    // The next one is news again.
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 7), .want = "ixfr:0"},
+	    {IXFR_OF(7), .want = "publish"}, {EV(LIVE), .want = "store"});
+}
+
+static void a_held_version_does_not_keep_the_copy_from_expiring(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(HELD), .want = ""}, {.advance = 604800 * S, EV(TIMER), .want = "expire query:0"},
+	    {SOA_IS(6), .want = ""});
+}
+
+static void a_held_version_that_is_accepted_is_the_version_served(void **state)
+{
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 1795000000 * S, .mono_ms = 1 * S};
+	struct zone_event event = {
+	    .kind = ZONE_EVENT_START, .has_copy = true, .origin = 11, .soa = SOA(5)};
+
+	zone_init(&zone, &policy_known, 7);
+	zone_handle(&zone, &event, now, &actions);
+	event = (struct zone_event){.kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(6)};
+	zone_handle(&zone, &event, now, &actions);
+	event = (struct zone_event){.kind = ZONE_EVENT_TRANSFERRED,
+	    .token = zone.token,
+	    .incremental = true,
+	    .soa = SOA(6)};
+	zone_handle(&zone, &event, now, &actions);
+	const uint32_t handed_out = zone.token;
+
+	event = (struct zone_event){.kind = ZONE_EVENT_HELD, .token = handed_out};
+	zone_handle(&zone, &event, now, &actions);
+	for (unsigned i = 0; i < 2; i++) { // the other ways
+		event = (struct zone_event){.kind = ZONE_EVENT_SOA_FAILED, .token = zone.token};
+		zone_handle(&zone, &event, now, &actions);
+	}
+	assert_int_equal(zone.phase, ZONE_IDLE);
+	assert_int_equal(zone.soa.serial, 5);
+	now.mono_ms += 300 * S;
+	event = (struct zone_event){.kind = ZONE_EVENT_LIVE, .token = handed_out};
+	zone_handle(&zone, &event, now, &actions);
+	assert_int_equal(zone.soa.serial, 6);
+	assert_int_equal(zone.failures, 0);
+	assert_false(zone.has_held);
+}
+
 static void a_retransfer_takes_the_whole_zone(void **state)
 {
 	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
@@ -846,7 +903,8 @@ static void walk_handle(struct walk *walk, struct zone_event event)
 		walk->served_serial = walk->handed_serial;
 		walk->served_origin = walk->handed_origin;
 		walk->served_expired = false;
-	} else if (event.kind == ZONE_EVENT_REJECTED && answers) {
+	} else if ((event.kind == ZONE_EVENT_REJECTED || event.kind == ZONE_EVENT_HELD) &&
+	           answers) {
 		walk->publishing = false;
 	} else if (walk->publishing && walk->now.mono_ms >= walk->zone.publish_ms) {
 		walk->publishing = false;
@@ -898,7 +956,13 @@ static struct zone_event walk_event(struct walk *walk)
 				event.kind = ZONE_EVENT_TRANSFER_FAILED;
 			}
 		} else if (walk->zone.phase == ZONE_PUBLISHING) {
-			event.kind = walk_random(walk, 4) ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED;
+			static const enum zone_event_kind published[] = {ZONE_EVENT_LIVE,
+			    ZONE_EVENT_LIVE, ZONE_EVENT_LIVE, ZONE_EVENT_REJECTED, ZONE_EVENT_HELD};
+
+			event.kind = published[walk_random(walk, 5)];
+		} else if (walk->zone.has_held && walk_random(walk, 3) == 0) { // accepted
+			event.kind = ZONE_EVENT_LIVE;
+			event.token = walk->zone.publish_token;
 		}
 	}
 	return event;
@@ -1049,6 +1113,9 @@ int main(void)
 	    cmocka_unit_test(a_primary_that_refuses_differences_is_not_asked_for_one_for_an_hour),
 	    cmocka_unit_test(what_one_primary_refuses_is_not_held_against_another),
 	    cmocka_unit_test(differences_that_keep_failing_are_asked_for_less_and_less),
+	    cmocka_unit_test(a_held_version_is_neither_fetched_again_nor_a_confirmation),
+	    cmocka_unit_test(a_held_version_does_not_keep_the_copy_from_expiring),
+	    cmocka_unit_test(a_held_version_that_is_accepted_is_the_version_served),
 	    cmocka_unit_test(a_retransfer_takes_the_whole_zone),
 	    cmocka_unit_test(a_primary_that_is_gone_is_not_asked_for_the_whole_zone_either),
 	    cmocka_unit_test(a_configuration_with_other_primaries_forgets_whose_version_it_is),
