@@ -83,7 +83,7 @@ def judge(replies, question, limit):
     if not any(words):
         return None, set()
     among = set().union(*(differences(peers[0], p, question, limit) for p in peers[1:]))
-    if question[1] in (ANY, RRSIG) and not ours.fault:
+    if question[1] in (ANY, RRSIG) and not among and not any(r.tc or r.fault for r in replies):
         known = frozenset().union(*(p.answer for p in peers if not p.fault))
         if not ours.answer <= known:
             return "wrong", {"an answer that none of them gives"}
