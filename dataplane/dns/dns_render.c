@@ -130,13 +130,12 @@ static bool render_cname(struct render *r, struct node_ref node, const struct im
 	return chain_follow(r, rdata_next(&iter, &rdlen));
 }
 
-static bool dname_in_answer(struct render *r, const struct image_node *node)
+static bool dname_in_answer(const struct render *r, const struct image_node *node)
 {
 	for (unsigned i = 0; i < r->dname_count; i++) {
 		if (r->dname_seen[i] == node)
 			return true;
 	}
-	r->dname_seen[r->dname_count++] = node; // at most one a hop
 	return false;
 }
 
@@ -152,10 +151,13 @@ static bool render_dname(struct render *r, struct node_ref node)
 	const uint8_t *name = r->owner != NULL ? r->owner : r->query->msg + DNS_HEADER_LEN;
 	size_t prefix_len = r->name->start[node.node->labels];
 
-	if (!dname_in_answer(r, node.node) &&
-	    !render_rrset(r, SECTION_ANSWER, node_owner(node), node.image, dname, dname->ttl)) {
-		render_truncate(r);
-		return false;
+	if (!dname_in_answer(r, node.node)) {
+		if (!render_rrset(
+		        r, SECTION_ANSWER, node_owner(node), node.image, dname, dname->ttl)) {
+			render_truncate(r);
+			return false;
+		}
+		r->dname_seen[r->dname_count++] = node.node; // at most one a hop
 	}
 	if (prefix_len + suffix_len > NAME_LEN_MAX) {
 		r->query->rcode = RCODE_YXDOMAIN; // RFC 6672 2.2
@@ -241,6 +243,9 @@ static bool render_rrsig(struct render *r, struct node_ref node)
 		if (iter.left == 0)
 			continue;
 		r->outcome = DNS_OUTCOME_answer;
+		// The chain came by a DNAME of this very name: its signatures are there.
+		if (rrsets[i].type == RRTYPE_DNAME && r->do_sigs && dname_in_answer(r, node.node))
+			return true;
 		while ((rdata = rdata_next(&iter, &rdlen)) != NULL) {
 			if (!writer_rr(&r->w, r->owner, RRTYPE_RRSIG, ttl, rdata, rdlen)) {
 				render_truncate(r);
@@ -265,6 +270,8 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 	rrset = rrset_choose(node, qtype);
 	if (rrset != NULL) {
 		r->outcome = DNS_OUTCOME_answer;
+		if (rrset->type == RRTYPE_DNAME && dname_in_answer(r, node.node))
+			return false; // no record twice (RFC 2181 5)
 		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
 			denial_wildcard(&r->denial, r->name, lookup);
 		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl) &&

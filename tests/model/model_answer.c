@@ -309,6 +309,16 @@ static uint16_t type_for_any(const struct mzone *zone, const uint8_t *name)
 	return (uint16_t)best; // 0: nothing
 }
 
+// The chain came by the DNAME of `name`, which is in the answer with its signatures.
+static bool dname_is_there(const struct model_reply *a, const uint8_t *name)
+{
+	for (unsigned i = 0; i < a->dname_count; i++) {
+		if (mname_equal(a->dname[i], name))
+			return true;
+	}
+	return false;
+}
+
 // The signatures of the lowest type that has some, by the same reasoning. Post: false: none.
 static bool answer_signatures(struct model_reply *a, const uint8_t *name)
 {
@@ -322,6 +332,8 @@ static bool answer_signatures(struct model_reply *a, const uint8_t *name)
 			ttl = r->ttl;
 		}
 	}
+	if (best == T_DNAME && a->dnssec && dname_is_there(a, name))
+		return true; // no record twice (RFC 2181 5)
 	for (size_t i = 0; i < a->zone->count && !a->truncated; i++) {
 		const struct mrecord *r = &a->zone->records[i];
 		if (!covers(r, (uint16_t)best) || !mname_equal(r->owner, name) ||
@@ -354,6 +366,8 @@ static const uint8_t *answer_at_name(struct model_reply *a, const struct model_f
 
 	if (a->q->type == T_RRSIG && answer_signatures(a, name))
 		return NULL;
+	if (type == T_DNAME && dname_is_there(a, name))
+		return NULL;
 	if (type != 0 && type != T_RRSIG) {
 		if (wild)
 			model_deny_closer(a, finding);
@@ -383,11 +397,8 @@ static const uint8_t *answer_dname(struct model_reply *a, const uint8_t *above)
 	const size_t prefix_len = mname_len(name) - mname_len(above);
 	const size_t target_len = mname_len(dname->rdata);
 	static uint8_t target[2 * MODEL_NAME_MAX];
-	bool there = false;
 
-	for (unsigned i = 0; i < a->dname_count; i++)
-		there |= mname_equal(a->dname[i], above);
-	if (!there) {
+	if (!dname_is_there(a, above)) {
 		if (!put_or_truncate(a, ANSWER, model_owner(a->zone, above), above, T_DNAME))
 			return NULL;
 		a->dname[a->dname_count++] = dname->owner;
