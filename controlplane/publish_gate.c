@@ -36,7 +36,8 @@ bool gate_holds(const void *served, uint64_t served_size, const void *mem, uint6
 	if (before >= SHRINK_RECORDS_MIN && after < before &&
 	    (before - after) * 100 > before * shrink_limit) {
 		snprintf(reason, PUBLISH_REASON_MAX,
-		    "Held: it has %llu records, %llu less than the %llu served, which is more than the "
+		    "Held: it has %llu records, %llu less than the %llu served, which is more than "
+		    "the "
 		    "%u %% of shrink-limit.",
 		    (unsigned long long)after, (unsigned long long)(before - after),
 		    (unsigned long long)before, shrink_limit);
