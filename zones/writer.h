@@ -12,7 +12,7 @@
 // client chose), and of each compressible name written, compared byte for byte (so that the case of
 // zone data survives). Names in rdata are compressed where RFC 3597 4 allows it; others are neither
 // compressed nor targets. Only offsets below 16384 and the first WRITER_TARGETS_MAX suffixes become
-// targets.
+// targets, those of one name from the shortest on: a longer one only if its shorter ones are.
 //
 // Why part of the question name: the bytes of a referral, of a negative answer and of a wildcard's
 // answer must be the same for every question they answer, so they may lean only on the suffix all

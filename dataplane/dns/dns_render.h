@@ -7,6 +7,8 @@
 //
 //   positive   the RRset in stored order, owner c00c; additional: addresses of its targets,
 //              and behind those of an SVCB or HTTPS alias the RRset it leads to, followed in turn
+//   ANY, RRSIG as positive: one RRset, or the signatures of one, of the lowest type there is;
+//              for ANY a denial only where there is nothing else (RFC 8482 4.1)
 //   referral   the NS RRset in authority, owner the cut; additional: in-domain glue, sibling glue
 //   negative   the SOA in authority, owner the apex, TTL as RFC 2308 5
 //   with DO    RRSIGs behind each RRset that has them; DS in a referral; proofs of denial at the
