@@ -151,6 +151,10 @@ static bool render_dname(struct render *r, struct node_ref node)
 	const uint8_t *name = r->owner != NULL ? r->owner : r->query->msg + DNS_HEADER_LEN;
 	size_t prefix_len = r->name->start[node.node->labels];
 
+	if (prefix_len + suffix_len > NAME_LEN_MAX) {
+		r->query->rcode = RCODE_YXDOMAIN; // RFC 6672 2.2, whether or not the DNAME fits
+		r->outcome = DNS_OUTCOME_yxdomain;
+	}
 	if (!dname_in_answer(r, node.node)) {
 		if (!render_rrset(
 		        r, SECTION_ANSWER, node_owner(node), node.image, dname, dname->ttl)) {
@@ -159,11 +163,8 @@ static bool render_dname(struct render *r, struct node_ref node)
 		}
 		r->dname_seen[r->dname_count++] = node.node; // at most one a hop
 	}
-	if (prefix_len + suffix_len > NAME_LEN_MAX) {
-		r->query->rcode = RCODE_YXDOMAIN; // RFC 6672 2.2
-		r->outcome = DNS_OUTCOME_yxdomain;
+	if (prefix_len + suffix_len > NAME_LEN_MAX)
 		return false;
-	}
 	memcpy(target, name, prefix_len);
 	memcpy(target + prefix_len, suffix, suffix_len);
 	if (!writer_rr(&r->w, r->owner, RRTYPE_CNAME, dname->ttl, target,
@@ -230,8 +231,9 @@ static bool node_answers(const struct render *r, struct node_ref node)
 
 // The signatures of one RRset for qtype RRSIG: the same reasoning as for ANY. Post: false when the
 // node has none.
-static bool render_rrsig(struct render *r, struct node_ref node)
+static bool render_rrsig(struct render *r, const struct lookup *lookup)
 {
+	struct node_ref node = lookup->node;
 	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
 	const uint8_t *rdata;
 	uint16_t rdlen;
@@ -243,6 +245,8 @@ static bool render_rrsig(struct render *r, struct node_ref node)
 		if (iter.left == 0)
 			continue;
 		r->outcome = DNS_OUTCOME_answer;
+		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
+			denial_wildcard(&r->denial, r->name, lookup);
 		// The chain came by a DNAME of this very name: its signatures are there.
 		if (rrsets[i].type == RRTYPE_DNAME && r->do_sigs && dname_in_answer(r, node.node))
 			return true;
@@ -265,7 +269,7 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 	uint16_t qtype = r->query->qtype;
 	const struct image_rrset *rrset;
 
-	if (qtype == RRTYPE_RRSIG && render_rrsig(r, node))
+	if (qtype == RRTYPE_RRSIG && render_rrsig(r, lookup))
 		return false;
 	rrset = rrset_choose(node, qtype);
 	if (rrset != NULL) {

@@ -5,9 +5,12 @@
 # for, occluded names, names below and beside each; types present and absent; every kind of client.
 import dnswire
 
-# Types that are always asked for; those of the zone's own records come to them.
+# Types that are always asked for; those of the zone's own records come to them. RARE ones are no data
+# anywhere, or stand for several types.
 TYPES = [1, 2, 5, 6, 12, 15, 16, 28, 33, 35, 39, 43, 46, 47, 48, 50, 51, 59, 64, 65, 255, 257, 65280]
 COMMON = [1, 2, 16, 28, 43]
+RARE = [0, 3, 4, 10, 32, 55, 60, 62, 99, 103, 128, 253, 254, 256, 32768, 65279, 65535]
+HASHED_MAX = 5             # owners of NSEC3 records asked as names, per zone
 SIZES = [None, 512, 1232, 4096]
 DO, RD, AD, CD = 0x8000, 0x100, 0x20, 0x10
 
@@ -26,6 +29,20 @@ class Question(tuple):
             dnswire.name_to_text(name), dnswire.TYPE_NAME.get(qtype, "TYPE%d" % qtype),
             "" if edns is None else " +bufsize=%d" % edns, " +dnssec" if do else "",
             " flags=%#x" % flags if flags else "")
+
+
+def parse(text):
+    """What Question.text() gives."""
+    name, qtype, *words = text.split()
+    number = dnswire.TYPE.get(qtype) or int(qtype[4:])
+    edns, do, flags = None, False, 0
+    for word in words:
+        if word.startswith("+bufsize="):
+            edns = int(word[9:])
+        elif word.startswith("flags="):
+            flags = int(word[6:], 0)
+        do |= word == "+dnssec"
+    return Question((dnswire.name_to_wire(name), number, edns, do, flags))
 
 
 def labels_of(name):
@@ -71,8 +88,7 @@ def beside(name, rnd):
     elif kind == 2:
         first[-1] = (first[-1] - 1) & 0xFF
     else:
-        first = bytearray(rnd.choice("abcwxyz") for _ in range(0)) or bytearray(
-            rnd.choices(b"abcwxyz01", k=rnd.randrange(1, 4)))
+        first = bytearray(rnd.choices(b"abcwxyz01", k=rnd.randrange(1, 4)))
     return bytes([len(first)]) + bytes(first).lower() + rest
 
 
@@ -94,10 +110,26 @@ def mixed_case(name, rnd):
     return bytes(out)
 
 
+def longest(name, rnd):
+    """As long below `name` as a name can be, or as deep."""
+    room = 255 - len(name)
+    if room < 2:
+        return name
+    sizes = [1] * (room // 2) if rnd.randrange(2) else [min(63, room - 1)] * (room // 64) + [room % 64 - 1]
+    if sum(sizes) + len(sizes) < room:
+        sizes[0] += 1
+    out = b"".join(bytes([size]) + b"a" * size for size in sizes if size > 0) + name
+    return out if len(out) <= 255 else name
+
+
 def candidates(apex, owners, targets, rnd):
     """Names worth asking, with the types that stand there."""
     names = {apex: owners.get(apex, set())}
+    hashed = [owner for owner, types in owners.items() if 50 in types and not types - {46, 50}]
+    left_out = set(hashed) - set(rnd.sample(sorted(hashed), min(len(hashed), HASHED_MAX)))
     for owner, types in owners.items():
+        if owner in left_out:
+            continue
         names.setdefault(owner, types)
         labels = labels_of(owner)
         for depth in range(1, len(labels)):       # empty non-terminals among them
@@ -111,9 +143,15 @@ def candidates(apex, owners, targets, rnd):
         if labels and labels[0] == b"\1*":
             for _ in range(3):
                 names.setdefault(below(owner[2:], rnd), types)
+        if rnd.randrange(12) == 0:
+            names.setdefault(longest(owner, rnd), set())
     for target in targets:
         names.setdefault(target, owners.get(target, set()))
+        if rnd.randrange(3) == 0:
+            names.setdefault(below(target, rnd), set())
     names.setdefault(below(below(apex, rnd), rnd), set())
+    names.setdefault(apex[1 + apex[0]:], set())   # above the zone
+    names.setdefault(beside(apex, rnd), set())
     return names
 
 
@@ -141,6 +179,8 @@ def questions(apex, owners, targets, limit, rnd):
         name = rnd.choice(every)
         present = sorted(names[name])
         pool = present if present and rnd.randrange(3) == 0 else COMMON if rnd.randrange(2) else TYPES
+        if rnd.randrange(60) == 0:
+            pool = RARE
         ask(name, rnd.choice(pool))
     out = list(asked)
     rnd.shuffle(out)

@@ -6,6 +6,7 @@
 # nothing in a reply that a policy would add or leave out.
 import os
 import random
+import shutil
 import socket
 import subprocess
 import time
@@ -29,6 +30,7 @@ def free_port():
 
 class Server:
     """One process. `zones`: list of (origin text, absolute path)."""
+    host = HOST
 
     def __init__(self, folder, zones):
         self.folder = os.path.join(folder, self.name)
@@ -48,11 +50,11 @@ class Server:
     def wait(self, apexes, seconds=60):
         """Until the SOA of every apex (wire form) is answered with authority, or until those that are
         not have given SERVFAIL or REFUSED for some time. -> the apexes that are not served."""
-        client = dnsclient.UdpClient(HOST, self.port, timeout=0.5, tries=1)
+        client = dnsclient.UdpClient(self.host, self.port, timeout=0.5, tries=1)
         end = time.monotonic() + seconds
         left, since, before = list(apexes), time.monotonic(), None
         while left and time.monotonic() < end:
-            if self.process.poll() is not None:
+            if not self.alive():
                 raise RuntimeError("%s has ended; see %s" % (self.name, self.log))
             replies = client.ask([(apex, 6) for apex in left])
             left = [apex for apex, reply in zip(left, replies)
@@ -66,6 +68,9 @@ class Server:
         if len(left) == len(apexes):
             raise RuntimeError("%s serves nothing; see %s" % (self.name, self.log))
         return left
+
+    def alive(self):
+        return self.process.poll() is None
 
     def stop(self):
         if self.process.poll() is None:
@@ -98,7 +103,7 @@ class Nsd(Server):
   tcp-count: 60
   tcp-query-count: 0
   ipv4-edns-size: 1232
-  minimal-responses: yes
+  minimal-responses: no
   refuse-any: no
   answer-cookie: no
   rrl-ratelimit: 0
@@ -144,6 +149,9 @@ zone:
 
 
 class Bind(Server):
+    """Its zones are secondary, of a primary that is not there: then it takes from the file what it would
+    refuse as a primary, name servers that are aliases for one. The files are copies: it renames those it
+    does not take."""
     name = "bind"
 
     def command(self, zones):
@@ -155,7 +163,7 @@ class Bind(Server):
   listen-on-v6 { none; };
   recursion no;
   dnssec-validation no;
-  minimal-responses yes;
+  minimal-responses no;
   minimal-any no;
   rrset-order { order none; };
   max-udp-size 1232;
@@ -163,17 +171,17 @@ class Bind(Server):
   answer-cookie no;
   tcp-clients 60;
   notify no;
-  check-names primary ignore;
-  check-mx ignore;
-  check-integrity no;
-  check-sibling no;
+  check-names secondary ignore;
   zone-statistics none;
   masterfile-format text;
 };
 controls { };
 """ % (self.folder, self.port, HOST)
-        for origin, path in zones:
-            text += 'zone %s { type primary; file "%s"; };\n' % (quoted(origin), path)
+        for number, (origin, path) in enumerate(zones):
+            own = os.path.join(self.folder, "%d.zone" % number)
+            shutil.copyfile(path, own)
+            text += 'zone %s { type secondary; primaries { %s port 9; }; file "%s"; };\n' % (
+                quoted(origin), HOST, own)
         return ["/usr/sbin/named", "-g", "-n", "1", "-c", self.write("named.conf", text)]
 
 
@@ -185,3 +193,17 @@ class Ours(Server):
     def command(self, zones):
         lines = "".join("%s\t%s\n" % (origin, os.path.relpath(path, self.folder)) for origin, path in zones)
         return [self.program, str(self.port), self.write("zones.tsv", lines)]
+
+
+class Elsewhere(Server):
+    """A node that somebody else has started."""
+    name, port, log = "ours", 53, "the scenario's log"
+
+    def __init__(self, host):
+        self.host = host
+
+    def alive(self):
+        return True
+
+    def stop(self):
+        pass

@@ -126,9 +126,11 @@ def read_rdata(message, at, length, rtype):
 
 
 class Message:
-    """A parsed message; the sections are lists of (owner, type, class, ttl, rdata)."""
+    """A parsed message; the sections are lists of (owner, type, class, ttl, rdata). `repeats`: a record may
+    stand twice in a section, as some servers have it where a chain comes back to where it was."""
 
-    def __init__(self, wire):
+    def __init__(self, wire, repeats=False):
+        self.repeats = repeats
         if len(wire) < 12:
             raise WireError("%d bytes are no message" % len(wire))
         self.ident, self.flags, questions, answers, authorities, additionals = \
@@ -170,7 +172,7 @@ class Message:
                 records.append((owner.lower(), rtype, rclass, ttl,
                                 read_rdata(wire, at, length, rtype)))
             at += length
-        if len(set(records)) != len(records):
+        if not self.repeats and len(set(records)) != len(records):
             raise WireError("a record twice in one section")
         return records, at
 

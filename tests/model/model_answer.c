@@ -320,8 +320,9 @@ static bool dname_is_there(const struct model_reply *a, const uint8_t *name)
 }
 
 // The signatures of the lowest type that has some, by the same reasoning. Post: false: none.
-static bool answer_signatures(struct model_reply *a, const uint8_t *name)
+static bool answer_signatures(struct model_reply *a, const struct model_finding *finding)
 {
+	const uint8_t *name = finding->name;
 	uint32_t best = 0x10000, ttl = 0;
 
 	for (size_t i = 0; i < a->zone->count; i++) {
@@ -332,6 +333,10 @@ static bool answer_signatures(struct model_reply *a, const uint8_t *name)
 			ttl = r->ttl;
 		}
 	}
+	if (best == 0x10000)
+		return false;
+	if (finding->kind == FOUND_WILDCARD)
+		model_deny_closer(a, finding);
 	if (best == T_DNAME && a->dnssec && dname_is_there(a, name))
 		return true; // no record twice (RFC 2181 5)
 	for (size_t i = 0; i < a->zone->count && !a->truncated; i++) {
@@ -344,7 +349,7 @@ static bool answer_signatures(struct model_reply *a, const uint8_t *name)
 		else
 			a->truncated = true;
 	}
-	return best != 0x10000;
+	return true;
 }
 
 // What is at hand for the question's type: its records, those of the type chosen for ANY.
@@ -364,7 +369,7 @@ static const uint8_t *answer_at_name(struct model_reply *a, const struct model_f
 	const bool wild = finding->kind == FOUND_WILDCARD;
 	const uint16_t type = type_at(a, name);
 
-	if (a->q->type == T_RRSIG && answer_signatures(a, name))
+	if (a->q->type == T_RRSIG && answer_signatures(a, finding))
 		return NULL;
 	if (type == T_DNAME && dname_is_there(a, name))
 		return NULL;
@@ -398,15 +403,15 @@ static const uint8_t *answer_dname(struct model_reply *a, const uint8_t *above)
 	const size_t target_len = mname_len(dname->rdata);
 	static uint8_t target[2 * MODEL_NAME_MAX];
 
+	if (prefix_len + target_len > MODEL_NAME_MAX)
+		a->rcode = YXDOMAIN;
 	if (!dname_is_there(a, above)) {
 		if (!put_or_truncate(a, ANSWER, model_owner(a->zone, above), above, T_DNAME))
 			return NULL;
 		a->dname[a->dname_count++] = dname->owner;
 	}
-	if (prefix_len + target_len > MODEL_NAME_MAX) {
-		a->rcode = YXDOMAIN;
+	if (prefix_len + target_len > MODEL_NAME_MAX)
 		return NULL;
-	}
 	memcpy(target, name, prefix_len);
 	memcpy(target + prefix_len, dname->rdata, target_len);
 	if (!mwriter_record(

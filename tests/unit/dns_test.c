@@ -438,6 +438,29 @@ static void a_wildcard_that_opt_out_left_out_is_not_denied(void **state)
 	zone_setup(state);
 }
 
+// RFC 4035 3.1.3.3: the signatures of a wildcard as well as its data.
+static void signatures_of_a_wildcard_come_with_the_proof(void **state)
+{
+	static const uint16_t asked[] = {RRTYPE_SRV, RRTYPE_RRSIG};
+	uint8_t msg[512];
+
+	zone_teardown(state);
+	zone_load(signed_text, sizeof(signed_text) - 1);
+	for (size_t n = 0; n < COUNT(asked); n++) {
+		assert_int_equal(ask(first, msg, question(msg, "x.srv", asked[n], 1232, true),
+		                     DNS_UDP, false, 0xa5),
+		    DNS_REPLY);
+		assert_int_equal(first[7], asked[n] == RRTYPE_SRV ? 2 : 1);
+		assert_int_equal(first[9], 2); // the NSEC of *.srv and its signature
+		assert_int_equal(ask(first, msg, question(msg, "*.srv", asked[n], 1232, true),
+		                     DNS_UDP, false, 0xa5),
+		    DNS_REPLY);
+		assert_int_equal(first[9], 0);
+	}
+	zone_teardown(state);
+	zone_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -448,6 +471,7 @@ int main(void)
 	    cmocka_unit_test(no_data_is_the_same_bytes_for_every_type),
 	    cmocka_unit_test(a_proof_moves_what_points_into_the_additional_section),
 	    cmocka_unit_test(a_wildcard_that_opt_out_left_out_is_not_denied),
+	    cmocka_unit_test(signatures_of_a_wildcard_come_with_the_proof),
 	};
 
 	return cmocka_run_group_tests(tests, zone_setup, zone_teardown);
