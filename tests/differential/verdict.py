@@ -126,7 +126,7 @@ def judge(replies, question, limit):
         return None, set(), who
     every = set.intersection(*who)
     if "rcode" in among:                            # what stands in the sections follows from it
-        among |= {"answer", "authority"}
+        among |= {"answer", "authority", "tc"}
     if every - among:
         return "wrong", every - among, who
     if every - MINOR:
