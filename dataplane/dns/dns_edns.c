@@ -29,7 +29,7 @@ enum {
 	LEN_EDE = LEN_HEADER + 2,
 };
 
-#define ZONEVERSION_SOA_SERIAL 0 // RFC 9660 2.1
+#define ZONEVERSION_SOA_SERIAL 0 // the one type there is (RFC 9660)
 
 // dns_parse() drops what has less room than DNS_UDP_MIN, so that an empty reply and the identity
 // always fit with all options they may have. Those of a zone are not in errors, so they and EDE are
@@ -75,8 +75,11 @@ static bool option_parse(const struct dns_context *context, struct dns_query *qu
 			query->zone_options |= EDNS_WITH_EXPIRE;
 		return true;
 	case OPTION_ZONEVERSION:
-		query->zone_options |= EDNS_WITH_ZONEVERSION;
-		return len == 0; // RFC 9660 3.1, and NSD's verdict
+		// An empty one asks (RFC 9660). NSD 4.6, Knot 3.2 and BIND 9.18 answer a query with
+		// another as if it were not there; NSD releases that know the option say FORMERR.
+		if (len == 0)
+			query->zone_options |= EDNS_WITH_ZONEVERSION;
+		return true;
 	default:
 		return true;
 	}
@@ -171,7 +174,7 @@ void dns_edns_zone(const struct dns_context *context, struct dns_query *query)
 		query->options |= EDNS_WITH_EXPIRE;
 		query->opt_len += LEN_EXPIRE;
 	}
-	// Of every answer the zone gives, referrals included (RFC 9660 3.2).
+	// With every answer the zone gives, referrals included (RFC 9660).
 	if ((query->zone_options & EDNS_WITH_ZONEVERSION) != 0) {
 		query->options |= EDNS_WITH_ZONEVERSION;
 		query->opt_len += LEN_ZONEVERSION;

@@ -9,9 +9,8 @@ import struct
 from dnswire import TYPE, name_to_wire
 
 # group: what stands in README.md where the servers disagree; body: the message behind its id; cut: how
-# much of the message is sent (None: all); udp: whether it also goes over UDP; own: the rcode we owe by an
-# RFC that is newer than the three servers, whose agreement says nothing then.
-Case = collections.namedtuple("Case", "group text body cut udp own", defaults=(None, True, None))
+# much of the message is sent (None: all); udp: whether it also goes over UDP.
+Case = collections.namedtuple("Case", "group text body cut udp", defaults=(None, True))
 
 UDP_MAX = 1400                             # one frame: a fragment is dropped before it is DNS
 IN, CH, HS, NONE, ANY = 1, 3, 4, 254, 255
