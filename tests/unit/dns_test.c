@@ -461,6 +461,32 @@ static void signatures_of_a_wildcard_come_with_the_proof(void **state)
 	zone_setup(state);
 }
 
+// RFC 6672 2.2, and NSD, Knot and BIND: what is too long is so also where the DNAME does not fit.
+static void a_synthesised_name_is_too_long_even_if_nothing_fits(void **state)
+{
+	static const char label63[] =
+	    "lllllllllllllllllllllllllllllllllllllllllllllllllllllllllllllll";
+	char text[1024], name[256];
+	uint8_t msg[512];
+
+	snprintf(text, sizeof(text),
+	    "@ 3600 SOA host host 1 2 3 4 300\n@ NS host\nd DNAME %s.%s.%s.%.45s\n", label63,
+	    label63, label63, label63);
+	snprintf(name, sizeof(name), "%s.%s.%s.%.40s.d", label63, label63, label63, label63);
+	zone_teardown(state);
+	zone_load(text, strlen(text));
+	for (int size = 0; size <= 1232; size += 1232) {
+		assert_int_equal(ask(first, msg, question(msg, name, RRTYPE_A, size, false),
+		                     DNS_UDP, false, 0xa5),
+		    DNS_REPLY);
+		assert_int_equal(first[3] & 15, 6); // YXDOMAIN
+		assert_int_equal(first[2] & 2, size == 0 ? 2 : 0); // TC
+		assert_int_equal(first[7], size == 0 ? 0 : 1);     // the DNAME
+	}
+	zone_teardown(state);
+	zone_setup(state);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -472,6 +498,7 @@ int main(void)
 	    cmocka_unit_test(a_proof_moves_what_points_into_the_additional_section),
 	    cmocka_unit_test(a_wildcard_that_opt_out_left_out_is_not_denied),
 	    cmocka_unit_test(signatures_of_a_wildcard_come_with_the_proof),
+	    cmocka_unit_test(a_synthesised_name_is_too_long_even_if_nothing_fits),
 	};
 
 	return cmocka_run_group_tests(tests, zone_setup, zone_teardown);
