@@ -479,7 +479,7 @@ static void a_synthesised_name_is_too_long_even_if_nothing_fits(void **state)
 		assert_int_equal(ask(first, msg, question(msg, name, RRTYPE_A, size, false),
 		                     DNS_UDP, false, 0xa5),
 		    DNS_REPLY);
-		assert_int_equal(first[3] & 15, 6); // YXDOMAIN
+		assert_int_equal(first[3] & 15, 6);                // YXDOMAIN
 		assert_int_equal(first[2] & 2, size == 0 ? 2 : 0); // TC
 		assert_int_equal(first[7], size == 0 ? 0 : 1);     // the DNAME
 	}
