@@ -261,6 +261,18 @@ int engine_retransfer(struct engine *engine, const uint8_t *apex)
 	return engine_order(engine, apex, ZONE_EVENT_RETRANSFER);
 }
 
+static void regressed_tell(const struct engine_zone *ez, struct engine_status *out)
+{
+	if (!ez->zone.has_regressed) {
+		return;
+	}
+	out->regressed = true;
+	out->regressed_serial = ez->zone.regressed_serial;
+	address_text(
+	    (const struct sockaddr *)&ez->profile->ways[ez->zone.regressed_primary]->peer.remote,
+	    out->regressed_primary);
+}
+
 int engine_status(const struct engine *engine, const uint8_t *apex, struct engine_status *out)
 {
 	const struct engine_zone *ez = engine_find(engine, apex);
@@ -272,7 +284,9 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 	}
 	out->phase = (enum zone_phase)ez->zone.phase;
 	out->has_copy = ez->zone.has_copy;
+	out->stale = ez->zone.stale && !ez->zone.expired;
 	out->expired = ez->zone.expired;
+	regressed_tell(ez, out);
 	out->soa = ez->zone.soa;
 	if (ez->zone.phase == ZONE_IDLE && ez->zone.next_ms != ZONE_NEVER) {
 		out->refresh_in_ms = ez->zone.next_ms - now_ms;

@@ -62,7 +62,10 @@ enum engine_verdict {
 // What `npctl zone status` may show.
 struct engine_status {
 	enum zone_phase phase;
-	bool has_copy, expired;
+	bool has_copy, stale, expired; // stale: past the SOA's expire, served by the policy's grace
+	bool regressed;                // a primary was heard of last with a serial older than ours
+	uint32_t regressed_serial;
+	char regressed_primary[64]; // its address@port
 	struct zone_soa soa;
 	int64_t refresh_in_ms; // until the next round; 0 when one is under way
 	int64_t expires_in_ms; // valid with has_copy
@@ -91,6 +94,7 @@ struct engine_status {
 	X(published, "versions that went live")                                                    \
 	X(rejected, "versions refused before they were served")                                    \
 	X(held, "versions held until somebody accepts them")                                       \
+	X(graces, "zones that are served past their SOA's expire")                                 \
 	X(expirations, "zones that stopped being served")                                          \
 	X(regressions, "answers with a serial older than ours")                                    \
 	X(notify_accepted, "NOTIFY accepted")                                                      \

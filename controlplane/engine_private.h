@@ -42,6 +42,9 @@ struct engine_zone {
 	bool handed_delta; // what was handed out last for publication is a difference
 	bool live_delta;   // what is served came as one
 	bool busy, has_answer, seen;
+	bool regressed_said; // what the log has of a serial that went backwards
+	uint8_t regressed_primary;
+	uint32_t regressed_serial;
 	uint8_t answer_verdict; // enum engine_verdict
 	uint32_t answer_token;  // an answer of the publisher that came while busy
 	int64_t op_began_ms, last_transfer_ms;

@@ -59,10 +59,29 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 	}
 }
 
+// Said once for each serial and primary, not each retry.
+static void regressed_report(struct engine_zone *ez, const struct zone_action *action)
+{
+	char address[ADDRESS_TEXT_MAX];
+
+	if (ez->regressed_said && ez->regressed_serial == action->serial &&
+	    ez->regressed_primary == action->primary) {
+		return;
+	}
+	ez->regressed_said = true;
+	ez->regressed_serial = action->serial;
+	ez->regressed_primary = (uint8_t)action->primary;
+	engine_log(ez,
+	    "%s went back to serial %u, ours is %u: not taken, nor a confirmation; 'npctl zone "
+	    "retransfer' takes it",
+	    address_text(
+	        (const struct sockaddr *)&ez->profile->ways[action->primary]->peer.remote, address),
+	    action->serial, ez->zone.soa.serial);
+}
+
 static void action_do(struct engine_zone *ez, const struct zone_action *action)
 {
 	struct engine *engine = ez->engine;
-	char address[ADDRESS_TEXT_MAX];
 
 	switch (action->kind) {
 	case ZONE_ACTION_QUERY:
@@ -78,6 +97,11 @@ static void action_do(struct engine_zone *ez, const struct zone_action *action)
 	case ZONE_ACTION_ABORT:
 		engine_op_abort(ez);
 		break;
+	case ZONE_ACTION_STALE:
+		engine->counters.graces++;
+		engine_log(ez, "serial %u is past its expire; it is served stale for %u s more",
+		    ez->zone.soa.serial, ez->zone.policy->grace_s);
+		break;
 	case ZONE_ACTION_EXPIRE:
 		engine->counters.expirations++;
 		engine_log(ez, "serial %u has expired", ez->zone.soa.serial);
@@ -92,11 +116,7 @@ static void action_do(struct engine_zone *ez, const struct zone_action *action)
 		break;
 	case ZONE_ACTION_REGRESSED:
 		engine->counters.regressions++;
-		engine_log(ez, "%s has serial %u, older than ours (%u)",
-		    address_text(
-		        (const struct sockaddr *)&ez->profile->ways[action->primary]->peer.remote,
-		        address),
-		    action->serial, ez->zone.soa.serial);
+		regressed_report(ez, action);
 		break;
 	}
 }
@@ -115,6 +135,7 @@ static void zone_event_once(struct engine_zone *ez, const struct zone_event *eve
 	for (unsigned i = 0; i < actions.count; i++) {
 		action_do(ez, &actions.items[i]);
 	}
+	ez->regressed_said = ez->regressed_said && ez->zone.has_regressed;
 	if (ez->zone.has_copy && ez->zone.failures == 0 && ez->zone.phase == ZONE_IDLE) {
 		engine_error_set(ez, NULL);
 	}

@@ -5,6 +5,7 @@
 // that scripts can rely on it.
 #include "status.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -95,6 +96,8 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 {
 	if (p->expired || (e != NULL && e->expired))
 		return "expired";
+	if (e != NULL && e->stale)
+		return "stale";
 	if (e != NULL && e->phase == ZONE_TRANSFERRING)
 		return "transferring";
 	if (p->busy)
@@ -105,6 +108,8 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
 	if (p->held)
 		return "held";
+	if (e != NULL && e->regressed && e->failures > 0)
+		return "regressed";
 	return p->error[0] != '\0' && p->durable ? "refused"
 	                                         : "live"; // a full disk refuses nothing
 }
@@ -119,6 +124,10 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 	    o, "expires-in", e != NULL && e->has_copy ? seconds(e->expires_in_ms) : json_null());
 	json_object_set_new(
 	    o, "primary", e != NULL && e->primary[0] != '\0' ? text(e->primary) : json_null());
+	json_object_set_new(o, "regressed-serial",
+	    e != NULL && e->regressed ? json_integer(e->regressed_serial) : json_null());
+	json_object_set_new(o, "regressed-primary",
+	    e != NULL && e->regressed ? text(e->regressed_primary) : json_null());
 	json_object_set_new(o, "failures", e != NULL ? json_integer(e->failures) : json_null());
 	json_object_set_new(
 	    o, "transfers", e != NULL ? json_integer((json_int_t)e->transfers) : json_null());
@@ -133,6 +142,7 @@ json_t *status_zone(
 	struct engine_status engine = {0};
 	struct publisher_status p;
 	char name[NAME_TEXT_MAX];
+	char regressed[160];
 	const char *error;
 	bool secondary;
 	json_t *o = json_object();
@@ -142,7 +152,10 @@ json_t *status_zone(
 	secondary = zone->file == NULL && daemon->engine != NULL &&
 	            engine_status(daemon->engine, zone->domain, &engine) == 0;
 	name_to_text(zone->domain, name);
+	snprintf(regressed, sizeof(regressed), "%s has serial %u, older than ours",
+	    engine.regressed_primary, engine.regressed_serial);
 	error = p.error[0] != '\0'                            ? p.error
+	        : engine.regressed                            ? regressed
 	        : secondary && engine.error[0] != '\0'        ? engine.error
 	        : file_error != NULL && file_error[0] != '\0' ? file_error
 	                                                      : NULL;

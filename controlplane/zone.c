@@ -8,12 +8,14 @@
 // It ends with the first primary that has something newer which goes live; when a primary has what
 // we have; or when all were tried. Rules worth knowing:
 // - Without a copy, and after a NOTIFY with a newer serial, the transfer itself is the question:
-// its
-//   first record is the SOA, so a round trip is saved and nothing is lost when it turns out old.
+//   its first record is the SOA, so a round trip is saved and nothing is lost when it is old.
 // - A primary with an older serial confirms nothing (it may be the broken one): the next is asked.
-// - A NOTIFY that comes during a round is remembered and looked at when the round is over. NOTIFYs
-//   that keep bringing nothing new are spaced further and further apart, so that a primary that is
-//   "ahead for ever" costs little.
+//   Once our copy has expired there is nothing left to protect: if no primary has it or a newer
+//   one, the older one is taken, as BIND, Knot and NSD do.
+// - A NOTIFY ends a round of the timer that is still asking (a dead primary may hold it up for
+//   long); otherwise it is remembered and looked at when the round is over. NOTIFYs that keep
+//   bringing nothing new are spaced further and further apart, so that a primary that is "ahead for
+//   ever" costs little.
 #include "zone.h"
 
 #include <assert.h>
@@ -37,6 +39,9 @@
 // One whose difference did not fit: the whole zone has mended that, but when it happens again and
 // again the attempt only costs. Doubles up to the hour.
 #define DELTA_FAILED_MS 60000
+
+// The wall clock against the monotonic one: less is drift, corrected with the next refresh.
+#define WALL_SET_MS 2000
 
 // A version that was handed out and never answered for is given up after so long. Compiling ten
 // million records takes seconds; a minute means that the other side is in trouble.
@@ -89,10 +94,14 @@ static int64_t expire_ms(const struct zone *zone)
 	return asked > least ? asked : least;
 }
 
+static int64_t grace_ms(const struct zone *zone)
+{
+	return zone->policy->expire_grace ? 1000 * (int64_t)zone->policy->grace_s : 0;
+}
+
 static int64_t lifetime_ms(const struct zone *zone)
 {
-	return expire_ms(zone) +
-	       (zone->policy->expire_grace ? 1000 * (int64_t)zone->policy->grace_s : 0);
+	return expire_ms(zone) + grace_ms(zone);
 }
 
 static int64_t doubled_ms(int64_t base, uint32_t times, int64_t max)
@@ -125,6 +134,9 @@ static struct zone_action *action_add(struct zone_actions *actions, enum zone_ac
 // The primary of this step of the round: the first one, then the others in configured order.
 static unsigned round_primary(const struct zone *zone)
 {
+	if (zone->round_last) {
+		return zone->round_older_primary;
+	}
 	if (zone->round_step == 0) {
 		return zone->round_first;
 	}
@@ -215,6 +227,9 @@ static void round_begin(struct zone *zone, unsigned first, enum zone_urgency urg
 	zone->round_urgency = (uint8_t)urgency;
 	zone->round_confirmed = false;
 	zone->round_transfer_failed = false;
+	zone->round_older = false;
+	zone->round_last = false;
+	zone->round_orphaned = false;
 	zone->next_ms = ZONE_NEVER;
 	step_begin(zone, now, actions);
 }
@@ -232,23 +247,26 @@ static void round_timer(struct zone *zone, struct zone_now now, struct zone_acti
 
 static void round_ordered(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	if (zone->policy->primary_count == 0) {
-		zone->ordered = false;
-		return;
-	}
 	zone->round_any_serial = zone->ordered_any_serial;
 	zone->round_hinted = false;
 	zone->ordered = zone->ordered_any_serial = false;
 	round_begin(zone, 0, ZONE_URGENCY_NOTIFY, now, actions);
 }
 
-// True when the remembered NOTIFY may still bring something.
+// True when the remembered NOTIFY may still bring something: a version, or the report that a
+// primary went backwards.
 static bool notify_useful(const struct zone *zone)
 {
 	return zone->notified && zone->policy->primary_count > 0 &&
 	       (!zone->has_copy || zone->expired || !zone->notified_has_serial ||
-	           (serial_newer(zone->notified_serial, zone->soa.serial) &&
+	           (zone->notified_serial != zone->soa.serial &&
 	               (!zone->has_held || zone->notified_serial != zone->held_serial)));
+}
+
+// A round that a NOTIFY may end: it asks, and nobody told it to.
+static bool round_may_yield(const struct zone *zone)
+{
+	return zone->phase == ZONE_QUERYING && zone->round_urgency != ZONE_URGENCY_NOTIFY;
 }
 
 static void round_notified(struct zone *zone, struct zone_now now, struct zone_actions *actions)
@@ -263,17 +281,23 @@ static void round_notified(struct zone *zone, struct zone_now now, struct zone_a
 // What waits is taken up as soon as nothing is under way.
 static void idle_continue(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	if (zone->phase != ZONE_IDLE) {
+	bool yields = round_may_yield(zone);
+
+	if (zone->phase != ZONE_IDLE && !yields) {
 		return;
 	}
-	if (zone->ordered) {
+	if (zone->ordered && !yields && zone->policy->primary_count > 0) {
 		round_ordered(zone, now, actions);
 		return;
 	}
+	zone->ordered = zone->ordered && yields; // nobody is there to be asked
 	if (zone->notified && !notify_useful(zone)) {
 		zone->notified = false;
 	}
 	if (zone->notified && now.mono_ms >= zone->notify_after_ms) {
+		if (yields) {
+			action_add(actions, ZONE_ACTION_ABORT);
+		}
 		round_notified(zone, now, actions);
 	}
 }
@@ -285,8 +309,8 @@ static void expiry_renew(struct zone *zone, struct zone_now now, struct zone_act
 	zone->expire_ms = now.mono_ms + lifetime;
 	zone->timers.refreshed_ms = now.wall_ms;
 	zone->timers.expires_ms = now.wall_ms + lifetime;
-	if (zone->expired) {
-		zone->expired = false;
+	if (zone->stale) {
+		zone->stale = zone->expired = false;
 		action_add(actions, ZONE_ACTION_REVIVE);
 	}
 	action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
@@ -309,6 +333,7 @@ static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_
 {
 	zone->phase = ZONE_IDLE;
 	zone->failures = 0;
+	zone->has_regressed = zone->has_regressed && zone->round_older;
 	spacing_after(zone, false, now);
 	expiry_renew(zone, now, actions);
 	zone->next_ms = now.mono_ms + jittered(zone, refresh_ms(zone));
@@ -342,13 +367,28 @@ static void round_failed(struct zone *zone, struct zone_now now, struct zone_act
 	zone->next_ms = now.mono_ms + jittered(zone, wait);
 }
 
+// The configuration changed while a version was being published: this round's primaries may be
+// others now. What is left of it is asked in a new one, at once.
+static void round_abandoned(struct zone *zone, struct zone_now now)
+{
+	zone->phase = ZONE_IDLE;
+	zone->next_ms = now.mono_ms;
+}
+
 static void step_next(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	if (zone->round_step + 1U < zone->policy->primary_count) {
+	if (zone->round_orphaned) {
+		round_abandoned(zone, now);
+	} else if (!zone->round_last && zone->round_step + 1U < zone->policy->primary_count) {
 		zone->round_step++;
 		step_begin(zone, now, actions);
 	} else if (zone->round_confirmed) {
 		round_confirmed(zone, now, actions);
+	} else if (!zone->round_last && zone->round_older && zone->expired) {
+		zone->round_last = true;
+		zone->round_any_serial = true;
+		zone->step_whole = false;
+		step_transfer(zone, now, actions);
 	} else {
 		round_failed(zone, now, actions);
 	}
@@ -369,6 +409,13 @@ static void serial_not_newer(
 
 		action->primary = round_primary(zone);
 		action->serial = serial;
+		zone->has_regressed = true;
+		zone->regressed_primary = (uint8_t)action->primary;
+		zone->regressed_serial = serial;
+		if (!zone->round_older) {
+			zone->round_older = true;
+			zone->round_older_primary = zone->regressed_primary;
+		}
 	}
 	step_next(zone, now, actions);
 }
@@ -426,8 +473,7 @@ static void on_transfer_failed(struct zone *zone, const struct zone_event *event
 
 static void on_rejected(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	// A new configuration may have taken the primary away meanwhile.
-	if (zone->step_incremental && round_primary(zone) < zone->policy->primary_count) {
+	if (zone->step_incremental && !zone->round_orphaned) {
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
@@ -450,8 +496,10 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 		zone->delta_failures = 0;
 	}
 	zone->failures = 0;
+	zone->has_regressed = false;
+	// What is published is served: the publication half lifts the expiry with the new version.
+	zone->stale = zone->expired = false;
 	if (late) {
-		zone->expired = false;
 		expiry_renew(zone, now, actions);
 		return;
 	}
@@ -459,8 +507,6 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 		zone->delta_failures = 0;
 	}
 	zone->phase = ZONE_IDLE;
-	// What is published is served: the publication half lifts the expiry with the new version.
-	zone->expired = false;
 	spacing_after(zone, true, now);
 	expiry_renew(zone, now, actions);
 	zone->next_ms = now.mono_ms + jittered(zone, refresh_ms(zone));
@@ -521,6 +567,8 @@ static void on_config(struct zone *zone, const struct zone_event *event, struct 
 
 	zone->policy = event->policy;
 	zone->notified_primary = 0;
+	zone->has_regressed = zone->round_older =
+	    false; // other primaries may bear these numbers now
 	if (under_way) {
 		// The primaries may be others now; whatever was asked is asked again.
 		action_add(actions, ZONE_ACTION_ABORT);
@@ -530,17 +578,38 @@ static void on_config(struct zone *zone, const struct zone_event *event, struct 
 	if (zone->phase == ZONE_IDLE) {
 		zone->next_ms = now.mono_ms;
 	}
+	zone->round_orphaned = zone->phase == ZONE_PUBLISHING;
 	if (zone->has_copy && lifetime_ms(zone) != old_lifetime) {
 		int64_t change = lifetime_ms(zone) - old_lifetime;
 
 		zone->expire_ms += change;
 		zone->timers.expires_ms += change;
 		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
-		if (zone->expired && zone->expire_ms > now.mono_ms) {
-			zone->expired = false;
+	}
+	// The grace may have come, gone or changed, and with it what an expired copy is.
+	if (zone->stale && now.mono_ms < zone->expire_ms) {
+		bool fresh = now.mono_ms < zone->expire_ms - grace_ms(zone);
+
+		if (zone->expired || fresh) {
 			action_add(actions, ZONE_ACTION_REVIVE);
 		}
+		zone->stale = !fresh && !zone->expired;
+		zone->expired = false;
 	}
+}
+
+// The wall clock was set: what is stored must still mean the same instant, or the data plane (and a
+// restart) would take a jump for the passage of time.
+static void wall_follow(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	int64_t set = now.wall_ms + (zone->expire_ms - now.mono_ms) - zone->timers.expires_ms;
+
+	if (!zone->has_copy || zone->expired || (set > -WALL_SET_MS && set < WALL_SET_MS)) {
+		return;
+	}
+	zone->timers.refreshed_ms += set;
+	zone->timers.expires_ms += set;
+	action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
 }
 
 // Deadlines that have passed, whatever the event was.
@@ -549,12 +618,23 @@ static void deadlines(struct zone *zone, struct zone_now now, struct zone_action
 	if (zone->phase == ZONE_PUBLISHING && now.mono_ms >= zone->publish_ms) {
 		token_next(zone);
 		zone->round_transfer_failed = true;
-		round_failed(zone, now, actions);
+		if (zone->round_orphaned) {
+			round_abandoned(zone, now);
+		} else {
+			round_failed(zone, now, actions);
+		}
+	}
+	if (zone->has_copy && !zone->stale && now.mono_ms >= zone->expire_ms - grace_ms(zone)) {
+		zone->stale = true;
+		if (now.mono_ms < zone->expire_ms) {
+			action_add(actions, ZONE_ACTION_STALE);
+		}
 	}
 	if (zone->has_copy && !zone->expired && now.mono_ms >= zone->expire_ms) {
 		zone->expired = true;
 		action_add(actions, ZONE_ACTION_EXPIRE);
 	}
+	wall_follow(zone, now, actions);
 	idle_continue(zone, now, actions);
 	if (zone->phase == ZONE_IDLE && now.mono_ms >= zone->next_ms) {
 		round_timer(zone, now, actions);
@@ -565,7 +645,9 @@ static void timer_set(struct zone *zone)
 {
 	int64_t at = ZONE_NEVER;
 
-	if (zone->has_copy && !zone->expired && zone->expire_ms < at) {
+	if (zone->has_copy && !zone->stale) {
+		at = zone->expire_ms - grace_ms(zone);
+	} else if (zone->has_copy && !zone->expired) {
 		at = zone->expire_ms;
 	}
 	if (zone->phase == ZONE_PUBLISHING && zone->publish_ms < at) {
@@ -574,7 +656,8 @@ static void timer_set(struct zone *zone)
 	if (zone->phase == ZONE_IDLE && zone->next_ms < at) {
 		at = zone->next_ms;
 	}
-	if (zone->phase == ZONE_IDLE && zone->notified && zone->notify_after_ms < at) {
+	if (zone->notified && (zone->phase == ZONE_IDLE || round_may_yield(zone)) &&
+	    zone->notify_after_ms < at) {
 		at = zone->notify_after_ms;
 	}
 	zone->timer_ms = at;

@@ -8,7 +8,7 @@
 // What it decides: when to ask which primary (RFC 1034 4.3.5, RFC 1035 3.3.13), what an answer
 // means (RFC 1982), what a NOTIFY is worth (RFC 1996), when the copy served has expired and when it
 // lives again. Intervals run on the monotonic clock; the wall clock is read only to store deadlines
-// that outlive the process and to take them up again at the start.
+// that outlive the process (again when it was set) and to take them up again at the start.
 #pragma once
 
 #include <stdbool.h>
@@ -88,10 +88,11 @@ enum zone_action_kind {
 	                       // with `token`
 	ZONE_ACTION_DISCARD,   // drop what was just transferred
 	ZONE_ACTION_ABORT,     // stop the query or transfer under way; its answer will be ignored
+	ZONE_ACTION_STALE,     // report: the SOA's expire has passed, the policy's grace has begun
 	ZONE_ACTION_EXPIRE,    // stop serving: SERVFAIL
-	ZONE_ACTION_REVIVE,    // serve again what had expired
+	ZONE_ACTION_REVIVE,    // what had expired, or was in its grace, is confirmed: serve it
 	ZONE_ACTION_STORE,     // store `timers`
-	ZONE_ACTION_REGRESSED, // report: `primary` has `serial`, older than ours
+	ZONE_ACTION_REGRESSED, // report: `primary` has `serial`, which is not ours nor newer
 };
 
 // How urgent an action of the network is (the engine's queues are in this order).
@@ -128,6 +129,7 @@ struct zone {
 	uint8_t phase;                    // enum zone_phase
 	bool started;
 	bool has_copy; // a version is (or, when expired, was) served
+	bool stale;    // the SOA's expire has passed (the grace may not have)
 	bool expired;
 	struct zone_soa soa;     // of the version served
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
@@ -137,6 +139,11 @@ struct zone {
 	uint64_t pending_origin; // of `pending`
 	struct zone_timers timers;
 	uint32_t publish_token; // of the version handed out last; 0 when LIVE is not awaited
+	// The latest report of a serial that went backwards; until a round meets none, or a version
+	// goes live.
+	bool has_regressed;
+	uint8_t regressed_primary;
+	uint32_t regressed_serial;
 
 	// The round: one pass over the primaries, caused by a timer, a NOTIFY or an operator.
 	uint8_t round_first;   // primary the round began with
@@ -146,8 +153,12 @@ struct zone {
 	bool round_confirmed; // a primary has the version we have
 	bool round_hinted;    // a NOTIFY named a newer serial: transfer without asking first
 	bool round_transfer_failed;
-	bool step_incremental; // the transfer under way, or the version being published, is
-	bool step_whole;       // of this primary, after its difference failed
+	bool round_older;            // a primary has an older serial, and the first such is
+	uint8_t round_older_primary; // this one
+	bool round_orphaned;         // the configuration changed while its version is published
+	bool round_last;             // expired, and nobody has better: its version is fetched
+	bool step_incremental;       // the transfer under way, or the version being published, is
+	bool step_whole;             // of this primary, after its difference failed
 
 	// Differences: not asked for before a time that grows with each that fails.
 	uint32_t delta_failures; // in a row

@@ -1,0 +1,690 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The model of a secondary zone (see secondary_model.h).
+#include "secondary_model.h"
+
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#define S      INT64_C(1000)
+#define MINUTE (60 * S)
+#define HOUR   (60 * MINUTE)
+
+// RFC 1982 3.2, told by the distance; the one that is undefined is "not newer".
+static bool newer(uint32_t a, uint32_t b)
+{
+	return a != b && (uint32_t)(a - b) < UINT32_C(1) << 31;
+}
+
+static int64_t between(int64_t value, int64_t least, int64_t most)
+{
+	return value < least ? least : value > most ? most : value;
+}
+
+static int64_t refresh_of(const struct model *m)
+{
+	return S * between(m->soa.refresh_s, m->policy->refresh_min_s, m->policy->refresh_max_s);
+}
+
+static int64_t retry_of(const struct model *m)
+{
+	return S * between(m->soa.retry_s, m->policy->retry_min_s, m->policy->retry_max_s);
+}
+
+static int64_t grace_of(const struct model *m)
+{
+	return m->policy->expire_grace ? S * m->policy->grace_s : 0;
+}
+
+// RFC 1912 2.2: expire is more than refresh and retry together.
+static int64_t life_of(const struct model *m)
+{
+	int64_t asked = S * m->soa.expire_s, least = refresh_of(m) + retry_of(m);
+
+	return (asked < least ? least : asked) + grace_of(m);
+}
+
+int64_t model_deadline(const struct model *m)
+{
+	return m->since + life_of(m);
+}
+
+static int64_t doubling(int64_t first, unsigned times, int64_t most)
+{
+	for (unsigned i = 0; i < times && first < most; i++) {
+		first *= 2;
+	}
+	return first < most ? first : most;
+}
+
+static uint64_t way_of(const struct model *m, unsigned primary)
+{
+	return m->policy->origins != NULL ? m->policy->origins[primary] : 0;
+}
+
+static struct zone_action *expect(struct model *m, enum zone_action_kind kind)
+{
+	struct zone_action *action = &m->expect.items[m->expect.count++];
+
+	*action = (struct zone_action){.kind = kind};
+	return action;
+}
+
+// The next round comes `ms` from now, up to a tenth earlier.
+static void next_in(struct model *m, struct zone_now now, int64_t ms)
+{
+	m->next_open = true;
+	m->next_least = now.mono_ms + ms - ms / 10;
+	m->next_most = now.mono_ms + ms;
+}
+
+static void next_at(struct model *m, int64_t at)
+{
+	m->next_open = false;
+	m->next = at;
+}
+
+static void store(struct model *m)
+{
+	expect(m, ZONE_ACTION_STORE)->timers = m->stored;
+}
+
+static enum zone_urgency urgency_of(const struct model *m, struct zone_now now)
+{
+	if (m->told) {
+		return ZONE_URGENCY_NOTIFY;
+	}
+	if (!m->served || m->age == MODEL_EXPIRED ||
+	    model_deadline(m) - now.mono_ms < life_of(m) / 2) {
+		return ZONE_URGENCY_EXPIRING;
+	}
+	return ZONE_URGENCY_REFRESH;
+}
+
+static void fetch(struct model *m, struct zone_now now)
+{
+	struct zone_action *action = expect(m, ZONE_ACTION_TRANSFER);
+
+	m->doing = MODEL_FETCHING;
+	m->difference = m->served && !m->any && !m->second && m->origin != 0 &&
+	                m->origin == way_of(m, m->at) && now.mono_ms >= m->delta_not_before;
+	action->primary = m->at;
+	action->any_serial = m->any || !m->served;
+	action->incremental = m->difference;
+	action->fallback = m->second;
+	action->serial = m->soa.serial;
+	action->urgency = urgency_of(m, now);
+}
+
+static void ask(struct model *m, bool first, struct zone_now now)
+{
+	m->second = false;
+	if (m->any || !m->served || (m->hinted && first)) {
+		fetch(m, now);
+		return;
+	}
+	struct zone_action *action = expect(m, ZONE_ACTION_QUERY);
+
+	m->doing = MODEL_ASKING;
+	action->primary = m->at;
+	action->serial = m->soa.serial;
+	action->urgency = urgency_of(m, now);
+}
+
+static void round_start(struct model *m, unsigned first, bool told, struct zone_now now)
+{
+	m->told = told;
+	m->equal = m->broke = m->last = m->orphan = false;
+	m->older = -1;
+	m->todo_count = 0;
+	for (unsigned i = 0; i < m->policy->primary_count; i++) {
+		if (i != first) {
+			m->todo[m->todo_count++] = i;
+		}
+	}
+	m->at = first;
+	next_at(m, ZONE_NEVER);
+	ask(m, true, now);
+}
+
+static void quiet_from(struct model *m, bool news, struct zone_now now)
+{
+	if (news) {
+		m->quiet = 50;
+	} else if (m->told) {
+		m->quiet = m->quiet * 2 < 30 * S ? m->quiet * 2 : 30 * S;
+	}
+	m->quiet_until = now.mono_ms + m->quiet;
+}
+
+static void confirmed(struct model *m, struct zone_now now)
+{
+	m->since = now.mono_ms;
+	m->stored = (struct zone_timers){
+	    .refreshed_ms = now.wall_ms, .expires_ms = now.wall_ms + life_of(m)};
+	if (m->age != MODEL_FRESH) {
+		m->age = MODEL_FRESH;
+		expect(m, ZONE_ACTION_REVIVE);
+	}
+	store(m);
+}
+
+static void round_won(struct model *m, struct zone_now now)
+{
+	int64_t wait = refresh_of(m);
+
+	m->doing = MODEL_NOTHING;
+	m->failures = 0;
+	quiet_from(m, false, now);
+	confirmed(m, now);
+	// Somebody says there is more than any primary has.
+	if (m->hinted && retry_of(m) < wait) {
+		wait = retry_of(m);
+	}
+	next_in(m, now, wait);
+}
+
+static void round_lost(struct model *m, struct zone_now now)
+{
+	int64_t wait = retry_of(m);
+
+	m->doing = MODEL_NOTHING;
+	quiet_from(m, false, now);
+	if (!m->served) {
+		wait = doubling(1 * S, m->failures, 10 * MINUTE);
+	} else if (m->broke) {
+		wait = doubling(wait, m->failures, refresh_of(m) > wait ? refresh_of(m) : wait);
+	}
+	m->failures++;
+	next_in(m, now, wait);
+}
+
+static void go_on(struct model *m, struct zone_now now)
+{
+	if (m->orphan) {
+		m->doing = MODEL_NOTHING;
+		next_at(m, now.mono_ms);
+	} else if (!m->last && m->todo_count > 0) {
+		m->at = m->todo[0];
+		m->todo_count--;
+		memmove(m->todo, m->todo + 1, m->todo_count * sizeof(m->todo[0]));
+		ask(m, false, now);
+	} else if (m->equal) {
+		round_won(m, now);
+	} else if (!m->last && m->older >= 0 && m->age == MODEL_EXPIRED) {
+		m->last = m->any = true;
+		m->second = false;
+		m->at = (unsigned)m->older;
+		fetch(m, now);
+	} else {
+		round_lost(m, now);
+	}
+}
+
+static void no_news(struct model *m, uint32_t serial, struct zone_now now)
+{
+	if (serial == m->soa.serial) {
+		m->equal = true;
+		if (!m->hinted) {
+			round_won(m, now);
+			return;
+		}
+	} else {
+		struct zone_action *action = expect(m, ZONE_ACTION_REGRESSED);
+
+		action->primary = m->at;
+		action->serial = serial;
+		if (m->older < 0) {
+			m->older = (int)m->at;
+		}
+	}
+	go_on(m, now);
+}
+
+static void whole_instead(struct model *m, bool refused, struct zone_now now)
+{
+	m->delta_not_before =
+	    now.mono_ms + (refused ? HOUR : doubling(MINUTE, m->delta_failures, HOUR));
+	m->delta_failures++;
+	m->second = true;
+	fetch(m, now);
+}
+
+static void transferred(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	if (m->served && !m->any && !newer(event->soa.serial, m->soa.serial)) {
+		expect(m, ZONE_ACTION_DISCARD);
+		no_news(m, event->soa.serial, now);
+	} else if (event->incremental && m->origin != way_of(m, m->at)) {
+		expect(m, ZONE_ACTION_DISCARD);
+		whole_instead(m, false, now);
+	} else {
+		m->doing = MODEL_HANDED;
+		m->difference = event->incremental;
+		m->give_up = now.mono_ms + 2 * MINUTE;
+		m->held = false;
+		m->awaited_soa = event->soa;
+		m->awaited_origin = way_of(m, m->at);
+		expect(m, ZONE_ACTION_PUBLISH)->origin = m->awaited_origin;
+	}
+}
+
+static void live(struct model *m, struct zone_now now)
+{
+	bool late = m->doing != MODEL_HANDED;
+
+	m->soa = m->awaited_soa;
+	if (m->origin != m->awaited_origin || (m->difference && !late)) {
+		m->delta_failures = 0;
+	}
+	if (m->origin != m->awaited_origin) {
+		m->delta_not_before = INT64_MIN;
+	}
+	m->origin = m->awaited_origin;
+	m->served = true;
+	m->held = false;
+	m->awaited = 0;
+	m->failures = 0;
+	m->age = MODEL_FRESH; // publication lifts the expiry: nothing to revive
+	if (!late) {
+		m->doing = MODEL_NOTHING;
+		quiet_from(m, true, now);
+	}
+	confirmed(m, now);
+	if (!late) {
+		next_in(m, now, refresh_of(m));
+	}
+}
+
+static void start(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	m->started = true;
+	next_at(m, now.mono_ms);
+	if (!event->has_copy) {
+		return;
+	}
+	m->served = true;
+	m->soa = event->soa;
+	m->origin = event->origin;
+	m->since = now.mono_ms;
+	if (!event->has_timers) {
+		m->stored = (struct zone_timers){now.wall_ms, now.wall_ms + life_of(m)};
+		store(m);
+		return;
+	}
+	m->stored = event->timers;
+	// A clock before the last refresh, or more left than there can be: the age is not known.
+	int64_t left = event->timers.expires_ms - now.wall_ms;
+
+	if (now.wall_ms >= event->timers.refreshed_ms && left <= life_of(m)) {
+		m->since = now.mono_ms + between(left, 0, left) - life_of(m);
+	}
+}
+
+static void notify(struct model *m, const struct zone_event *event)
+{
+	// One mark: the one that promises most.
+	if (m->notice && event->has_serial &&
+	    !(m->notice_serial && newer(event->soa.serial, m->notice_is))) {
+		return;
+	}
+	m->notice = true;
+	m->notice_serial = event->has_serial;
+	m->notice_is = event->soa.serial;
+	m->notice_from = event->primary < m->policy->primary_count ? event->primary : 0;
+}
+
+static void configured(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	int64_t before = m->served ? life_of(m) : 0;
+
+	if (m->doing == MODEL_ASKING || m->doing == MODEL_FETCHING) {
+		expect(m, ZONE_ACTION_ABORT);
+		m->doing = MODEL_NOTHING;
+	}
+	if (m->doing == MODEL_NOTHING) {
+		next_at(m, now.mono_ms);
+	}
+	// Numbers of primaries mean others now.
+	m->policy = event->policy;
+	m->notice_from = 0;
+	m->older = -1;
+	m->orphan = m->doing == MODEL_HANDED;
+	if (m->served && life_of(m) != before) {
+		m->stored.expires_ms += life_of(m) - before;
+		store(m);
+	}
+	if (m->age == MODEL_EXPIRED && now.mono_ms < model_deadline(m)) {
+		m->age = MODEL_FRESH;
+		expect(m, ZONE_ACTION_REVIVE);
+	} else if (m->age == MODEL_STALE && now.mono_ms < model_deadline(m) - grace_of(m)) {
+		m->age = MODEL_FRESH;
+		expect(m, ZONE_ACTION_REVIVE);
+	}
+}
+
+static bool notice_matters(const struct model *m)
+{
+	if (m->policy->primary_count == 0) {
+		return false;
+	}
+	if (!m->served || m->age == MODEL_EXPIRED || !m->notice_serial) {
+		return true;
+	}
+	return m->notice_is != m->soa.serial && !(m->held && m->notice_is == m->held_serial);
+}
+
+// The time, whatever the event was.
+static void clock_says(struct model *m, struct zone_now now)
+{
+	if (m->doing == MODEL_HANDED && now.mono_ms >= m->give_up) {
+		m->broke = true;
+		m->todo_count = 0;
+		m->last = true;
+		m->equal = false;
+		go_on(m, now);
+	}
+	if (m->served && m->age == MODEL_FRESH && now.mono_ms >= model_deadline(m) - grace_of(m)) {
+		m->age = MODEL_STALE;
+		if (now.mono_ms < model_deadline(m)) {
+			expect(m, ZONE_ACTION_STALE);
+		}
+	}
+	if (m->served && m->age == MODEL_STALE && now.mono_ms >= model_deadline(m)) {
+		m->age = MODEL_EXPIRED;
+		expect(m, ZONE_ACTION_EXPIRE);
+	}
+	// What is stored is right to 2 s whoever sets the wall clock.
+	int64_t off = now.wall_ms + model_deadline(m) - now.mono_ms - m->stored.expires_ms;
+
+	if (m->served && m->age != MODEL_EXPIRED && (off >= 2 * S || off <= -2 * S)) {
+		m->stored.expires_ms += off;
+		m->stored.refreshed_ms += off;
+		store(m);
+	}
+}
+
+static void what_waits(struct model *m, struct zone_now now)
+{
+	bool idle = m->doing == MODEL_NOTHING, yields = m->doing == MODEL_ASKING && !m->told;
+
+	if (idle && m->order && m->policy->primary_count > 0) {
+		m->any = m->order_any;
+		m->hinted = m->order = m->order_any = false;
+		round_start(m, 0, true, now);
+		return;
+	}
+	if (idle) {
+		m->order = m->order && m->policy->primary_count > 0;
+	}
+	if (!idle && !yields) {
+		return;
+	}
+	m->notice = m->notice && notice_matters(m);
+	if (m->notice && now.mono_ms >= m->quiet_until) {
+		if (yields) {
+			expect(m, ZONE_ACTION_ABORT);
+		}
+		m->any = m->notice = false;
+		m->hinted = m->notice_serial && m->served && newer(m->notice_is, m->soa.serial);
+		round_start(m, m->notice_from, true, now);
+		return;
+	}
+	// The first event at or after the time that was learnt.
+	if (idle && !m->next_open && now.mono_ms >= m->next) {
+		m->any = m->hinted = false;
+		if (m->policy->primary_count > 0) {
+			round_start(m, 0, false, now);
+		} else {
+			next_at(m, ZONE_NEVER);
+		}
+	}
+}
+
+static void answer(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	if (event->token != m->token) { // to something long over
+		if (event->kind == ZONE_EVENT_TRANSFERRED) {
+			expect(m, ZONE_ACTION_DISCARD);
+		}
+		return;
+	}
+	switch (event->kind) {
+	case ZONE_EVENT_SOA:
+		if (m->doing != MODEL_ASKING) {
+			break;
+		}
+		if (m->held && event->soa.serial == m->held_serial) {
+			go_on(m, now);
+		} else if (newer(event->soa.serial, m->soa.serial)) {
+			fetch(m, now);
+		} else {
+			no_news(m, event->soa.serial, now);
+		}
+		break;
+	case ZONE_EVENT_SOA_FAILED:
+		if (m->doing == MODEL_ASKING) {
+			go_on(m, now);
+		}
+		break;
+	case ZONE_EVENT_TRANSFERRED:
+		if (m->doing == MODEL_FETCHING) {
+			transferred(m, event, now);
+		} else {
+			expect(m, ZONE_ACTION_DISCARD);
+		}
+		break;
+	case ZONE_EVENT_TRANSFER_STALE:
+		if (m->doing == MODEL_FETCHING) {
+			no_news(m, event->soa.serial, now);
+		}
+		break;
+	case ZONE_EVENT_TRANSFER_FAILED:
+		if (m->doing != MODEL_FETCHING) {
+			break;
+		}
+		if (m->difference && event->heard) {
+			whole_instead(m, event->refused, now);
+		} else {
+			m->broke = true;
+			go_on(m, now);
+		}
+		break;
+	case ZONE_EVENT_REJECTED:
+		if (m->doing != MODEL_HANDED) {
+			break;
+		}
+		if (m->difference && !m->orphan) {
+			whole_instead(m, false, now);
+		} else {
+			m->broke = true;
+			go_on(m, now);
+		}
+		break;
+	case ZONE_EVENT_HELD:
+		if (m->doing == MODEL_HANDED) {
+			m->held = true;
+			m->held_serial = m->awaited_soa.serial;
+			go_on(m, now);
+		}
+		break;
+	default:
+		break;
+	}
+}
+
+void model_init(struct model *m, const struct zone_policy *policy)
+{
+	*m = (struct model){.policy = policy,
+	    .older = -1,
+	    .quiet = 50,
+	    .quiet_until = INT64_MIN,
+	    .delta_not_before = INT64_MIN,
+	    .next = ZONE_NEVER};
+}
+
+void model_event(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	m->expect.count = 0;
+	switch (event->kind) {
+	case ZONE_EVENT_START:
+		if (!m->started) {
+			start(m, event, now);
+		}
+		break;
+	case ZONE_EVENT_TIMER:
+		break;
+	case ZONE_EVENT_LIVE:
+		if (m->awaited != 0 && event->token == m->awaited) {
+			live(m, now);
+		}
+		break;
+	case ZONE_EVENT_NOTIFY:
+		notify(m, event);
+		break;
+	case ZONE_EVENT_REFRESH:
+	case ZONE_EVENT_RETRANSFER:
+		m->order_any |= event->kind == ZONE_EVENT_RETRANSFER;
+		m->order = true;
+		break;
+	case ZONE_EVENT_CONFIG:
+		configured(m, event, now);
+		break;
+	default:
+		answer(m, event, now);
+		break;
+	}
+	clock_says(m, now);
+	what_waits(m, now);
+}
+
+static const char *const kinds[] = {"query", "transfer", "publish", "discard", "abort", "stale",
+    "expire", "revive", "store", "regressed"};
+
+static bool action_same(const struct zone_action *a, const struct zone_action *b)
+{
+	return a->kind == b->kind && a->urgency == b->urgency && a->primary == b->primary &&
+	       a->any_serial == b->any_serial && a->incremental == b->incremental &&
+	       a->fallback == b->fallback && a->serial == b->serial && a->origin == b->origin &&
+	       a->timers.refreshed_ms == b->timers.refreshed_ms &&
+	       a->timers.expires_ms == b->timers.expires_ms;
+}
+
+static size_t actions_print(char *out, size_t cap, const struct zone_actions *actions)
+{
+	size_t used = 0;
+
+	for (unsigned i = 0; i < actions->count && used < cap; i++) {
+		const struct zone_action *a = &actions->items[i];
+
+		used += (size_t)snprintf(out + used, cap - used,
+		    " %s(urgency %d, primary %u%s%s%s, serial %u, origin %" PRIu64 ", %" PRId64
+		    " %" PRId64 ")",
+		    kinds[a->kind], (int)a->urgency, a->primary, a->any_serial ? ", any" : "",
+		    a->incremental ? ", ixfr" : "", a->fallback ? ", fallback" : "", a->serial,
+		    a->origin, a->timers.refreshed_ms, a->timers.expires_ms);
+	}
+	return used;
+}
+
+static const char *differ(const struct zone_actions *want, const struct zone_actions *got)
+{
+	static char text[4096];
+	size_t used = (size_t)snprintf(text, sizeof(text), "expected:");
+
+	used += actions_print(text + used, 1800, want);
+	used += (size_t)snprintf(text + used, sizeof(text) - used, "\n   got:");
+	actions_print(text + used, 1800, got);
+	return text;
+}
+
+// Jitter is the machine's own: what it chose is learnt, once, and must lie within bounds.
+static bool next_learn(struct model *m, const struct zone *zone)
+{
+	if (!m->next_open) {
+		return m->doing != MODEL_NOTHING || zone->next_ms == m->next;
+	}
+	m->next_open = false;
+	m->next = zone->next_ms;
+	return zone->next_ms >= m->next_least && zone->next_ms <= m->next_most;
+}
+
+static int64_t timer_expected(const struct model *m)
+{
+	int64_t at = ZONE_NEVER;
+
+	if (m->served && m->age != MODEL_EXPIRED) {
+		at = model_deadline(m) - (m->age == MODEL_FRESH ? grace_of(m) : 0);
+	}
+	if (m->doing == MODEL_HANDED && m->give_up < at) {
+		at = m->give_up;
+	}
+	if (m->doing == MODEL_NOTHING && m->next < at) {
+		at = m->next;
+	}
+	if (m->notice && (m->doing == MODEL_NOTHING || (m->doing == MODEL_ASKING && !m->told)) &&
+	    m->quiet_until < at) {
+		at = m->quiet_until;
+	}
+	return at;
+}
+
+const char *model_judge(struct model *m, const struct zone_event *event, struct zone_now now,
+    const struct zone *zone, const struct zone_actions *actions)
+{
+	static const enum zone_phase phases[] = {[MODEL_NOTHING] = ZONE_IDLE,
+	    [MODEL_ASKING] = ZONE_QUERYING,
+	    [MODEL_FETCHING] = ZONE_TRANSFERRING,
+	    [MODEL_HANDED] = ZONE_PUBLISHING};
+
+	(void)event;
+	if (actions->count != m->expect.count) {
+		return differ(&m->expect, actions);
+	}
+	for (unsigned i = 0; i < actions->count; i++) {
+		const struct zone_action *action = &actions->items[i];
+
+		if (!action_same(&m->expect.items[i], action)) {
+			return differ(&m->expect, actions);
+		}
+		if (action->kind == ZONE_ACTION_QUERY || action->kind == ZONE_ACTION_TRANSFER ||
+		    action->kind == ZONE_ACTION_PUBLISH) {
+			if (action->token == 0 || action->token == m->token) {
+				return "an action has no token of its own";
+			}
+			m->token = action->token;
+		}
+		if (action->kind == ZONE_ACTION_PUBLISH) {
+			m->awaited = action->token;
+		}
+	}
+	if (zone->phase != phases[m->doing]) {
+		return "it does something else than the model";
+	}
+	if (zone->has_copy != m->served || zone->expired != (m->age == MODEL_EXPIRED) ||
+	    zone->stale != (m->age != MODEL_FRESH) ||
+	    (m->served && zone->soa.serial != m->soa.serial)) {
+		return "it serves something else than the model";
+	}
+	if (m->served && zone->expire_ms != model_deadline(m)) {
+		return "the end of service is not what SOA and policy say";
+	}
+	if (!next_learn(m, zone)) {
+		return "the next round is not when it should be";
+	}
+	if (zone->timer_ms != timer_expected(m)) {
+		static char text[128];
+
+		snprintf(text, sizeof(text),
+		    "the timer is not the next of all deadlines: %" PRId64 ", not %" PRId64,
+		    zone->timer_ms, timer_expected(m));
+		return text;
+	}
+	if (m->doing == MODEL_NOTHING && m->policy->primary_count > 0 &&
+	    (zone->timer_ms <= now.mono_ms || zone->timer_ms > now.mono_ms + 24 * HOUR)) {
+		return "idle, and no timer within a day: stuck";
+	}
+	return NULL;
+}
