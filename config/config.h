@@ -57,12 +57,22 @@ struct config_key {
 	char *secret_file;
 };
 
+#define CONFIG_PIN_LEN 32 // SHA-256 of a SubjectPublicKeyInfo (RFC 7858 4.2)
+
 struct config_remote {
 	char *id;
 	struct config_address *addresses; // tried in order
 	size_t address_count;
 	struct config_address via;    // local address to use; addr_len 0: any
 	const struct config_key *key; // borrowed from this config, or NULL
+	// Only ever over TLS (RFC 9103). Without pins and names the other side is not
+	// authenticated.
+	bool tls;
+	bool tls_alpn_optional;
+	uint8_t (*cert_pins)[CONFIG_PIN_LEN]; // SHA-256 of the public key; any of them
+	size_t cert_pin_count;
+	char **cert_hostnames; // the certificate must be for one of them, and be issued by a CA
+	size_t cert_hostname_count;
 };
 
 enum config_expire {
@@ -114,6 +124,8 @@ struct config {
 		uint8_t cookie_secrets[CONFIG_COOKIE_SECRETS][CONFIG_COOKIE_SECRET_LEN];
 		unsigned cookie_secret_count; // the first is active, the second staging
 		char *cookie_secret_file;     // or NULL
+		char *cert_file, *key_file;   // our certificate for TLS, with its chain; or NULL
+		char *ca_file;                // whom to trust; NULL: the system's authorities
 	} server;
 	struct {
 		unsigned *workers; // CPU numbers; never empty after loading

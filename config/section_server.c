@@ -21,6 +21,9 @@ static const struct field server_fields[] = {
     {"answer-cookie", field_bool, offsetof(struct config, server.answer_cookie)},
     {"cookie-secret", field_cookie_secrets},
     {"cookie-secret-file", field_file, offsetof(struct config, server.cookie_secret_file)},
+    {"cert-file", field_file, offsetof(struct config, server.cert_file)},
+    {"key-file", field_file, offsetof(struct config, server.key_file)},
+    {"ca-file", field_file, offsetof(struct config, server.ca_file)},
 };
 
 static const struct field controlplane_fields[] = {
@@ -53,6 +56,9 @@ int section_server(struct reader *r, const struct node *section)
 	if (config->server.cookie_secret_count != 0 && config->server.cookie_secret_file != NULL)
 		return tree_error(r->error, map_get(section, "cookie-secret-file"),
 		    "There are both 'cookie-secret' and 'cookie-secret-file'.");
+	if ((config->server.cert_file == NULL) != (config->server.key_file == NULL))
+		return tree_error(
+		    r->error, section, "Of 'cert-file' and 'key-file' there is only one.");
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		host[0] = '\0';
 	rc = set_default(r, &config->server.identity, host);

@@ -238,6 +238,13 @@ void engine_close(struct engine *engine)
 
 // For operators.
 
+const char *engine_transport(const struct peer *peer)
+{
+	return peer->tls == NULL                      ? "udp/tcp"
+	       : tls_context_authenticates(peer->tls) ? "tls"
+	                                              : "tls, not authenticated";
+}
+
 static int engine_order(struct engine *engine, const uint8_t *apex, enum zone_event_kind kind)
 {
 	struct engine_zone *ez = engine_find(engine, apex);
@@ -294,9 +301,10 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 	out->expires_in_ms = ez->zone.has_copy ? ez->zone.expire_ms - now_ms : 0;
 	out->failures = ez->zone.failures;
 	if (ez->op_primary < ez->profile->policy.primary_count && ez->op_token != 0) {
-		address_text(
-		    (const struct sockaddr *)&ez->profile->ways[ez->op_primary]->peer.remote,
-		    out->primary);
+		const struct peer *peer = &ez->profile->ways[ez->op_primary]->peer;
+
+		address_text((const struct sockaddr *)&peer->remote, out->primary);
+		out->transport = engine_transport(peer);
 	}
 	snprintf(out->error, sizeof(out->error), "%s", ez->error != NULL ? ez->error : "");
 	out->incremental = ez->live_delta;

@@ -71,6 +71,7 @@ struct engine_status {
 	int64_t expires_in_ms; // valid with has_copy
 	unsigned failures;     // rounds in a row without success
 	char primary[64];      // address@port last asked, "" before
+	const char *transport; // of that: "udp/tcp", "tls", or "tls, not authenticated"
 	char error[160];       // why the last round failed, names escaped; "" when it did not
 	bool incremental;      // the version served came as a difference
 	uint64_t transfers, transfer_bytes;

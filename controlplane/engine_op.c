@@ -57,22 +57,23 @@ static void on_soa(void *ctx, const struct zone_soa *soa, bool silent, const cha
 
 static void transfer_log(struct engine_zone *ez, const struct transfer_result *result, int64_t took)
 {
+	const char *over = ez->primary->peer.tls != NULL ? " over TLS" : "";
 	char address[ADDRESS_TEXT_MAX];
 
 	if (result->delta != NULL) {
 		engine_log(ez,
-		    "serial %u from %s: difference to serial %u, %llu records in %u steps, "
+		    "serial %u from %s%s: difference to serial %u, %llu records in %u steps, "
 		    "%llu bytes in %llu messages, %lld ms",
 		    result->soa.serial,
-		    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
+		    address_text((const struct sockaddr *)&ez->primary->peer.remote, address), over,
 		    result->delta->from, (unsigned long long)result->count, result->delta->steps,
 		    (unsigned long long)result->bytes, (unsigned long long)result->messages,
 		    (long long)took);
 		return;
 	}
-	engine_log(ez, "serial %u from %s: %llu records, %llu bytes in %llu messages, %lld ms",
+	engine_log(ez, "serial %u from %s%s: %llu records, %llu bytes in %llu messages, %lld ms",
 	    result->soa.serial,
-	    address_text((const struct sockaddr *)&ez->primary->peer.remote, address),
+	    address_text((const struct sockaddr *)&ez->primary->peer.remote, address), over,
 	    (unsigned long long)result->count, (unsigned long long)result->bytes,
 	    (unsigned long long)result->messages, (long long)took);
 }

@@ -75,7 +75,8 @@ struct engine_zone *engine_find(const struct engine *engine, const uint8_t *apex
 size_t engine_apex_hash(const uint8_t *apex);
 void engine_log(const struct engine_zone *ez, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void engine_arm(struct engine *engine); // for the first deadline
+void engine_arm(struct engine *engine);                // for the first deadline
+const char *engine_transport(const struct peer *peer); // for a person
 size_t engine_listener_answer(void *ctx, const uint8_t *msg, size_t len,
     const struct sockaddr *from, uint8_t *reply, size_t cap);
 

@@ -191,7 +191,7 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct taken 
 		taken[i].ez->seen = true;
 	}
 	engine_zones_drop(engine);
-	// Keys of primaries that stay may have a new secret.
+	// Keys of primaries that stay may have a new secret, and certificates may be new.
 	for (size_t i = 0; i < setup->primary_count; i++) {
 		struct primary *primary = setup->primaries[i];
 		const struct config *config = setup->config;
@@ -205,6 +205,9 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct taken 
 		tsig_key_ref(key);
 		tsig_key_unref(primary->peer.key);
 		primary->peer.key = key;
+		tls_context_ref(setup->tls[remote]);
+		tls_context_unref(primary->peer.tls);
+		primary->peer.tls = setup->tls[remote];
 	}
 	engine->setup = setup;
 	engine->buckets = buckets;

@@ -164,8 +164,7 @@ static int step_judge(const struct journal *journal, const struct disk_step *dis
 	    disk->place != journal->file_id + offset || disk->size < sizeof(*disk) ||
 	    disk->size % 8 != 0 || disk->size > journal->size - offset)
 		return -EBADMSG;
-	if (last != NULL &&
-	    (last->to != disk->from || last->to_content != disk->from_content))
+	if (last != NULL && (last->to != disk->from || last->to_content != disk->from_content))
 		return -EBADMSG;
 	return offset + disk->size <= journal->mark.committed
 	           ? 0
@@ -194,8 +193,8 @@ static int steps_read(struct journal *journal, char *error)
 	return rc;
 }
 
-int journal_open(const char *storage, const uint8_t *apex, struct journal **out,
-    char error[JOURNAL_ERROR_MAX])
+int journal_open(
+    const char *storage, const uint8_t *apex, struct journal **out, char error[JOURNAL_ERROR_MAX])
 {
 	struct journal *journal = calloc(1, sizeof(*journal));
 	char path[PATH_MAX];

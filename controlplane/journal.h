@@ -103,5 +103,4 @@ int journal_append(const char *storage, const uint8_t *apex, struct journal_entr
 // Removes a zone's journal, if there is one.
 void journal_remove(const char *storage, const uint8_t *apex);
 // Removes all journals of zones that `wanted` does not know.
-void journal_sweep(
-    const char *storage, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx);
+void journal_sweep(const char *storage, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx);

@@ -4,7 +4,8 @@
 // A journal's file, byte by byte; internal to journal*.c. Host byte order.
 //
 //	disk_head | disk_mark | step | step | ...
-//	step: disk_step | changes, each struct disk_change, owner, rdata | zeros up to a multiple of 8
+//	step: disk_step | changes, each struct disk_change, owner, rdata | zeros up to a multiple of
+//8
 //
 // A step counts when its head's sum is right and its body lies below the mark's `committed` (it
 // was durable before the mark was written) or has the right sum. Every sum is a rotsum.
@@ -18,7 +19,7 @@
 #include "name.h"
 
 #define JOURNAL_MAGIC      0x314c4e524a4e0a8du // 8d 0a "NJRNL1"
-#define JOURNAL_STEP_MAGIC 0x50455453         // "STEP"
+#define JOURNAL_STEP_MAGIC 0x50455453          // "STEP"
 #define JOURNAL_BYTE_ORDER 0x01020304u
 #define JOURNAL_FIRST      ((uint64_t)320) // the first step's offset
 

@@ -121,8 +121,8 @@ static struct disk_step step_head(
 static int write_at(int fd, uint64_t offset, const void *bytes, size_t len)
 {
 	for (size_t done = 0; done < len;) {
-		const ssize_t n = pwrite(
-		    fd, (const uint8_t *)bytes + done, len - done, (off_t)(offset + done));
+		const ssize_t n =
+		    pwrite(fd, (const uint8_t *)bytes + done, len - done, (off_t)(offset + done));
 
 		if (n < 0 && errno != EINTR)
 			return -errno;
@@ -166,8 +166,8 @@ static int folder_sync(const char *path)
 // --- appending
 // ------------------------------------------------------------------------------------
 
-// In place. Pre: kept > 0. What a failed one leaves behind does not count; it is cut off where that is possible,
-// because the next one would stand behind it.
+// In place. Pre: kept > 0. What a failed one leaves behind does not count; it is cut off where that
+// is possible, because the next one would stand behind it.
 static int append_in_place(struct journal *journal, size_t kept, struct journal_entry *entry)
 {
 	const uint64_t first = journal->steps[journal->count - kept].offset;
@@ -179,8 +179,7 @@ static int append_in_place(struct journal *journal, size_t kept, struct journal_
 		(void)!ftruncate(journal->fd, (off_t)journal->end);
 		return rc;
 	}
-	return mark_write(
-	    journal->fd, journal->file_id, first, journal->end + entry->step.size);
+	return mark_write(journal->fd, journal->file_id, first, journal->end + entry->step.size);
 }
 
 // A step of the old file into the new one, its head for the new place.
@@ -196,8 +195,8 @@ static int step_copy(struct journal *journal, const struct journal_step *step, i
 	disk = step_head(step, disk.body_sum, file_id, offset);
 	rc = write_at(fd, offset, &disk, sizeof(disk));
 	for (uint64_t at = head; rc == 0 && at < step->size;) {
-		const size_t n = step->size - at < JOURNAL_BUFFER ? (size_t)(step->size - at)
-		                                                  : JOURNAL_BUFFER;
+		const size_t n =
+		    step->size - at < JOURNAL_BUFFER ? (size_t)(step->size - at) : JOURNAL_BUFFER;
 
 		rc = journal_read_at(journal->fd, step->offset + at, journal->buffer, n);
 		if (rc == 0)
@@ -319,8 +318,7 @@ static int append_to(const char *storage, const uint8_t *apex, struct journal *j
 	// What stands behind the last good step, or what a rollback left there, must not come
 	// between.
 	if (kept > 0 && below == journal->count && journal->end == journal->size &&
-	    journal->end + entry->step.size <= limits->usage &&
-	    (dead <= live || dead <= DEAD_MAX))
+	    journal->end + entry->step.size <= limits->usage && (dead <= live || dead <= DEAD_MAX))
 		return append_in_place(journal, kept, entry);
 
 	const struct journal_step *steps = journal->steps + below - kept;
@@ -361,8 +359,7 @@ void journal_remove(const char *storage, const uint8_t *apex)
 		unlink(path);
 }
 
-static bool file_wanted(
-    const char *path, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx)
+static bool file_wanted(const char *path, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx)
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct disk_head head;
@@ -377,8 +374,7 @@ static bool file_wanted(
 	return good && wanted(ctx, head.apex);
 }
 
-void journal_sweep(
-    const char *storage, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx)
+void journal_sweep(const char *storage, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx)
 {
 	char folder[PATH_MAX], path[PATH_MAX + 300];
 	const struct dirent *entry;

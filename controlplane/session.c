@@ -97,6 +97,9 @@ size_t session_request(struct session *session, uint8_t *out, size_t cap, uint64
 	if (session->ask.incremental) {
 		len = ours_put(session, out, len);
 	}
+	if (session->ask.padded) {
+		len = wire_opt(out, len, true, tsig_record_len(session->key));
+	}
 	if (session->key != NULL) {
 		len = tsig_sign(
 		    session->key, out, len, cap, now_s, NULL, 0, TSIG_OK, 0, mac, &mac_len);

@@ -21,6 +21,7 @@
 struct session_ask {
 	bool incremental; // IXFR from `ours`; else AXFR
 	bool any_serial;  // take the zone even when it is not newer than ours; not with incremental
+	bool padded;      // it goes out encrypted: its length shall not tell the zone
 	struct zone_soa ours;
 };
 

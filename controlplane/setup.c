@@ -31,6 +31,7 @@ static bool peer_stays(const struct peer *old, const struct peer *now)
 
 	same_key.key = now->key;
 	return peer_same(&same_key, now) && (old->key == NULL) == (now->key == NULL) &&
+	       (old->tls == NULL) == (now->tls == NULL) &&
 	       (old->key == NULL || tsig_key_same(old->key, now->key));
 }
 
@@ -38,6 +39,7 @@ void primary_unref(struct primary *primary)
 {
 	if (--primary->refs == 0) {
 		tsig_key_unref(primary->peer.key);
+		tls_context_unref(primary->peer.tls);
 		free(primary);
 	}
 }
@@ -62,6 +64,7 @@ static struct primary *primary_for(struct setup *setup, const struct setup *old,
 		pacing_init(&primary->pacing, total);
 		primary->peer = *peer;
 		tsig_key_ref(primary->peer.key);
+		tls_context_ref(primary->peer.tls);
 	}
 	setup->primaries[setup->primary_count++] = primary;
 	return primary;
@@ -84,6 +87,30 @@ static void peer_fill(
 		}
 	}
 	out->key = keyring_of(setup->keyring, remote->key);
+	out->tls = setup->tls[remote - setup->config->remotes];
+}
+
+static int tls_open(struct setup *setup, char error[KEYRING_ERROR_MAX])
+{
+	const struct config *config = setup->config;
+
+	setup->tls = calloc(config->remote_count + 1, sizeof(struct tls_context *));
+	if (setup->tls == NULL) {
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < config->remote_count; i++) {
+		char why[TLS_ERROR_MAX];
+		int rc = config->remotes[i].tls
+		             ? tls_context_client(config, &config->remotes[i], &setup->tls[i], why)
+		             : 0;
+
+		if (rc != 0) {
+			snprintf(error, KEYRING_ERROR_MAX, "TLS of the remote %.64s: %s",
+			    config->remotes[i].id, why);
+			return rc;
+		}
+	}
+	return 0;
 }
 
 int setup_open(const struct config *config, const struct setup *old, struct pacing_total *total,
@@ -99,6 +126,10 @@ int setup_open(const struct config *config, const struct setup *old, struct paci
 	}
 	setup->config = config;
 	rc = keyring_open(config, &setup->keyring, error);
+	if (rc != 0) {
+		goto fail;
+	}
+	rc = tls_open(setup, error);
 	if (rc != 0) {
 		goto fail;
 	}
@@ -152,6 +183,10 @@ void setup_close(struct setup *setup)
 	for (size_t i = 0; i < setup->primary_count; i++) {
 		primary_unref(setup->primaries[i]);
 	}
+	for (size_t i = 0; setup->tls != NULL && i < setup->config->remote_count; i++) {
+		tls_context_unref(setup->tls[i]);
+	}
+	free(setup->tls);
 	free(setup->profiles);
 	free(setup->primaries);
 	keyring_close(setup->keyring);

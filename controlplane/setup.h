@@ -34,6 +34,7 @@ struct profile {
 struct setup {
 	const struct config *config; // borrowed
 	struct keyring *keyring;
+	struct tls_context **tls; // of each remote; NULL: it has none
 	struct primary **primaries;
 	size_t primary_count;
 	struct profile **profiles;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// SOA queries over UDP, then TCP (see soa_query.h). The UDP socket is connected, so that the kernel
-// drops what others send and tells of a closed port at once.
+// SOA queries over UDP, then TCP, or over TLS alone (see soa_query.h). The UDP socket is connected,
+// so that the kernel drops what others send and tells of a closed port at once.
 #include "soa_query.h"
 
 #include <errno.h>
@@ -20,7 +20,6 @@
 
 #define UDP_TRIES          3
 #define UDP_FIRST_MS       700 // doubled by each try
-#define UDP_SIZE           1232
 #define TCP_CONNECT_MS     3000
 #define TCP_IDLE_MS        5000
 #define TCP_TOTAL_S        20
@@ -67,6 +66,7 @@ static void query_free(struct soa_query *query)
 	stream_close(query->stream);
 	tsig_stream_close(&query->tsig);
 	tsig_key_unref(query->peer.key);
+	tls_context_unref(query->peer.tls);
 	free(query);
 }
 
@@ -85,13 +85,9 @@ static bool request_build(struct soa_query *query)
 
 	query->id = (uint16_t)arc4random();
 	len = wire_question(query->request, query->id, 0, query->apex, RRTYPE_SOA);
-	if (!query->no_edns) { // RFC 6891 6.1.2: root owner, type, payload size, no flags, no
-		               // options
-		static const uint8_t opt[11] = {0, 0, RRTYPE_OPT, UDP_SIZE >> 8, UDP_SIZE & 0xff};
-
-		memcpy(query->request + len, opt, sizeof(opt));
-		len += sizeof(opt);
-		wire_put16(query->request + 10, 1);
+	if (!query->no_edns) {
+		len = wire_opt(
+		    query->request, len, query->peer.tls != NULL, tsig_record_len(query->peer.key));
 	}
 	tsig_stream_close(&query->tsig);
 	if (query->peer.key != NULL) {
@@ -240,7 +236,8 @@ static bool tcp_message(void *ctx, const uint8_t *msg, size_t len)
 	query->heard = true;
 	query->tcp_done = verdict == SOA_GOOD;
 	if (verdict == SOA_NOT_OURS || verdict == SOA_TRUNCATED) {
-		snprintf(query->error, sizeof(query->error), "unusable answer over TCP");
+		snprintf(query->error, sizeof(query->error), "unusable answer over %s",
+		    query->peer.tls != NULL ? "TLS" : "TCP");
 	}
 	return false; // one question, one answer
 }
@@ -250,11 +247,13 @@ static void tcp_closed(void *ctx, const char *why)
 	struct soa_query *query = ctx;
 
 	if (why != NULL) {
-		snprintf(query->error, sizeof(query->error), "no answer over UDP; TCP: %s", why);
+		snprintf(query->error, sizeof(query->error), "%s%s",
+		    query->peer.tls != NULL ? "" : "no answer over UDP; TCP: ", why);
 	}
 	query_end(query, query->tcp_done);
 }
 
+// Over TLS where the peer has it.
 static void tcp_try(struct soa_query *query)
 {
 	static const struct stream_handlers handlers = {
@@ -264,10 +263,11 @@ static void tcp_try(struct soa_query *query)
 	    .remote_len = peer->remote_len,
 	    .local = peer->local_len > 0 ? (const struct sockaddr *)&peer->local : NULL,
 	    .local_len = peer->local_len,
+	    .tls = peer->tls,
 	    .connect_ms = TCP_CONNECT_MS,
 	    .idle_ms = TCP_IDLE_MS,
 	    .total_s = TCP_TOTAL_S,
-	    .buffer = 2 + WIRE_MESSAGE_MAX};
+	    .buffer = STREAM_BUFFER_MIN};
 
 	udp_close(query);
 	if (!request_build(query)) {
@@ -296,12 +296,17 @@ int soa_query_start(struct event_base *base, const struct peer *peer, const uint
 	query->base = base;
 	query->peer = *peer;
 	query->peer.key = tsig_key_ref(peer->key);
+	query->peer.tls = tls_context_ref(peer->tls);
 	query->done = done;
 	query->ctx = ctx;
 	query->sent = sent;
 	query->fd = -1;
 	memcpy(query->apex, apex, name_len(apex));
-	udp_try(query);
+	if (peer->tls != NULL) {
+		tcp_try(query);
+	} else {
+		udp_try(query);
+	}
 	*out = query;
 	return 0;
 }

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Asks a primary for a zone's SOA: UDP with retries, TCP when the answer is truncated or none
-// comes. Each try has a random id and a fresh socket, hence a random port. On the event loop.
+// comes; with a primary of TLS (RFC 9103 7.2) over that and nothing else. Each try has a random id
+// and a fresh socket, hence a random port. On the event loop.
 #pragma once
 
 #include <stdbool.h>

@@ -128,6 +128,8 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 	    e != NULL && e->regressed ? json_integer(e->regressed_serial) : json_null());
 	json_object_set_new(o, "regressed-primary",
 	    e != NULL && e->regressed ? text(e->regressed_primary) : json_null());
+	json_object_set_new(
+	    o, "transport", e != NULL && e->transport != NULL ? text(e->transport) : json_null());
 	json_object_set_new(o, "failures", e != NULL ? json_integer(e->failures) : json_null());
 	json_object_set_new(
 	    o, "transfers", e != NULL ? json_integer((json_int_t)e->transfers) : json_null());

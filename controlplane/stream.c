@@ -2,9 +2,13 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // A framed TCP conversation (see stream.h). One buffer, messages are handed over where they lie in
-// it: a transfer's bytes are copied once, by the kernel.
+// it: a transfer's bytes are copied once, by the kernel, or written once, by the decryption.
+//
+// How a connection ends proves nothing here: the session knows when an answer is whole, and a close
+// before that is a failure, with close_notify or without (RFC 9103 7.1, RFC 8446 6.1).
 #include "stream.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
@@ -15,20 +19,35 @@
 
 #include <event2/event.h>
 
+#include "tls_link.h"
 #include "wire.h"
 
-// Reads of one turn of the loop: others must get theirs. At 256 KB each this is some milliseconds.
-#define READS_PER_TURN 8
+// Read in one turn of the loop: others must get theirs. This is some milliseconds.
+#define BYTES_PER_TURN (2 * 1024 * 1024)
+
+static_assert(STREAM_BUFFER_MIN == 2 + WIRE_MESSAGE_MAX + TLS_RECORD_MAX, "a record fits");
+
+enum stream_stage {
+	STAGE_CONNECT,
+	STAGE_HANDSHAKE,
+	STAGE_SEND,
+	STAGE_READ,
+};
 
 struct stream {
 	struct event *io;
 	struct event *window; // every STREAM_WINDOW_S
 	struct stream_handlers handlers;
 	void *ctx;
+	struct tls_context *tls; // a reference; NULL: plain TCP
+	struct tls_link *link;   // from STAGE_HANDSHAKE on
 	int fd;
-	bool connected, hung_up;
-	unsigned idle_ms, window_bytes_min, windows_left;
-	uint64_t received, received_before; // before: at the last window
+	enum stream_stage stage;
+	bool hung_up, heard;
+	short waits_for; // EV_READ or EV_WRITE
+	bool waits_up;
+	unsigned connect_ms, idle_ms, window_bytes_min, windows_left;
+	uint64_t received, received_before; // off the socket; before: at the last window
 	uint8_t *request;
 	size_t request_len, request_sent;
 	size_t used, cap; // of buffer
@@ -49,40 +68,117 @@ static void stream_end(struct stream *stream, const char *why)
 	stream->handlers.closed(stream->ctx, why); // frees the stream
 }
 
-static int io_wait(struct stream *stream, short what, unsigned timeout_ms)
+// Until the connection is up its time is counted as a whole (window_over), then each silence is.
+static bool stream_up(const struct stream *stream)
 {
-	struct timeval timeout = timeval_ms(timeout_ms);
+	return stream->stage == STAGE_SEND || stream->stage == STAGE_READ;
+}
 
+static int io_wait(struct stream *stream, short what)
+{
+	struct timeval idle = timeval_ms(stream->idle_ms);
+	bool up = stream_up(stream);
+
+	if (stream->waits_for == what && stream->waits_up == up) {
+		return 0; // EV_PERSIST begins the timeout anew by itself
+	}
+	stream->waits_for = what;
+	stream->waits_up = up;
 	event_del(stream->io);
 	if (event_assign(stream->io, event_get_base(stream->io), stream->fd,
 	        (short)(what | EV_PERSIST), io_ready, stream) != 0 ||
-	    event_add(stream->io, &timeout) != 0) {
+	    event_add(stream->io, up ? &idle : NULL) != 0) {
 		return -ENOMEM;
 	}
 	return 0;
 }
 
-// Post: false when the stream is gone.
-static bool request_send(struct stream *stream)
+static void stream_wait(struct stream *stream, short what)
 {
-	while (stream->request_sent < stream->request_len) {
-		ssize_t n = send(stream->fd, stream->request + stream->request_sent,
-		    stream->request_len - stream->request_sent, MSG_NOSIGNAL);
-
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			return true;
-		}
-		if (n < 0) {
-			stream_end(stream, strerror(errno));
-			return false;
-		}
-		stream->request_sent += (size_t)n;
-	}
-	if (io_wait(stream, EV_READ, stream->idle_ms) != 0) {
+	if (io_wait(stream, what) != 0) {
 		stream_end(stream, "out of memory");
-		return false;
 	}
-	return true;
+}
+
+static int window_begin(struct stream *stream, unsigned ms)
+{
+	struct timeval window = timeval_ms(ms);
+
+	return event_add(stream->window, &window) == 0 ? 0 : -ENOMEM;
+}
+
+// What a step of TLS that is not done leads to.
+static void tls_pause(struct stream *stream, enum tls_step step)
+{
+	switch (step) {
+	case TLS_WANT_READ:
+		stream_wait(stream, EV_READ);
+		break;
+	case TLS_WANT_WRITE:
+		stream_wait(stream, EV_WRITE);
+		break;
+	case TLS_ENDED:
+		stream->hung_up = stream->stage == STAGE_READ;
+		stream_end(stream, "TLS: connection closed before the end of the answer");
+		break;
+	default: {
+		char why[TLS_ERROR_MAX + 8];
+
+		stream->hung_up = stream->heard;
+		snprintf(why, sizeof(why), "TLS: %s", tls_link_error(stream->link));
+		stream_end(stream, why);
+	}
+	}
+}
+
+static void request_send(struct stream *stream)
+{
+	if (stream->stage != STAGE_SEND) {
+		stream->stage = STAGE_SEND;
+		if (window_begin(stream, STREAM_WINDOW_S * 1000) != 0) {
+			stream_end(stream, "out of memory");
+			return;
+		}
+	}
+	while (stream->request_sent < stream->request_len) {
+		const uint8_t *from = stream->request + stream->request_sent;
+		size_t left = stream->request_len - stream->request_sent, sent = 0;
+
+		if (stream->link != NULL) {
+			enum tls_step step = tls_link_write(stream->link, from, left, &sent);
+
+			if (step != TLS_DONE) {
+				tls_pause(stream, step);
+				return;
+			}
+		} else {
+			ssize_t n = send(stream->fd, from, left, MSG_NOSIGNAL);
+
+			if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+				stream_wait(stream, EV_WRITE);
+				return;
+			}
+			if (n < 0) {
+				stream_end(stream, strerror(errno));
+				return;
+			}
+			sent = (size_t)n;
+		}
+		stream->request_sent += sent;
+	}
+	stream->stage = STAGE_READ;
+	stream_wait(stream, EV_READ);
+}
+
+static void handshake(struct stream *stream)
+{
+	enum tls_step step = tls_link_handshake(stream->link);
+
+	if (step != TLS_DONE) {
+		tls_pause(stream, step);
+		return;
+	}
+	request_send(stream);
 }
 
 static void connect_finished(struct stream *stream)
@@ -97,8 +193,17 @@ static void connect_finished(struct stream *stream)
 		stream_end(stream, strerror(error));
 		return;
 	}
-	stream->connected = true;
-	(void)request_send(stream);
+	if (stream->tls == NULL) {
+		request_send(stream);
+		return;
+	}
+	stream->stage = STAGE_HANDSHAKE;
+	if (window_begin(stream, stream->connect_ms) != 0 ||
+	    tls_link_open(stream->tls, stream->fd, &stream->link) != 0) {
+		stream_end(stream, "out of memory");
+		return;
+	}
+	handshake(stream);
 }
 
 // Hands over the whole messages in the buffer and moves the rest to its front.
@@ -119,31 +224,57 @@ static bool messages_take(struct stream *stream)
 		}
 		at += 2 + len;
 	}
-	memmove(stream->buffer, stream->buffer + at, stream->used - at);
-	stream->used -= at;
+	if (at > 0) {
+		memmove(stream->buffer, stream->buffer + at, stream->used - at);
+		stream->used -= at;
+	}
 	return true;
+}
+
+// Post: bytes read; 0 when the stream waits for more or is gone.
+static size_t bytes_read(struct stream *stream)
+{
+	uint8_t *out = stream->buffer + stream->used;
+	size_t room = stream->cap - stream->used; // never 0: a whole message fits, and is taken
+	size_t got = 0;
+
+	if (stream->link != NULL) {
+		enum tls_step step = tls_link_read(stream->link, out, room, &got);
+
+		stream->received = tls_link_received(stream->link);
+		if (step != TLS_DONE) {
+			tls_pause(stream, step);
+			return 0;
+		}
+		return got;
+	}
+	ssize_t n = recv(stream->fd, out, room, 0);
+
+	if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		return 0;
+	}
+	if (n <= 0) {
+		stream->hung_up = true;
+		stream_end(stream,
+		    n < 0 ? strerror(errno) : "connection closed before the end of the answer");
+		return 0;
+	}
+	stream->received += (uint64_t)n;
+	return (size_t)n;
 }
 
 static void stream_read(struct stream *stream)
 {
-	for (unsigned i = 0; i < READS_PER_TURN; i++) {
-		size_t room =
-		    stream->cap - stream->used; // never 0: a whole message fits, and is taken
-		ssize_t n = recv(stream->fd, stream->buffer + stream->used, room, 0);
+	for (size_t total = 0; total < BYTES_PER_TURN;) {
+		size_t got = bytes_read(stream);
 
-		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
+		if (got == 0) {
 			return;
 		}
-		if (n <= 0) {
-			stream->hung_up = true;
-			stream_end(stream, n < 0
-			                       ? strerror(errno)
-			                       : "connection closed before the end of the answer");
-			return;
-		}
-		stream->used += (size_t)n;
-		stream->received += (uint64_t)n;
-		if (!messages_take(stream) || (size_t)n < room) {
+		stream->used += got;
+		stream->heard = true;
+		total += got;
+		if (!messages_take(stream)) {
 			return;
 		}
 	}
@@ -155,19 +286,29 @@ static void io_ready(evutil_socket_t fd, short what, void *arg)
 
 	(void)fd;
 	if ((what & EV_TIMEOUT) != 0) {
-		stream_end(
-		    stream, stream->connected ? "timed out waiting for data" : "connect timed out");
-	} else if (!stream->connected) {
+		stream_end(stream, stream->stage == STAGE_SEND ? "timed out sending the question"
+		                                               : "timed out waiting for data");
+		return;
+	}
+	switch (stream->stage) {
+	case STAGE_CONNECT:
 		connect_finished(stream);
-	} else if ((what & EV_WRITE) != 0) {
-		(void)request_send(stream);
-	} else {
+		break;
+	case STAGE_HANDSHAKE:
+		handshake(stream);
+		break;
+	case STAGE_SEND:
+		request_send(stream);
+		break;
+	case STAGE_READ:
 		stream_read(stream);
+		break;
 	}
 }
 
 // A peer that sends a byte a second would hold a connection for ever: each window in which anything
-// came must bring enough. Silence is the idle timeout's business.
+// came must bring enough. Silence is the idle timeout's business. The first windows are those that
+// connect and handshake get.
 static void window_over(evutil_socket_t fd, short what, void *arg)
 {
 	struct stream *stream = arg;
@@ -176,7 +317,10 @@ static void window_over(evutil_socket_t fd, short what, void *arg)
 	(void)fd;
 	(void)what;
 	stream->received_before = stream->received;
-	if (got > 0 && got < stream->window_bytes_min) {
+	if (!stream_up(stream)) {
+		stream_end(stream, stream->stage == STAGE_CONNECT ? "connect timed out"
+		                                                  : "TLS: handshake timed out");
+	} else if (got > 0 && got < stream->window_bytes_min) {
 		stream_end(stream, "too slow");
 	} else if (--stream->windows_left == 0) {
 		stream_end(stream, "took too long");
@@ -207,16 +351,17 @@ int stream_open(struct event_base *base, const struct stream_options *options,
     const uint8_t *request, size_t len, const struct stream_handlers *handlers, void *ctx,
     struct stream **out)
 {
-	struct timeval window = {.tv_sec = STREAM_WINDOW_S};
-	struct timeval timeout = timeval_ms(options->connect_ms);
 	struct stream *stream = malloc(sizeof(*stream) + options->buffer);
 	int rc = -ENOMEM;
 
 	if (stream == NULL) {
 		return -ENOMEM;
 	}
+	assert(options->buffer >= STREAM_BUFFER_MIN);
 	memset(stream, 0, sizeof(*stream));
 	stream->fd = -1;
+	stream->tls = tls_context_ref(options->tls);
+	stream->connect_ms = options->connect_ms;
 	stream->cap = options->buffer;
 	stream->handlers = *handlers;
 	stream->ctx = ctx;
@@ -235,10 +380,11 @@ int stream_open(struct event_base *base, const struct stream_options *options,
 		goto fail;
 	}
 	rc = -ENOMEM;
+	stream->waits_for = EV_WRITE;
 	stream->io = event_new(base, stream->fd, EV_WRITE | EV_PERSIST, io_ready, stream);
 	stream->window = event_new(base, -1, EV_PERSIST, window_over, stream);
-	if (stream->io == NULL || stream->window == NULL || event_add(stream->io, &timeout) != 0 ||
-	    event_add(stream->window, &window) != 0) {
+	if (stream->io == NULL || stream->window == NULL || event_add(stream->io, NULL) != 0 ||
+	    window_begin(stream, options->connect_ms) != 0) {
 		goto fail;
 	}
 	*out = stream;
@@ -259,6 +405,8 @@ void stream_close(struct stream *stream)
 	if (stream->window != NULL) {
 		event_free(stream->window);
 	}
+	tls_link_close(stream->link);
+	tls_context_unref(stream->tls);
 	if (stream->fd >= 0) {
 		close(stream->fd);
 	}
@@ -269,9 +417,4 @@ void stream_close(struct stream *stream)
 bool stream_hung_up(const struct stream *stream)
 {
 	return stream->hung_up;
-}
-
-uint64_t stream_received(const struct stream *stream)
-{
-	return stream->received;
 }

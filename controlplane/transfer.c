@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Zone transfers over TCP (see transfer.h): the limits in time, and the glue between the connection
-// and the session.
+// Zone transfers over TCP or TLS (see transfer.h): the limits in time, and the glue between the
+// connection and the session.
 #include "transfer.h"
 
 #include <errno.h>
@@ -87,6 +87,7 @@ int transfer_start(struct event_base *base, const struct peer *peer, const uint8
 	    .remote_len = peer->remote_len,
 	    .local = peer->local_len > 0 ? (const struct sockaddr *)&peer->local : NULL,
 	    .local_len = peer->local_len,
+	    .tls = peer->tls,
 	    .connect_ms = CONNECT_MS,
 	    .idle_ms = IDLE_MS,
 	    .window_bytes_min = WINDOW_BYTES_MIN,
@@ -103,7 +104,11 @@ int transfer_start(struct event_base *base, const struct peer *peer, const uint8
 	transfer->done = done;
 	transfer->ctx = ctx;
 	transfer->key = tsig_key_ref(peer->key);
-	transfer->session = session_open(apex, transfer->key, (uint16_t)arc4random(), ask, &limits);
+	struct session_ask padded = *ask;
+
+	padded.padded = peer->tls != NULL;
+	transfer->session =
+	    session_open(apex, transfer->key, (uint16_t)arc4random(), &padded, &limits);
 	if (transfer->session == NULL) {
 		goto fail;
 	}

@@ -117,6 +117,13 @@ size_t tsig_mac_len(const struct tsig_key *key)
 	return key->algorithm->mac_len;
 }
 
+size_t tsig_record_len(const struct tsig_key *key)
+{
+	return key == NULL
+	           ? 0
+	           : key->name_len + 10U + key->algorithm->wire_len + 16U + key->algorithm->mac_len;
+}
+
 bool tsig_key_same(const struct tsig_key *a, const struct tsig_key *b)
 {
 	return a == b || (a != NULL && b != NULL && a->algorithm == b->algorithm &&

@@ -42,6 +42,7 @@ void tsig_key_unref(struct tsig_key *key);                     // NULL is accept
 const uint8_t *tsig_key_name(const struct tsig_key *key);      // lower case
 const uint8_t *tsig_key_algorithm(const struct tsig_key *key); // wire form
 size_t tsig_mac_len(const struct tsig_key *key);
+size_t tsig_record_len(const struct tsig_key *key); // of a request's record; 0 for NULL
 bool tsig_key_same(const struct tsig_key *a, const struct tsig_key *b); // name and algorithm
 
 // A TSIG record in a message; pointers are into the message.

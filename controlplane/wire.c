@@ -144,6 +144,33 @@ size_t wire_question(
 	return WIRE_HEADER_LEN + len + 4;
 }
 
+#define PADDING_OPTION 12  // RFC 7830 3
+#define PADDING_BLOCK  128 // RFC 8467 4.1
+
+size_t wire_opt(uint8_t *out, size_t len, bool padded, size_t behind)
+{
+	uint8_t *p = out + len;
+
+	p[0] = 0; // the root
+	wire_put16(p + 1, RRTYPE_OPT);
+	wire_put16(p + 3, WIRE_UDP_SIZE);
+	wire_put32(p + 5, 0);
+	wire_put16(p + 9, 0);
+	wire_put16(out + 10, 1); // ARCOUNT
+	len += 11;
+	if (padded) {
+		size_t over = (len + 4 + behind) % PADDING_BLOCK;
+		size_t padding = over == 0 ? 0 : PADDING_BLOCK - over;
+
+		wire_put16(p + 9, (uint16_t)(4 + padding));
+		wire_put16(p + 11, PADDING_OPTION);
+		wire_put16(p + 13, (uint16_t)padding);
+		memset(p + 15, 0, padding);
+		len += 4 + padding;
+	}
+	return len;
+}
+
 const char *wire_rcode_text(unsigned rcode, char out[16])
 {
 	static const char *const names[] = {"NOERROR", "FORMERR", "SERVFAIL", "NXDOMAIN", "NOTIMP",

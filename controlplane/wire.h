@@ -92,5 +92,12 @@ int wire_record_read(const uint8_t *msg, size_t len, size_t *offset, uint8_t own
 size_t wire_question(
     uint8_t *out, uint16_t id, uint16_t flags, const uint8_t *qname, uint16_t qtype);
 
+// Appends an OPT record (RFC 6891 6.1.2) that offers WIRE_UDP_SIZE. `padded`, for what goes out
+// encrypted: with so much padding (RFC 7830) that the message is a multiple of 128 bytes (RFC 8467
+// 4.1) once the `behind` bytes of a TSIG record have been added. Pre: no additional record yet; cap
+// >= len + 11 + 4 + 127. Post: the new length.
+#define WIRE_UDP_SIZE 1232
+size_t wire_opt(uint8_t *out, size_t len, bool padded, size_t behind);
+
 // "NOERROR", "REFUSED" ...; numbers without a name as "RCODE11".
 const char *wire_rcode_text(unsigned rcode, char out[16]);

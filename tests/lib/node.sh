@@ -16,6 +16,7 @@ node_kind=${NODE:-nameplane}
 node_driver=${NAMEPLANE_DRIVER:-af_xdp}
 node_zones=()
 node_server=() # further words of the section server, one "word: value" each
+declare -A node_remote=() # peer -> words of that remote instead of address and key, one a line
 node_dir=$work/node
 mkdir -p "$node_dir/run" "$node_dir/storage"
 
@@ -58,11 +59,12 @@ node_configure() {
 		remote:
 	CONF
 	for peer in nsd knot bind; do
-		cat <<-CONF
-			  - id: $peer
-			    address: ${peer_address[$peer]}@53
-			    key: $key_name
-		CONF
+		echo "  - id: $peer"
+		if [ -n "${node_remote[$peer]:-}" ]; then
+			sed 's/^/    /' <<<"${node_remote[$peer]}"
+		else
+			printf '    %s\n' "address: ${peer_address[$peer]}@53" "key: $key_name"
+		fi
 	done
 	echo "zone:"
 	printf '%s\n' "${node_zones[@]}"

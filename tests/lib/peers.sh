@@ -9,6 +9,9 @@
 #     peer_start nsd
 #     peer_load nsd example.com. FILE      a new version: copy, reload, NOTIFY follows
 #     stop nsd
+#
+# With peer_tls=FOLDER NSD and BIND speak TLS on port 853 as well, with FOLDER/NAME.pem and
+# FOLDER/NAME.key; with peer_tls_ca=FILE BIND wants a certificate of that authority there.
 
 key_name=xfr-key
 key_secret=$(head -c 32 /dev/urandom | base64 -w0)
@@ -79,6 +82,13 @@ peer_config_nsd() {
 		  rrl-ratelimit: 0
 		  rrl-whitelist-ratelimit: 0
 		  verbosity: 1
+	CONF
+	[ -z "${peer_tls:-}" ] || cat <<-CONF
+		  ip-address: ${peer_address[nsd]}@853
+		  tls-service-key: "$peer_tls/nsd.key"
+		  tls-service-pem: "$peer_tls/nsd.pem"
+	CONF
+	cat <<-CONF
 		remote-control:
 		  control-enable: yes
 		  control-interface: "$work/nsd/control"
@@ -157,7 +167,14 @@ peer_config_bind() {
 	cat <<-CONF
 		key "$key_name" { algorithm hmac-sha256; secret "$key_secret"; };
 		server $edge_management { keys { "$key_name"; }; };
-		options {
+	CONF
+	[ -z "${peer_tls:-}" ] || cat <<-CONF
+		tls xfr { cert-file "$peer_tls/bind.pem"; key-file "$peer_tls/bind.key"; protocols { TLSv1.3; };
+			${peer_tls_ca:+ca-file \"$peer_tls_ca\";} };
+	CONF
+	echo "options {"
+	[ -z "${peer_tls:-}" ] || echo "listen-on port 853 tls xfr { ${peer_address[bind]}; };"
+	cat <<-CONF
 			directory "$work/bind";
 			pid-file none;
 			session-keyfile none;
@@ -186,7 +203,7 @@ peer_config_bind() {
 	for zone in ${peer_zones[bind]}; do
 		cat <<-CONF
 			zone "$zone" { type primary; file "$(peer_file bind "$zone")"; ixfr-from-differences yes;
-				max-ixfr-ratio unlimited; };
+				max-ixfr-ratio unlimited; max-journal-size 64m; };
 		CONF
 	done
 }

@@ -193,6 +193,11 @@ static void every_word_is_read(void **state)
 	    "remote:\n"
 	    "  - {id: p, address: ['192.0.2.1', 192.0.2.2@5353], via: 192.0.2.9}\n"
 	    "  - {id: q, address: '2001:db8::1@8053', key: K.}\n"
+	    "  - {id: r, address: ['2001:db8::2', 192.0.2.3@8853], tls: on, tls-alpn: optional,\n"
+	    "     cert-key: [AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=], "
+	    "cert-hostname: a.example}\n"
+	    "  - {id: s, address: 192.0.2.4, tls: on}\n"
+	    "server: {cert-file: /dev/null, key-file: /dev/zero, ca-file: /dev/full}\n"
 	    "key:\n"
 	    "  - {id: k, algorithm: hmac-sha512, secret: AA==}\n"
 	    "dataplane:\n"
@@ -238,6 +243,19 @@ static void every_word_is_read(void **state)
 	assert_null(c->remotes[0].key);
 	assert_address(&c->remotes[1].addresses[0], "2001:db8::1", 8053);
 	assert_ptr_equal(c->remotes[1].key, &c->keys[0]);
+	assert_false(c->remotes[1].tls);
+	assert_address(&c->remotes[2].addresses[0], "2001:db8::2", 853);
+	assert_address(&c->remotes[2].addresses[1], "192.0.2.3", 8853);
+	assert_true(c->remotes[2].tls && c->remotes[2].tls_alpn_optional);
+	assert_int_equal(c->remotes[2].cert_pin_count, 1);
+	assert_int_equal(c->remotes[2].cert_pins[0][31], 0x1f);
+	assert_int_equal(c->remotes[2].cert_hostname_count, 1);
+	assert_string_equal(c->remotes[2].cert_hostnames[0], "a.example");
+	assert_true(c->remotes[3].tls && !c->remotes[3].tls_alpn_optional);
+	assert_int_equal(c->remotes[3].cert_pin_count + c->remotes[3].cert_hostname_count, 0);
+	assert_string_equal(c->server.cert_file, "/dev/null");
+	assert_string_equal(c->server.key_file, "/dev/zero");
+	assert_string_equal(c->server.ca_file, "/dev/full");
 
 	assert_memory_equal(z[0].domain, "\7example\3com", 13);
 	assert_int_equal(z[0].primary_count, 1);
@@ -265,6 +283,7 @@ static void every_word_is_read(void **state)
 	config_free(c);
 }
 
+#define PIN    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
 #define REMOTE "remote: [{id: p, address: 192.0.2.1}]\n"
 #define PORT   "dataplane:\n  ports:\n    - addresses: 192.0.2.1\n      device: "
 
@@ -294,7 +313,22 @@ static const struct {
     {"dataplane:\n  ports:\n    - device: tap:a\n      ^address: 192.0.2.1\n",
         "Unknown key 'address' in a port"},
     {"key:\n  - ^name: a\n", "Unknown key 'name' in a key"},
-    {"remote: [{id: a, address: 192.0.2.1, ^tls: on}]\n", "Unknown key 'tls' in a remote"},
+    {"remote: [{id: a, address: 192.0.2.1, ^quic: on}]\n", "Unknown key 'quic' in a remote"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: ^maybe}]\n", "must be on or off"},
+    {"remote: [{id: a, address: 192.0.2.1, cert-key: ^" PIN "}]\n", "but 'tls' is not on"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: off, cert-hostname: ^a.example}]\n",
+        "but 'tls' is not on"},
+    {"remote: [{id: a, address: 192.0.2.1, tls-alpn: ^optional}]\n", "but 'tls' is not on"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: on, tls-alpn: ^off}]\n",
+        "must be 'required' or 'optional'"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: on, cert-key: [" PIN ", ^AAAA]}]\n",
+        "must be the SHA-256"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: on, cert-key: ^[]}]\n", "'cert-key' is empty"},
+    {"remote: [{id: a, address: 192.0.2.1, tls: on, cert-hostname: ^[]}]\n",
+        "'cert-hostname' is empty"},
+    {"remote: [{id: a, address: [192.0.2.1, ^192.0.2.1@853], tls: on}]\n", "stands here twice"},
+    {"server:\n  ^cert-file: /dev/null\n", "there is only one"},
+    {"server:\n  ca-file: ^ca.pem\n", "must be an absolute path"},
     {"template:\n  - id: a\n    ^file: /etc/passwd\n", "Unknown key 'file' in a template"},
     {REMOTE "zone:\n  - domain: a\n    primaries: p\n    ^master: p\n",
         "Unknown key 'master' in a zone"},

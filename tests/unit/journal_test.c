@@ -138,8 +138,7 @@ static const char *steps_text(void)
 		if (begun != 0)
 			continue;
 		// The difference itself tells how many texts there were.
-		struct delta *delta =
-		    delta_of(steps[i].from, steps[i].to, steps[i].added - 2);
+		struct delta *delta = delta_of(steps[i].from, steps[i].to, steps[i].added - 2);
 		size_t n = 0;
 
 		for (; journal_next(journal, &change) == 1; n++) {
@@ -208,8 +207,8 @@ static void a_chain_ends_at_the_version_asked_for(void **state)
 	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
 		const struct journal_step *first = NULL;
 
-		assert_int_equal(journal_chain(journal, rows[i].from, rows[i].to, rows[i].content,
-		                     &first),
+		assert_int_equal(
+		    journal_chain(journal, rows[i].from, rows[i].to, rows[i].content, &first),
 		    rows[i].count);
 		if (rows[i].count > 0)
 			assert_int_equal(first->from, rows[i].first);
@@ -250,12 +249,11 @@ static void older_steps_go_whole_at_the_limit_of_depth(void **state)
 	const struct journal_limits limits = {.depth = 3, .usage = 100 << 20};
 
 	for (uint32_t i = 1; i <= 200; i++) {
-		assert_int_equal(
-		    append(i, content_of(i), i + 1, content_of(i + 1), 0, &limits), 0);
+		assert_int_equal(append(i, content_of(i), i + 1, content_of(i + 1), 0, &limits), 0);
 		char expected[64];
 
-		snprintf(expected, sizeof(expected), "%u>%u %u>%u %u>%u", i - 2, i - 1, i - 1, i,
-		    i, i + 1);
+		snprintf(expected, sizeof(expected), "%u>%u %u>%u %u>%u", i - 2, i - 1, i - 1, i, i,
+		    i + 1);
 		if (i >= 3)
 			assert_string_equal(steps_text(), expected);
 	}
@@ -464,8 +462,7 @@ static void another_zones_journal_is_refused(void **state)
 	    journal_open(storage, (const uint8_t *)"\5other", &journal, error), -ENOENT);
 	// The case of a name says nothing.
 	append_good(1, 2);
-	assert_int_equal(
-	    journal_open(storage, (const uint8_t *)"\7EXAMPLE", &journal, error), 0);
+	assert_int_equal(journal_open(storage, (const uint8_t *)"\7EXAMPLE", &journal, error), 0);
 	journal_close(journal);
 }
 

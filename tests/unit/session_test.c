@@ -882,6 +882,39 @@ static void every_byte_of_a_difference_changed_ends_in_a_verdict(void **state)
 	free(m);
 }
 
+// RFC 8467 4.1: with the signature, whatever the lengths of zone and key are.
+static void a_padded_question_is_a_multiple_of_128_bytes(void **state)
+{
+	static const char *const algorithms[] = {
+	    NULL, "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"};
+
+	for (unsigned name = 1; name <= 63; name++) {
+		for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+			uint8_t zone[NAME_LEN_MAX] = {0}, out[1024];
+			struct session_ask asked = {.incremental = name % 2, .padded = true};
+			struct tsig_key *key = NULL;
+			struct tsig_record record;
+
+			zone[0] = (uint8_t)name;
+			memset(zone + 1, 'a', name);
+			if (algorithms[i] != NULL) {
+				assert_int_equal(
+				    tsig_key_new((const uint8_t *)"\3key", algorithms[i],
+				        (const uint8_t *)"secret", 6, &key),
+				    0);
+			}
+			struct session *session = session_open(zone, key, ID, &asked, &limits);
+			size_t len = session_request(session, out, sizeof(out), 1000);
+
+			assert_true(len > 0 && len <= 512 && len % 128 == 0);
+			assert_int_equal(tsig_find(out, len, &record), key != NULL);
+			assert_int_equal(wire_get16(out + 10), key != NULL ? 2 : 1);
+			session_close(session);
+			tsig_key_unref(key);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -896,6 +929,7 @@ int main(void)
 	    cmocka_unit_test(with_a_key_an_unsigned_difference_proves_nothing),
 	    cmocka_unit_test(every_byte_of_a_difference_changed_ends_in_a_verdict),
 	    cmocka_unit_test(more_bytes_than_allowed_end_the_transfer),
+	    cmocka_unit_test(a_padded_question_is_a_multiple_of_128_bytes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
