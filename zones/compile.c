@@ -76,14 +76,16 @@ static int rdata_of_span(
 
 static int write_rdata(struct compilation *c)
 {
-	for (uint32_t i = 0; i < c->unit_count; i++) {
+	struct unit_walk units = {0};
+
+	for (const struct unit *unit; (unit = unit_walk_next(&units, c)) != NULL;) {
 		struct rrset_walk walk;
 		struct rrset_span span = {0};
-		rrset_walk_start(&walk, c, &c->units[i]);
+		rrset_walk_start(&walk, c, unit);
 		while (rrset_walk_next(&walk, &span)) {
 			if (span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX)
 				return -EFBIG;
-			const int error = rdata_of_span(c, &c->units[i], &span);
+			const int error = rdata_of_span(c, unit, &span);
 			if (error != 0)
 				return error;
 		}
@@ -97,7 +99,7 @@ static int write_rdata(struct compilation *c)
 // Which RRsets of a name a query can ever get as its answer.
 static bool is_answerable(const struct unit *unit, const struct rrset_span *span)
 {
-	if (span->rr_count == 0 || (unit->flags & (NODE_OCCLUDED | NODE_TOMBSTONE)) != 0)
+	if (span->rr_count == 0 || (unit->flags & NODE_OCCLUDED) != 0 || unit->role != 0)
 		return false;
 	return (unit->flags & NODE_CUT) == 0 || span->type == RRTYPE_DS;
 }
@@ -157,9 +159,8 @@ static uint32_t write_owner(struct compilation *c, const struct unit *unit, cons
 	return compile_ref(c, at);
 }
 
-static int write_node(struct compilation *c, uint32_t rank)
+static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 {
-	struct unit *unit = &c->units[rank];
 	uint8_t lower[NAME_LEN_MAX];
 	struct rrset_walk walk;
 	struct rrset_span span = {0};
@@ -179,7 +180,7 @@ static int write_node(struct compilation *c, uint32_t rank)
 		return -ENOMEM;
 	unit->node_ref = compile_ref(c, node);
 	*node = (struct image_node){
-	    .flags = unit->flags & (uint8_t)~NODE_TOMBSTONE,
+	    .flags = (unit->role & UNIT_GONE) != 0 ? NODE_TOMBSTONE : unit->flags,
 	    .name_len = unit->len,
 	    .labels = unit->labels,
 	    .cut_labels = unit->cut_labels,
@@ -245,12 +246,12 @@ static int write_image(struct compilation *c, struct image_header *header)
 	c->bucket_count = compile_bucket_count(c->indexed);
 	c->buckets =
 	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
-	order = image_buffer_take(c->buffer, (size_t)c->unit_count * sizeof(*order), CACHE_LINE);
+	order = image_buffer_take(c->buffer, (size_t)c->held * sizeof(*order), CACHE_LINE);
 	if (c->buckets == NULL || order == NULL || compile_denial_place(c, header) != 0)
 		return -ENOMEM;
 	section[IMAGE_BUCKETS] =
 	    (struct image_section){compile_ref(c, c->buckets), c->bucket_count};
-	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), c->unit_count};
+	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), c->held};
 	if ((error = compile_index(c)) != 0)
 		return error;
 
@@ -264,15 +265,30 @@ static int write_image(struct compilation *c, struct image_header *header)
 		header->negative_do_ref = compile_negative(c, true);
 	if (header->negative_ref == ANSWER_NOMEM || header->negative_do_ref == ANSWER_NOMEM)
 		return -ENOMEM;
-	for (uint32_t i = 0; i < c->unit_count; i++) {
-		if ((error = write_node(c, i)) != 0)
+	struct unit_walk walk = {0};
+	uint32_t rank = 0;
+	for (struct unit *unit; (unit = unit_walk_next(&walk, c)) != NULL; rank++) {
+		if ((error = write_node(c, unit, rank)) != 0)
 			return error;
-		order[i] = c->units[i].node_ref;
+		order[rank] = unit->node_ref;
 	}
-	section[IMAGE_NODES] = (struct image_section){order[0], c->unit_count};
+	section[IMAGE_NODES] = (struct image_section){order[0], c->held};
+	if ((error = compile_targets(c, header)) != 0)
+		return error;
 	compile_denial_finish(c, header);
 	compile_index_finish(c);
 	return 0;
+}
+
+static void overlay_facts(const struct compile_overlay *overlay, struct image_header *header)
+{
+	header->below_id = overlay->below_id;
+	header->rr_count = overlay->rr_count;
+	header->flags |= overlay->flags | IMAGE_OVERLAY;
+	if (header->rrsig_expiry_min == 0 ||
+	    (overlay->rrsig_expiry_min != 0 &&
+	        (int32_t)(overlay->rrsig_expiry_min - header->rrsig_expiry_min) < 0))
+		header->rrsig_expiry_min = overlay->rrsig_expiry_min;
 }
 
 static int finish_header(struct compilation *c, struct image_header *header)
@@ -288,8 +304,10 @@ static int finish_header(struct compilation *c, struct image_header *header)
 	header->hash_key[1] = c->options->key.k[1];
 	header->rr_count = records->count;
 	header->serial = records_serial(records);
-	header->flags = c->flags;
+	header->flags = c->flags | (c->chain_nsec3 ? IMAGE_NSEC3 : 0);
 	header->rrsig_expiry_min = rrsig_expiry_min(records);
+	if (c->overlay != NULL)
+		overlay_facts(c->overlay, header);
 	header->probe_max = c->probe_max > 0 ? c->probe_max : 1;
 	header->apex_ref = c->units[0].node_ref;
 	header->apex_len = records->apex_len;
@@ -308,12 +326,14 @@ static int finish_header(struct compilation *c, struct image_header *header)
 	return 0;
 }
 
-int compile_image(const struct records *records, const struct compile_options *options,
-    struct image_buffer *buffer, char error[COMPILE_ERROR_MAX])
+static int compile(const struct records *records, const struct compile_overlay *overlay,
+    const struct compile_options *options, struct image_buffer *buffer,
+    char error[COMPILE_ERROR_MAX])
 {
 	uint16_t patch[256];
 	struct compilation c = {.records = records,
 	    .options = options,
+	    .overlay = overlay,
 	    .buffer = buffer,
 	    .error = error,
 	    .patch = patch};
@@ -324,9 +344,10 @@ int compile_image(const struct records *records, const struct compile_options *o
 	if ((result = records_check(records, error)) != 0)
 		return result;
 	struct image_header *header = image_buffer_take(buffer, sizeof(*header), IMAGE_PAGE);
-	result = -ENOMEM;
-	if (header == NULL || compile_names(&c) != 0)
+	result = header != NULL ? compile_names(&c) : -ENOMEM;
+	if (result != 0)
 		goto out;
+	result = -ENOMEM;
 	c.rdata_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.rdata_refs));
 	c.sigs_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.sigs_refs));
 	if (c.rdata_refs == NULL || c.sigs_refs == NULL)
@@ -340,12 +361,29 @@ int compile_image(const struct records *records, const struct compile_options *o
 out:
 	if (result == -ENOMEM)
 		snprintf(error, COMPILE_ERROR_MAX, "out of memory after %zu bytes", buffer->used);
+	else if (result == -EINVAL && error[0] == '\0')
+		snprintf(
+		    error, COMPILE_ERROR_MAX, "the overlay's names are not those of its records");
 	else if (result == -EFBIG)
 		snprintf(
 		    error, COMPILE_ERROR_MAX, "an RRset has more records than an image can hold");
 	free(c.chain);
+	free(c.lost);
 	free(c.units);
 	free(c.rdata_refs);
 	free(c.sigs_refs);
 	return result;
+}
+
+int compile_image(const struct records *records, const struct compile_options *options,
+    struct image_buffer *buffer, char error[COMPILE_ERROR_MAX])
+{
+	return compile(records, NULL, options, buffer, error);
+}
+
+int compile_overlay(const struct records *records, const struct compile_overlay *overlay,
+    const struct compile_options *options, struct image_buffer *buffer,
+    char error[COMPILE_ERROR_MAX])
+{
+	return compile(records, overlay, options, buffer, error);
 }

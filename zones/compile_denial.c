@@ -59,34 +59,67 @@ static int link_compare(const void *a, const void *b)
 	return memcmp(((const struct link *)a)->hash, ((const struct link *)b)->hash, SHA1_LEN);
 }
 
+static bool in_nsec_chain(const struct compilation *c, const struct unit *unit)
+{
+	struct rrset_span span;
+
+	return (unit->flags & NODE_OCCLUDED) == 0 && unit_rrset(c, unit, RRTYPE_NSEC, &span);
+}
+
+// A DNAME at the apex has every NSEC3 below it, which hides none of them.
+static bool in_nsec3_chain(const struct compilation *c, const struct unit *unit,
+    const struct record *param, uint8_t hash[SHA1_LEN])
+{
+	struct rrset_span span;
+
+	return unit_rrset(c, unit, RRTYPE_NSEC3, &span) && nsec3_in_chain(&span.rrs[0], param) &&
+	       owner_hash(unit->owner, hash);
+}
+
+// A layer below may have it in the chain.
+static bool may_be_lost(
+    const struct compilation *c, const struct unit *unit, uint8_t hash[SHA1_LEN])
+{
+	return c->overlay != NULL && unit->labels == c->units[0].labels + 1 &&
+	       owner_hash(unit->owner, hash);
+}
+
+static int link_add(struct link **list, uint32_t *count, const struct link *link)
+{
+	if ((*count & (*count - 1)) == 0 && (*count == 0 || *count >= 64)) { // full
+		struct link *grown =
+		    reallocarray(*list, *count == 0 ? 64 : *count * 2u, sizeof(*grown));
+		if (grown == NULL)
+			return -ENOMEM;
+		*list = grown;
+	}
+	(*list)[(*count)++] = *link;
+	return 0;
+}
+
 // The units that own an NSEC, or, with `param`, an NSEC3 of that chain.
 static int collect(struct compilation *c, const struct record *param)
 {
-	struct rrset_span span;
-	size_t cap = 0;
+	int error = 0;
 
-	for (uint32_t i = 0; i < c->unit_count; i++) {
+	for (uint32_t i = 0; i < c->unit_count + c->gone_count && error == 0; i++) {
+		const struct unit *unit = &c->units[i];
 		struct link link = {.unit = i};
-		// A DNAME at the apex has every NSEC3 below it, which hides none of them.
-		if ((param == NULL && (c->units[i].flags & NODE_OCCLUDED) != 0) ||
-		    !unit_rrset(c, &c->units[i], param != NULL ? RRTYPE_NSEC3 : RRTYPE_NSEC, &span))
+		if ((unit->role & UNIT_GUEST) != 0)
 			continue;
-		if (param != NULL && (!nsec3_in_chain(&span.rrs[0], param) ||
-		                         !owner_hash(c->units[i].owner, link.hash)))
-			continue;
-		if (c->chain_count == cap) {
-			cap = cap > 0 ? cap * 2 : 64;
-			struct link *chain = reallocarray(c->chain, cap, sizeof(*chain));
-			if (chain == NULL)
-				return -ENOMEM;
-			c->chain = chain;
-		}
-		c->chain[c->chain_count++] = link;
+		if (param != NULL ? in_nsec3_chain(c, unit, param, link.hash)
+		                  : in_nsec_chain(c, unit))
+			error = link_add(&c->chain, &c->chain_count, &link);
+		else if (param != NULL && may_be_lost(c, unit, link.hash))
+			error = link_add(&c->lost, &c->lost_count, &link);
 	}
-	if (param != NULL && c->chain_count > 0) {
+	if (error != 0 || param == NULL)
+		return error;
+	if (c->chain_count > 0)
 		qsort(c->chain, c->chain_count, sizeof(*c->chain), link_compare);
-		c->chain_nsec3 = true;
-	}
+	if (c->lost_count > 0)
+		qsort(c->lost, c->lost_count, sizeof(*c->lost), link_compare);
+	c->chain_nsec3 = c->chain_count > 0 || c->overlay != NULL;
 	return 0;
 }
 
@@ -107,7 +140,7 @@ static size_t wildcard_of(const struct unit *unit, uint8_t out[NAME_LEN_MAX])
 // Names at which a question can end without an answer: not what a cut or a DNAME hides.
 static bool is_denied(const struct unit *unit)
 {
-	return (unit->flags & (NODE_OCCLUDED | NODE_TOMBSTONE)) == 0;
+	return (unit->flags & NODE_OCCLUDED) == 0 && (unit->role & UNIT_HIDDEN) == 0;
 }
 
 // Nothing below a cut or a DNAME is denied by this zone.
@@ -212,7 +245,10 @@ int compile_denial(struct compilation *c, struct image_header *header)
 	int error;
 
 	// The only hash algorithm there is, is 1 (RFC 5155 11).
-	if (unit_rrset(c, &c->units[0], RRTYPE_NSEC3PARAM, &param) && param.rrs[0].rdata[0] == 1) {
+	// In a version of layers the base has decided whether NSEC3 does.
+	const bool below = c->overlay == NULL || (c->overlay->flags & IMAGE_NSEC3) != 0;
+	if (below && unit_rrset(c, &c->units[0], RRTYPE_NSEC3PARAM, &param) &&
+	    param.rrs[0].rdata[0] == 1) {
 		if ((error = nsec3_param(c, header, &param.rrs[0])) != 0)
 			return error;
 		if ((c->flags & IMAGE_SIGNED) != 0 && (error = collect(c, &param.rrs[0])) != 0)
@@ -220,6 +256,8 @@ int compile_denial(struct compilation *c, struct image_header *header)
 	}
 	if ((c->flags & IMAGE_SIGNED) == 0)
 		return 0;
+	if (c->overlay != NULL) // which of the records below hold is found when it is asked
+		return c->chain_nsec3 ? 0 : collect(c, NULL);
 	if (c->chain_nsec3) {
 		nsec3_assign(c, &param.rrs[0]);
 		return 0;
@@ -238,30 +276,49 @@ int compile_denial_place(struct compilation *c, struct image_header *header)
 	const enum image_section_id id = c->chain_nsec3 ? IMAGE_NSEC3_ORDER : IMAGE_NSEC_ORDER;
 	const size_t item = c->chain_nsec3 ? sizeof(struct image_nsec3) : sizeof(struct image_nsec);
 	const void *at = image_buffer_take(c->buffer, c->chain_count * item, 64);
+	const void *lost =
+	    image_buffer_take(c->buffer, c->lost_count * sizeof(struct image_nsec3), 64);
 
-	if (at == NULL)
+	if (at == NULL || lost == NULL)
 		return -ENOMEM;
 	header->section[IMAGE_NSEC_ORDER] = header->section[IMAGE_NSEC3_ORDER] =
 	    (struct image_section){compile_ref(c, at), 0};
 	header->section[id].count = c->chain_count;
+	header->section[IMAGE_NSEC3_LOST] =
+	    (struct image_section){compile_ref(c, lost), c->lost_count};
 	return 0;
+}
+
+static void *section_at(struct compilation *c, const struct image_section *section)
+{
+	return c->buffer->mem + ((size_t)section->ref << 3);
+}
+
+static void nsec3_fill(struct compilation *c, const struct link *links, uint32_t count,
+    const struct image_section *section)
+{
+	struct image_nsec3 *items = section_at(c, section);
+
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(items[i].hash, links[i].hash, SHA1_LEN);
+		items[i].node_ref = c->units[links[i].unit].node_ref;
+	}
 }
 
 void compile_denial_finish(struct compilation *c, const struct image_header *header)
 {
-	uint8_t *at = c->buffer->mem + ((size_t)header->section[IMAGE_NSEC_ORDER].ref << 3);
-	struct image_nsec *nsec = (struct image_nsec *)at;
-	struct image_nsec3 *nsec3 = (struct image_nsec3 *)at;
+	const struct image_section *section = header->section;
 	const unsigned apex_labels = name_labels(c->records->apex);
+	struct image_nsec *nsec = section_at(c, &section[IMAGE_NSEC_ORDER]);
 
+	if (c->chain_nsec3) {
+		nsec3_fill(c, c->chain, c->chain_count, &section[IMAGE_NSEC3_ORDER]);
+		nsec3_fill(c, c->lost, c->lost_count, &section[IMAGE_NSEC3_LOST]);
+		return;
+	}
 	for (uint32_t i = 0; i < c->chain_count; i++) {
 		const struct unit *unit = &c->units[c->chain[i].unit];
-		if (c->chain_nsec3) {
-			memcpy(nsec3[i].hash, c->chain[i].hash, SHA1_LEN);
-			nsec3[i].node_ref = unit->node_ref;
-		} else {
-			nsec[i].key = name_order_key(unit->owner, apex_labels);
-			nsec[i].node_ref = unit->node_ref;
-		}
+		nsec[i].key = name_order_key(unit->owner, apex_labels);
+		nsec[i].node_ref = unit->node_ref;
 	}
 }

@@ -21,9 +21,9 @@ static uint32_t home_of(const struct compilation *c, uint64_t hash)
 
 int compile_index(struct compilation *c)
 {
-	for (uint32_t i = 0; i < c->unit_count; i++) {
+	for (uint32_t i = 0; i < c->unit_count + c->gone_count; i++) {
 		const struct unit *unit = &c->units[i];
-		if ((unit->flags & NODE_TOMBSTONE) != 0)
+		if ((unit->role & (UNIT_HIDDEN | UNIT_GUEST)) != 0)
 			continue;
 		uint32_t at = home_of(c, unit->hash), distance = 1;
 		while (c->buckets[at].used == IMAGE_SLOTS) {
@@ -50,10 +50,31 @@ void compile_index_finish(struct compilation *c)
 	}
 }
 
+// An overlay's index does not hold the names around it.
+static const struct unit *find_by_order(const struct compilation *c, const uint8_t *name)
+{
+	uint32_t low = 0, high = c->unit_count;
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		const int order = name_compare(c->units[middle].owner, name);
+		if (order == 0)
+			return (c->units[middle].role & UNIT_HIDDEN) == 0 ? &c->units[middle]
+			                                                  : NULL;
+		if (order < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return NULL;
+}
+
 const struct unit *compile_find(const struct compilation *c, const uint8_t *name)
 {
 	if (!name_is_under(name, c->records->apex))
 		return NULL;
+	if (c->overlay != NULL)
+		return find_by_order(c, name);
 	const uint64_t hash = name_hash(name, &c->options->key);
 	uint32_t at = home_of(c, hash);
 	for (uint32_t probe = 0; probe < c->probe_max; probe++) {

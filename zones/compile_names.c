@@ -209,17 +209,44 @@ static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABE
 		struct unit *unit = unit_add(c, cap, name_suffix(owner, n), n);
 		if (unit == NULL)
 			return -ENOMEM;
-		const uint32_t at = c->unit_count - 1;
-		path[n] = at;
-		unit->parent = n == apex_labels ? at : path[n - 1];
+		path[n] = c->unit_count - 1;
 		if (n == labels) {
 			unit->first = first;
 			unit->count = count;
 		}
-		classify(c, unit, &c->units[unit->parent]);
+		classify(c, unit, n == apex_labels ? unit : &c->units[path[n - 1]]);
 	}
 	*depth = labels;
 	return 0;
+}
+
+// Both in canonical order: who is not held is a guest; who is gone becomes a unit of its own.
+static int held_by_overlay(struct compilation *c, size_t *cap)
+{
+	const struct compile_overlay *overlay = c->overlay;
+	const uint32_t count = c->unit_count;
+	uint32_t unit = 0;
+
+	for (uint32_t i = 0; i < overlay->count; i++) {
+		if (overlay->gone[i]) {
+			struct unit *gone =
+			    unit_add(c, cap, overlay->names[i], name_labels(overlay->names[i]));
+			if (gone == NULL)
+				return -ENOMEM;
+			gone->role = UNIT_GONE;
+			continue;
+		}
+		while (unit < count && name_compare(c->units[unit].owner, overlay->names[i]) < 0)
+			c->units[unit++].role = UNIT_GUEST;
+		if (unit == count || !name_equal(c->units[unit].owner, overlay->names[i]))
+			return -EINVAL;
+		unit++;
+	}
+	while (unit < count)
+		c->units[unit++].role = UNIT_GUEST;
+	c->gone_count = c->unit_count - count;
+	c->unit_count = count;
+	return overlay->count > 0 && (c->units[0].role & UNIT_GUEST) == 0 ? 0 : -EINVAL;
 }
 
 int compile_names(struct compilation *c)
@@ -240,14 +267,17 @@ int compile_names(struct compilation *c)
 		if (error != 0)
 			return error;
 	}
-	for (uint32_t i = 0; i < c->unit_count; i++) {
+	const int error = c->overlay != NULL ? held_by_overlay(c, &cap) : 0;
+	if (error != 0)
+		return error;
+	for (uint32_t i = 0; i < c->unit_count + c->gone_count; i++) {
 		struct unit *unit = &c->units[i];
 		unit->rrset_first = c->rrset_count;
 		unit->hash = name_hash(unit->owner, &c->options->key);
-		if (!only_nsec3(c, unit))
-			c->indexed++;
-		else
-			unit->flags |= NODE_TOMBSTONE; // inside the compiler: not in the index
+		if (only_nsec3(c, unit))
+			unit->role |= UNIT_HIDDEN;
+		c->held += (unit->role & UNIT_GUEST) == 0;
+		c->indexed += (unit->role & (UNIT_GUEST | UNIT_HIDDEN)) == 0;
 		struct rrset_walk walk;
 		struct rrset_span span = {0};
 		rrset_walk_start(&walk, c, unit);
@@ -255,4 +285,19 @@ int compile_names(struct compilation *c)
 			c->rrset_count++;
 	}
 	return 0;
+}
+
+struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c)
+{
+	while (walk->unit < c->unit_count && (c->units[walk->unit].role & UNIT_GUEST) != 0)
+		walk->unit++;
+	struct unit *unit = walk->unit < c->unit_count ? &c->units[walk->unit] : NULL;
+	struct unit *gone =
+	    walk->gone < c->gone_count ? &c->units[c->unit_count + walk->gone] : NULL;
+	if (gone == NULL || (unit != NULL && name_compare(unit->owner, gone->owner) < 0)) {
+		walk->unit++;
+		return unit;
+	}
+	walk->gone++;
+	return gone;
 }

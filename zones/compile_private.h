@@ -14,9 +14,8 @@
 struct unit {
 	const uint8_t *owner; // as written; for an empty non-terminal the end of a longer owner
 	uint64_t hash;
-	uint32_t first;  // index of its first record
-	uint32_t count;  // records; 0: empty non-terminal
-	uint32_t parent; // index of the unit one label up; the apex: itself
+	uint32_t first; // index of its first record
+	uint32_t count; // records; 0: empty non-terminal
 	uint32_t node_ref;
 	uint32_t rrset_first;         // index of its first RRset in rdata_refs
 	uint32_t denial, denial_wild; // image_node's
@@ -24,7 +23,13 @@ struct unit {
 	uint8_t labels;
 	uint8_t cut_labels;
 	uint8_t len;
+	uint8_t role; // UNIT_*
 };
+
+// unit.role
+#define UNIT_HIDDEN 0x01u // owns only an NSEC3: not in the index (RFC 5155 7.2.8)
+#define UNIT_GUEST  0x02u // overlay: known from below, not held
+#define UNIT_GONE   0x04u // overlay: a tombstone; these stand behind all others
 
 // An owner of an NSEC, or of an NSEC3 of the zone's chain.
 struct link {
@@ -35,10 +40,13 @@ struct link {
 struct compilation {
 	const struct records *records;
 	const struct compile_options *options;
+	const struct compile_overlay *overlay; // NULL: a base
 	struct image_buffer *buffer;
 	char *error;
 	struct unit *units; // owned
 	uint32_t unit_count;
+	uint32_t gone_count;  // units behind them, in canonical order too
+	uint32_t held;        // of both, what the image holds
 	uint32_t indexed;     // units that go into the name index
 	uint32_t rrset_count; // RRsets, RRSIGs not counted
 	uint32_t *rdata_refs; // owned: where each RRset's rdata stands
@@ -51,7 +59,14 @@ struct compilation {
 	struct link *chain; // owned: who owns the NSEC or NSEC3 records, in their order
 	uint32_t chain_count;
 	bool chain_nsec3;
+	struct link *lost; // owned; overlay: held names that could be in an NSEC3 chain and are not
+	uint32_t lost_count;
 	uint16_t *patch; // scratch of the answers
+};
+
+// The units an image holds, in canonical order.
+struct unit_walk {
+	uint32_t unit, gone;
 };
 
 // The records of one RRset and of its signatures, as compile_rrsets() finds them.
@@ -78,6 +93,8 @@ static inline uint32_t compile_ref(const struct compilation *c, const void *at)
 
 // --- compile_names.c
 int compile_names(struct compilation *c) __attribute__((warn_unused_result));
+// Post: NULL at the end. Start with zeros.
+struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c);
 
 // Walks the RRsets of a unit by ascending type; a type that has only RRSIGs is one too.
 void rrset_walk_start(
@@ -117,3 +134,8 @@ int compile_denial(struct compilation *c, struct image_header *header)
 int compile_denial_place(struct compilation *c, struct image_header *header)
     __attribute__((warn_unused_result));
 void compile_denial_finish(struct compilation *c, const struct image_header *header);
+
+// --- compile_targets.c
+// Which answers embed which names: appends the section. Post: 0 or -ENOMEM.
+int compile_targets(struct compilation *c, struct image_header *header)
+    __attribute__((warn_unused_result));

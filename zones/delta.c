@@ -67,8 +67,10 @@ struct entry {
 	enum { ENTRY_BEFORE, ENTRY_REMOVED, ENTRY_ADDED } kind;
 };
 
-struct application {
-	const struct delta *delta;
+struct delta_walk {
+	const struct delta *delta; // NULL: no changes
+	const uint32_t *index;     // owned: the changes by owner, those of one in order of arrival
+	size_t at;
 	struct records *out;
 	struct entry *entries; // of one name
 	size_t count, cap;
@@ -76,7 +78,7 @@ struct application {
 };
 
 static int complain(
-    struct application *a, const uint8_t *owner, const struct entry *entry, const char *what)
+    struct delta_walk *a, const uint8_t *owner, const struct entry *entry, const char *what)
 {
 	char name[NAME_TEXT_MAX], type[16];
 
@@ -86,7 +88,7 @@ static int complain(
 	return -EINVAL;
 }
 
-static int entry_add(struct application *a, uint16_t type, uint32_t ttl, const uint8_t *rdata,
+static int entry_add(struct delta_walk *a, uint16_t type, uint32_t ttl, const uint8_t *rdata,
     uint16_t rdlen, int kind)
 {
 	if (a->count == a->cap) {
@@ -109,7 +111,7 @@ static int entry_add(struct application *a, uint16_t type, uint32_t ttl, const u
 }
 
 // The records of a node as entries.
-static int node_entries(struct application *a, struct node_ref ref)
+static int node_entries(struct delta_walk *a, struct node_ref ref)
 {
 	const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
 	const uint8_t *rdata;
@@ -169,7 +171,7 @@ static bool same_record(const struct entry *x, const struct entry *y)
 }
 
 // Leaves of the entries what is there in the end.
-static int entries_settle(struct application *a, const uint8_t *owner)
+static int entries_settle(struct delta_walk *a, const uint8_t *owner)
 {
 	size_t kept = 0;
 
@@ -197,7 +199,7 @@ static int entries_settle(struct application *a, const uint8_t *owner)
 }
 
 // Pre: settled. Each RRset takes the TTL of what was added to it last.
-static int entries_put(struct application *a, const uint8_t *owner)
+static int entries_put(struct delta_walk *a, const uint8_t *owner)
 {
 	qsort(a->entries, a->count, sizeof(*a->entries), by_rrset);
 	for (size_t begin = 0, end; begin < a->count; begin = end) {
@@ -222,21 +224,38 @@ static int entries_put(struct application *a, const uint8_t *owner)
 	return 0;
 }
 
-static int node_copy(struct application *a, struct node_ref ref)
+static int by_owner(const void *left, const void *right, void *context)
 {
-	int rc = node_entries(a, ref);
+	const uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
+	const struct record *changes = context;
+	const int order = changes[x].owner == changes[y].owner
+	                      ? 0
+	                      : name_compare(changes[x].owner, changes[y].owner);
 
-	return rc != 0 ? rc : entries_put(a, node_owner(ref));
+	return order != 0 ? order : (x > y) - (x < y);
 }
 
-// `index`: the changes of one owner; `ref`: its node, NULL when the version has none.
-static int node_change(
-    struct application *a, struct node_ref ref, const uint32_t *index, size_t count)
+// Changes of the owner that comes next.
+static size_t change_count(const struct delta_walk *a)
+{
+	const struct records *changes = a->delta->changes;
+	const uint8_t *owner = changes->items[a->index[a->at]].owner;
+	size_t end = a->at + 1;
+
+	while (end < changes->count && name_equal(changes->items[a->index[end]].owner, owner))
+		end++;
+	return end - a->at;
+}
+
+int delta_walk_change(struct delta_walk *a, struct node_ref ref)
 {
 	const struct record *changes = a->delta->changes->items;
+	const size_t count = change_count(a);
+	const uint32_t *index = a->index + a->at;
 	const uint8_t *owner = ref.node != NULL ? node_owner(ref) : changes[index[0]].owner;
 	int rc = 0;
 
+	a->at += count;
 	a->count = 0;
 	if (ref.node != NULL)
 		rc = node_entries(a, ref);
@@ -257,46 +276,90 @@ static int node_change(
 	return rc != 0 ? rc : entries_put(a, owner);
 }
 
-static int by_owner(const void *left, const void *right, void *context)
+int delta_walk_copy(struct delta_walk *a, struct node_ref ref)
 {
-	const uint32_t x = *(const uint32_t *)left, y = *(const uint32_t *)right;
-	const struct record *changes = context;
-	const int order = changes[x].owner == changes[y].owner
-	                      ? 0
-	                      : name_compare(changes[x].owner, changes[y].owner);
+	const int rc = node_entries(a, ref);
 
-	return order != 0 ? order : (x > y) - (x < y);
+	return rc != 0 ? rc : entries_put(a, node_owner(ref));
 }
 
-static int merge(struct application *a, const struct zone_version *base, const uint32_t *index)
+const uint8_t *delta_walk_owner(const struct delta_walk *a)
 {
-	const struct records *changes = a->delta->changes;
+	const struct records *changes = a->delta != NULL ? a->delta->changes : NULL;
+
+	return changes != NULL && a->at < changes->count ? changes->items[a->index[a->at]].owner
+	                                                 : NULL;
+}
+
+void delta_walk_close(struct delta_walk *a)
+{
+	if (a == NULL)
+		return;
+	free((uint32_t *)a->index);
+	free(a->entries);
+	free(a);
+}
+
+// Post: whether the difference starts from this version.
+static bool starts_from(
+    const struct delta *delta, const struct zone_version *base, char error[DELTA_ERROR_MAX])
+{
+	const struct image_header *header = version_header(base);
+
+	if (header->serial == delta->from && name_equal(header->apex, delta->changes->apex))
+		return true;
+	snprintf(error, DELTA_ERROR_MAX,
+	    "The difference starts from serial %u, not from ours (%u).", delta->from,
+	    header->serial);
+	return false;
+}
+
+int delta_walk_open(const struct delta *delta, const struct zone_version *base, struct records *out,
+    char error[DELTA_ERROR_MAX], struct delta_walk **walk)
+{
+	const size_t count = delta != NULL ? delta->changes->count : 0;
+	struct delta_walk *a;
+	uint32_t *index;
+
+	if (delta != NULL && !starts_from(delta, base, error))
+		return -EINVAL;
+	snprintf(error, DELTA_ERROR_MAX, "Out of memory.");
+	a = calloc(1, sizeof(*a));
+	index = count <= UINT32_MAX ? reallocarray(NULL, count + 1, sizeof(*index)) : NULL;
+	if (a == NULL || index == NULL) {
+		free(a);
+		free(index);
+		return -ENOMEM;
+	}
+	for (size_t i = 0; i < count; i++)
+		index[i] = (uint32_t)i;
+	if (count > 1)
+		qsort_r(index, count, sizeof(*index), by_owner, delta->changes->items);
+	*a = (struct delta_walk){.delta = delta, .index = index, .out = out, .error = error};
+	*walk = a;
+	return 0;
+}
+
+static int merge(struct delta_walk *a, const struct zone_version *base)
+{
 	struct version_iter iter;
 	struct node_ref ref;
-	size_t at = 0;
+	const uint8_t *owner = delta_walk_owner(a);
 	int rc = 0;
 
 	version_iter_start(&iter, base);
 	ref = version_iter_next(&iter);
-	while (rc == 0 && (ref.node != NULL || at < changes->count)) {
-		const uint8_t *owner = at < changes->count ? changes->items[index[at]].owner : NULL;
+	while (rc == 0 && (ref.node != NULL || owner != NULL)) {
 		const int order = ref.node == NULL ? 1
 		                  : owner == NULL  ? -1
 		                                   : name_compare(ref.node->name, owner);
 
-		if (order < 0) {
-			rc = node_copy(a, ref);
+		rc = order < 0 ? delta_walk_copy(a, ref)
+		               : delta_walk_change(a, order == 0 ? ref : (struct node_ref){0});
+		if (order <= 0)
 			ref = version_iter_next(&iter);
-			continue;
-		}
-		const size_t begin = at;
-
-		while (at < changes->count && name_equal(changes->items[index[at]].owner, owner))
-			at++;
-		rc = node_change(
-		    a, order == 0 ? ref : (struct node_ref){0}, index + begin, at - begin);
-		if (order == 0)
-			ref = version_iter_next(&iter);
+		if (order >= 0)
+			owner = delta_walk_owner(a);
 	}
 	return rc;
 }
@@ -304,35 +367,20 @@ static int merge(struct application *a, const struct zone_version *base, const u
 int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
     char error[DELTA_ERROR_MAX])
 {
-	const struct image_header *header = version_header(base);
-	const size_t count = delta->changes->count;
-	struct application a = {.delta = delta, .error = error};
-	uint32_t *index;
+	struct records *records = records_new(delta->changes->apex);
+	struct delta_walk *walk = NULL;
 	int rc = -ENOMEM;
 
 	snprintf(error, DELTA_ERROR_MAX, "Out of memory.");
-	if (header->serial != delta->from || !name_equal(header->apex, delta->changes->apex)) {
-		snprintf(error, DELTA_ERROR_MAX,
-		    "The difference starts from serial %u, not from ours (%u).", delta->from,
-		    header->serial);
-		return -EINVAL;
-	}
-	if (count > UINT32_MAX)
-		return -ENOMEM;
-	index = reallocarray(NULL, count + 1, sizeof(*index));
-	a.out = records_new(delta->changes->apex);
-	if (index != NULL && a.out != NULL) {
-		for (size_t i = 0; i < count; i++)
-			index[i] = (uint32_t)i;
-		qsort_r(index, count, sizeof(*index), by_owner, delta->changes->items);
-		rc = merge(&a, base, index);
-	}
-	free(index);
-	free(a.entries);
+	if (records != NULL)
+		rc = delta_walk_open(delta, base, records, error, &walk);
+	if (rc == 0)
+		rc = merge(walk, base);
+	delta_walk_close(walk);
 	if (rc != 0) {
-		records_free(a.out);
+		records_free(records);
 		return rc;
 	}
-	*out = a.out;
+	*out = records;
 	return 0;
 }

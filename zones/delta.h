@@ -46,3 +46,21 @@ int delta_add(struct delta *delta, bool added, const uint8_t *owner, uint16_t ty
 // the zone; memory to the zone and the difference.
 int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
     char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));
+
+// The same one name at a time, for who does not want the whole version. `out` takes what each call
+// appends; both are borrowed until delta_walk_close().
+struct delta_walk;
+// `delta` NULL: there are only names to copy. Post: 0; -EINVAL (the difference starts elsewhere) or
+// -ENOMEM and `error`.
+int delta_walk_open(const struct delta *delta, const struct zone_version *base, struct records *out,
+    char error[DELTA_ERROR_MAX], struct delta_walk **walk) __attribute__((warn_unused_result));
+// The owner whose changes come next, in canonical order; NULL at the end.
+const uint8_t *delta_walk_owner(const struct delta_walk *walk);
+// Appends the records that this owner has after its changes, and moves on. `ref`: its node, NULL
+// when it has none. Post: as delta_apply().
+int delta_walk_change(struct delta_walk *walk, struct node_ref ref)
+    __attribute__((warn_unused_result));
+// Appends the records of a node that nothing changes. Post: as delta_apply().
+int delta_walk_copy(struct delta_walk *walk, struct node_ref ref)
+    __attribute__((warn_unused_result));
+void delta_walk_close(struct delta_walk *walk); // NULL is accepted

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    2
+#define IMAGE_VERSION    3
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_PAGE       4096 // an image's size is a multiple of this
 #define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
@@ -25,6 +25,7 @@
 #define IMAGE_HAS_DNAMES 0x04u
 #define IMAGE_HAS_WILD   0x08u
 #define IMAGE_SIGNED     0x10u // the apex SOA has a signature: DO=1 gets signatures and proofs
+#define IMAGE_NSEC3      0x20u // and the proofs are NSEC3; an overlay says what the whole version has
 
 // One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
 // its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
@@ -74,7 +75,8 @@ static_assert(sizeof(struct image_node) == 40, "24 bytes of the first line remai
 
 // image_node.denial and .denial_wild: 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or, where
 // that is empty, IMAGE_NSEC3_ORDER of the same image. With DENIAL_COVER the record covers the name
-// and does not stand at it. They hold for a version of one layer: an overlay may change the chain.
+// and does not stand at it. Nodes of an overlay have none. Where a layer above changed that record,
+// it does not hold any more; where none did, nothing was put between it and the next.
 #define DENIAL_COVER 0x80000000u
 
 // One RRset. RRSIGs stand with the RRset they cover; an entry with rr_count 0 has only those.
@@ -130,8 +132,19 @@ enum image_section_id {
 	IMAGE_NSEC3_ORDER, // struct image_nsec3[count], ascending hash
 	IMAGE_NODES,       // where nodes begin; count: their number (tombstones included)
 	IMAGE_RDATA,       // where rdata begins; count: bytes / 8
+	IMAGE_TARGETS,     // struct image_target[count], ascending hash
+	IMAGE_NSEC3_LOST,  // overlay: struct image_nsec3[count]: hashes that the layers below may
+	                   // have in their order and that are in the chain no more
 	IMAGE_SECTIONS,
 };
+
+// Which names' answers embed records of which others (addresses behind NS, MX, SRV, SVCB): what an
+// overlay has to compile again when those change. Not looked at by workers.
+struct image_target {
+	uint32_t hash; // the high half of the hash of the name that is embedded, in the zone or not
+	uint32_t node_ref; // whose answers embed it
+};
+static_assert(sizeof(struct image_target) == 8, "layout");
 
 // Owners of NSEC records: only in zones signed with NSEC. The key makes most comparisons of a
 // search without a look at the name.
@@ -179,8 +192,8 @@ struct image_header {
 	uint8_t apex[256]; // lower case
 	uint8_t nsec3_salt[256];
 	uint8_t apex_labels;
-	uint8_t spare[91];
+	uint8_t spare[75];
 };
 static_assert(sizeof(struct image_header) == 768, "twelve lines");
 static_assert(offsetof(struct image_header, section) == 116, "layout");
-static_assert(offsetof(struct image_header, apex) == 164, "layout");
+static_assert(offsetof(struct image_header, apex) == 180, "layout");

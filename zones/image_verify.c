@@ -105,6 +105,18 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "NSEC order out of range");
 	if (s[IMAGE_NSEC_ORDER].count != 0 && s[IMAGE_NSEC3_ORDER].count != 0)
 		return bad(v, "both NSEC and NSEC3");
+	if ((header->flags & IMAGE_NSEC3) != 0
+	        ? s[IMAGE_NSEC_ORDER].count != 0 ||
+	              (s[IMAGE_NSEC3_ORDER].count == 0 && (header->flags & IMAGE_OVERLAY) == 0)
+	        : s[IMAGE_NSEC3_ORDER].count != 0)
+		return bad(v, "the kind of denial");
+	if (!in_range(v, s[IMAGE_NSEC3_LOST].ref, s[IMAGE_NSEC3_LOST].count,
+	        sizeof(struct image_nsec3)) ||
+	    (s[IMAGE_NSEC3_LOST].count != 0 &&
+	        (header->flags & (IMAGE_NSEC3 | IMAGE_OVERLAY)) != (IMAGE_NSEC3 | IMAGE_OVERLAY)))
+		return bad(v, "lost NSEC3 out of range");
+	if (!in_range(v, s[IMAGE_TARGETS].ref, s[IMAGE_TARGETS].count, sizeof(struct image_target)))
+		return bad(v, "targets out of range");
 	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
 		return bad(v, "number of names");
 	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count)
@@ -295,8 +307,9 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
 		return bad(v, "delegation without NS");
 	if ((node->flags & NODE_DNAME) != 0 && (dname == NULL || dname->rr_count == 0))
 		return bad(v, "DNAME flag without DNAME");
-	if ((node->flags & NODE_TOMBSTONE) != 0 && (v->image.header->flags & IMAGE_OVERLAY) == 0)
-		return bad(v, "tombstone in a base");
+	if ((node->flags & NODE_TOMBSTONE) != 0 &&
+	    ((v->image.header->flags & IMAGE_OVERLAY) == 0 || node->rrset_count > 0))
+		return bad(v, "tombstone in a base, or with records");
 	// Every walk begins at the apex. Its name is the only one of this length in the zone.
 	if ((node->flags & (NODE_TOMBSTONE | NODE_CUT)) != 0 &&
 	    node->name_len == v->image.header->apex_len)
@@ -451,7 +464,27 @@ static int nsec3_verify(struct verifier *v)
 		if (!is_owner(v, items[i].node_ref, RRTYPE_NSEC3))
 			return bad(v, "NSEC3 order names what owns no NSEC3");
 	}
+	section = &v->image.header->section[IMAGE_NSEC3_LOST];
+	items = image_at(&v->image, section->ref);
+	for (uint32_t i = 0; i < section->count; i++) {
+		if (i > 0 && memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
+			return bad(v, "lost NSEC3 hashes out of order");
+		if (!is_node(v, items[i].node_ref))
+			return bad(v, "a lost NSEC3 is of no name");
+	}
 	return 0;
+}
+
+static int targets_verify(struct verifier *v)
+{
+	const struct image_section *section = &v->image.header->section[IMAGE_TARGETS];
+	const struct image_target *items = image_at(&v->image, section->ref);
+
+	for (uint32_t i = 1; i < section->count; i++) {
+		if (items[i - 1].hash > items[i].hash)
+			return bad(v, "targets out of order");
+	}
+	return 0; // that they are nodes is seen when one is followed (overlay.c)
 }
 
 // The apex, and what stands for the whole zone. An overlay may lack it, but a reader takes the
@@ -496,6 +529,8 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 	if ((bad_part = nsec_verify(&v)) != 0)
 		return bad_part;
 	if ((bad_part = nsec3_verify(&v)) != 0)
+		return bad_part;
+	if ((bad_part = targets_verify(&v)) != 0)
 		return bad_part;
 	return apex_verify(&v);
 }

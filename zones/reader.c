@@ -30,6 +30,8 @@ int version_check(const struct zone_version *version)
 		if (base)
 			break;
 		const struct image_header *below = version->layer[i + 1].header;
+		if (((header->flags ^ below->flags) & (IMAGE_SIGNED | IMAGE_NSEC3)) != 0)
+			return -EINVAL;
 		if (header->below_id != below->id || header->apex_len != below->apex_len ||
 		    memcmp(header->apex, below->apex, header->apex_len) != 0 ||
 		    header->hash_key[0] != below->hash_key[0] ||

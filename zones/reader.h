@@ -120,7 +120,12 @@ struct version_iter {
 	uint32_t rank[IMAGE_LAYERS_MAX];
 };
 void version_iter_start(struct version_iter *iter, const struct zone_version *version);
+// The same from the first name at or behind `name` (lower case wire) on.
+void version_iter_seek(
+    struct version_iter *iter, const struct zone_version *version, const uint8_t *name);
 struct node_ref version_iter_next(struct version_iter *iter); // node NULL at the end
+// The node of a name by its place in the order: finds owners of NSEC3 too, which no query finds.
+struct node_ref version_find_in_order(const struct zone_version *version, const uint8_t *name);
 
 // --- denial of existence (reader_denial.c)
 // ------------------------------------------------------------------------------
@@ -128,7 +133,7 @@ struct node_ref version_iter_next(struct version_iter *iter); // node NULL at th
 // True when the version is signed with NSEC3 (and otherwise, if at all, with NSEC).
 static inline bool version_has_nsec3(const struct zone_version *version)
 {
-	return version_header(version)->section[IMAGE_NSEC3_ORDER].count != 0;
+	return (version_header(version)->flags & IMAGE_NSEC3) != 0;
 }
 
 // What the compiler has found out about a node: the NSEC or NSEC3 of its name, or of the name "*"

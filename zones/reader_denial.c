@@ -2,8 +2,13 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The records that prove what a zone version does not hold. Called by workers: no allocation; a
-// search has at most 64 steps, and skipping what a higher layer replaced is bounded by that layer's
-// size (overlays are small by design).
+// search has at most 64 steps.
+//
+// Layers. Each has its own part of the chain, and the record looked for is the nearest at or before
+// the name that no layer above has replaced. Nothing has to be skipped for that: when a record is
+// taken out of a chain, or one is put in, the one before it changes, because it names the next; so
+// a layer whose nearest record is replaced has no better one, the layer that replaced it has. (A
+// chain that is broken is answered with what is there.)
 
 #include "reader.h"
 
@@ -12,30 +17,6 @@
 
 #include "name.h"
 #include "order_key.h"
-
-struct node_ref node_denial(
-    const struct zone_version *version, struct node_ref node, bool wild, bool *match)
-{
-	static const struct node_ref none;
-	const uint32_t denial = wild ? node.node->denial_wild : node.node->denial;
-	const struct image_section *section = node.image->header->section;
-
-	// The chain of a version of several layers is not the one the compiler saw.
-	if (denial == 0 || version->layer_count != 1)
-		return none;
-	const uint32_t rank = (denial & ~DENIAL_COVER) - 1;
-	*match = (denial & DENIAL_COVER) == 0;
-	if (section[IMAGE_NSEC3_ORDER].count != 0) {
-		const struct image_nsec3 *items =
-		    image_at(node.image, section[IMAGE_NSEC3_ORDER].ref);
-		node.node = image_at(node.image, items[rank].node_ref);
-	} else {
-		const struct image_nsec *items =
-		    image_at(node.image, section[IMAGE_NSEC_ORDER].ref);
-		node.node = image_at(node.image, items[rank].node_ref);
-	}
-	return node;
-}
 
 // --- NSEC
 // -----------------------------------------------------------------------------------------
@@ -96,13 +77,12 @@ struct node_ref version_nsec_find(
 		const struct image *image = &version->layer[i];
 		const struct image_nsec *items =
 		    image_at(image, image->header->section[IMAGE_NSEC_ORDER].ref);
-		uint32_t rank = nsec_rank(image, items, name, key);
-		while (rank > 0 && !is_live(version, i, nsec_node(image, items, rank - 1)))
-			rank--;
+		const uint32_t rank = nsec_rank(image, items, name, key);
 		if (rank == 0)
 			continue;
 		const struct image_node *node = nsec_node(image, items, rank - 1);
-		if (best.node == NULL || name_compare(node->name, best.node->name) > 0)
+		if ((best.node == NULL || name_compare(node->name, best.node->name) > 0) &&
+		    is_live(version, i, node))
 			best = (struct node_ref){.image = image, .node = node};
 	}
 	*match = best.node != NULL && name_equal(best.node->name, name);
@@ -143,20 +123,82 @@ static uint32_t hash_rank(const struct image_nsec3 *items, uint32_t count, const
 	return low;
 }
 
+static bool has_hash(const struct image *image, enum image_section_id id, const uint8_t hash[20])
+{
+	const struct image_section *section = &image->header->section[id];
+	const struct image_nsec3 *items = image_at(image, section->ref);
+	const uint32_t rank = hash_rank(items, section->count, hash);
+
+	return rank > 0 && memcmp(items[rank - 1].hash, hash, 20) == 0;
+}
+
+// True when no layer above has another record for the hash, or has lost it.
+static bool nsec3_is_live(
+    const struct zone_version *version, unsigned layer, const uint8_t hash[20])
+{
+	for (unsigned i = 0; i < layer; i++) {
+		if (has_hash(&version->layer[i], IMAGE_NSEC3_ORDER, hash) ||
+		    has_hash(&version->layer[i], IMAGE_NSEC3_LOST, hash))
+			return false;
+	}
+	return true;
+}
+
+// On the ring, is `a` nearer before `hash` than `b`?
+static bool is_nearer(const uint8_t a[20], const uint8_t b[20], const uint8_t hash[20])
+{
+	const bool a_before = memcmp(a, hash, 20) <= 0, b_before = memcmp(b, hash, 20) <= 0;
+
+	return a_before != b_before ? a_before : memcmp(a, b, 20) > 0;
+}
+
 struct node_ref version_nsec3_find(
     const struct zone_version *version, const uint8_t hash[20], bool *match)
 {
-	// Overlays that change an NSEC3 chain carry the whole hash order section of the version.
-	const struct image *image = &version->layer[0];
-	const struct image_section *section = &image->header->section[IMAGE_NSEC3_ORDER];
-	const struct image_nsec3 *items = image_at(image, section->ref);
+	const struct image_nsec3 *best = NULL;
+	struct node_ref found = {0};
 
-	*match = false;
-	if (section->count == 0)
-		return (struct node_ref){0};
-	const uint32_t rank = hash_rank(items, section->count, hash);
-	// The chain is a ring: what is before the first is covered by the last.
-	const struct image_nsec3 *item = &items[rank > 0 ? rank - 1 : section->count - 1];
-	*match = rank > 0 && memcmp(item->hash, hash, 20) == 0;
-	return (struct node_ref){.image = image, .node = image_at(image, item->node_ref)};
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image *image = &version->layer[i];
+		const struct image_section *section = &image->header->section[IMAGE_NSEC3_ORDER];
+		const struct image_nsec3 *items = image_at(image, section->ref);
+		if (section->count == 0)
+			continue;
+		const uint32_t rank = hash_rank(items, section->count, hash);
+		// The chain is a ring: what is before the first is covered by the last.
+		const struct image_nsec3 *item = &items[rank > 0 ? rank - 1 : section->count - 1];
+		if ((best != NULL && !is_nearer(item->hash, best->hash, hash)) ||
+		    !nsec3_is_live(version, i, item->hash))
+			continue;
+		best = item;
+		found = (struct node_ref){.image = image, .node = image_at(image, item->node_ref)};
+	}
+	*match = best != NULL && memcmp(best->hash, hash, 20) == 0;
+	return found;
+}
+
+// --- what the compiler prepared
+// -------------------------------------------------------------------
+
+struct node_ref node_denial(
+    const struct zone_version *version, struct node_ref node, bool wild, bool *match)
+{
+	static const struct node_ref none;
+	const uint32_t denial = wild ? node.node->denial_wild : node.node->denial;
+	const struct image_section *section = node.image->header->section;
+	const unsigned layer = (unsigned)(node.image - version->layer);
+
+	if (denial == 0)
+		return none;
+	const uint32_t rank = (denial & ~DENIAL_COVER) - 1;
+	*match = (denial & DENIAL_COVER) == 0;
+	if (section[IMAGE_NSEC3_ORDER].count != 0) {
+		const struct image_nsec3 *items =
+		    image_at(node.image, section[IMAGE_NSEC3_ORDER].ref);
+		node.node = image_at(node.image, items[rank].node_ref);
+		return nsec3_is_live(version, layer, items[rank].hash) ? node : none;
+	}
+	const struct image_nsec *items = image_at(node.image, section[IMAGE_NSEC_ORDER].ref);
+	node.node = image_at(node.image, items[rank].node_ref);
+	return is_live(version, layer, node.node) ? node : none;
 }

@@ -21,6 +21,43 @@ static uint32_t node_count(const struct image *image)
 	return image->header->section[IMAGE_ORDER].count;
 }
 
+// The number of nodes of `image` before `name`.
+static uint32_t rank_of(const struct image *image, const uint8_t *name)
+{
+	uint32_t low = 0, high = node_count(image);
+
+	while (low < high) {
+		const uint32_t middle = low + (high - low) / 2;
+		if (name_compare(node_at(image, middle)->name, name) < 0)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+void version_iter_seek(
+    struct version_iter *iter, const struct zone_version *version, const uint8_t *name)
+{
+	*iter = (struct version_iter){.version = version};
+	for (unsigned i = 0; i < version->layer_count; i++)
+		iter->rank[i] = rank_of(&version->layer[i], name);
+}
+
+struct node_ref version_find_in_order(const struct zone_version *version, const uint8_t *name)
+{
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct image *image = &version->layer[i];
+		const uint32_t rank = rank_of(image, name);
+		if (rank == node_count(image) || !name_equal(node_at(image, rank)->name, name))
+			continue;
+		if ((node_at(image, rank)->flags & NODE_TOMBSTONE) != 0)
+			break;
+		return (struct node_ref){.image = image, .node = node_at(image, rank)};
+	}
+	return (struct node_ref){0};
+}
+
 void version_iter_start(struct version_iter *iter, const struct zone_version *version)
 {
 	*iter = (struct version_iter){.version = version};

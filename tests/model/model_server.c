@@ -10,9 +10,9 @@
 
 #include "compile.h"
 #include "dns.h"
+#include "model_layers.h"
 #include "rdata.h"
 
-#define IMAGE_MAX  (1u << 26)
 #define GUARD      4096 // bytes behind the largest reply that nothing may touch
 #define BUFFER_LEN (DNS_TCP_MAX + DNS_WRITE_SLACK + GUARD)
 
@@ -20,18 +20,13 @@ static const struct dns_server server = {.udp_payload_max = MODEL_UDP_MAX};
 static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct zone_table *table;
-static struct zone_version version;
-static struct image_buffer image = {.fd = -1};
+static struct layers layers;
 
 static void unload(void)
 {
 	zone_table_free(table);
 	table = NULL;
-	if (image.fd >= 0) {
-		image_buffer_close(&image);
-		close(image.fd);
-		image.fd = -1;
-	}
+	layers_drop(&layers);
 }
 
 // One name may be left out of what the data is: that the rdata is well formed is a precondition.
@@ -46,32 +41,52 @@ static int records_fill(struct records *records, const struct mzone *zone)
 	return records_sort(records);
 }
 
-const char *mserver_load(const struct mzone *zone)
+static struct records *records_of(const struct mzone *zone)
 {
-	static char error[COMPILE_ERROR_MAX];
-	const struct hash_key key = {{zone->seed, ~zone->seed}};
-	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
 	struct records *records = records_new(zone->apex);
+
+	if (records != NULL && records_fill(records, zone) == 0)
+		return records;
+	records_free(records);
+	return NULL;
+}
+
+const char *mserver_load_layers(const struct mzone *const zones[], unsigned count, uint64_t seed)
+{
+	const struct hash_key key = {{zones[0]->seed, ~zones[0]->seed}};
+	struct model_random random = {seed};
 	struct zone_retired retired;
+	const char *error = NULL;
 
 	unload();
-	snprintf(error, sizeof(error), "out of memory, or the generator made rdata that is wrong");
-	if (records == NULL || records_fill(records, zone) != 0 ||
-	    image_buffer_open(&image, -1, IMAGE_MAX) != 0) {
+	layers.key = key;
+	for (unsigned i = 0; i < count && error == NULL; i++) {
+		struct records *records = records_of(zones[i]);
+		error = records == NULL ? "out of memory, or the generator made rdata that is wrong"
+		        : i == 0        ? layers_base(&layers, records)
+		                        : layers_step(&layers, records, &random);
+		if (error == NULL && i + 1 == count && count > 1)
+			error = layers_check(&layers, records);
 		records_free(records);
-		return error;
 	}
-	const int bad = compile_image(records, &options, &image, error);
-	records_free(records);
-	if (bad != 0 || image_verify(image.mem, image.used, error) != 0)
+	if (error != NULL)
 		return error;
 	table = zone_table_new(&key);
-	version.layer_count = 1;
-	if (table == NULL || image_open(&version.layer[0], image.mem, image.used) != 0 ||
-	    zone_table_set(table, zone->apex, &version, &retired) != 0)
-		return "the image cannot be opened";
+	if (table == NULL || zone_table_set(table, zones[0]->apex, &layers.version, &retired) != 0)
+		return "the image cannot be served";
 	context.table = table;
 	return NULL;
+}
+
+const char *mserver_load(const struct mzone *zone)
+{
+	return mserver_load_layers(&zone, 1, 0);
+}
+
+void mserver_layers(unsigned long *overlays, unsigned long *rebuilt)
+{
+	*overlays = layers.overlays;
+	*rebuilt = layers.rebuilt;
 }
 
 static uint16_t sum_of(const uint8_t *bytes, size_t len)
@@ -140,6 +155,7 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 		reply->fault = SERVER_SUM;
 	else if (query->len > q->cap || !is_poison(arena, end, checked))
 		reply->fault = SERVER_BEYOND;
-	else if (reply->compiled && counters.nsec3_hashes - hashes > 1)
+	else if (reply->compiled && layers.version.layer_count == 1 &&
+	         counters.nsec3_hashes - hashes > 1)
 		reply->fault = SERVER_HASHES;
 }

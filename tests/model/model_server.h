@@ -15,13 +15,22 @@
 // Post: NULL, or why it was refused.
 const char *mserver_load(const struct mzone *zone);
 
+// The same in layers: the first zone is a base, each further one a difference to the one before
+// that becomes an overlay, in place of the top one or on it as `seed` has it, until the last is
+// served. Pre: the spelling of a name and the TTL of an RRset are the same in all.
+const char *mserver_load_layers(const struct mzone *const zones[], unsigned count, uint64_t seed);
+
+// Differences that became overlays so far, and those that needed a new base.
+void mserver_layers(unsigned long *overlays, unsigned long *rebuilt);
+
 // What may be wrong with a reply whatever its content.
 enum mserver_fault {
 	SERVER_FINE,
 	SERVER_NO_REPLY,
 	SERVER_SUM,    // query->sum is not the sum of the reply
 	SERVER_BEYOND, // bytes were written where none may be
-	SERVER_HASHES, // an answer without a chain took more than one NSEC3 hash
+	SERVER_HASHES, // an answer without a chain took more than one NSEC3 hash; not judged in
+	               // layers
 };
 
 struct mserver_reply {

@@ -212,13 +212,13 @@ static void add_nsec3(struct mzone *zone, uint32_t ttl)
 {
 	static uint8_t rdata[512 + 10240];
 	uint8_t owner[MODEL_NAME_MAX], label[32];
-	struct model_random chance = {zone->seed};
 
 	for (size_t i = 0; i < link_count; i++)
 		mname_nsec3(
 		    links[i].name, zone->salt, zone->salt_len, zone->iterations, links[i].hash);
 	qsort(links, link_count, sizeof(links[0]), by_hash);
 	for (size_t i = 0; i < link_count; i++) {
+		struct model_random chance = {name_seed(zone, links[i].name, T_NSEC3)};
 		size_t len = 0;
 
 		rdata[len++] = 1;
