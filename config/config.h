@@ -103,7 +103,9 @@ struct config_zone {
 	enum config_expire expire;
 	uint32_t grace_s; // with CONFIG_EXPIRE_GRACE: seconds past the SOA's expire
 	enum config_zonemd zonemd;
-	uint32_t shrink_limit; // percent of its records a version may lose; 100: all
+	uint32_t shrink_limit;  // percent of its records a version may lose; 100: all
+	unsigned journal_depth; // differences kept (default 20)
+	unsigned journal_mb;    // MiB they may take (default 100)
 	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
 	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
 	unsigned line;                         // where the zone stands in the file

@@ -159,6 +159,10 @@ static int field_template_id(
 	{"expire", field_expire}, \
 	{"zonemd-verify", field_zonemd}, \
 	{"shrink-limit", field_shrink_limit}, \
+	{"journal-max-depth", field_number, offsetof(struct config_zone, journal_depth), \
+	    .min = 2, .max = 10000}, \
+	{"journal-max-usage", field_megabytes, offsetof(struct config_zone, journal_mb), \
+	    .min = 1, .max = 1048576}, \
 	SECONDS("refresh-min-interval", refresh_min_s), \
 	SECONDS("refresh-max-interval", refresh_max_s), \
 	SECONDS("retry-min-interval", retry_min_s), \
@@ -185,7 +189,9 @@ static const struct template no_template = {.zone = {.refresh_min_s = 2,
                                                 .refresh_max_s = 86400,
                                                 .retry_min_s = 1,
                                                 .retry_max_s = 86400,
-                                                .shrink_limit = 50}};
+                                                .shrink_limit = 50,
+                                                .journal_depth = 20,
+                                                .journal_mb = 100}};
 
 static int intervals_check(
     struct reader *r, const struct node *item, const struct config_zone *zone)

@@ -94,12 +94,26 @@ int journal_entry_new(const struct delta *delta, uint64_t from_content, uint64_t
     __attribute__((warn_unused_result));
 void journal_entry_free(struct journal_entry *entry); // NULL is accepted
 
-// Makes the step durable behind the one that leads to where it begins; when there is none, the
-// journal begins anew. Steps past the limits go, the oldest first. May be repeated after an error.
-// Post: 0; -EFBIG: it alone is past the limits, and the journal is gone; or another -errno, the
-// journal is as it was.
-int journal_append(const char *storage, const uint8_t *apex, struct journal_entry *entry,
-    const struct journal_limits *limits) __attribute__((warn_unused_result));
+// Steps for one zone's journal.
+struct journal_append {
+	const uint8_t *apex;
+	struct journal_limits limits;
+	struct journal_entry *const *entries; // each begins where the one before it ends
+	size_t count;                         // at least 1
+	int rc; // Post: 0; -EFBIG: the last one alone is past the limits, and the journal is gone;
+	        // or another -errno, the journal is as it was
+	struct {
+		int fd; // -1: nothing is under way
+		bool anew;
+		uint64_t file_id, first, committed;
+	} work; // the call's own
+};
+
+// Makes the steps durable, each zone's behind the one that leads to where they begin; where there
+// is none, the journal begins anew. Steps past the limits go, the oldest first. May be repeated
+// after an error. Pre: no two appends are for the same zone. What many zones have to write is
+// synced at once.
+void journal_append(const char *storage, struct journal_append *appends, size_t count);
 // Removes a zone's journal, if there is one.
 void journal_remove(const char *storage, const uint8_t *apex);
 // Removes all journals of zones that `wanted` does not know.

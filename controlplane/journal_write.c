@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// A journal written: one step appended, in place where that is enough, otherwise into a new file
-// that takes the old one's name. In place: the step, fdatasync, then the mark; a step without its
-// mark counts when its sum is right.
+// A journal written: steps appended, in place where that is enough, otherwise into a new file that
+// takes the old one's name. In place: the steps, fdatasync, then the mark; a step without its mark
+// counts when its sum is right.
 #include "journal_format.h"
 
 #include <dirent.h>
@@ -20,7 +20,8 @@
 
 // Bytes of steps that no longer count may stay in the file until they are more than those that do,
 // and more than this: then it is written anew.
-#define DEAD_MAX ((uint64_t)64 * 1024)
+#define DEAD_MAX  ((uint64_t)64 * 1024)
+#define SYNC_EACH 4 // files; more are synced with all there is on the file system
 
 // --- a step's bytes
 // -------------------------------------------------------------------------------
@@ -166,20 +167,36 @@ static int folder_sync(const char *path)
 // --- appending
 // ------------------------------------------------------------------------------------
 
+// Writes the entries from `offset` on. Post: 0 and *offset behind them.
+static int entries_write(
+    int fd, uint64_t file_id, uint64_t *offset, const struct journal_append *append, size_t from)
+{
+	int rc = 0;
+
+	for (size_t i = from; i < append->count && rc == 0; i++) {
+		rc = entry_write(fd, file_id, *offset, append->entries[i]);
+		*offset += append->entries[i]->step.size;
+	}
+	return rc;
+}
+
 // In place. Pre: kept > 0. What a failed one leaves behind does not count; it is cut off where that
 // is possible, because the next one would stand behind it.
-static int append_in_place(struct journal *journal, size_t kept, struct journal_entry *entry)
+static int write_in_place(struct journal *journal, size_t kept, struct journal_append *append)
 {
-	const uint64_t first = journal->steps[journal->count - kept].offset;
-	int rc = entry_write(journal->fd, journal->file_id, journal->end, entry);
+	uint64_t offset = journal->end;
+	const int rc = entries_write(journal->fd, journal->file_id, &offset, append, 0);
 
-	if (rc == 0 && fdatasync(journal->fd) < 0)
-		rc = -errno;
 	if (rc != 0) {
 		(void)!ftruncate(journal->fd, (off_t)journal->end);
 		return rc;
 	}
-	return mark_write(journal->fd, journal->file_id, first, journal->end + entry->step.size);
+	append->work.fd = journal->fd;
+	append->work.file_id = journal->file_id;
+	append->work.first = journal->steps[journal->count - kept].offset;
+	append->work.committed = offset;
+	journal->fd = -1; // the append has it now
+	return 0;
 }
 
 // A step of the old file into the new one, its head for the new place.
@@ -206,19 +223,19 @@ static int step_copy(struct journal *journal, const struct journal_step *step, i
 	return rc;
 }
 
-// The first `kept` of `steps` and the new one, as the whole of a file.
-static int file_fill(int fd, const uint8_t *apex, struct journal *journal,
-    const struct journal_step *steps, size_t kept, struct journal_entry *entry)
+// `kept` of the old steps and the new ones from `from` on, as the whole of a file.
+static int file_fill(int fd, struct journal *journal, const struct journal_step *steps, size_t kept,
+    const struct journal_append *append, size_t from)
 {
 	struct disk_head head = {.magic = JOURNAL_MAGIC,
 	    .byte_order = JOURNAL_BYTE_ORDER,
-	    .apex_len = (uint32_t)name_len(apex)};
+	    .apex_len = (uint32_t)name_len(append->apex)};
 	uint64_t offset = JOURNAL_FIRST;
 	int rc;
 
 	if (getrandom(&head.file_id, sizeof(head.file_id), 0) != sizeof(head.file_id))
 		return -EIO;
-	name_lower(head.apex, apex, head.apex_len);
+	name_lower(head.apex, append->apex, head.apex_len);
 	head.checksum = journal_head_sum(&head);
 	rc = write_at(fd, 0, &head, sizeof(head));
 	for (size_t i = 0; i < kept && rc == 0; i++) {
@@ -226,39 +243,43 @@ static int file_fill(int fd, const uint8_t *apex, struct journal *journal,
 		offset += steps[i].size;
 	}
 	if (rc == 0)
-		rc = entry_write(fd, head.file_id, offset, entry);
+		rc = entries_write(fd, head.file_id, &offset, append, from);
+	return rc == 0 ? mark_write(fd, head.file_id, JOURNAL_FIRST, offset) : rc;
+}
+
+static int temporary_path(
+    const char *storage, const uint8_t *apex, char path[PATH_MAX], char temporary[PATH_MAX + 8])
+{
+	const int rc = journal_path(storage, apex, path);
+
 	if (rc == 0)
-		rc = mark_write(fd, head.file_id, JOURNAL_FIRST, offset + entry->step.size);
-	if (rc == 0 && fsync(fd) < 0)
-		rc = -errno;
+		snprintf(temporary, PATH_MAX + 8, "%s.tmp", path);
 	return rc;
 }
 
-static int append_anew(const char *storage, const uint8_t *apex, struct journal *journal,
-    const struct journal_step *steps, size_t kept, struct journal_entry *entry)
+static int write_anew(const char *storage, struct journal *journal,
+    const struct journal_step *steps, size_t kept, struct journal_append *append, size_t from)
 {
 	char path[PATH_MAX], temporary[PATH_MAX + 8], folder[PATH_MAX];
-	int rc = journal_path(storage, apex, path), fd;
+	int rc = temporary_path(storage, append->apex, path, temporary), fd;
 
 	if (rc != 0)
 		return rc;
-	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
 	snprintf(folder, sizeof(folder), "%s/journal", storage);
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
 	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	rc = file_fill(fd, apex, journal, steps, kept, entry);
-	if (close(fd) < 0 && rc == 0)
-		rc = -errno;
-	if (rc == 0 && rename(temporary, path) < 0)
-		rc = -errno;
+	rc = file_fill(fd, journal, steps, kept, append, from);
 	if (rc != 0) {
+		close(fd);
 		unlink(temporary);
 		return rc;
 	}
-	return folder_sync(folder);
+	append->work.fd = fd;
+	append->work.anew = true;
+	return 0;
 }
 
 // How many of the steps the new one stands on: all up to the one that leads to where it begins.
@@ -272,22 +293,28 @@ static size_t steps_below(const struct journal *journal, const struct journal_st
 	return n;
 }
 
-// Of `below` steps, how many stay: the newest that fit beside the new one and are whole.
-static size_t steps_kept(struct journal *journal, size_t below, const struct journal_entry *entry,
-    const struct journal_limits *limits)
+// The newest of `n` that fit into what is left of the limits, which are lessened by them.
+static size_t steps_fit(uint64_t (*size_of)(const void *steps, size_t i), const void *steps,
+    size_t n, struct journal_limits *left)
 {
-	uint64_t size = JOURNAL_FIRST + entry->step.size;
-	size_t kept = 0;
+	size_t fit = 0;
 
-	while (kept < below && kept + 1 < limits->depth) {
-		const struct journal_step *step = &journal->steps[below - kept - 1];
-
-		if (step->size > limits->usage - size)
-			break;
-		size += step->size;
-		kept++;
+	while (fit < n && left->depth > 0 && size_of(steps, n - fit - 1) <= left->usage) {
+		left->usage -= size_of(steps, n - fit - 1);
+		left->depth--;
+		fit++;
 	}
-	return kept;
+	return fit;
+}
+
+static uint64_t entry_bytes(const void *entries, size_t i)
+{
+	return ((struct journal_entry *const *)entries)[i]->step.size;
+}
+
+static uint64_t step_bytes(const void *steps, size_t i)
+{
+	return ((const struct journal_step *)steps)[i].size;
 }
 
 // What is copied must be what was written: from the newest that is not, all older ones go.
@@ -304,48 +331,123 @@ static size_t steps_whole(struct journal *journal, const struct journal_step *st
 	return kept;
 }
 
-static int append_to(const char *storage, const uint8_t *apex, struct journal *journal,
-    struct journal_entry *entry, const struct journal_limits *limits)
+// Pre: all the new ones fit into `left`, which is what they leave.
+static int write_behind(const char *storage, struct journal *journal, struct journal_append *append,
+    struct journal_limits left)
 {
-	const size_t below = steps_below(journal, &entry->step);
-	size_t kept = steps_kept(journal, below, entry, limits);
-	uint64_t live = entry->step.size;
+	const size_t below = steps_below(journal, &append->entries[0]->step);
+	const size_t kept = steps_fit(step_bytes, journal->steps, below, &left);
+	const struct journal_step *steps = journal->steps + below - kept;
+	uint64_t added = 0, live = 0;
 
-	for (size_t i = below - kept; i < below; i++)
-		live += journal->steps[i].size;
-	const uint64_t dead = journal->end + entry->step.size - JOURNAL_FIRST - live;
+	for (size_t i = 0; i < append->count; i++)
+		added += append->entries[i]->step.size;
+	for (size_t i = 0; i < kept; i++)
+		live += steps[i].size;
+	const uint64_t dead = journal->end - JOURNAL_FIRST - live;
 
 	// What stands behind the last good step, or what a rollback left there, must not come
 	// between.
 	if (kept > 0 && below == journal->count && journal->end == journal->size &&
-	    journal->end + entry->step.size <= limits->usage && (dead <= live || dead <= DEAD_MAX))
-		return append_in_place(journal, kept, entry);
+	    journal->end + added <= append->limits.usage &&
+	    (dead <= live + added || dead <= DEAD_MAX))
+		return write_in_place(journal, kept, append);
 
-	const struct journal_step *steps = journal->steps + below - kept;
 	const size_t whole = steps_whole(journal, steps, kept);
 
-	return append_anew(storage, apex, journal, steps + kept - whole, whole, entry);
+	return write_anew(storage, journal, steps + kept - whole, whole, append, 0);
 }
 
-int journal_append(const char *storage, const uint8_t *apex, struct journal_entry *entry,
-    const struct journal_limits *limits)
+static int append_write(const char *storage, struct journal_append *append)
 {
+	struct journal_limits left = append->limits;
 	char error[JOURNAL_ERROR_MAX];
 	struct journal *journal;
+	size_t fit;
 	int rc;
 
-	if (limits->depth == 0 || JOURNAL_FIRST + entry->step.size > limits->usage) {
-		journal_remove(storage, apex);
+	append->work.fd = -1;
+	append->work.anew = false;
+	left.usage -= left.usage < JOURNAL_FIRST ? left.usage : JOURNAL_FIRST;
+	fit = steps_fit(entry_bytes, append->entries, append->count, &left);
+	if (fit == 0) {
+		journal_remove(storage, append->apex);
 		return -EFBIG;
 	}
-	rc = journal_open(storage, apex, &journal, error);
+	if (fit < append->count)
+		return write_anew(storage, NULL, NULL, 0, append, append->count - fit);
+	rc = journal_open(storage, append->apex, &journal, error);
 	if (rc == -ENOENT || rc == -EBADMSG)
-		return append_anew(storage, apex, NULL, NULL, 0, entry);
+		return write_anew(storage, NULL, NULL, 0, append, 0);
 	if (rc != 0)
 		return rc;
-	rc = append_to(storage, apex, journal, entry, limits);
+	rc = write_behind(storage, journal, append, left);
 	journal_close(journal);
 	return rc;
+}
+
+// Every file for itself while they are few; then the file system as a whole, at once.
+static void appends_sync(struct journal_append *appends, size_t count)
+{
+	size_t open = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < count; i++)
+		open += appends[i].work.fd >= 0;
+	for (size_t i = 0; i < count; i++) {
+		struct journal_append *append = &appends[i];
+
+		if (append->work.fd < 0)
+			continue;
+		if (open <= SYNC_EACH)
+			rc = fdatasync(append->work.fd) < 0 ? -errno : 0;
+		else if (rc == 0)
+			rc = syncfs(append->work.fd) < 0 ? -errno : 1;
+		append->rc = rc < 0 ? rc : 0;
+	}
+}
+
+// The mark, or the name: the commit. Post: true when the folder has changed.
+static bool append_commit(const char *storage, struct journal_append *append)
+{
+	char path[PATH_MAX], temporary[PATH_MAX + 8];
+	bool renamed = false;
+
+	if (!append->work.anew) {
+		if (append->rc == 0)
+			append->rc = mark_write(append->work.fd, append->work.file_id,
+			    append->work.first, append->work.committed);
+	} else if (temporary_path(storage, append->apex, path, temporary) == 0) {
+		renamed = append->rc == 0 && rename(temporary, path) == 0;
+		if (append->rc == 0 && !renamed)
+			append->rc = -errno;
+		if (!renamed)
+			unlink(temporary);
+	}
+	close(append->work.fd);
+	append->work.fd = -1;
+	return renamed;
+}
+
+void journal_append(const char *storage, struct journal_append *appends, size_t count)
+{
+	char folder[PATH_MAX];
+	bool renamed = false;
+	int rc;
+
+	for (size_t i = 0; i < count; i++)
+		appends[i].rc = append_write(storage, &appends[i]);
+	appends_sync(appends, count);
+	for (size_t i = 0; i < count; i++)
+		if (appends[i].work.fd >= 0)
+			renamed |= append_commit(storage, &appends[i]);
+	if (!renamed)
+		return;
+	snprintf(folder, sizeof(folder), "%s/journal", storage);
+	rc = folder_sync(folder);
+	for (size_t i = 0; i < count && rc != 0; i++)
+		if (appends[i].rc == 0 && appends[i].work.anew)
+			appends[i].rc = rc;
 }
 
 // --- going

@@ -71,6 +71,7 @@ void version_free(struct publisher *p, struct version *version)
 	store_forget(p->store, &version->image);
 	if (version->image.fd >= 0)
 		close(version->image.fd);
+	delta_free(version->delta);
 	free(version);
 }
 
@@ -80,6 +81,7 @@ static void held_drop(struct pzone *zone)
 	if (zone->held == NULL)
 		return;
 	close(zone->held->image.fd);
+	delta_free(zone->held->delta);
 	free(zone->held);
 	zone->held = NULL;
 }
@@ -187,6 +189,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 {
 	struct version *old = zone->current;
 
+	publish_journal_step(p, zone, old, zone->next);
 	version_free(p, zone->kept[VERSIONS_KEPT - 2]);
 	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
 		zone->kept[i] = zone->kept[i - 1];
@@ -470,8 +473,8 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	if (zone->current != NULL) {
 		out->has_version = true;
 		out->live = zone->live_generation == zone->current->generation;
-		out->durable =
-		    zone->current->image.stored && store_committed(p->store) >= zone->mark;
+		out->durable = zone->current->image.stored &&
+		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
 		out->serial = zone->current->soa.serial;
 		out->generation = zone->current->generation;
 		out->image_size = zone->current->image.size;
@@ -489,7 +492,9 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	out->publish_us = zone->publish_us;
 	snprintf(out->error, sizeof(out->error), "%s", zone->error);
 	if (out->error[0] == '\0' && out->has_version && !out->durable)
-		snprintf(out->error, sizeof(out->error), "%.250s", store_trouble(p->store));
+		snprintf(out->error, sizeof(out->error), "%.250s",
+		    store_trouble(p->store)[0] != '\0' ? store_trouble(p->store)
+		                                       : publish_journal_trouble(p));
 	return true;
 }
 
@@ -630,6 +635,8 @@ static int zones_set(struct publisher *p, const struct config *config)
 		zone->secondary = config->zones[i].file == NULL;
 		zone->zonemd = zone->secondary ? config->zones[i].zonemd : CONFIG_ZONEMD_OFF;
 		zone->shrink_limit = zone->secondary ? config->zones[i].shrink_limit : 100;
+		zone->journal.depth = config->zones[i].journal_depth;
+		zone->journal.usage = (uint64_t)config->zones[i].journal_mb << 20;
 		zone->grace_s =
 		    config->zones[i].expire == CONFIG_EXPIRE_GRACE ? config->zones[i].grace_s : 0;
 		zone->tell_withdraw = false;
@@ -704,7 +711,7 @@ static int publisher_start(
 		p->work = offload_open(p->base, "np-work");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
 		if (p->compiler == NULL || p->work == NULL || p->timers_timer == NULL ||
-		    event_add(p->timers_timer, &period) < 0)
+		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0) {
@@ -766,6 +773,8 @@ void publisher_close(struct publisher *p)
 	if (p->store != NULL && p->timers_dirty)
 		store_touch(p->store);
 	store_finish(p->store);
+	publish_journal_finish(p);
+	publish_journal_close(p);
 	for (size_t i = 0; i < p->zone_count; i++)
 		pzone_free(p, p->zones[i]);
 	p->zone_count = 0;

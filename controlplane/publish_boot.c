@@ -74,6 +74,7 @@ static bool stored_image_read(const char *storage, struct version *version)
 		     image_soa(mem, version->image.size, &version->soa);
 		if (ok) {
 			version->id = ((const struct image_header *)mem)->id;
+			version->content = version->id;
 			version->rr_count = ((const struct image_header *)mem)->rr_count;
 		}
 		image_unmap(mem, version->image.size);
@@ -123,7 +124,7 @@ static void image_found(
 		return;
 	version->zone = zone;
 	version->generation = header->generation;
-	version->id = header->id;
+	version->id = version->content = header->id;
 	version->rr_count = header->rr_count;
 	version->soa.serial = header->serial;
 	version->image.fd = -1;

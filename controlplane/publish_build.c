@@ -32,6 +32,7 @@ struct build {
 	struct publisher *publisher;
 	struct pzone *zone; // NULL: cancelled
 	struct content content;
+	struct delta *delta; // owned; the content's, once applied
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t apex_len;
 	struct compile_options options;
@@ -65,7 +66,9 @@ static void build_end(struct build *build)
 		} else {
 			version->zone = zone;
 			version->generation = build->options.generation;
-			version->id = build->options.id;
+			version->id = version->content = build->options.id;
+			version->delta = build->delta;
+			build->delta = NULL;
 			version->rr_count = build->rr_count;
 			version->soa = build->soa;
 			version->origin = build->content.origin;
@@ -85,6 +88,7 @@ static void build_end(struct build *build)
 	if (build->served >= 0)
 		close(build->served);
 	content_free(&build->content);
+	delta_free(build->delta);
 	const int rc = build->rc;
 	const bool held = build->held;
 	free(build);
@@ -244,7 +248,7 @@ static void difference_apply(struct build *build)
 	else if (delta_apply(build->content.delta, &base, &build->content.records, error) < 0)
 		build_fail(build, "%s", error);
 	image_unmap(mem, build->served_size);
-	delta_free(build->content.delta);
+	build->delta = build->content.delta;
 	build->content.delta = NULL;
 }
 

@@ -10,6 +10,7 @@
 
 #include "delta.h"
 #include "idmap.h"
+#include "journal.h"
 #include "publish.h"
 #include "qname.h"
 #include "store.h"
@@ -29,10 +30,12 @@ struct version {
 	struct pzone *zone;
 	uint64_t generation; // as sent; fences
 	uint64_t id;
+	uint64_t content; // names what it holds: kept where the same is published again
 	uint64_t rr_count;
 	uint64_t origin; // as in engine_ops.publish
 	struct zone_soa soa;
-	unsigned attempts; // times it was sent and not answered
+	struct delta *delta; // owned; what led to it from the one served, until it is live; or NULL
+	unsigned attempts;   // times it was sent and not answered
 };
 
 // Where the newest version stands on its way.
@@ -51,6 +54,7 @@ struct pzone {
 	uint32_t grace_s; // past the SOA's expire
 	enum config_zonemd zonemd;
 	uint32_t shrink_limit; // percent
+	struct journal_limits journal;
 
 	struct version *current;                 // what should be served
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
@@ -72,6 +76,7 @@ struct pzone {
 	uint64_t live_generation;     // what the data plane said; 0: nothing
 	uint64_t withdraw_generation; // not 0: WITHDRAW is to be sent or answered
 	uint64_t mark;                // of the store; durable when committed
+	unsigned journaling;          // steps not in the journal yet
 	int64_t published_ms;
 	unsigned publish_us;
 	char error[PUBLISH_REASON_MAX / 2];
@@ -96,6 +101,7 @@ struct publisher {
 	struct seam_server *seam;
 	struct compiler *compiler;
 	struct offload *work;
+	struct journal_writer *journal;
 	struct event *timers_timer, *sweep;
 	struct pzone **zones;
 	size_t zone_count, zone_cap;
@@ -147,6 +153,15 @@ void publish_live(struct publisher *p, struct pzone *zone);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_gone(struct publisher *p);
 void version_free(struct publisher *p, struct version *version);
+
+// publish_journal.c
+int publish_journal_open(struct publisher *p);    // 0 or -ENOMEM; after the boot
+void publish_journal_finish(struct publisher *p); // for an orderly end: writes what waits
+void publish_journal_close(struct publisher *p);
+// `after` takes the place of `before` (NULL: of nothing).
+void publish_journal_step(
+    struct publisher *p, struct pzone *zone, const struct version *before, struct version *after);
+const char *publish_journal_trouble(const struct publisher *p); // "" when there is none
 
 // publish_boot.c
 int publish_boot(struct publisher *p, const struct manifest *manifest);

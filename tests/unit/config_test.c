@@ -185,7 +185,8 @@ static void every_word_is_read(void **state)
 	    "template:\n"
 	    "  - {id: slow, primaries: p, refresh-min-interval: 1h, retry-max-interval: 1h30m}\n"
 	    "  - {id: default, primaries: [p, q], notify-from: [], expire: grace 7d, "
-	    "zonemd-verify: on, shrink-limit: 7%}\n"
+	    "zonemd-verify: on, shrink-limit: 7%, "
+	    "journal-max-depth: 5, journal-max-usage: 2M}\n"
 	    "zone:\n"
 	    "  - {domain: Example.COM., template: slow}\n"
 	    "  - {domain: ., expire: strict, notify-from: q}\n"
@@ -279,6 +280,10 @@ static void every_word_is_read(void **state)
 	assert_int_equal(z[2].zonemd, CONFIG_ZONEMD_ON);
 	assert_int_equal(z[0].shrink_limit, 50);
 	assert_int_equal(z[2].shrink_limit, 7);
+	assert_int_equal(z[0].journal_depth, 20);
+	assert_int_equal(z[0].journal_mb, 100);
+	assert_int_equal(z[2].journal_depth, 5);
+	assert_int_equal(z[2].journal_mb, 2);
 	assert_int_equal(z[2].grace_s, 604800);
 	config_free(c);
 }
@@ -379,6 +384,8 @@ static const struct {
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^never}\n", "'strict' or 'grace TIME'"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^100%}\n", "0% to 99%"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^7}\n", "0% to 99%"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, journal-max-depth: ^1}\n", "2 to 10000"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, journal-max-usage: ^10K}\n", "1 to 1048576"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, shrink-limit: ^'%'}\n", "0% to 99%"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, zonemd-verify: ^yes}\n", "'on', 'off' or"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, expire: ^grace 7y}\n", "'grace TIME'"},

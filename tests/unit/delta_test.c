@@ -406,12 +406,139 @@ static void the_same_change_twice_is_never_taken(void **state)
 	records_free(before);
 }
 
+// --- what leads from one version to the other
+// -----------------------------------------------------
+
+static struct delta *between(
+    struct records *before, struct records *after, size_t bytes_max, int rc)
+{
+	struct image_buffer buffer[2];
+	struct zone_version version[2];
+	struct delta *delta;
+
+	assert_int_equal(records_sort(before), 0);
+	assert_int_equal(records_sort(after), 0);
+	version_of(before, &version[0], &buffer[0]);
+	version_of(after, &version[1], &buffer[1]);
+	assert_int_equal(delta_between(&version[0], &version[1], bytes_max, &delta), rc);
+	for (int i = 0; i < 2; i++) { // nothing in the result may be borrowed from there
+		const int fd = buffer[i].fd;
+
+		image_buffer_close(&buffer[i]);
+		close(fd);
+	}
+	return delta;
+}
+
+static const struct {
+	const char *before, *after, *changes;
+} differences[] = {
+    {SOA(1) NS, SOA(2) NS, "-" SOA(1) "+" SOA(2)},
+    // The SOAs stand before what goes and what comes, whatever the order of names.
+    {SOA(1) NS "a 60 A 192.0.2.1\nz 60 A 192.0.2.9\n",
+        SOA(2) NS "b 60 A 192.0.2.1\nz 60 A 192.0.2.8\n",
+        "-" SOA(1) "-a 60 A 192.0.2.1\n-z 60 A 192.0.2.9\n+" SOA(
+            2) "+b 60 A 192.0.2.1\n+z 60 A 192.0.2.8\n"},
+    // One of many; the order of the others says nothing.
+    {SOA(1) NS "a 60 A 192.0.2.1\na 60 A 192.0.2.2\na 60 A 192.0.2.3\n",
+        SOA(2) NS "a 60 A 192.0.2.3\na 60 A 192.0.2.1\n", "-" SOA(1) "-a 60 A 192.0.2.2\n+" SOA(2)},
+    // A TTL is that of all records of the RRset, and of no other.
+    {SOA(1) NS "a 60 A 192.0.2.1\na 60 A 192.0.2.2\na 60 TXT x\n",
+        SOA(2) NS "a 61 A 192.0.2.1\na 61 A 192.0.2.2\na 60 TXT x\n",
+        "-" SOA(1) "-a 60 A 192.0.2.1\n-a 60 A 192.0.2.2\n+" SOA(
+            2) "+a 61 A 192.0.2.1\n+a 61 A 192.0.2.2\n"},
+    // Signatures are of one type and differ one by one.
+    {SOA(1) NS
+        "a 60 A 192.0.2.1\na 60 RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAAA\n",
+        SOA(2) NS
+        "a 60 A 192.0.2.1\na 60 RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAEA\n",
+        "-" SOA(1) "-a 60 RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAAA\n+" SOA(
+            2) "+a 60 RRSIG A 8 2 60 20300101000000 20200101000000 1 example. AAEA\n"},
+    // The case of an owner is no difference, that of a name in the data is.
+    {SOA(1) NS "a 60 MX 1 mx\n", SOA(2) NS "A 60 MX 1 MX\n",
+        "-" SOA(1) "-a 60 MX 1 mx.example.\n+" SOA(2) "+A 60 MX 1 MX.example.\n"},
+    // A name that stays for what is below it.
+    {SOA(1) NS "b 60 A 192.0.2.1\na.b 60 A 192.0.2.2\n", SOA(2) NS "a.b 60 A 192.0.2.2\n",
+        "-" SOA(1) "-b 60 A 192.0.2.1\n+" SOA(2)},
+};
+
+static void a_difference_is_what_goes_and_what_comes(void **state)
+{
+	for (size_t i = 0; i < sizeof(differences) / sizeof(differences[0]); i++) {
+		struct records *before = zone_of(differences[i].before);
+		struct records *after = zone_of(differences[i].after);
+		struct delta *want = delta_of(differences[i].changes, 1);
+		struct delta *got = between(before, after, SIZE_MAX, 0);
+		char *want_text = text_of(want->changes), *got_text = text_of(got->changes);
+
+		assert_string_equal(got_text, want_text);
+		assert_memory_equal(got->added, want->added, want->changes->count);
+		assert_int_equal(got->from, 1);
+		assert_int_equal(got->to, 2);
+		free(want_text);
+		free(got_text);
+		records_free(before);
+		records_free(after);
+		delta_free(want);
+		delta_free(got);
+	}
+}
+
+static void a_difference_larger_than_its_bound_is_given_up(void **state)
+{
+	struct records *before = zone_of(differences[1].before);
+	struct records *after = zone_of(differences[1].after);
+
+	assert_null(between(before, after, 100, -EFBIG));
+	records_free(before);
+	records_free(after);
+}
+
+static void random_versions_differ_by_what_leads_from_one_to_the_other(void **state)
+{
+	for (unsigned round = 0; round < 200; round++) {
+		struct model model[2] = {{.serial = 7}, {.serial = 9}};
+		struct records *zone[2], *after;
+		char error[DELTA_ERROR_MAX];
+		size_t changes = 2;
+
+		for (unsigned n = 0; n < NAMES; n++)
+			for (unsigned t = 0; t < TEXTS; t++) {
+				model[0].has[n][t] = random_below(2);
+				model[1].has[n][t] =
+				    random_below(4) == 0 ? random_below(2) : model[0].has[n][t];
+				changes += model[0].has[n][t] != model[1].has[n][t];
+			}
+		for (int i = 0; i < 2; i++)
+			zone[i] = model_zone(&model[i]);
+		struct delta *delta = between(zone[0], zone[1], SIZE_MAX, 0);
+
+		assert_int_equal(delta->changes->count, changes); // and not one too many
+		struct records *again = model_zone(&model[0]);
+
+		if (apply(again, delta, &after, error) != 0)
+			fail_msg("round %u: %s", round, error);
+		struct delta *none = between(zone[1], after, SIZE_MAX, 0);
+
+		assert_int_equal(none->changes->count, 0);
+		delta_free(none);
+		delta_free(delta);
+		records_free(after);
+		records_free(again);
+		records_free(zone[0]);
+		records_free(zone[1]);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_difference_leads_where_it_says_or_is_refused_with_its_reason),
 	    cmocka_unit_test(an_rrset_that_grows_past_a_message_is_refused),
 	    cmocka_unit_test(what_lies_outside_the_zone_is_not_taken),
+	    cmocka_unit_test(a_difference_is_what_goes_and_what_comes),
+	    cmocka_unit_test(a_difference_larger_than_its_bound_is_given_up),
+	    cmocka_unit_test(random_versions_differ_by_what_leads_from_one_to_the_other),
 	    cmocka_unit_test(random_steps_lead_to_the_same_records_as_the_zone_itself),
 	    cmocka_unit_test(the_same_change_twice_is_never_taken),
 	};

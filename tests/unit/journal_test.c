@@ -95,14 +95,15 @@ static int append(uint32_t from, uint64_t from_content, uint32_t to, uint64_t to
 {
 	struct delta *delta = delta_of(from, to, texts);
 	struct journal_entry *entry;
-	int rc;
+	struct journal_append append = {
+	    .apex = apex, .limits = *limits, .entries = &entry, .count = 1};
 
 	assert_int_equal(
 	    journal_entry_new(delta, from_content, to_content, 1700, UINT64_MAX, &entry), 0);
 	delta_free(delta);
-	rc = journal_append(storage, apex, entry, limits);
+	journal_append(storage, &append, 1);
 	journal_entry_free(entry);
-	return rc;
+	return append.rc;
 }
 
 static void append_good(uint32_t from, uint32_t to)
@@ -315,6 +316,48 @@ static void a_reader_keeps_what_it_has_open(void **state)
 	journal_close(journal);
 }
 
+// Zones and steps of each; more than are synced one by one.
+static void many_zones_are_written_at_once(void **state)
+{
+	enum { ZONES = 9, STEPS = 3 };
+	static uint8_t names[ZONES][sizeof(apex)];
+	struct journal_entry *entries[STEPS];
+	struct journal_append appends[ZONES];
+	char error[JOURNAL_ERROR_MAX];
+	struct journal *journal;
+	size_t count;
+
+	for (uint32_t i = 0; i < STEPS; i++) {
+		struct delta *delta = delta_of(i + 1, i + 2, 0);
+
+		assert_int_equal(
+		    journal_entry_new(delta, i + 1, i + 2, 1, UINT64_MAX, &entries[i]), 0);
+		delta_free(delta);
+	}
+	for (uint32_t round = 0; round < 2; round++) {
+		for (size_t i = 0; i < ZONES; i++) {
+			memcpy(names[i], apex, sizeof(apex));
+			names[i][1] = (uint8_t)('a' + i);
+			// The second round stands on the first; some are past the limit.
+			appends[i] = (struct journal_append){.apex = names[i],
+			    .limits = {.depth = i == 0 ? 2 : 20, .usage = 100 << 20},
+			    .entries = entries + round * 2,
+			    .count = round == 0 ? 2 : 1};
+		}
+		journal_append(storage, appends, ZONES);
+		for (size_t i = 0; i < ZONES; i++)
+			assert_int_equal(appends[i].rc, 0);
+	}
+	for (size_t i = 0; i < ZONES; i++) {
+		assert_int_equal(journal_open(storage, names[i], &journal, error), 0);
+		assert_int_equal(journal_steps(journal, &count)[0].from, i == 0 ? 2 : 1);
+		assert_int_equal(count, i == 0 ? 2 : 3);
+		journal_close(journal);
+	}
+	for (size_t i = 0; i < STEPS; i++)
+		journal_entry_free(entries[i]);
+}
+
 // --- bytes that are not what was written
 // ----------------------------------------------------------
 
@@ -497,6 +540,7 @@ int main(void)
 	    WITH_STORAGE(older_steps_go_whole_at_the_limit_of_depth),
 	    WITH_STORAGE(the_file_never_takes_more_than_it_may),
 	    WITH_STORAGE(a_reader_keeps_what_it_has_open),
+	    WITH_STORAGE(many_zones_are_written_at_once),
 	    WITH_STORAGE(a_file_cut_anywhere_is_a_prefix_or_an_error),
 	    WITH_STORAGE(a_byte_flipped_anywhere_is_a_prefix_or_an_error),
 	    WITH_STORAGE(a_step_without_its_mark_counts_when_it_is_whole),

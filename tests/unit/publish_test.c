@@ -25,6 +25,7 @@
 
 #include "compiler_child.h"
 #include "image.h"
+#include "journal.h"
 #include "manifest.h"
 #include "rrtype.h"
 #include "seam.h"
@@ -552,6 +553,8 @@ static struct delta *delta_make(uint32_t from, uint32_t to, bool wrong)
 	                     (const uint8_t *)(wrong ? "\6nobody\7example" : "\6h00000\7example"),
 	                     RRTYPE_A, 60, address, 4),
 	    0);
+	delta->to = to;
+	delta->steps = 1;
 	soa_rdata(soa, to);
 	assert_int_equal(delta_add(delta, true, apex, RRTYPE_SOA, 60, soa, sizeof(soa)), 0);
 	assert_int_equal(
@@ -645,6 +648,79 @@ static void the_origin_of_another_version_is_not_taken_for_that_of_this_one(void
 	publisher_load(f->publisher, apex, &stored);
 	assert_int_equal(stored.soa.serial, 8);
 	assert_int_equal(stored.origin, 0);
+}
+
+// "7>8 8>9": the steps of the zone's journal that lead to the version served, with what they
+// change.
+static const char *journal_text(struct fixture *f)
+{
+	static char text[256];
+	char error[JOURNAL_ERROR_MAX], storage[80], *at = text;
+	const struct journal_step *steps;
+	struct journal *journal;
+	size_t count;
+
+	snprintf(storage, sizeof(storage), "%s/store", f->folder);
+	if (journal_open(storage, apex, &journal, error) != 0)
+		return "none";
+	steps = journal_steps(journal, &count);
+	*at = '\0';
+	for (size_t i = 0; i < count; i++)
+		at += sprintf(at, "%s%u>%u -%u +%u", i > 0 ? ", " : "", steps[i].from, steps[i].to,
+		    steps[i].removed, steps[i].added);
+	journal_close(journal);
+	return text;
+}
+
+static void the_journal_has_what_led_to_the_version_served(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, 7);
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "7>8 -2 +3");
+	// Found between the two: what the difference did, undone.
+	publish(f, 9);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "7>8 -2 +3, 8>9 -3 +2");
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	publisher_apply(f->publisher, apex, 10, 0, delta_make(9, 10, false));
+	WAIT_FOR(f, f->token == 10);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "7>8 -2 +3, 8>9 -3 +2, 9>10 -2 +3");
+	// A serial that went back is no step.
+	publisher_publish(f->publisher, apex, 3, 0, zone_make(apex, 3, 100, true));
+	WAIT_FOR(f, f->token == 3);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "none");
+}
+
+static void a_journal_that_cannot_be_written_holds_up_nothing(void **state)
+{
+	struct fixture *f = *state;
+	char path[96];
+	FILE *file;
+
+	publish(f, 7);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	snprintf(path, sizeof(path), "%s/store/journal", f->folder);
+	rmdir(path);
+	file = fopen(path, "w"); // a file where the folder should be
+	assert_non_null(file);
+	fclose(file);
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->live);
+	WAIT_FOR(f, manifest_serial(f) == 8);
+	WAIT_FOR(f, strstr(status_of(f, apex).error, "journal cannot be written") != NULL);
+	assert_false(status_of(f, apex).durable);
+	unlink(path);
+	WAIT_FOR(f, status_of(f, apex).durable); // tried again
+	assert_string_equal(journal_text(f), "7>8 -2 +3");
+	assert_string_equal(status_of(f, apex).error, "");
 }
 
 static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **state)
@@ -915,6 +991,8 @@ int main(int argc, char **argv)
 	    CASE(a_difference_that_does_not_fit_changes_nothing),
 	    CASE(a_difference_follows_a_restart),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
+	    CASE(the_journal_has_what_led_to_the_version_served),
+	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
 	    CASE(a_zone_whose_digest_is_wrong_is_refused),
 	    CASE(what_a_digest_is_worth_is_configured),

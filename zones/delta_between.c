@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What leads from one version to another (see delta.h): both are walked in canonical order side by
+// side, a name that is the same in both costs a comparison of its bytes. Memory: the difference,
+// and the records of one name.
+#include "delta.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "name.h"
+#include "rrtype.h"
+
+struct entry {
+	const uint8_t *rdata;
+	uint32_t ttl;
+	uint16_t type, rdlen;
+};
+
+struct entries {
+	struct entry *items; // owned
+	size_t count, cap;
+};
+
+struct search {
+	struct delta *delta;
+	size_t bytes, bytes_max;
+	struct entries before, after; // of one name
+};
+
+static int entry_add(
+    struct entries *entries, uint16_t type, uint32_t ttl, const uint8_t *rdata, uint16_t rdlen)
+{
+	if (entries->count == entries->cap) {
+		const size_t cap = entries->cap > 0 ? entries->cap * 2 : 64;
+		struct entry *grown = reallocarray(entries->items, cap, sizeof(*grown));
+
+		if (grown == NULL)
+			return -ENOMEM;
+		entries->items = grown;
+		entries->cap = cap;
+	}
+	entries->items[entries->count++] =
+	    (struct entry){.rdata = rdata, .ttl = ttl, .type = type, .rdlen = rdlen};
+	return 0;
+}
+
+static int entries_take(struct entries *entries, struct node_ref ref)
+{
+	const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
+	const uint8_t *rdata;
+	uint32_t ttl;
+	uint16_t len;
+	int rc = 0;
+
+	entries->count = 0;
+	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
+		struct rdata_iter iter = rrset_rdata(ref.image, &rrset[i]);
+
+		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
+			rc = entry_add(entries, rrset[i].type, rrset[i].ttl, rdata, len);
+		if (rrset[i].sigs_ref == 0)
+			continue;
+		iter = rrset_sigs(ref.image, &rrset[i], &ttl);
+		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
+			rc = entry_add(entries, RRTYPE_RRSIG, ttl, rdata, len);
+	}
+	return rc;
+}
+
+static bool rdata_same(struct rdata_iter x, struct rdata_iter y)
+{
+	const uint8_t *a, *b;
+	uint16_t a_len = 0, b_len = 0;
+
+	if (x.left != y.left)
+		return false;
+	while ((a = rdata_next(&x, &a_len)) != NULL) {
+		b = rdata_next(&y, &b_len);
+		if (b == NULL || a_len != b_len || memcmp(a, b, a_len) != 0)
+			return false;
+	}
+	return true;
+}
+
+// The same records in the same order: the common case, by far.
+static bool node_same(struct node_ref x, struct node_ref y)
+{
+	const struct image_rrset *a = image_at(x.image, x.node->rrsets_ref);
+	const struct image_rrset *b = image_at(y.image, y.node->rrsets_ref);
+	uint32_t a_ttl, b_ttl;
+
+	if (x.node == y.node)
+		return true;
+	if (x.node->rrset_count != y.node->rrset_count)
+		return false;
+	for (unsigned i = 0; i < x.node->rrset_count; i++) {
+		if (a[i].type != b[i].type || a[i].ttl != b[i].ttl ||
+		    (a[i].sigs_ref == 0) != (b[i].sigs_ref == 0) ||
+		    !rdata_same(rrset_rdata(x.image, &a[i]), rrset_rdata(y.image, &b[i])))
+			return false;
+		if (a[i].sigs_ref != 0 && (!rdata_same(rrset_sigs(x.image, &a[i], &a_ttl),
+		                               rrset_sigs(y.image, &b[i], &b_ttl)) ||
+		                              a_ttl != b_ttl))
+			return false;
+	}
+	return true;
+}
+
+// A total order: type, data, TTL. Case counts: what is sent on shall be what came.
+static int by_entry(const void *left, const void *right)
+{
+	const struct entry *x = left, *y = right;
+	const size_t len = x->rdlen < y->rdlen ? x->rdlen : y->rdlen;
+	int order;
+
+	if (x->type != y->type)
+		return x->type < y->type ? -1 : 1;
+	order = memcmp(x->rdata, y->rdata, len);
+	if (order != 0)
+		return order;
+	if (x->rdlen != y->rdlen)
+		return x->rdlen < y->rdlen ? -1 : 1;
+	return (x->ttl > y->ttl) - (x->ttl < y->ttl);
+}
+
+static int change_add(
+    struct search *search, bool added, const uint8_t *owner, const struct entry *entry)
+{
+	search->bytes += sizeof(struct record) + name_len(owner) + entry->rdlen;
+	if (search->bytes > search->bytes_max)
+		return -EFBIG;
+	return delta_add(
+	    search->delta, added, owner, entry->type, entry->ttl, entry->rdata, entry->rdlen);
+}
+
+// Pre: at least one is there.
+static int node_differ(struct search *search, struct node_ref before, struct node_ref after)
+{
+	struct entries *x = &search->before, *y = &search->after;
+	size_t i = 0, k = 0;
+	int rc = 0;
+
+	x->count = y->count = 0;
+	if (before.node != NULL)
+		rc = entries_take(x, before);
+	if (rc == 0 && after.node != NULL)
+		rc = entries_take(y, after);
+	if (rc != 0)
+		return rc;
+	if (x->count > 0)
+		qsort(x->items, x->count, sizeof(*x->items), by_entry);
+	if (y->count > 0)
+		qsort(y->items, y->count, sizeof(*y->items), by_entry);
+	while (rc == 0 && (i < x->count || k < y->count)) {
+		const int order = i == x->count   ? 1
+		                  : k == y->count ? -1
+		                                  : by_entry(&x->items[i], &y->items[k]);
+
+		if (order < 0)
+			rc = change_add(search, false, node_owner(before), &x->items[i]);
+		else if (order > 0)
+			rc = change_add(search, true, node_owner(after), &y->items[k]);
+		i += order <= 0;
+		k += order >= 0;
+	}
+	return rc;
+}
+
+static int versions_walk(struct search *search, const struct zone_version *before,
+    const struct zone_version *after)
+{
+	struct version_iter x, y;
+	struct node_ref a, b;
+	int rc = 0;
+
+	version_iter_start(&x, before);
+	version_iter_start(&y, after);
+	a = version_iter_next(&x);
+	b = version_iter_next(&y);
+	while (rc == 0 && (a.node != NULL || b.node != NULL)) {
+		const int order = a.node == NULL   ? 1
+		                  : b.node == NULL ? -1
+		                                   : name_compare(a.node->name, b.node->name);
+
+		if (order != 0 || !node_same(a, b))
+			rc = node_differ(search, order <= 0 ? a : (struct node_ref){0},
+			    order >= 0 ? b : (struct node_ref){0});
+		if (order <= 0)
+			a = version_iter_next(&x);
+		if (order >= 0)
+			b = version_iter_next(&y);
+	}
+	return rc;
+}
+
+static int rank(const struct delta *delta, size_t i)
+{
+	return delta->added[i] * 2 + (delta->changes->items[i].type != RRTYPE_SOA);
+}
+
+// The SOA that goes, what goes, the SOA that comes, what comes (RFC 1995 4).
+static int delta_order(struct delta *delta)
+{
+	const size_t count = delta->changes->count;
+	struct record *items = reallocarray(NULL, count + 1, sizeof(*items));
+	size_t at = 0, removed = 0;
+
+	if (items == NULL)
+		return -ENOMEM;
+	for (int place = 0; place < 4; place++)
+		for (size_t i = 0; i < count; i++)
+			if (rank(delta, i) == place)
+				items[at++] = delta->changes->items[i];
+	for (size_t i = 0; i < count; i++)
+		removed += delta->added[i] == 0;
+	for (size_t i = 0; i < count; i++)
+		delta->added[i] = i >= removed;
+	memcpy(delta->changes->items, items, count * sizeof(*items));
+	free(items);
+	return 0;
+}
+
+int delta_between(const struct zone_version *before, const struct zone_version *after,
+    size_t bytes_max, struct delta **out)
+{
+	const struct image_header *header = version_header(before);
+	struct search search = {
+	    .delta = delta_new(header->apex, header->serial), .bytes_max = bytes_max};
+	int rc = search.delta != NULL ? 0 : -ENOMEM;
+
+	*out = NULL;
+	if (rc == 0)
+		rc = versions_walk(&search, before, after);
+	if (rc == 0)
+		rc = delta_order(search.delta);
+	free(search.before.items);
+	free(search.after.items);
+	if (rc != 0) {
+		delta_free(search.delta);
+		return rc;
+	}
+	search.delta->to = version_header(after)->serial;
+	search.delta->steps = 1;
+	*out = search.delta;
+	return 0;
+}
