@@ -5,7 +5,7 @@
 //
 //	disk_head | disk_mark | step | step | ...
 //	step: disk_step | changes, each struct disk_change, owner, rdata | zeros up to a multiple of
-//8
+// 8
 //
 // A step counts when its head's sum is right and its body lies below the mark's `committed` (it
 // was durable before the mark was written) or has the right sum. Every sum is a rotsum.

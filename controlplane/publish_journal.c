@@ -22,7 +22,7 @@
 #include "serial.h"
 
 #define RETRY_S     5
-#define BATCH_MAX   256 // steps written at once: each may be an open file
+#define BATCH_MAX   256                // steps written at once: each may be an open file
 #define BACKLOG_MAX ((size_t)64 << 20) // bytes of differences that wait
 #define VIEWS_MAX   256 // pairs of versions that wait to be compared: each holds descriptors
 
@@ -274,8 +274,7 @@ static struct step *step_new(struct journal_writer *writer, const struct pzone *
 static void step_view(struct journal_writer *writer, struct step *step,
     const struct version *before, const struct version *after)
 {
-	if (writer->views >= VIEWS_MAX ||
-	    view_open(&step->before, writer->publisher, before) < 0) {
+	if (writer->views >= VIEWS_MAX || view_open(&step->before, writer->publisher, before) < 0) {
 		step->gap = true;
 	} else if (view_open(&step->after, writer->publisher, after) < 0) {
 		view_close(&step->before);
@@ -285,8 +284,8 @@ static void step_view(struct journal_writer *writer, struct step *step,
 	}
 }
 
-void publish_journal_step(struct publisher *p, struct pzone *zone, const struct version *before,
-    struct version *after)
+void publish_journal_step(
+    struct publisher *p, struct pzone *zone, const struct version *before, struct version *after)
 {
 	struct journal_writer *writer = p->journal;
 	struct step *step = before != NULL ? step_new(writer, zone, before, after) : NULL;

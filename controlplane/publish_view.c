@@ -15,8 +15,7 @@
 #include "manifest.h"
 #include "pzone.h"
 
-static int image_take(
-    struct view *view, const struct publisher *p, const struct store_image *image)
+static int image_take(struct view *view, const struct publisher *p, const struct store_image *image)
 {
 	struct view_image *to = &view->image[view->count];
 	char path[PATH_MAX];
@@ -63,8 +62,7 @@ static int image_read(struct view_image *image, struct image *out, char error[IM
 		rc = image_map(image->fd, image->offset, image->size, &image->mem);
 	if (rc < 0) {
 		image->mem = NULL;
-		snprintf(
-		    error, IMAGE_ERROR_MAX, "The image cannot be read: %s.", strerror(-rc));
+		snprintf(error, IMAGE_ERROR_MAX, "The image cannot be read: %s.", strerror(-rc));
 		return rc;
 	}
 	if (image->on_disk && image_verify(image->mem, image->size, error) < 0)

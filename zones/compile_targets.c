@@ -87,10 +87,8 @@ int compile_targets(struct compilation *c, struct image_header *header)
 
 	for (const struct unit *unit; error == 0 && (unit = unit_walk_next(&walk, c)) != NULL;)
 		error = unit_targets(c, unit, &list);
-	struct image_target *at = error != 0
-	                              ? NULL
-	                              : image_buffer_take(c->buffer,
-	                                    (list.count + 1) * sizeof(*at), 64);
+	struct image_target *at =
+	    error != 0 ? NULL : image_buffer_take(c->buffer, (list.count + 1) * sizeof(*at), 64);
 	if (at != NULL) {
 		// Three passes: the last one ends in the image.
 		static_assert(3 * RADIX_BITS >= 32, "three passes");

@@ -169,8 +169,8 @@ static int node_differ(struct search *search, struct node_ref before, struct nod
 	return rc;
 }
 
-static int versions_walk(struct search *search, const struct zone_version *before,
-    const struct zone_version *after)
+static int versions_walk(
+    struct search *search, const struct zone_version *before, const struct zone_version *after)
 {
 	struct version_iter x, y;
 	struct node_ref a, b;

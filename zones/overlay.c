@@ -214,8 +214,8 @@ static int place_compare(struct plan *p, uint32_t index, struct difference *diff
 			return rc;
 	}
 	const struct record *before = p->scratch->items, *before_end = before + p->scratch->count;
-	*difference = (struct difference){.before = p->scratch->count,
-	    .records = p->scratch->count != place_at(p, index)->count};
+	*difference = (struct difference){
+	    .before = p->scratch->count, .records = p->scratch->count != place_at(p, index)->count};
 	for (uint32_t i = 0; !difference->records && i < p->scratch->count; i++)
 		difference->records = !same_record(&now[i], &before[i]);
 	while (difference->records && !difference->embedded) {
@@ -396,8 +396,8 @@ static bool concerns_everything(struct plan *p, uint32_t apex)
 
 	for (uint32_t i = 0; i < place_at(p, apex)->count; i++) {
 		const struct record *r = &items[i];
-		signed_now |= r->type == RRTYPE_RRSIG && r->rdata[0] == 0 &&
-		              r->rdata[1] == RRTYPE_SOA;
+		signed_now |=
+		    r->type == RRTYPE_RRSIG && r->rdata[0] == 0 && r->rdata[1] == RRTYPE_SOA;
 		if (r->type != RRTYPE_NSEC3PARAM)
 			continue;
 		params++;
@@ -427,10 +427,9 @@ static int difference_follow(struct plan *p, uint32_t index)
 	if (gets_hidden(p, index))
 		return -E2BIG;
 	rc = place_hold(p, index);
-	if (rc == 0 &&
-	    (place_has(p, index, RRTYPE_DNAME) != below_has(p, index, RRTYPE_DNAME) ||
-	        (!is_apex(p, index) &&
-	            place_has(p, index, RRTYPE_NS) != below_has(p, index, RRTYPE_NS))))
+	if (rc == 0 && (place_has(p, index, RRTYPE_DNAME) != below_has(p, index, RRTYPE_DNAME) ||
+	                   (!is_apex(p, index) &&
+	                       place_has(p, index, RRTYPE_NS) != below_has(p, index, RRTYPE_NS))))
 		rc = hold_descendants(p, index);
 	if (rc == 0 && difference.embedded)
 		follow_later(p, index);

@@ -17,8 +17,8 @@
 struct overlay {
 	struct records *records; // owned, sorted: of the names it holds and of those around them
 	struct compile_overlay plan; // what compile_overlay() wants; its arrays are owned
-	uint64_t rr_removed; // records of the version below that are not in the new one
-	void *names;         // owned: what plan.names points to
+	uint64_t rr_removed;         // records of the version below that are not in the new one
+	void *names;                 // owned: what plan.names points to
 };
 
 // `version` is what is served, `delta` what changes of it (NULL: nothing), `below` the layers that

@@ -78,7 +78,8 @@ struct node_ref place_node(const struct zone_version *version, const uint8_t *na
 {
 	const struct node_ref node = version_find_name(version, name, len, hash);
 
-	if (node.node != NULL || name[0] != HASH_LABEL || labels != version_apex_labels(version) + 1)
+	if (node.node != NULL || name[0] != HASH_LABEL ||
+	    labels != version_apex_labels(version) + 1)
 		return node;
 	return version_find_in_order(version, name);
 }
@@ -110,10 +111,8 @@ uint32_t places_get(struct places *places, const uint8_t *name)
 	memset(copy + len, 0, NAME_SLACK);
 	name_lower(copy, name, len);
 	struct place *place = &places->items[places->count++];
-	*place = (struct place){.name = copy,
-	    .hash = hash,
-	    .len = (uint8_t)len,
-	    .labels = (uint8_t)name_labels(copy)};
+	*place = (struct place){
+	    .name = copy, .hash = hash, .len = (uint8_t)len, .labels = (uint8_t)name_labels(copy)};
 	place->below = place_node(places->below, copy, place->len, hash, place->labels);
 	*slot = places->count;
 	if (places->count * 2 > places->slot_count && slots_grow(places) != 0)

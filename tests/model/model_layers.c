@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Layers; see model_layers.h. The difference between two zones is found here, RRset by RRset, in the
-// simplest way there is.
+// Layers; see model_layers.h. The difference between two zones is found here, RRset by RRset, in
+// the simplest way there is.
 #include "model_layers.h"
 
 #include <errno.h>
@@ -89,8 +89,7 @@ static bool same_record(const struct record *a, const struct record *b)
 }
 
 // The RRset of `r` in the same order in both?
-static bool rrset_equal(
-    const struct records *a, const struct records *b, const struct record *r)
+static bool rrset_equal(const struct records *a, const struct records *b, const struct record *r)
 {
 	size_t i = 0, j = 0;
 
@@ -106,8 +105,8 @@ static bool rrset_equal(
 	}
 }
 
-static int difference_add(struct delta *delta, bool added, const struct records *from,
-    const struct records *other)
+static int difference_add(
+    struct delta *delta, bool added, const struct records *from, const struct records *other)
 {
 	for (size_t i = 0; i < from->count; i++) {
 		const struct record *r = &from->items[i];
@@ -265,9 +264,11 @@ const char *layers_check(const struct layers *layers, const struct records *reco
 		if ((x.node == NULL) == (y.node == NULL) && (x.node == NULL || same_node(x, y)))
 			continue;
 		name_to_text(x.node != NULL ? x.node->name : y.node->name, name);
-		snprintf(text, sizeof(text), "layers and base differ at %.200s (flags %x, %x; "
-		    "RRsets %d, %d; layer %d)", name, x.node != NULL ? x.node->flags : 0u,
-		    y.node != NULL ? y.node->flags : 0u, x.node != NULL ? x.node->rrset_count : -1,
+		snprintf(text, sizeof(text),
+		    "layers and base differ at %.200s (flags %x, %x; "
+		    "RRsets %d, %d; layer %d)",
+		    name, x.node != NULL ? x.node->flags : 0u, y.node != NULL ? y.node->flags : 0u,
+		    x.node != NULL ? x.node->rrset_count : -1,
 		    y.node != NULL ? y.node->rrset_count : -1,
 		    x.node != NULL ? (int)(x.image - layers->version.layer) : -1);
 		error = text;
