@@ -307,6 +307,7 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 		out->transport = engine_transport(peer);
 	}
 	snprintf(out->error, sizeof(out->error), "%s", ez->error != NULL ? ez->error : "");
+	out->recent = ez->failures;
 	out->incremental = ez->live_delta;
 	out->transfers = ez->transfers;
 	out->transfer_bytes = ez->transfer_bytes;

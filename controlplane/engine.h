@@ -18,6 +18,7 @@
 
 struct event_base;
 struct engine;
+struct failures;
 
 // What a zone has on disk or in the data plane when the engine starts.
 struct engine_stored {
@@ -73,7 +74,8 @@ struct engine_status {
 	char primary[64];      // address@port last asked, "" before
 	const char *transport; // of that: "udp/tcp", "tls", or "tls, not authenticated"
 	char error[160];       // why the last round failed, names escaped; "" when it did not
-	bool incremental;      // the version served came as a difference
+	const struct failures *recent; // NULL: none; borrowed until control returns to the loop
+	bool incremental;              // the version served came as a difference
 	uint64_t transfers, transfer_bytes;
 	int64_t last_transfer_ms; // how long the last whole transfer took
 };

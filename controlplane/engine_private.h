@@ -5,6 +5,7 @@
 #pragma once
 
 #include "engine.h"
+#include "failures.h"
 #include "notify.h"
 #include "pacing.h"
 #include "setup.h"
@@ -33,9 +34,10 @@ struct engine_zone {
 		struct soa_query *query;
 		struct transfer *transfer;
 	} op;
-	struct records *records; // between TRANSFERRED and PUBLISH; or
-	struct delta *delta;     // the same
-	char *error;             // of the last round's last failure; NULL: none
+	struct records *records;   // between TRANSFERRED and PUBLISH; or
+	struct delta *delta;       // the same
+	char *error;               // of the last round's last failure; NULL: none
+	struct failures *failures; // NULL: none so far
 	struct session_ask op_ask;
 	uint32_t op_token;
 	uint8_t op_kind, op_primary;

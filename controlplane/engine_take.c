@@ -19,6 +19,7 @@ static void zone_free(struct engine_zone *ez)
 	timers_remove(&ez->engine->timers, &ez->timer);
 	engine_content_drop(ez);
 	free(ez->error);
+	failures_free(ez->failures);
 	free(ez);
 }
 

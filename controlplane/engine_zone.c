@@ -13,7 +13,7 @@
 
 void engine_error_set(struct engine_zone *ez, const char *error)
 {
-	char address[ADDRESS_TEXT_MAX], text[320];
+	char address[ADDRESS_TEXT_MAX], text[FAILURE_TEXT_MAX];
 
 	if (error == NULL) {
 		free(ez->error);
@@ -27,6 +27,7 @@ void engine_error_set(struct engine_zone *ez, const char *error)
 	} else {
 		snprintf(text, sizeof(text), "%s", error);
 	}
+	failures_add(&ez->failures, text, engine_now().mono_ms);
 	if (ez->error != NULL && strcmp(ez->error, text) == 0) {
 		return; // said already
 	}
@@ -59,11 +60,18 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 	}
 }
 
-// Said once for each serial and primary, not each retry.
+// Logged once for each serial and primary, not each retry.
 static void regressed_report(struct engine_zone *ez, const struct zone_action *action)
 {
-	char address[ADDRESS_TEXT_MAX];
+	char address[ADDRESS_TEXT_MAX], text[FAILURE_TEXT_MAX];
 
+	snprintf(text, sizeof(text),
+	    "%s: went back to serial %u, ours is %u: not taken, nor a confirmation; 'npctl zone "
+	    "retransfer' takes it",
+	    address_text(
+	        (const struct sockaddr *)&ez->profile->ways[action->primary]->peer.remote, address),
+	    action->serial, ez->zone.soa.serial);
+	failures_add(&ez->failures, text, engine_now().mono_ms);
 	if (ez->regressed_said && ez->regressed_serial == action->serial &&
 	    ez->regressed_primary == action->primary) {
 		return;
@@ -71,12 +79,7 @@ static void regressed_report(struct engine_zone *ez, const struct zone_action *a
 	ez->regressed_said = true;
 	ez->regressed_serial = action->serial;
 	ez->regressed_primary = (uint8_t)action->primary;
-	engine_log(ez,
-	    "%s went back to serial %u, ours is %u: not taken, nor a confirmation; 'npctl zone "
-	    "retransfer' takes it",
-	    address_text(
-	        (const struct sockaddr *)&ez->profile->ways[action->primary]->peer.remote, address),
-	    action->serial, ez->zone.soa.serial);
+	engine_log(ez, "%s", text);
 }
 
 static void action_do(struct engine_zone *ez, const struct zone_action *action)

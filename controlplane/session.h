@@ -35,7 +35,7 @@ struct session_limits {
 // ends a transfer before this does on most machines.
 #define SESSION_RECORDS_MAX UINT64_C(1000000000)
 #define SESSION_BYTES_MAX   (UINT64_C(64) << 30)
-#define SESSION_RRSET_MAX   DELTA_RRSET_MAX
+#define SESSION_RRSET_MAX   RECORDS_RRSET_MAX
 
 enum session_state {
 	SESSION_MORE,   // feed the next message

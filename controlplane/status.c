@@ -13,6 +13,7 @@
 
 #include "daemon.h"
 #include "engine.h"
+#include "failures.h"
 #include "name.h"
 #include "primary.h"
 
@@ -21,6 +22,15 @@ static int64_t wall_ms(void)
 	struct timespec now;
 
 	clock_gettime(CLOCK_REALTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// What the engine's intervals run on (zone.h).
+static int64_t boot_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
@@ -137,6 +147,24 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 	    o, "last-transfer", e != NULL ? seconds(e->last_transfer_ms) : json_null());
 }
 
+// What went wrong lately, newest first, also when it is over.
+static json_t *zone_failures(const struct failures *failures)
+{
+	json_t *list = json_array();
+	int64_t now_ms = boot_ms();
+
+	for (size_t i = 0; failures != NULL && i < failures->count; i++) {
+		const struct failure *failure = &failures->items[i];
+		json_t *o = json_object();
+
+		json_object_set_new(o, "ago", seconds(now_ms - failure->at_ms));
+		json_object_set_new(o, "times", json_integer((json_int_t)failure->times));
+		json_object_set_new(o, "error", text(failure->text));
+		json_array_append_new(list, o);
+	}
+	return list;
+}
+
 json_t *status_zone(
     struct daemon *daemon, const struct config_zone *zone, const struct publisher_answer *answer)
 {
@@ -181,5 +209,7 @@ json_t *status_zone(
 	    o, "waiting-records", p.held ? json_integer((json_int_t)p.held_records) : json_null());
 	zone_engine(o, secondary ? &engine : NULL);
 	json_object_set_new(o, "error", error != NULL ? text(error) : json_null());
+	json_object_set_new(
+	    o, "recent-failures", secondary ? zone_failures(engine.recent) : json_null());
 	return o;
 }

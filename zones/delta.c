@@ -208,7 +208,7 @@ static int entries_put(struct delta_walk *a, const uint8_t *owner)
 		for (end = begin + 1; end < a->count && a->entries[end].type == first->type &&
 		                      covered(&a->entries[end]) == covered(first);)
 			end++;
-		if (end - begin > DELTA_RRSET_MAX)
+		if (end - begin > RECORDS_RRSET_MAX)
 			return complain(a, owner, first, "too many records of one type");
 		for (size_t i = begin; i < end; i++) {
 			const struct entry *entry = &a->entries[i];

@@ -20,10 +20,6 @@
 
 #define DELTA_ERROR_MAX RECORDS_ERROR_MAX
 
-// An RRset must fit a message of 65535 bytes to be of any use: 12 bytes are the least a record
-// takes.
-#define DELTA_RRSET_MAX (65535 / 12)
-
 struct delta {
 	uint32_t from, to; // serials
 	unsigned steps;    // versions passed through, at least 1 when complete

@@ -29,6 +29,9 @@ struct records {
 };
 
 #define RECORDS_ERROR_MAX 512
+// An RRset must fit a message of 65535 bytes to be of any use: 12 bytes are the least a record
+// takes.
+#define RECORDS_RRSET_MAX (65535 / 12)
 
 // Copies the apex. NULL when out of memory.
 struct records *records_new(const uint8_t *apex) __attribute__((warn_unused_result));
@@ -44,7 +47,8 @@ int records_add(struct records *records, const uint8_t *owner, uint16_t type, ui
 int records_sort(struct records *records) __attribute__((warn_unused_result));
 
 // What a zone must be before it may be served: exactly one SOA, at the apex; NS at the apex; no
-// CNAME beside other data (RRSIG, NSEC excepted); one CNAME, one DNAME per name; no meta types.
+// CNAME beside other data (RRSIG, NSEC excepted); one CNAME, one DNAME per name; no meta types; no
+// RRset of more than RECORDS_RRSET_MAX records.
 // Pre: sorted. Post: 0, or -EINVAL and one sentence in `error`.
 int records_check(const struct records *records, char error[RECORDS_ERROR_MAX]);
 

@@ -21,6 +21,31 @@ static int complain(char *error, const uint8_t *owner, const char *what)
 	return -EINVAL;
 }
 
+// The type that a signature covers, whose RRset it belongs to; 0 for what is none.
+static unsigned covered(const struct record *record)
+{
+	return record->type == RRTYPE_RRSIG && record->rdlen >= 2
+	           ? (unsigned)record->rdata[0] << 8 | record->rdata[1]
+	           : 0;
+}
+
+// However the records came: a primary may have interleaved them. A signature belongs to the RRset
+// it covers; signatures are counted where they stand together.
+static bool rrsets_fit(const struct record *items, size_t n)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < n; i++) {
+		const bool same = i > 0 && items[i].type == items[i - 1].type &&
+		                  covered(&items[i]) == covered(&items[i - 1]);
+
+		run = same ? run + 1 : 1;
+		if (run > RECORDS_RRSET_MAX)
+			return false;
+	}
+	return true;
+}
+
 // What one owner may hold. items[0 .. n) have the same owner, ascending type.
 static int owner_check(const struct record *items, size_t n, bool apex, char *error)
 {
@@ -39,6 +64,8 @@ static int owner_check(const struct record *items, size_t n, bool apex, char *er
 		else if (type != RRTYPE_RRSIG && type != RRTYPE_NSEC && type != RRTYPE_NSEC3)
 			other++;
 	}
+	if (!rrsets_fit(items, n))
+		return complain(error, items[0].owner, "too many records of one type");
 	if (cname > 0 && other > 0)
 		return complain(error, items[0].owner, "CNAME and other data (RFC 1034 3.6.2)");
 	if (cname > 1)

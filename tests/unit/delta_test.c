@@ -232,7 +232,7 @@ static void an_rrset_that_grows_past_a_message_is_refused(void **state)
 	struct delta *delta = delta_of("-" SOA(1) "+" SOA(2), 1);
 	char error[DELTA_ERROR_MAX];
 
-	for (uint32_t i = 0; i <= DELTA_RRSET_MAX; i++) {
+	for (uint32_t i = 0; i <= RECORDS_RRSET_MAX; i++) {
 		const uint8_t rdata[4] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 
 		assert_int_equal(delta_add(delta, true, apex, RRTYPE_A, 60, rdata, 4), 0);
@@ -241,6 +241,29 @@ static void an_rrset_that_grows_past_a_message_is_refused(void **state)
 	assert_non_null(strstr(error, "example. A: too many records"));
 	delta_free(delta);
 	records_free(before);
+}
+
+// A primary that sends the records of two RRsets in turn gets no further.
+static void an_rrset_past_a_message_is_no_zone(void **state)
+{
+	struct records *records = zone_of(SOA(1) NS);
+	char error[RECORDS_ERROR_MAX];
+
+	for (uint32_t i = 0; i <= RECORDS_RRSET_MAX; i++) {
+		const uint8_t v4[4] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+		const uint8_t v6[16] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
+
+		if (i == RECORDS_RRSET_MAX) { // that many are fine
+			assert_int_equal(records_sort(records), 0);
+			assert_int_equal(records_check(records, error), 0);
+		}
+		assert_int_equal(records_add(records, apex, RRTYPE_A, 60, v4, 4), 0);
+		assert_int_equal(records_add(records, apex, RRTYPE_AAAA, 60, v6, 16), 0);
+	}
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(records_check(records, error), -EINVAL);
+	assert_non_null(strstr(error, "too many records of one type"));
+	records_free(records);
 }
 
 static void what_lies_outside_the_zone_is_not_taken(void **state)
@@ -535,6 +558,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_difference_leads_where_it_says_or_is_refused_with_its_reason),
 	    cmocka_unit_test(an_rrset_that_grows_past_a_message_is_refused),
+	    cmocka_unit_test(an_rrset_past_a_message_is_no_zone),
 	    cmocka_unit_test(what_lies_outside_the_zone_is_not_taken),
 	    cmocka_unit_test(a_difference_is_what_goes_and_what_comes),
 	    cmocka_unit_test(a_difference_larger_than_its_bound_is_given_up),
