@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The last few things that went wrong with a zone, kept when they are over: a primary that is broken
-// for weeks is not seen otherwise while the next one does its work, and of a difference that failed
-// nothing is left when the whole zone fails after it. Pure; one thread.
+// The last few things that went wrong with a zone, kept when they are over: a primary that is
+// broken for weeks is not seen otherwise while the next one does its work, and of a difference that
+// failed nothing is left when the whole zone fails after it. Pure; one thread.
 #pragma once
 
 #include <stddef.h>
@@ -24,7 +24,7 @@ struct failures {
 	size_t count;
 };
 
-// Notes the failure, as one more of the newest when it is the same. `*failures` is made when NULL: most
-// zones have none. Without memory nothing is noted.
+// Notes the failure, as one more of the newest when it is the same. `*failures` is made when NULL:
+// most zones have none. Without memory nothing is noted.
 void failures_add(struct failures **failures, const char *text, int64_t now_ms);
 void failures_free(struct failures *failures); // NULL is accepted

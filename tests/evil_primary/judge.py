@@ -46,7 +46,7 @@ class Resolver:
                 future.set_result(data)
 
     async def ask(self, name, qtype):
-        for _ in range(10):
+        for _ in range(30):
             ident = random.randrange(65536)
             while ident.to_bytes(2, "big") in self.pending:
                 ident = random.randrange(65536)
@@ -55,8 +55,11 @@ class Resolver:
             try:
                 self.socket.send(dnswire.query(name, qtype, ident, edns=4096))
                 return dnswire.Message(await asyncio.wait_for(future, 0.5))
-            except (asyncio.TimeoutError, OSError):
+            except asyncio.TimeoutError:
                 self.pending.pop(ident.to_bytes(2, "big"), None)
+            except OSError:                     # nobody listens yet
+                self.pending.pop(ident.to_bytes(2, "big"), None)
+                await asyncio.sleep(0.5)
         raise Wrong("the data plane does not answer")
 
 
