@@ -39,21 +39,39 @@ static void log_stderr(void *ctx, const char *text)
 	fprintf(stderr, "%s\n", text);
 }
 
-void engine_log(const struct engine_zone *ez, const char *format, ...)
+static void zone_log(
+    const struct engine *engine, const uint8_t *apex, const char *format, va_list args)
 {
 	char name[NAME_TEXT_MAX], text[512];
-	va_list args;
 	int used;
 
-	if (ez->engine->log_line == NULL) {
+	if (engine->log_line == NULL) {
 		return;
 	}
-	name_to_text(ez->apex, name);
+	name_to_text(apex, name);
 	used = snprintf(text, sizeof(text), "zone %.200s: ", name);
-	va_start(args, format);
 	vsnprintf(text + used, sizeof(text) - (size_t)used, format, args);
+	engine->log_line(engine->log_ctx, text);
+}
+
+void engine_log(const struct engine_zone *ez, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	zone_log(ez->engine, ez->apex, format, args);
 	va_end(args);
-	ez->engine->log_line(ez->engine->log_ctx, text);
+}
+
+// The provider's lines; the words are one text.
+static void __attribute__((format(printf, 3, 4)))
+provider_line(const struct engine *engine, const uint8_t *apex, const char *format, ...)
+{
+	va_list args;
+
+	va_start(args, format);
+	zone_log(engine, apex, format, args);
+	va_end(args);
 }
 
 size_t engine_apex_hash(const uint8_t *apex)
@@ -174,18 +192,43 @@ static void notify_accept(
 	engine_arm(ctx);
 }
 
-size_t engine_listener_answer(void *ctx, const uint8_t *msg, size_t len,
-    const struct sockaddr *from, uint8_t *reply, size_t cap)
+// What came to a listener, or through a worker: queries from downstream, or NOTIFY.
+static size_t message_answer(struct engine *engine, enum provide_transport transport,
+    struct connection *connection, const uint8_t *msg, size_t len, const struct sockaddr *from,
+    uint8_t *reply, size_t cap)
 {
-	struct engine *engine = ctx;
+	size_t reply_len = 0;
 
+	if (provider_handle(engine->provider, transport, connection, msg, len, from, reply, cap,
+	        &reply_len) != PROVIDE_NOT_MINE) {
+		return reply_len;
+	}
 	return notify_handle(&engine->notify, msg, len, from, (uint64_t)time(NULL), reply, cap);
+}
+
+size_t engine_listener_answer(void *ctx, struct connection *connection, const uint8_t *msg,
+    size_t len, const struct sockaddr *from, uint8_t *reply, size_t cap)
+{
+	return message_answer(ctx, connection != NULL ? PROVIDE_TCP : PROVIDE_UDP, connection, msg,
+	    len, from, reply, cap);
 }
 
 size_t engine_notify(struct engine *engine, const uint8_t *msg, size_t len,
     const struct sockaddr *from, uint8_t *reply, size_t cap)
 {
-	return engine_listener_answer(engine, msg, len, from, reply, cap);
+	return message_answer(engine, PROVIDE_FORWARDED, NULL, msg, len, from, reply, cap);
+}
+
+static int provider_read(void *ctx, const uint8_t *apex, struct reading *out)
+{
+	const struct engine *engine = ctx;
+
+	return engine->ops.read(engine->ops.ctx, apex, out);
+}
+
+static void provider_log(void *ctx, const uint8_t *apex, const char *text)
+{
+	provider_line(ctx, apex, "%s", text);
 }
 
 int engine_open(struct event_base *base, const struct config *config, const struct engine_ops *ops,
@@ -204,8 +247,14 @@ int engine_open(struct event_base *base, const struct config *config, const stru
 	    .sources = notify_sources,
 	    .accept = notify_accept,
 	    .counters = &engine->counters};
+	const struct provider_ops provider_ops = {
+	    .ctx = engine, .read = provider_read, .log = provider_log};
+
 	engine->deadline = event_new(base, -1, 0, deadline_reached, engine);
-	int rc = engine->deadline != NULL ? engine_take(engine, config, error) : -ENOMEM;
+	engine->provider = provider_open(base, &provider_ops);
+	int rc = engine->deadline != NULL && engine->provider != NULL
+	             ? engine_take(engine, config, error)
+	             : -ENOMEM;
 
 	if (rc != 0) {
 		engine_close(engine);
@@ -227,6 +276,7 @@ void engine_close(struct engine *engine)
 		return;
 	}
 	engine_listeners_close(engine->listeners, engine->listener_count);
+	provider_close(engine->provider);
 	engine_zones_drop(engine); // all of them
 	setup_close(engine->setup);
 	timers_free(&engine->timers);
@@ -318,6 +368,11 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 const struct engine_counters *engine_counters(const struct engine *engine)
 {
 	return &engine->counters;
+}
+
+const struct provide_counters *engine_provide_counters(const struct engine *engine)
+{
+	return provider_counters(engine->provider);
 }
 
 void engine_log_to(struct engine *engine, void (*line)(void *ctx, const char *text), void *ctx)

@@ -3,7 +3,9 @@
 //
 // All secondary zones of the node: keeps each one's state machine (zone.h), carries out what it
 // decides (SOA queries, transfers, timers, paced per primary), answers NOTIFY, and hands whole
-// verified versions to whoever publishes them. Everything here runs on the event loop's thread.
+// verified versions to whoever publishes them. Beside them the control plane's DNS sockets, and
+// through those what is provided to downstream servers, of all zones (provider.h). Everything here
+// runs on the event loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -19,6 +21,8 @@
 struct event_base;
 struct engine;
 struct failures;
+struct provide_counters;
+struct reading;
 
 // What a zone has on disk or in the data plane when the engine starts.
 struct engine_stored {
@@ -51,6 +55,8 @@ struct engine_ops {
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
 	// Store these (they may be written lazily, the last ones win).
 	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
+	// Opens the version that is served, of any zone, as publisher_read() does.
+	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
 };
 
 // What became of a version that was handed out.
@@ -145,6 +151,7 @@ size_t engine_notify(struct engine *engine, const uint8_t *msg, size_t len,
 
 int engine_status(const struct engine *engine, const uint8_t *apex, struct engine_status *out);
 const struct engine_counters *engine_counters(const struct engine *engine);
+const struct provide_counters *engine_provide_counters(const struct engine *engine);
 
 // Adds one line to the log; NULL turns it off. Default: stderr.
 void engine_log_to(struct engine *engine, void (*line)(void *ctx, const char *text), void *ctx);

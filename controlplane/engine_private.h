@@ -8,6 +8,7 @@
 #include "failures.h"
 #include "notify.h"
 #include "pacing.h"
+#include "provider.h"
 #include "setup.h"
 #include "soa_query.h"
 #include "timers.h"
@@ -65,6 +66,7 @@ struct engine {
 	struct engine_zone **buckets;    // by hash of the apex
 	size_t bucket_count, zone_count; // bucket_count: a power of two
 	struct notify_service notify;
+	struct provider *provider;
 	struct engine_counters counters;
 	void (*log_line)(void *ctx, const char *text);
 	void *log_ctx;
@@ -79,8 +81,8 @@ void engine_log(const struct engine_zone *ez, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
 void engine_arm(struct engine *engine);                // for the first deadline
 const char *engine_transport(const struct peer *peer); // for a person
-size_t engine_listener_answer(void *ctx, const uint8_t *msg, size_t len,
-    const struct sockaddr *from, uint8_t *reply, size_t cap);
+size_t engine_listener_answer(void *ctx, struct connection *connection, const uint8_t *msg,
+    size_t len, const struct sockaddr *from, uint8_t *reply, size_t cap);
 
 // engine_zone.c: events into the state machine, its actions carried out.
 void engine_zone_event(struct engine_zone *ez, const struct zone_event *event);

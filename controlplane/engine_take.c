@@ -88,6 +88,7 @@ void engine_listeners_close(struct listener **listeners, size_t count)
 static int listeners_open(struct engine *engine, const struct config *config,
     struct listener ***out, char error[ENGINE_ERROR_MAX])
 {
+	const struct listener_service service = {.ctx = engine, .answer = engine_listener_answer};
 	size_t count = config->controlplane.listen_count;
 	struct listener **listeners = calloc(count + 1, sizeof(struct listener *));
 
@@ -97,8 +98,7 @@ static int listeners_open(struct engine *engine, const struct config *config,
 	for (size_t i = 0; i < count; i++) {
 		const struct config_address *address = &config->controlplane.listen[i];
 		char text[ADDRESS_TEXT_MAX];
-		int rc = listener_open(
-		    engine->base, address, engine_listener_answer, engine, &listeners[i]);
+		int rc = listener_open(engine->base, address, &service, &listeners[i]);
 
 		if (rc != 0) {
 			snprintf(error, ENGINE_ERROR_MAX, "cannot listen on %s: %s",
@@ -183,8 +183,8 @@ void engine_zones_drop(struct engine *engine)
 }
 
 // From here on nothing fails.
-static void setup_swap(struct engine *engine, struct setup *setup, struct taken *taken,
-    size_t count, struct engine_zone **buckets, size_t bucket_count)
+static void setup_swap(struct engine *engine, struct setup *setup, struct provider_zones *provided,
+    struct taken *taken, size_t count, struct engine_zone **buckets, size_t bucket_count)
 {
 	struct setup *old = engine->setup;
 
@@ -215,6 +215,7 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct taken 
 	engine->bucket_count = bucket_count;
 	engine->zone_count = count;
 	engine->notify.keyring = setup->keyring;
+	provider_take(engine->provider, provided);
 	for (size_t i = 0, z = 0; i < setup->config->zone_count; i++) {
 		const struct config_zone *zone = &setup->config->zones[i];
 
@@ -249,6 +250,7 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 {
 	const struct config *old_config = engine->setup != NULL ? engine->setup->config : NULL;
 	struct setup *setup = NULL;
+	struct provider_zones *provided = NULL;
 	struct listener **listeners = NULL;
 	struct taken *taken = NULL;
 	struct engine_zone **buckets = NULL;
@@ -263,7 +265,8 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	rc = -ENOMEM;
 	taken = calloc(config->zone_count + 1, sizeof(*taken));
 	buckets = table_new(config->zone_count, &bucket_count);
-	if (taken == NULL || buckets == NULL ||
+	provided = provider_zones_open(config, setup->keyring);
+	if (taken == NULL || buckets == NULL || provided == NULL ||
 	    (rc = zones_take(engine, setup, taken, &count)) != 0) {
 		goto fail;
 	}
@@ -286,7 +289,7 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 		engine->listeners = listeners;
 		engine->listener_count = config->controlplane.listen_count;
 	}
-	setup_swap(engine, setup, taken, count, buckets, bucket_count);
+	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
 	free(taken);
 	engine_arm(engine);
 	return 0;
@@ -298,6 +301,7 @@ fail:
 	}
 	free(taken);
 	free(buckets);
+	provider_zones_close(provided);
 	setup_close(setup);
 	return rc;
 }

@@ -6,6 +6,7 @@
 
 #include <errno.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
@@ -14,39 +15,30 @@
 
 #include <event2/event.h>
 
-#include "wire.h"
+#include "address.h"
+#include "connection.h"
 
 #define DATAGRAMS_PER_TURN 64
-// A NOTIFY with a SOA, OPT and a TSIG is below 1 KB; whoever sends more is not worth the memory.
-#define MESSAGE_MAX     4096
-#define REPLY_MAX       2048
-#define CONNECTIONS_MAX 128
-#define IDLE_S          10
-
-struct connection {
-	LIST_ENTRY(connection) link;
-	struct listener *listener;
-	struct event *io;
-	struct sockaddr_storage from;
-	size_t used;
-	uint8_t buffer[2 + MESSAGE_MAX];
-};
+#define MESSAGE_MAX        4096
+// Of all clients, and of one address. When all are taken the one that has been idle longest goes.
+#define CONNECTIONS_MAX        256
+#define CONNECTIONS_PER_SOURCE 64
 
 struct listener {
 	struct event_base *base;
-	listener_answer_fn answer;
-	void *ctx;
+	struct listener_service service;
+	struct connection_owner owner;
 	int udp, tcp;
 	struct event *udp_io, *tcp_io;
 	unsigned connections;
-	LIST_HEAD(, connection) list;
+	TAILQ_HEAD(, connection) list; // newest first
 };
 
 // Answers from the address that was asked, which matters where one socket has several.
 static void udp_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *listener = arg;
-	uint8_t msg[MESSAGE_MAX], reply[REPLY_MAX];
+	uint8_t msg[MESSAGE_MAX], reply[CONNECTION_REPLY_MAX];
 	union {
 		struct cmsghdr align;
 		uint8_t bytes[CMSG_SPACE(sizeof(struct in6_pktinfo))];
@@ -70,7 +62,7 @@ static void udp_ready(evutil_socket_t fd, short what, void *arg)
 		if ((header.msg_flags & (MSG_TRUNC | MSG_CTRUNC)) != 0) {
 			continue;
 		}
-		size_t len = listener->answer(listener->ctx, msg, (size_t)n,
+		size_t len = listener->service.answer(listener->service.ctx, NULL, msg, (size_t)n,
 		    (const struct sockaddr *)&from, reply, sizeof(reply));
 
 		if (len > 0) {
@@ -90,104 +82,75 @@ static void udp_ready(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
-static void connection_close(struct connection *connection)
+static size_t connection_request(void *ctx, struct connection *connection, const uint8_t *msg,
+    size_t len, uint8_t *reply, size_t cap)
 {
-	int fd = event_get_fd(connection->io);
+	struct listener *listener = ctx;
 
-	LIST_REMOVE(connection, link);
-	connection->listener->connections--;
-	event_free(connection->io);
-	close(fd);
-	free(connection);
+	return listener->service.answer(listener->service.ctx, connection, msg, len,
+	    (const struct sockaddr *)&connection->from, reply, cap);
 }
 
-// Post: false when the connection must end. A reply that does not fit the socket's buffer means
-// that the peer does not read: it need not be waited for.
-static bool connection_answer(struct connection *connection, size_t len)
+static void connection_closed(void *ctx, struct connection *connection)
 {
-	struct listener *listener = connection->listener;
-	uint8_t reply[2 + REPLY_MAX];
-	size_t reply_len = listener->answer(listener->ctx, connection->buffer + 2, len,
-	    (const struct sockaddr *)&connection->from, reply + 2, REPLY_MAX);
+	struct listener *listener = ctx;
 
-	if (reply_len == 0) {
+	TAILQ_REMOVE(&listener->list, connection, link);
+	listener->connections--;
+}
+
+// Post: false when there is no place for one more client from there.
+static bool place_find(struct listener *listener, const struct sockaddr_storage *from)
+{
+	struct connection *connection, *idle = NULL;
+	unsigned same = 0;
+
+	TAILQ_FOREACH(connection, &listener->list, link)
+	{ // CONNECTIONS_MAX
+		same += address_same_host(
+		    (const struct sockaddr *)&connection->from, (const struct sockaddr *)from);
+		if (connection->source == NULL) {
+			idle = connection; // the oldest is the last one
+		}
+	}
+	if (same >= CONNECTIONS_PER_SOURCE) {
 		return false;
 	}
-	wire_put16(reply, (uint16_t)reply_len);
-	return send(event_get_fd(connection->io), reply, reply_len + 2, MSG_NOSIGNAL) ==
-	       (ssize_t)(reply_len + 2);
-}
-
-static void connection_ready(evutil_socket_t fd, short what, void *arg)
-{
-	struct connection *connection = arg;
-
-	if ((what & EV_TIMEOUT) != 0) {
-		connection_close(connection);
-		return;
+	if (listener->connections < CONNECTIONS_MAX) {
+		return true;
 	}
-	ssize_t n = recv(fd, connection->buffer + connection->used,
-	    sizeof(connection->buffer) - connection->used, 0);
-
-	if (n <= 0) {
-		if (n == 0 || errno != EAGAIN) {
-			connection_close(connection);
-		}
-		return;
+	if (idle == NULL) {
+		return false;
 	}
-	connection->used += (size_t)n;
-	while (connection->used >= 2) { // each turn takes a message of at least 2 bytes
-		size_t len = wire_get16(connection->buffer);
-
-		if (len < WIRE_HEADER_LEN || len > MESSAGE_MAX) {
-			connection_close(connection);
-			return;
-		}
-		if (connection->used < 2 + len) {
-			return;
-		}
-		if (!connection_answer(connection, len)) {
-			connection_close(connection);
-			return;
-		}
-		connection->used -= 2 + len;
-		memmove(connection->buffer, connection->buffer + 2 + len, connection->used);
-	}
+	connection_closed(listener, idle);
+	connection_close(idle);
+	return true;
 }
 
 static void tcp_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct listener *listener = arg;
-	struct timeval idle = {.tv_sec = IDLE_S};
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
 	int sock = accept4(fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	int on = 1;
 
 	(void)what;
 	if (sock < 0) {
 		return;
 	}
+	if (!place_find(listener, &from)) {
+		close(sock);
+		return;
+	}
+	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	struct connection *connection =
-	    listener->connections < CONNECTIONS_MAX ? calloc(1, sizeof(*connection)) : NULL;
+	    connection_open(listener->base, sock, &from, &listener->owner);
 
-	if (connection == NULL) {
-		close(sock);
-		return;
+	if (connection != NULL) {
+		listener->connections++;
+		TAILQ_INSERT_HEAD(&listener->list, connection, link);
 	}
-	connection->listener = listener;
-	connection->from = from;
-	connection->io =
-	    event_new(listener->base, sock, EV_READ | EV_PERSIST, connection_ready, connection);
-	if (connection->io == NULL || event_add(connection->io, &idle) != 0) {
-		if (connection->io != NULL) {
-			event_free(connection->io);
-		}
-		close(sock);
-		free(connection);
-		return;
-	}
-	listener->connections++;
-	LIST_INSERT_HEAD(&listener->list, connection, link);
 }
 
 static int socket_bound(const struct config_address *address, int type)
@@ -219,7 +182,7 @@ static int socket_bound(const struct config_address *address, int type)
 }
 
 int listener_open(struct event_base *base, const struct config_address *address,
-    listener_answer_fn answer, void *ctx, struct listener **out)
+    const struct listener_service *service, struct listener **out)
 {
 	struct listener *listener = calloc(1, sizeof(*listener));
 	int rc = -ENOMEM;
@@ -228,9 +191,10 @@ int listener_open(struct event_base *base, const struct config_address *address,
 		return -ENOMEM;
 	}
 	listener->base = base;
-	listener->answer = answer;
-	listener->ctx = ctx;
-	LIST_INIT(&listener->list);
+	listener->service = *service;
+	listener->owner = (struct connection_owner){
+	    .ctx = listener, .request = connection_request, .closed = connection_closed};
+	TAILQ_INIT(&listener->list);
 	listener->tcp = -1;
 	listener->udp = socket_bound(address, SOCK_DGRAM);
 	listener->tcp = listener->udp < 0 ? -1 : socket_bound(address, SOCK_STREAM);
@@ -258,8 +222,11 @@ void listener_close(struct listener *listener)
 	if (listener == NULL) {
 		return;
 	}
-	while (!LIST_EMPTY(&listener->list)) {
-		connection_close(LIST_FIRST(&listener->list));
+	while (!TAILQ_EMPTY(&listener->list)) {
+		struct connection *connection = TAILQ_FIRST(&listener->list);
+
+		TAILQ_REMOVE(&listener->list, connection, link);
+		connection_close(connection);
 	}
 	if (listener->udp_io != NULL) {
 		event_free(listener->udp_io);

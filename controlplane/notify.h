@@ -12,6 +12,7 @@
 
 #include "engine.h"
 #include "keyring.h"
+#include "request.h"
 
 // Who may send a NOTIFY: one per address of a notify-from remote.
 struct notify_source {
@@ -32,7 +33,7 @@ struct notify_service {
 	struct engine_counters *counters;
 };
 
-#define NOTIFY_REPLY_MAX 1024 // bytes of any reply: question, OPT, TSIG with the client's names
+#define NOTIFY_REPLY_MAX REQUEST_REPLY_MAX // bytes of any reply
 
 // Post: the reply's length in `reply`; 0 when none must be sent. Pre: cap >= NOTIFY_REPLY_MAX.
 size_t notify_handle(struct notify_service *service, const uint8_t *msg, size_t len,

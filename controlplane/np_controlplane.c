@@ -108,6 +108,11 @@ static void engine_store(void *ctx, const uint8_t *apex, const struct zone_timer
 	publisher_store(((struct daemon *)ctx)->publisher, apex, timers);
 }
 
+static int engine_read(void *ctx, const uint8_t *apex, struct reading *out)
+{
+	return publisher_read(((struct daemon *)ctx)->publisher, apex, out);
+}
+
 static void engine_line(void *ctx, const char *text)
 {
 	log_info("%s", text);
@@ -208,7 +213,8 @@ static int daemon_start(struct daemon *daemon)
 	    .publish = engine_publish,
 	    .apply = engine_apply,
 	    .expire = engine_expire,
-	    .store = engine_store};
+	    .store = engine_store,
+	    .read = engine_read};
 	char error[1024] = "Out of memory.";
 	int rc;
 

@@ -68,6 +68,13 @@ void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool exp
 void publisher_store(
     struct publisher *publisher, const uint8_t *apex, const struct zone_timers *timers);
 
+// Opens the version that is served for reading. Post: 0, to be closed by reading_close(); -ENOENT:
+// no such zone here; -ENODATA: none is served yet; -ESTALE: it has expired; -EAGAIN: it is being
+// read from disk, to be asked for again some milliseconds later; another -errno.
+struct reading;
+int publisher_read(struct publisher *publisher, const uint8_t *apex, struct reading *out)
+    __attribute__((warn_unused_result));
+
 // What is known of a zone, for status.
 struct publisher_status {
 	bool has_version; // one should be served

@@ -120,7 +120,7 @@ static void load_done(struct offload_job *job)
 	free(load);
 }
 
-static void version_load(struct publisher *p, struct pzone *zone)
+void publish_load(struct publisher *p, struct pzone *zone)
 {
 	struct load *load = zone->loading ? NULL : calloc(1, sizeof(*load));
 
@@ -182,7 +182,7 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 		if (zone->current->image.fd < 0) {
 			if (p->loading >= LOADING_MAX)
 				return -EAGAIN; // load_done() comes back
-			version_load(p, zone);  // the same
+			publish_load(p, zone);  // the same
 		} else {
 			rc = version_send(p, zone, zone->current);
 			if (rc < 0)

@@ -147,6 +147,8 @@ int publish_seam_open(struct publisher *p, const char *rundir);
 void publish_seam_close(struct publisher *p);
 void publish_tell(struct publisher *p, struct pzone *zone); // something is to be sent
 void publish_flush(struct publisher *p);
+// Has the image of the version served read into memory (work thread). Pre: it has a version.
+void publish_load(struct publisher *p, struct pzone *zone);
 
 // publish.c
 void publish_live(struct publisher *p, struct pzone *zone);

@@ -16,6 +16,7 @@
 #include "failures.h"
 #include "name.h"
 #include "primary.h"
+#include "provide.h"
 
 static int64_t wall_ms(void)
 {
@@ -64,6 +65,11 @@ static json_t *engine_numbers(const struct engine *engine)
 
 #define X(name, help) json_object_set_new(object, #name, json_integer((json_int_t)counters->name));
 	ENGINE_COUNTERS(X)
+#undef X
+	const struct provide_counters *provided = engine_provide_counters(engine);
+
+#define X(name, help) json_object_set_new(object, #name, json_integer((json_int_t)provided->name));
+	PROVIDE_COUNTERS(X)
 #undef X
 	return object;
 }

@@ -316,6 +316,37 @@ size_t tsig_sign(const struct tsig_key *key, uint8_t *msg, size_t len, size_t ca
 	return result;
 }
 
+void tsig_signer_open(struct tsig_signer *signer, const struct tsig_key *key,
+    const uint8_t *request_mac, size_t request_len)
+{
+	*signer = (struct tsig_signer){.key = key, .first = true, .mac_len = request_len};
+	memcpy(signer->mac, request_mac, request_len);
+}
+
+size_t tsig_signer_message(
+    struct tsig_signer *signer, uint8_t *msg, size_t len, size_t cap, uint64_t now_s)
+{
+	const struct tsig_key *key = signer->key;
+	size_t result = 0;
+
+	if (signer->first) {
+		signer->first = false;
+		return tsig_sign(key, msg, len, cap, now_s, signer->mac, signer->mac_len, TSIG_OK,
+		    now_s, signer->mac, &signer->mac_len);
+	}
+	EVP_MAC_CTX *ctx = EVP_MAC_CTX_dup(key->keyed);
+
+	if (cap >= len + TSIG_LEN_MAX && ctx != NULL &&
+	    mac_update_prior(ctx, signer->mac, signer->mac_len) &&
+	    EVP_MAC_update(ctx, msg, len) == 1 && mac_update_timers(ctx, now_s, TSIG_FUDGE_S) &&
+	    EVP_MAC_final(ctx, signer->mac, &signer->mac_len, TSIG_MAC_MAX) == 1) {
+		result = record_write(msg, len, key->name, key->algorithm->wire, now_s,
+		    TSIG_FUDGE_S, signer->mac, signer->mac_len, 0, NULL, 0);
+	}
+	EVP_MAC_CTX_free(ctx);
+	return result;
+}
+
 size_t tsig_refuse(
     uint8_t *msg, size_t len, size_t cap, const struct tsig_record *request, enum tsig_result error)
 {

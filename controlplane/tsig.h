@@ -76,6 +76,21 @@ size_t tsig_sign(const struct tsig_key *key, uint8_t *msg, size_t len, size_t ca
     const uint8_t *prior, size_t prior_len, enum tsig_result error, uint64_t server_time_s,
     uint8_t mac[TSIG_MAC_MAX], size_t *mac_len);
 
+// The messages of one answer, signed one after the other (RFC 8945 5.3.1).
+struct tsig_signer {
+	const struct tsig_key *key; // borrowed
+	bool first;
+	size_t mac_len; // of what the next one's digest begins with:
+	uint8_t mac[TSIG_MAC_MAX];
+};
+
+// Pre: the request was verified with `key`; `request_mac` is its MAC, request_len <= TSIG_MAC_MAX.
+void tsig_signer_open(struct tsig_signer *signer, const struct tsig_key *key,
+    const uint8_t *request_mac, size_t request_len);
+// Signs the next message. Pre and post as tsig_sign().
+size_t tsig_signer_message(
+    struct tsig_signer *signer, uint8_t *msg, size_t len, size_t cap, uint64_t now_s);
+
 // Appends a TSIG record without a MAC, naming BADKEY or BADSIG (RFC 8945 5.2), for the key and
 // algorithm that the request named. Post: the new length.
 size_t tsig_refuse(uint8_t *msg, size_t len, size_t cap, const struct tsig_record *request,

@@ -144,7 +144,7 @@ bool image_is_sealed(int fd)
 	return seals >= 0 && (seals & ALL_SEALS) == ALL_SEALS;
 }
 
-int image_map(int fd, size_t offset, size_t size, const void **mem)
+static int map(int fd, size_t offset, size_t size, int flags, const void **mem)
 {
 	struct stat st;
 
@@ -153,11 +153,21 @@ int image_map(int fd, size_t offset, size_t size, const void **mem)
 	// A mapping past the file's end would be a SIGBUS later.
 	if (size == 0 || (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
 		return -EINVAL;
-	void *at = mmap(NULL, size, PROT_READ, MAP_SHARED | MAP_POPULATE, fd, (off_t)offset);
+	void *at = mmap(NULL, size, PROT_READ, MAP_SHARED | flags, fd, (off_t)offset);
 	if (at == MAP_FAILED)
 		return -errno;
 	*mem = at;
 	return 0;
+}
+
+int image_map(int fd, size_t offset, size_t size, const void **mem)
+{
+	return map(fd, offset, size, MAP_POPULATE, mem);
+}
+
+int image_map_lazy(int fd, size_t offset, size_t size, const void **mem)
+{
+	return map(fd, offset, size, 0, mem);
 }
 
 void image_unmap(const void *mem, size_t size)

@@ -64,4 +64,8 @@ bool image_is_sealed(int fd);
 // Maps a sealed image read-only. Post: 0 or -errno; unmap with image_unmap().
 int image_map(int fd, size_t offset, size_t size, const void **mem)
     __attribute__((warn_unused_result));
+// The same without a look at any page: at once, whatever the size. For those who read a little, or
+// little by little.
+int image_map_lazy(int fd, size_t offset, size_t size, const void **mem)
+    __attribute__((warn_unused_result));
 void image_unmap(const void *mem, size_t size);

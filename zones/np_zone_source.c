@@ -182,53 +182,20 @@ void source_close(struct zone_source *source)
 		close(source->buffer.fd);
 }
 
-static int rdata_add(struct zone_source *source, const uint8_t *owner, uint16_t type, uint32_t ttl,
-    struct rdata_iter iter)
-{
-	const uint8_t *rdata;
-	uint16_t len;
-
-	while ((rdata = rdata_next(&iter, &len)) != NULL)
-		if (records_add(source->records, owner, type, ttl, rdata, len) < 0)
-			return -ENOMEM;
-	return 0;
-}
-
-static int node_add(struct zone_source *source, struct node_ref ref)
-{
-	const struct image_rrset *sets = image_at(ref.image, ref.node->rrsets_ref);
-	const uint8_t *owner = node_owner(ref);
-
-	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
-		uint32_t sig_ttl = 0;
-
-		if (rdata_add(source, owner, sets[i].type, sets[i].ttl,
-		        rrset_rdata(ref.image, &sets[i])) < 0)
-			return -ENOMEM;
-		if (sets[i].sigs_ref == 0)
-			continue;
-
-		struct rdata_iter sigs = rrset_sigs(ref.image, &sets[i], &sig_ttl);
-
-		if (rdata_add(source, owner, RRTYPE_RRSIG, sig_ttl, sigs) < 0)
-			return -ENOMEM;
-	}
-	return 0;
-}
-
 int source_records(struct zone_source *source)
 {
-	struct version_iter iter;
-	struct node_ref ref;
+	struct version_records at;
+	struct record record;
 
 	if (source->records != NULL)
 		return EXIT_OK;
 	source->records = records_new(source->apex);
 	if (source->records == NULL)
 		return out_of_memory();
-	version_iter_start(&iter, &source->version);
-	while ((ref = version_iter_next(&iter)).node != NULL)
-		if (node_add(source, ref) < 0)
+	version_records_start(&at, &source->version);
+	while (version_records_next(&at, &record))
+		if (records_add(source->records, record.owner, record.type, record.ttl,
+		        record.rdata, record.rdlen) < 0)
 			return out_of_memory();
 	return records_sort(source->records) < 0 ? out_of_memory() : EXIT_OK;
 }

@@ -127,6 +127,24 @@ struct node_ref version_iter_next(struct version_iter *iter); // node NULL at th
 // The node of a name by its place in the order: finds owners of NSEC3 too, which no query finds.
 struct node_ref version_find_in_order(const struct zone_version *version, const uint8_t *name);
 
+// Every record, owners in canonical order; the signatures of an RRset follow it (reader_records.c).
+struct record;
+struct version_records {
+	struct version_iter nodes;
+	struct node_ref node; // the owner of what comes
+	struct rdata_iter rdata;
+	uint32_t ttl;
+	uint16_t type;
+	unsigned next_rrset;
+	bool sigs_follow;
+};
+void version_records_start(struct version_records *at, const struct zone_version *version);
+// Post: false at the end; else *out is the next one, borrowed from the images.
+bool version_records_next(struct version_records *at, struct record *out);
+
+// Post: the SOA, borrowed; false when the version has none (then it is an overlay's).
+bool version_soa(const struct zone_version *version, struct record *out);
+
 // --- denial of existence (reader_denial.c)
 // ------------------------------------------------------------------------------
 

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// This node as a primary to others: answers their SOA queries, gives them whole zones (AXFR, RFC
+// 5936) and what has changed (IXFR, RFC 1995), and tells them of new versions (NOTIFY, RFC 1996),
+// as `provide-xfr` and `notify` of each zone say. A transfer reads the version that was served when
+// it began, out of its sealed pages, whatever goes live meanwhile. Owned by the engine, event
+// loop's thread.
+#pragma once
+
+#include <stddef.h>
+#include <stdint.h>
+#include <sys/socket.h>
+
+#include "config.h"
+#include "keyring.h"
+#include "provide.h"
+
+struct connection;
+struct event_base;
+struct provider;
+struct provider_zones;
+struct reading;
+
+// Under way at once: of all clients, and of one address (as many as we ask of a primary). What
+// comes on top waits; a client gives up sooner than it is forgotten here.
+#define PROVIDER_TRANSFERS          100
+#define PROVIDER_TRANSFERS_PER_PEER 10
+#define PROVIDER_WAIT_MS            20000
+
+struct provider_ops {
+	void *ctx;
+	// As publisher_read().
+	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
+	void (*log)(void *ctx, const uint8_t *apex, const char *text);
+};
+
+// NULL when out of memory. `ops` is copied.
+struct provider *provider_open(struct event_base *base, const struct provider_ops *ops)
+    __attribute__((warn_unused_result));
+// Pre: no connection is left. NULL is accepted.
+void provider_close(struct provider *provider);
+
+// A configuration made ready, and taken up; both config and keyring are borrowed until the next is
+// taken. Post: NULL when out of memory.
+struct provider_zones *provider_zones_open(
+    const struct config *config, const struct keyring *keyring) __attribute__((warn_unused_result));
+void provider_zones_close(struct provider_zones *zones); // NULL is accepted
+void provider_take(struct provider *provider, struct provider_zones *zones);
+
+// A message that came to us. Post: as provide_judge(), but PROVIDE_ALLOWED is answered: *reply_len
+// is the reply's length, 0 for none, or CONNECTION_SOURCE. `connection` is NULL unless PROVIDE_TCP.
+enum provide_verdict provider_handle(struct provider *provider, enum provide_transport transport,
+    struct connection *connection, const uint8_t *msg, size_t len, const struct sockaddr *from,
+    uint8_t *reply, size_t cap, size_t *reply_len);
+
+const struct provide_counters *provider_counters(const struct provider *provider);

@@ -1,0 +1,31 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What is served, opened for those who read it back: transfers out.
+#include "pzone.h"
+
+#include <errno.h>
+
+#include "reading.h"
+
+int publisher_read(struct publisher *p, const uint8_t *apex, struct reading *out)
+{
+	struct pzone *zone = pzone_find(p, apex);
+	int rc;
+
+	*out = (struct reading){0};
+	if (zone == NULL || !zone->configured)
+		return -ENOENT;
+	if (zone->current == NULL)
+		return -ENODATA;
+	if (zone->expired)
+		return -ESTALE;
+	if (zone->current->image.fd < 0) { // a file may rot, and a disk is slow: into memory first
+		publish_load(p, zone);
+		return -EAGAIN;
+	}
+	rc = reading_layer(out, zone->current->image.fd, 0, zone->current->image.size);
+	if (rc < 0)
+		reading_close(out);
+	return rc;
+}

@@ -1,0 +1,306 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The messages of answers to downstream servers, read back by the code that reads those of
+// primaries (which NSD, Knot and BIND have judged), and looked at byte by byte where that code is
+// lenient.
+#include "answer_writer.h"
+
+#include <errno.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "compile.h"
+#include "rrtype.h"
+#include "session.h"
+#include "wire.h"
+
+#define NOW UINT64_C(1795000000)
+
+static const uint8_t apex[] = "\7example";
+
+struct sample {
+	struct records *records; // sorted
+	struct image_buffer buffer;
+	struct zone_version version;
+};
+
+static void add(
+    struct records *records, const char *owner, uint16_t type, const void *rdata, size_t len)
+{
+	uint8_t name[NAME_LEN_MAX];
+
+	assert_true(name_from_text(owner, strlen(owner), NULL, name) > 0);
+	assert_int_equal(records_add(records, name, type, 300, rdata, len), 0);
+}
+
+// `hosts` addresses, and a TXT of `large` bytes when that is not 0.
+static void zone_make(struct sample *zone, unsigned hosts, size_t large)
+{
+	static const uint8_t soa[] =
+	    "\2ns\7Example\0\4host\7example\0\0\0\0\7\0\0\16\20\0\0\2\x58\0"
+	    "\1\x51\x80\0\0\0\x3c";
+	static const uint8_t ns[] = "\2ns\7Example";
+	const struct compile_options options = {.key = {{1, 2}}, .generation = 1, .id = 1};
+	char error[COMPILE_ERROR_MAX], owner[64];
+
+	zone->records = records_new(apex);
+	add(zone->records, "example", RRTYPE_SOA, soa, sizeof(soa) - 1);
+	add(zone->records, "example", RRTYPE_NS, ns, sizeof(ns));
+	for (uint32_t i = 0; i < hosts; i++) {
+		snprintf(owner, sizeof(owner), "%s%u.Sub.example", i % 2 ? "Host" : "host", i);
+		add(zone->records, owner, RRTYPE_A, &i, sizeof(i));
+	}
+	if (large > 0) {
+		uint8_t *text = malloc(large);
+
+		for (size_t at = 0; at < large; at += 256) {
+			size_t part = large - at < 256 ? large - at : 256;
+
+			memset(text + at, 'x', part);
+			text[at] = (uint8_t)(part - 1);
+		}
+		add(zone->records, "large.example", RRTYPE_TXT, text, large);
+		free(text);
+	}
+	assert_int_equal(records_sort(zone->records), 0);
+	assert_int_equal(image_buffer_open(&zone->buffer, -1, 1 << 30), 0);
+	if (compile_image(zone->records, &options, &zone->buffer, error) != 0) {
+		fail_msg("%s", error);
+	}
+	zone->version = (struct zone_version){.layer_count = 1};
+	assert_int_equal(
+	    image_open(&zone->version.layer[0], zone->buffer.mem, zone->buffer.used), 0);
+}
+
+static void zone_drop(struct sample *zone)
+{
+	image_buffer_close(&zone->buffer);
+	records_free(zone->records);
+}
+
+static void records_same(const struct records *got, const struct records *want)
+{
+	assert_int_equal(got->count, want->count);
+	for (size_t i = 0; i < got->count; i++) {
+		const struct record *a = &got->items[i], *b = &want->items[i];
+
+		assert_int_equal(a->owner_len, b->owner_len);
+		assert_memory_equal(a->owner, b->owner, a->owner_len); // case, too
+		assert_int_equal(a->type, b->type);
+		assert_int_equal(a->ttl, b->ttl);
+		assert_int_equal(a->rdlen, b->rdlen);
+		assert_memory_equal(a->rdata, b->rdata, a->rdlen);
+	}
+}
+
+// A client that asks for the zone, and a writer that has been asked.
+struct talk {
+	struct tsig_key *key;
+	struct session *client;
+	struct answer_writer *writer;
+	uint8_t question[1024];
+	size_t question_len;
+	uint8_t message[WIRE_MESSAGE_MAX];
+};
+
+static struct talk *talk_open(
+    const struct sample *zone, enum answer_form form, const char *algorithm, bool opt)
+{
+	static const uint8_t key_name[] = "\3key";
+	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
+	    .records = SESSION_RECORDS_MAX,
+	    .rrset_records = SESSION_RRSET_MAX};
+	const struct session_ask ask = {.any_serial = true};
+	struct talk *talk = calloc(1, sizeof(*talk));
+	struct request request;
+
+	if (algorithm != NULL) {
+		assert_int_equal(
+		    tsig_key_new(key_name, algorithm, (const uint8_t *)"secret", 6, &talk->key), 0);
+	}
+	talk->client = session_open(apex, talk->key, 4711, &ask, &limits);
+	talk->question_len =
+	    session_request(talk->client, talk->question, sizeof(talk->question), NOW);
+	assert_true(talk->question_len > 0);
+	assert_true(request_open(&request, talk->question, talk->question_len));
+	assert_true(request_records(&request));
+	request.has_opt = opt;
+	talk->writer = calloc(1, sizeof(*talk->writer));
+	answer_writer_open(talk->writer, &request, talk->key);
+	assert_true(answer_records_start(&talk->writer->records, form, &zone->version));
+	return talk;
+}
+
+static void talk_close(struct talk *talk)
+{
+	session_close(talk->client);
+	tsig_key_unref(talk->key);
+	free(talk->writer);
+	free(talk);
+}
+
+static const char *const algorithms[] = {
+    NULL, "hmac-sha1", "hmac-sha224", "hmac-sha256", "hmac-sha384", "hmac-sha512"};
+
+static void a_whole_zone_arrives_as_it_is_signed_in_each_message_by_every_algorithm(void **state)
+{
+	struct sample zone;
+
+	zone_make(&zone, 5000, 0);
+	for (size_t i = 0; i < sizeof(algorithms) / sizeof(algorithms[0]); i++) {
+		struct talk *talk = talk_open(&zone, ANSWER_WHOLE, algorithms[i], i % 2 == 1);
+		unsigned messages = 0;
+		int rc = 1;
+
+		while (rc == 1) {
+			struct tsig_record tsig;
+			size_t len;
+
+			rc = answer_writer_next(talk->writer, talk->message, ANSWER_MESSAGE_SIZE,
+			    WIRE_MESSAGE_MAX, NOW + messages, &len);
+			assert_true(rc >= 0);
+			assert_true(len <= ANSWER_MESSAGE_SIZE);
+			assert_int_equal(tsig_find(talk->message, len, &tsig), talk->key != NULL);
+			// OPT in the first one, where it was asked with one.
+			assert_int_equal(wire_get16(talk->message + 10),
+			    (talk->key != NULL) + (messages == 0 && i % 2 == 1));
+			assert_int_equal(
+			    session_message(talk->client, talk->message, len, NOW + messages),
+			    rc == 1 ? SESSION_MORE : SESSION_DONE);
+			messages++;
+		}
+		assert_true(messages > 3);
+		assert_int_equal(talk->writer->record_count, zone.records->count + 1);
+		struct records *got = session_take(talk->client);
+
+		assert_int_equal(records_sort(got), 0);
+		records_same(got, zone.records);
+		records_free(got);
+		talk_close(talk);
+	}
+	zone_drop(&zone);
+}
+
+static void names_are_compressed(void **state)
+{
+	struct sample zone;
+	struct talk *talk;
+	size_t len;
+
+	zone_make(&zone, 500, 0);
+	talk = talk_open(&zone, ANSWER_WHOLE, NULL, false);
+	assert_int_equal(answer_writer_next(talk->writer, talk->message, ANSWER_MESSAGE_SIZE,
+	                     WIRE_MESSAGE_MAX, NOW, &len),
+	    0);
+	// Nearly all: "hostNNN", a pointer, the fixed part and four bytes.
+	assert_in_range(len, 500 * (5 + 2 + 10 + 4), 500 * (8 + 2 + 10 + 4) + 300);
+	talk_close(talk);
+	zone_drop(&zone);
+}
+
+static void a_message_changed_or_left_out_does_not_verify(void **state)
+{
+	struct sample zone;
+
+	zone_make(&zone, 3000, 0);
+	for (unsigned harm = 0; harm < 2; harm++) {
+		struct talk *talk = talk_open(&zone, ANSWER_WHOLE, "hmac-sha256", false);
+		enum session_state got = SESSION_MORE;
+		int rc = 1;
+
+		for (unsigned i = 0; rc == 1 && got == SESSION_MORE; i++) {
+			size_t len;
+
+			rc = answer_writer_next(talk->writer, talk->message, ANSWER_MESSAGE_SIZE,
+			    WIRE_MESSAGE_MAX, NOW, &len);
+			if (i == 1 && harm == 0) {
+				continue;
+			}
+			talk->message[200] ^= i == 1;
+			got = session_message(talk->client, talk->message, len, NOW);
+		}
+		assert_int_equal(got, SESSION_FAILED);
+		talk_close(talk);
+	}
+	zone_drop(&zone);
+}
+
+static void a_large_record_gets_a_message_of_its_own_size(void **state)
+{
+	struct sample zone;
+	struct talk *talk;
+	size_t len, longest = 0;
+	int rc = 1;
+
+	zone_make(&zone, 2000, 60000);
+	talk = talk_open(&zone, ANSWER_WHOLE, "hmac-sha512", true);
+	while (rc == 1) {
+		rc = answer_writer_next(
+		    talk->writer, talk->message, ANSWER_MESSAGE_SIZE, WIRE_MESSAGE_MAX, NOW, &len);
+		assert_true(rc >= 0);
+		longest = len > longest ? len : longest;
+		(void)session_message(talk->client, talk->message, len, NOW);
+	}
+	assert_int_equal(talk->client->state, SESSION_DONE);
+	assert_in_range(longest, 60000, 65535);
+	talk_close(talk);
+	zone_drop(&zone);
+}
+
+static void a_record_that_fits_no_message_is_an_error_and_not_a_torn_zone(void **state)
+{
+	struct sample zone;
+	struct talk *talk;
+	size_t len;
+	int rc = 1;
+
+	zone_make(&zone, 10, 65500);
+	talk = talk_open(&zone, ANSWER_WHOLE, "hmac-sha512", false);
+	while (rc == 1) {
+		rc = answer_writer_next(
+		    talk->writer, talk->message, ANSWER_MESSAGE_SIZE, WIRE_MESSAGE_MAX, NOW, &len);
+	}
+	assert_int_equal(rc, -EMSGSIZE);
+	talk_close(talk);
+	zone_drop(&zone);
+}
+
+static void one_soa_says_that_nothing_is_newer_and_keeps_to_the_size(void **state)
+{
+	struct sample zone;
+	struct talk *talk;
+	size_t len;
+
+	zone_make(&zone, 10, 0);
+	talk = talk_open(&zone, ANSWER_SOA, "hmac-sha256", true);
+	assert_int_equal(
+	    answer_writer_next(talk->writer, talk->message, 460, 460, NOW, &len), -EMSGSIZE);
+	talk_close(talk);
+	talk = talk_open(&zone, ANSWER_SOA, "hmac-sha256", true);
+	assert_int_equal(answer_writer_next(talk->writer, talk->message, 1232, 1232, NOW, &len), 0);
+	assert_int_equal(wire_get16(talk->message + 6), 1);
+	assert_int_equal(wire_get16(talk->message + 2), WIRE_QR | WIRE_AA);
+	talk_close(talk);
+	zone_drop(&zone);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(
+	        a_whole_zone_arrives_as_it_is_signed_in_each_message_by_every_algorithm),
+	    cmocka_unit_test(names_are_compressed),
+	    cmocka_unit_test(a_message_changed_or_left_out_does_not_verify),
+	    cmocka_unit_test(a_large_record_gets_a_message_of_its_own_size),
+	    cmocka_unit_test(a_record_that_fits_no_message_is_an_error_and_not_a_torn_zone),
+	    cmocka_unit_test(one_soa_says_that_nothing_is_newer_and_keeps_to_the_size),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
