@@ -38,6 +38,15 @@ bool address_same_host(const struct sockaddr *a, const struct sockaddr *b)
 	return a_len != 0 && a_len == b_len && memcmp(a_bytes, b_bytes, a_len) == 0;
 }
 
+void address_port_clear(struct sockaddr_storage *addr)
+{
+	if (addr->ss_family == AF_INET) {
+		((struct sockaddr_in *)(void *)addr)->sin_port = 0;
+	} else if (addr->ss_family == AF_INET6) {
+		((struct sockaddr_in6 *)(void *)addr)->sin6_port = 0;
+	}
+}
+
 const char *address_text(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX])
 {
 	char host[INET6_ADDRSTRLEN] = "?";

@@ -14,5 +14,8 @@
 // maps.
 bool address_same_host(const struct sockaddr *a, const struct sockaddr *b);
 
+// The address only: the kernel chooses the port then, at random (RFC 5452 9.2).
+void address_port_clear(struct sockaddr_storage *addr);
+
 // "192.0.2.1@53", "2001:db8::1@53". Post: out is NUL-terminated; returned.
 const char *address_text(const struct sockaddr *addr, char out[ADDRESS_TEXT_MAX]);

@@ -226,6 +226,18 @@ static int provider_read(void *ctx, const uint8_t *apex, struct reading *out)
 	return engine->ops.read(engine->ops.ctx, apex, out);
 }
 
+static int provider_peek(void *ctx, const uint8_t *apex, struct reading *out)
+{
+	const struct engine *engine = ctx;
+
+	return engine->ops.peek(engine->ops.ctx, apex, out);
+}
+
+void engine_changed(struct engine *engine, const uint8_t *apex)
+{
+	provider_changed(engine->provider, apex);
+}
+
 static void provider_log(void *ctx, const uint8_t *apex, const char *text)
 {
 	provider_line(ctx, apex, "%s", text);
@@ -248,7 +260,7 @@ int engine_open(struct event_base *base, const struct config *config, const stru
 	    .accept = notify_accept,
 	    .counters = &engine->counters};
 	const struct provider_ops provider_ops = {
-	    .ctx = engine, .read = provider_read, .log = provider_log};
+	    .ctx = engine, .read = provider_read, .peek = provider_peek, .log = provider_log};
 
 	engine->deadline = event_new(base, -1, 0, deadline_reached, engine);
 	engine->provider = provider_open(base, &provider_ops);

@@ -55,8 +55,10 @@ struct engine_ops {
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
 	// Store these (they may be written lazily, the last ones win).
 	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
-	// Opens the version that is served, of any zone, as publisher_read() does.
+	// Open the version that is served, of any zone, as publisher_read() and publisher_peek()
+	// do.
 	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
+	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
 };
 
 // What became of a version that was handed out.
@@ -139,6 +141,9 @@ int engine_reconfigure(struct engine *engine, const struct config *config,
 // live.
 void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token,
     enum engine_verdict verdict, const char *reason);
+
+// Another version is served of a zone, of whichever kind: downstream servers are told.
+void engine_changed(struct engine *engine, const uint8_t *apex);
 
 // Operator's orders. Post: 0 or -ENOENT when the zone is no secondary here.
 int engine_refresh(struct engine *engine, const uint8_t *apex);

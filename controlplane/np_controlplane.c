@@ -72,6 +72,14 @@ static void published(
 		engine_published(daemon->engine, apex, token, verdict, reason);
 }
 
+static void changed(void *ctx, const uint8_t *apex)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->engine != NULL)
+		engine_changed(daemon->engine, apex);
+}
+
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap)
 {
@@ -111,6 +119,11 @@ static void engine_store(void *ctx, const uint8_t *apex, const struct zone_timer
 static int engine_read(void *ctx, const uint8_t *apex, struct reading *out)
 {
 	return publisher_read(((struct daemon *)ctx)->publisher, apex, out);
+}
+
+static int engine_peek(void *ctx, const uint8_t *apex, struct reading *out)
+{
+	return publisher_peek(((struct daemon *)ctx)->publisher, apex, out);
 }
 
 static void engine_line(void *ctx, const char *text)
@@ -207,14 +220,15 @@ static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn
 static int daemon_start(struct daemon *daemon)
 {
 	const struct publisher_ops ops = {
-	    .ctx = daemon, .published = published, .forward = forwarded};
+	    .ctx = daemon, .published = published, .changed = changed, .forward = forwarded};
 	const struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,
 	    .publish = engine_publish,
 	    .apply = engine_apply,
 	    .expire = engine_expire,
 	    .store = engine_store,
-	    .read = engine_read};
+	    .read = engine_read,
+	    .peek = engine_peek};
 	char error[1024] = "Out of memory.";
 	int rc;
 

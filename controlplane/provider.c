@@ -13,6 +13,7 @@
 #include "answer_writer.h"
 #include "connection.h"
 #include "idmap.h"
+#include "notifier.h"
 #include "outgoing.h"
 #include "rrtype.h"
 #include "serial.h"
@@ -26,6 +27,7 @@ struct provider_zones {
 
 struct provider {
 	struct outgoings outgoings;
+	struct notifier *notifier;
 	struct provider_zones *zones; // NULL: none yet
 };
 
@@ -140,17 +142,52 @@ void provider_zones_close(struct provider_zones *zones)
 	}
 }
 
+static void zone_tell(struct provider *provider, const struct config_zone *zone)
+{
+	for (size_t i = 0; i < zone->notify_count; i++) {
+		const struct config_remote *remote = zone->notify[i];
+
+		notifier_tell(provider->notifier, zone->domain, remote,
+		    keyring_of(provider->zones->keyring, remote->key));
+	}
+}
+
+void provider_changed(struct provider *provider, const uint8_t *apex)
+{
+	const struct config_zone *zone = zone_find(provider, apex);
+
+	if (zone != NULL) {
+		zone_tell(provider, zone);
+	}
+}
+
 void provider_take(struct provider *provider, struct provider_zones *zones)
 {
-	provider_zones_close(provider->zones);
+	struct provider_zones *old = provider->zones;
+
 	provider->zones = zones;
+	for (size_t i = 0; i < zones->map.cap; i++) {
+		const struct idmap_entry *entry = &zones->map.entries[i];
+
+		if (entry->key != NULL &&
+		    (old == NULL || idmap_find(&old->map, entry->key, entry->len) == NULL)) {
+			zone_tell(provider, entry->value);
+		}
+	}
+	provider_zones_close(old);
 }
 
 struct provider *provider_open(struct event_base *base, const struct provider_ops *ops)
 {
+	const struct notifier_ops notifier_ops = {
+	    .ctx = ops->ctx, .peek = ops->peek, .log = ops->log};
 	struct provider *provider = calloc(1, sizeof(*provider));
 
-	if (provider != NULL && outgoings_open(&provider->outgoings, base, ops) != 0) {
+	if (provider == NULL) {
+		return NULL;
+	}
+	provider->notifier = notifier_open(base, &notifier_ops, &provider->outgoings.counters);
+	if (outgoings_open(&provider->outgoings, base, ops) != 0 || provider->notifier == NULL) {
 		provider_close(provider);
 		return NULL;
 	}
@@ -162,6 +199,7 @@ void provider_close(struct provider *provider)
 	if (provider == NULL) {
 		return;
 	}
+	notifier_close(provider->notifier);
 	outgoings_close(&provider->outgoings);
 	provider_zones_close(provider->zones);
 	free(provider);

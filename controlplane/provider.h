@@ -30,8 +30,9 @@ struct reading;
 
 struct provider_ops {
 	void *ctx;
-	// As publisher_read().
+	// As publisher_read() and publisher_peek().
 	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
+	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
 	void (*log)(void *ctx, const uint8_t *apex, const char *text);
 };
 
@@ -46,7 +47,11 @@ void provider_close(struct provider *provider);
 struct provider_zones *provider_zones_open(
     const struct config *config, const struct keyring *keyring) __attribute__((warn_unused_result));
 void provider_zones_close(struct provider_zones *zones); // NULL is accepted
+// Zones that were not provided before are told of.
 void provider_take(struct provider *provider, struct provider_zones *zones);
+
+// Another version of the zone (lower case) is served.
+void provider_changed(struct provider *provider, const uint8_t *apex);
 
 // A message that came to us. Post: as provide_judge(), but PROVIDE_ALLOWED is answered: *reply_len
 // is the reply's length, 0 for none, or CONNECTION_SOURCE. `connection` is NULL unless PROVIDE_TCP.

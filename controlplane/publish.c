@@ -207,6 +207,8 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
 	zone->published_ms = clock_wall_ms();
 	zone->mark = store_touch(p->store);
+	if (!p->closing && p->ops.changed != NULL)
+		p->ops.changed(p->ops.ctx, zone->apex);
 }
 
 void publish_live(struct publisher *p, struct pzone *zone)

@@ -29,6 +29,8 @@ struct publisher_ops {
 	// version equal to the one served counts as live.
 	void (*published)(void *ctx, const uint8_t *apex, uint32_t token,
 	    enum engine_verdict verdict, const char *reason);
+	// Another version is what should be served of this zone.
+	void (*changed)(void *ctx, const uint8_t *apex);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);
@@ -73,6 +75,9 @@ void publisher_store(
 // read from disk, to be asked for again some milliseconds later; another -errno.
 struct reading;
 int publisher_read(struct publisher *publisher, const uint8_t *apex, struct reading *out)
+    __attribute__((warn_unused_result));
+// The same for who can do without: what is not in memory is not read, -EAGAIN.
+int publisher_peek(struct publisher *publisher, const uint8_t *apex, struct reading *out)
     __attribute__((warn_unused_result));
 
 // What is known of a zone, for status.

@@ -8,9 +8,9 @@
 
 #include "reading.h"
 
-int publisher_read(struct publisher *p, const uint8_t *apex, struct reading *out)
+int publisher_peek(struct publisher *p, const uint8_t *apex, struct reading *out)
 {
-	struct pzone *zone = pzone_find(p, apex);
+	const struct pzone *zone = pzone_find(p, apex);
 	int rc;
 
 	*out = (struct reading){0};
@@ -20,12 +20,19 @@ int publisher_read(struct publisher *p, const uint8_t *apex, struct reading *out
 		return -ENODATA;
 	if (zone->expired)
 		return -ESTALE;
-	if (zone->current->image.fd < 0) { // a file may rot, and a disk is slow: into memory first
-		publish_load(p, zone);
+	if (zone->current->image.fd < 0)
 		return -EAGAIN;
-	}
 	rc = reading_layer(out, zone->current->image.fd, 0, zone->current->image.size);
 	if (rc < 0)
 		reading_close(out);
+	return rc;
+}
+
+int publisher_read(struct publisher *p, const uint8_t *apex, struct reading *out)
+{
+	int rc = publisher_peek(p, apex, out);
+
+	if (rc == -EAGAIN) // a file may rot, and a disk is slow: into memory first
+		publish_load(p, pzone_find(p, apex));
 	return rc;
 }

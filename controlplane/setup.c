@@ -79,12 +79,7 @@ static void peer_fill(
 	if (remote->via.addr_len > 0 && remote->via.addr.ss_family == out->remote.ss_family) {
 		out->local = remote->via.addr;
 		out->local_len = remote->via.addr_len;
-		// The address only: the port is random (RFC 5452 9.2).
-		if (out->local.ss_family == AF_INET) {
-			((struct sockaddr_in *)(void *)&out->local)->sin_port = 0;
-		} else {
-			((struct sockaddr_in6 *)(void *)&out->local)->sin6_port = 0;
-		}
+		address_port_clear(&out->local);
 	}
 	out->key = keyring_of(setup->keyring, remote->key);
 	out->tls = setup->tls[remote - setup->config->remotes];
