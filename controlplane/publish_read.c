@@ -6,11 +6,27 @@
 
 #include <errno.h>
 
+#include "publish_view.h"
 #include "reading.h"
+
+// The layers of a version, all in memory. Post: 0, -EAGAIN when one is not, or another -errno.
+static int view_read(const struct view *view, struct reading *out)
+{
+	int rc = 0;
+
+	for (unsigned i = 0; i < view->count && rc == 0; i++) {
+		const struct view_image *image = &view->image[i];
+
+		rc = image->on_disk ? -EAGAIN
+		                    : reading_layer(out, image->fd, image->offset, image->size);
+	}
+	return rc;
+}
 
 int publisher_peek(struct publisher *p, const uint8_t *apex, struct reading *out)
 {
 	const struct pzone *zone = pzone_find(p, apex);
+	struct view view;
 	int rc;
 
 	*out = (struct reading){0};
@@ -20,9 +36,11 @@ int publisher_peek(struct publisher *p, const uint8_t *apex, struct reading *out
 		return -ENODATA;
 	if (zone->expired)
 		return -ESTALE;
-	if (zone->current->image.fd < 0)
-		return -EAGAIN;
-	rc = reading_layer(out, zone->current->image.fd, 0, zone->current->image.size);
+	rc = view_open(&view, p, zone->current);
+	if (rc < 0)
+		return rc;
+	rc = view_read(&view, out);
+	view_close(&view); // the mappings stay
 	if (rc < 0)
 		reading_close(out);
 	return rc;
