@@ -264,7 +264,8 @@ int engine_open(struct event_base *base, const struct config *config, const stru
 
 	engine->deadline = event_new(base, -1, 0, deadline_reached, engine);
 	engine->provider = provider_open(base, &provider_ops);
-	int rc = engine->deadline != NULL && engine->provider != NULL
+	engine->clock = engine_clock_open(engine);
+	int rc = engine->deadline != NULL && engine->provider != NULL && engine->clock != NULL
 	             ? engine_take(engine, config, error)
 	             : -ENOMEM;
 
@@ -292,6 +293,7 @@ void engine_close(struct engine *engine)
 	engine_zones_drop(engine); // all of them
 	setup_close(engine->setup);
 	timers_free(&engine->timers);
+	engine_clock_close(engine->clock);
 	if (engine->deadline != NULL) {
 		event_free(engine->deadline);
 	}

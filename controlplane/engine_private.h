@@ -60,6 +60,7 @@ struct engine {
 	struct setup *setup;
 	struct listener **listeners;
 	size_t listener_count;
+	struct engine_clock *clock;
 	struct event *deadline; // of the first timer, or of a primary's query allowance
 	struct timers timers;
 	struct pacing_total pacing_total;
@@ -95,6 +96,10 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
 void engine_op_abort(struct engine_zone *ez);
 void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);
+
+// engine_clock.c: tells every zone when the wall clock is set. NULL when out of memory.
+struct engine_clock *engine_clock_open(struct engine *engine);
+void engine_clock_close(struct engine_clock *clock); // NULL is accepted
 
 // engine_take.c: a configuration is taken up.
 int engine_take(struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX]);

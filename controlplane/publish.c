@@ -204,6 +204,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
 	zone->expired = false;
+	zone->expires_at = zone->current->expires_at;
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
 	zone->published_ms = clock_wall_ms();
 	zone->mark = store_touch(p->store);
@@ -242,11 +243,16 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 	waiting_start(p, zone);
 }
 
+// Good until the engine says how long (zone.h), which it does as soon as the version is live.
+#define EXPIRE_LEAST_S 60
+
 static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *soa)
 {
+	int64_t expire_s = soa->expire_s < EXPIRE_LEAST_S ? EXPIRE_LEAST_S : soa->expire_s;
+
 	if (!zone->secondary)
 		return 0;
-	return clock_wall_ms() / 1000 + soa->expire_s + zone->grace_s;
+	return clock_wall_ms() / 1000 + expire_s + zone->grace_s;
 }
 
 static void version_go(struct publisher *p, struct pzone *zone, struct version *version)
@@ -254,7 +260,7 @@ static void version_go(struct publisher *p, struct pzone *zone, struct version *
 	p->unstored++;
 	zone->next = version;
 	zone->stage = STAGE_READY;
-	zone->expires_at = soa_expires_at(zone, &version->soa);
+	version->expires_at = soa_expires_at(zone, &version->soa);
 	publish_tell(p, zone);
 	publish_flush(p); // first the data plane, then the disk
 	store_put(p->store, &version->image);
@@ -359,6 +365,7 @@ static int store_snapshot(void *ctx, struct manifest *manifest)
 		entry->serial = version->soa.serial;
 		entry->generation = version->generation;
 		entry->expires_at = zone->expires_at;
+		entry->grace_s = zone->grace_s;
 		entry->layer[0].file_id = version->image.file_id;
 		entry->layer[0].offset = version->image.offset;
 		entry->layer[0].size = version->image.size;
@@ -610,6 +617,19 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	publish_tell(p, zone);
 }
 
+static void grace_set(struct publisher *p, struct pzone *zone, const struct config_zone *config)
+{
+	uint32_t grace_s =
+	    zone->secondary && config->expire == CONFIG_EXPIRE_GRACE ? config->grace_s : 0;
+
+	if (zone->grace_s == grace_s)
+		return;
+	zone->grace_s = grace_s;
+	zone->tell_renew = true;
+	publish_tell(p, zone);
+	p->timers_dirty = true;
+}
+
 // Post: 0 or -ENOMEM, nothing changed then.
 static int zones_set(struct publisher *p, const struct config *config)
 {
@@ -639,8 +659,7 @@ static int zones_set(struct publisher *p, const struct config *config)
 		zone->shrink_limit = zone->secondary ? config->zones[i].shrink_limit : 100;
 		zone->journal.depth = config->zones[i].journal_depth;
 		zone->journal.usage = (uint64_t)config->zones[i].journal_mb << 20;
-		zone->grace_s =
-		    config->zones[i].expire == CONFIG_EXPIRE_GRACE ? config->zones[i].grace_s : 0;
+		grace_set(p, zone, &config->zones[i]);
 		zone->tell_withdraw = false;
 		if (!zone->secondary) {
 			zone->has_timers = false;

@@ -71,7 +71,9 @@ static int version_send(struct publisher *p, struct pzone *zone, struct version 
 	name_set(&message.publish.name, zone->apex, zone->apex_len);
 	message.publish.serial = version->soa.serial;
 	message.publish.image_size = version->image.size;
-	message.publish.expires_at = zone->expires_at;
+	message.publish.expires_at =
+	    version == zone->current ? zone->expires_at : version->expires_at;
+	message.publish.grace_s = zone->grace_s;
 	rc = seam_server_send(p->seam, &message, version->image.fd);
 	if (rc == 0)
 		version->attempts++;
@@ -155,6 +157,7 @@ static int renew_send(struct publisher *p, struct pzone *zone)
 
 	name_set(&message.zone.name, zone->apex, zone->apex_len);
 	message.zone.expires_at = zone->expires_at;
+	message.zone.grace_s = zone->grace_s;
 	return seam_server_send(p->seam, &message, -1);
 }
 

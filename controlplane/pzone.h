@@ -35,6 +35,7 @@ struct version {
 	uint64_t origin; // as in engine_ops.publish
 	struct zone_soa soa;
 	struct delta *delta; // owned; what led to it from the one served, until it is live; or NULL
+	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never
 	unsigned attempts;   // times it was sent and not answered
 };
 

@@ -37,6 +37,20 @@ int64_t attach_wall_s(void)
 	return time(NULL);
 }
 
+// The wall clock, once the expiry of all zones is known to go with it.
+static int64_t wall_checked_s(struct attach *attach)
+{
+	struct timespec boot;
+	int64_t wall_s = attach_wall_s(), set;
+
+	clock_gettime(CLOCK_BOOTTIME, &boot);
+	set = served_clock(&attach->served, wall_s, boot.tv_sec);
+	if (set != 0)
+		log_warning(
+		    "the clock was set by %+lld s; no zone expires by that.", (long long)set);
+	return wall_s;
+}
+
 // --- the connection
 // -------------------------------------------------------------------------------
 
@@ -103,7 +117,8 @@ static bool greet_advance(struct attach *attach)
 		message->zone.name.len = zone->entry->apex_len;
 		memcpy(message->zone.name.wire, zone->entry->apex, zone->entry->apex_len);
 		message->zone.serial = version_header(&version->version)->serial;
-		message->zone.expires_at = zone->expires_at;
+		message->zone.expires_at = zone->expiry.at;
+		message->zone.grace_s = zone->expiry.grace_s;
 		message->zone.id = version_header(&version->version)->id;
 	}
 	if (served->cursor < served->count || link_room(&attach->link) == 0)
@@ -166,12 +181,15 @@ static void link_read(struct attach *attach)
 
 static void expiry_check(struct attach *attach, int64_t now_ms)
 {
-	size_t expired;
+	size_t stale, expired;
 
 	if (now_ms < attach->expiry_at_ms)
 		return;
 	attach->expiry_at_ms = now_ms + EXPIRY_EVERY_MS;
-	expired = served_expire(&attach->served, attach_wall_s());
+	served_expire(&attach->served, wall_checked_s(attach), &stale, &expired);
+	if (stale > 0)
+		log_warning(
+		    "%zu zones are past their expire: served as stale, by their grace.", stale);
 	if (expired > 0)
 		log_warning("%zu zones have expired: SERVFAIL until they are renewed.", expired);
 }
@@ -196,6 +214,8 @@ static void events_take(struct attach *attach, int timeout_ms)
 {
 	struct epoll_event events[8];
 	int n = epoll_wait(attach->epoll_fd, events, 8, timeout_ms);
+
+	(void)wall_checked_s(attach); // what is read now may have been reckoned with a new one
 
 	for (int i = 0; i < n; i++) {
 		eventfd_t value;

@@ -102,7 +102,7 @@ static int parcel_read(struct job *job)
 
 		*item = (struct publication){.generation = entries[i].generation,
 		    .serial = entries[i].serial,
-		    .expires_at = entries[i].expires_at};
+		    .expiry = {entries[i].expires_at, entries[i].grace_s}};
 		if (entries[i].name.len == 0 || name_len_checked(entries[i].name.wire,
 		                                    entries[i].name.len) != entries[i].name.len) {
 			ret = -EINVAL;

@@ -10,6 +10,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "attach_served.h"
 #include "name.h"
 #include "seam.h"
 #include "version_store.h"
@@ -20,7 +21,7 @@ struct publication {
 	uint8_t apex_len;
 	uint32_t serial;
 	uint64_t generation;
-	int64_t expires_at;
+	struct expiry expiry;
 	unsigned below; // layers of the live version that it stands on
 	unsigned count; // layers of its own, the lowest first
 	struct publication_layer {

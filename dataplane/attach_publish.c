@@ -101,7 +101,7 @@ static int publication_apply(struct attach *attach, struct publication *item, co
 		// Sent twice: a LIVE was lost with its connection.
 		if (item->generation == served_version(live)->generation &&
 		    header->id == version_header(&served_version(live)->version)->id) {
-			served_renew(&attach->served, live, item->expires_at, attach_wall_s());
+			served_renew(&attach->served, live, item->expiry, attach_wall_s());
 			return 0;
 		}
 		*why = "an older generation than what is live";
@@ -110,7 +110,7 @@ static int publication_apply(struct attach *attach, struct publication *item, co
 	ret = version_join(item, live, &version, why);
 	if (ret != 0)
 		return ret;
-	ret = served_set(&attach->served, version, item->expires_at, attach_wall_s());
+	ret = served_set(&attach->served, version, item->expiry, attach_wall_s());
 	if (ret != 0) {
 		stored_version_free(version);
 		*why = ret == -EINVAL ? "another hash key than the zones that are served"
@@ -184,7 +184,7 @@ static int layer_stage(struct attach *attach, const struct seam_message *message
 	}
 	item = &attach->staged->items[0];
 	item->serial = message->publish.serial;
-	item->expires_at = message->publish.expires_at;
+	item->expiry = (struct expiry){message->publish.expires_at, message->publish.grace_s};
 	layer = &item->layer[item->count++];
 	*layer = (struct publication_layer){.fd = fd,
 	    .offset = message->publish.image_offset,
@@ -350,5 +350,6 @@ void renew_message(struct attach *attach, const struct seam_message *message)
 		    "this generation is not live");
 		return;
 	}
-	served_renew(&attach->served, live, message->zone.expires_at, attach_wall_s());
+	served_renew(&attach->served, live,
+	    (struct expiry){message->zone.expires_at, message->zone.grace_s}, attach_wall_s());
 }

@@ -116,15 +116,22 @@ static int zones_make_room(struct served *served)
 	return 0;
 }
 
-static bool is_past(int64_t expires_at, int64_t now)
+// Less is drift: a renewal comes before it matters.
+#define CLOCK_SET_S 2
+
+static enum zone_state state_of(const struct expiry *expiry, int64_t now)
 {
-	return expires_at != 0 && now >= expires_at;
+	if (expiry->at == 0)
+		return ZONE_LIVE;
+	if (now >= expiry->at)
+		return ZONE_EXPIRED;
+	return now >= expiry->at - (int64_t)expiry->grace_s ? ZONE_STALE : ZONE_LIVE;
 }
 
 // Tells readers when (RFC 7314). What is further away than a signed distance holds is told as that.
 static void expiry_tell(struct served_zone *zone, int64_t now)
 {
-	int64_t at = zone->expires_at;
+	int64_t at = zone->expiry.at;
 
 	if (at > now + INT32_MAX)
 		at = now + INT32_MAX;
@@ -137,18 +144,17 @@ static void expiry_tell(struct served_zone *zone, int64_t now)
 // changes. A clock that was set back brings a zone to life again.
 static void state_set(struct served *served, struct served_zone *zone, int64_t now)
 {
-	bool expired = is_past(zone->expires_at, now);
+	enum zone_state state = state_of(&zone->expiry, now);
 
-	if (expired == zone->expired)
+	if (state == zone->state)
 		return;
-	zone->expired = expired;
-	atomic_store_explicit(
-	    &zone->entry->state, expired ? ZONE_EXPIRED : ZONE_LIVE, memory_order_relaxed);
+	zone->state = (uint8_t)state;
+	atomic_store_explicit(&zone->entry->state, state, memory_order_relaxed);
 	served->dirty = true;
 }
 
 int served_set(
-    struct served *served, struct stored_version *version, int64_t expires_at, int64_t now)
+    struct served *served, struct stored_version *version, struct expiry expiry, int64_t now)
 {
 	const struct image_header *header = version_header(&version->version);
 	struct zone_retired retired;
@@ -168,7 +174,7 @@ int served_set(
 		place(served, served->count++, (struct served_zone){.entry = entry});
 	}
 	zone = served_get(served, header->apex);
-	zone->expires_at = expires_at;
+	zone->expiry = expiry;
 	expiry_tell(zone, now);
 	state_set(served, zone, now);
 	if (version->generation > served->generation_max)
@@ -204,22 +210,40 @@ bool served_remove(struct served *served, const uint8_t *apex)
 	return true;
 }
 
-void served_renew(struct served *served, struct served_zone *zone, int64_t expires_at, int64_t now)
+void served_renew(
+    struct served *served, struct served_zone *zone, struct expiry expiry, int64_t now)
 {
-	zone->expires_at = expires_at;
+	zone->expiry = expiry;
 	expiry_tell(zone, now);
 	state_set(served, zone, now);
 }
 
-size_t served_expire(struct served *served, int64_t now)
+void served_expire(struct served *served, int64_t now, size_t *stale, size_t *expired)
 {
-	size_t expired = 0;
-
+	*stale = *expired = 0;
 	for (size_t i = 0; i < served->count; i++) {
-		bool before = served->zones[i].expired;
+		uint8_t before = served->zones[i].state;
 
 		state_set(served, &served->zones[i], now);
-		expired += !before && served->zones[i].expired;
+		*stale += before == ZONE_LIVE && served->zones[i].state == ZONE_STALE;
+		*expired += before != ZONE_EXPIRED && served->zones[i].state == ZONE_EXPIRED;
 	}
-	return expired;
+}
+
+int64_t served_clock(struct served *served, int64_t wall_s, int64_t mono_s)
+{
+	int64_t offset = wall_s - mono_s, set = offset - served->wall_offset;
+
+	if (served->wall_offset != 0 && set > -CLOCK_SET_S && set < CLOCK_SET_S)
+		return 0;
+	if (served->wall_offset == 0)
+		set = 0;
+	served->wall_offset = offset;
+	for (size_t i = 0; i < served->count && set != 0; i++) {
+		if (served->zones[i].expiry.at == 0)
+			continue;
+		served->zones[i].expiry.at += set;
+		expiry_tell(&served->zones[i], wall_s);
+	}
+	return set;
 }

@@ -16,10 +16,15 @@
 
 #define RETIRED_MAX 4096 // what one grace period frees at most
 
+struct expiry {
+	int64_t at;       // unix seconds; 0: never
+	uint32_t grace_s; // so long before `at` the zone is stale
+};
+
 struct served_zone {
 	struct zone_entry *entry; // its owner is this zone's index + 1
-	int64_t expires_at;       // unix seconds; 0: never
-	bool expired;             // what the entry's state says
+	struct expiry expiry;
+	uint8_t state; // enum zone_state; what the entry says
 };
 
 struct served_retired {
@@ -34,7 +39,8 @@ struct served {
 	size_t count, cap;
 	size_t cursor; // a walk in progress: zones[0 .. cursor) were seen, and stay below it
 	uint64_t generation_max;
-	bool dirty; // something changed since the last grace period
+	int64_t wall_offset; // of the wall clock from the monotonic one, seconds; 0: not known yet
+	bool dirty;          // something changed since the last grace period
 	size_t retired_count;
 	struct served_retired retired[RETIRED_MAX];
 };
@@ -53,18 +59,24 @@ static inline struct stored_version *served_version(const struct served_zone *zo
 	return stored_version_of(atomic_load_explicit(&zone->entry->version, memory_order_relaxed));
 }
 
-// Serves `version` from now on, expired if `now` says so. Its hash key must be the table's, or the
-// table empty. Post: 0 and the version is owned here; or -ENOMEM, -EINVAL (key) and nothing
-// changed.
-int served_set(struct served *served, struct stored_version *version, int64_t expires_at,
+// Serves `version` from now on, stale or expired if `now` says so. Its hash key must be the
+// table's, or the table empty. Post: 0 and the version is owned here; or -ENOMEM, -EINVAL (key) and
+// nothing changed.
+int served_set(struct served *served, struct stored_version *version, struct expiry expiry,
     int64_t now) __attribute__((nonnull, warn_unused_result));
 // Stops serving the zone. Post: false when it was not served.
 bool served_remove(struct served *served, const uint8_t *apex) __attribute__((nonnull));
 // A new time of expiry.
-void served_renew(struct served *served, struct served_zone *zone, int64_t expires_at, int64_t now)
+void served_renew(struct served *served, struct served_zone *zone, struct expiry expiry,
+    int64_t now) __attribute__((nonnull));
+// Looks at every zone. Post: how many turned stale, and how many expired.
+void served_expire(struct served *served, int64_t now, size_t *stale, size_t *expired)
     __attribute__((nonnull));
-// Looks at every zone. Post: how many turned from live to expired.
-size_t served_expire(struct served *served, int64_t now) __attribute__((nonnull));
+// The two clocks, in seconds: when somebody set the wall clock, no time has passed, and the expiry
+// of all zones moves along. To be called before an expiry that was reckoned with the new one comes.
+// Post: by how much it was set; 0: it was not.
+int64_t served_clock(struct served *served, int64_t wall_s, int64_t mono_s)
+    __attribute__((nonnull));
 
 // When something changed: waits until every reader has seen it, then frees what was replaced.
 void served_reclaim(struct served *served) __attribute__((nonnull));

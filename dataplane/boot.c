@@ -83,7 +83,8 @@ static int zone_load(struct boot *boot, struct served *served, const struct mani
 		snprintf(error, IMAGE_ERROR_MAX, "the layers: %s", strerror(-ret));
 		goto drop;
 	}
-	ret = served_set(served, version, zone->expires_at, time(NULL));
+	ret = served_set(
+	    served, version, (struct expiry){zone->expires_at, zone->grace_s}, time(NULL));
 	if (ret != 0) {
 		snprintf(error, IMAGE_ERROR_MAX, "cannot be served: %s", strerror(-ret));
 		stored_version_free(version);

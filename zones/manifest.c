@@ -25,7 +25,7 @@
 #include "name.h"
 
 #define MANIFEST_MAGIC      0x3146494e4d4e0a8dULL // 8d 0a "NMNIF1": not text
-#define MANIFEST_VERSION    1
+#define MANIFEST_VERSION    2
 #define MANIFEST_BYTE_ORDER 0x01020304u
 #define MANIFEST_SIZE_MAX   (UINT64_C(1) << 32) // some 30 million zones
 
@@ -47,8 +47,10 @@ struct disk_zone {
 	uint32_t serial;
 	uint16_t layer_count;
 	uint16_t apex_len;
+	uint32_t grace_s;
+	uint32_t spare; // 0
 };
-static_assert(sizeof(struct disk_zone) == 24, "no padding");
+static_assert(sizeof(struct disk_zone) == 32, "no padding");
 static_assert(sizeof(struct manifest_layer) == 24, "written as it stands");
 
 static size_t apex_space(size_t apex_len)
@@ -114,6 +116,7 @@ static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zon
 
 	zone->generation = disk.generation;
 	zone->expires_at = disk.expires_at;
+	zone->grace_s = disk.grace_s;
 	zone->serial = disk.serial;
 	zone->layer_count = disk.layer_count;
 	zone->apex_len = (uint8_t)disk.apex_len;
@@ -252,6 +255,7 @@ static uint8_t *zone_write(uint8_t *at, const struct manifest_zone *zone)
 	struct disk_zone disk = {
 	    .generation = zone->generation,
 	    .expires_at = zone->expires_at,
+	    .grace_s = zone->grace_s,
 	    .serial = zone->serial,
 	    .layer_count = (uint16_t)zone->layer_count,
 	    .apex_len = zone->apex_len,

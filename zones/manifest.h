@@ -27,6 +27,7 @@ struct manifest_zone {
 	uint32_t serial;
 	uint64_t generation;
 	int64_t expires_at; // unix seconds when the zone turns into SERVFAIL; 0: never
+	uint32_t grace_s;   // so long before that its answers become stale ones
 	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // [0] the top, the last the base
 };
 

@@ -58,7 +58,7 @@ struct seam_message {
 		struct { // HAVE, LIVE, REJECT, WITHDRAW, RENEW, ASK (name.len 0: all)
 			struct seam_name name;
 			uint32_t serial;
-			uint32_t spare;
+			uint32_t grace_s;         // RENEW: as in PUBLISH
 			int64_t expires_at;       // RENEW: unix seconds; 0: never
 			uint64_t id;              // of the top image, HAVE and LIVE
 			char text[SEAM_TEXT_MAX]; // REJECT: NUL-terminated
@@ -72,7 +72,8 @@ struct seam_message {
 			uint64_t image_size;
 			int64_t expires_at; // unix seconds; 0: never
 			uint32_t more;      // 1: wait for the layer above, of the same generation
-			uint32_t spare;
+			uint32_t grace_s;   // of what is left before expires_at, the last so many
+			                    // are grace: served as stale (RFC 8914 4.4)
 		} publish;
 		struct { // PARCEL: the memfd begins with struct seam_parcel_entry[count]
 			uint64_t count;
@@ -112,7 +113,7 @@ struct seam_parcel_entry {
 	uint64_t size;
 	int64_t expires_at;
 	uint32_t serial;
-	uint32_t spare;
+	uint32_t grace_s;
 };
 
 // Bytes a message of `type` has (its union member's end). 0 for an unknown type.

@@ -20,7 +20,7 @@
 struct zone_entry {
 	_Atomic(const struct zone_version *)
 	    version;            // readers: acquire; writer: release. Never NULL.
-	_Atomic uint32_t state; // ZONE_LIVE or ZONE_EXPIRED; relaxed
+	_Atomic uint32_t state; // enum zone_state; relaxed
 	_Atomic uint32_t
 	    expires_at; // unix seconds modulo 2^32; 0: never; relaxed. For the EXPIRE option only.
 	void *owner;    // the writer's own; readers never look
@@ -28,7 +28,11 @@ struct zone_entry {
 	uint8_t apex_labels;
 	uint8_t apex[]; // lower case, apex_len bytes and WIDE_SLACK: a million zones are there
 };
-enum { ZONE_LIVE, ZONE_EXPIRED }; // expired: SERVFAIL
+enum zone_state {
+	ZONE_LIVE,
+	ZONE_STALE,   // past its SOA's expire, served by the operator's grace: EDE tells
+	ZONE_EXPIRED, // SERVFAIL
+};
 
 struct zone_table;
 

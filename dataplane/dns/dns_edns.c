@@ -174,6 +174,8 @@ void dns_edns_zone(const struct dns_context *context, struct dns_query *query)
 		query->options |= EDNS_WITH_EXPIRE;
 		query->opt_len += LEN_EXPIRE;
 	}
+	if ((query->zone_options & EDNS_WITH_EDE) != 0)
+		dns_edns_error(query, EDE_STALE_ANSWER);
 	// With every answer the zone gives, referrals included (RFC 9660).
 	if ((query->zone_options & EDNS_WITH_ZONEVERSION) != 0) {
 		query->options |= EDNS_WITH_ZONEVERSION;
@@ -228,7 +230,9 @@ static void options_put(const struct dns_server *server, const struct dns_query 
 	}
 	if ((query->options & EDNS_WITH_EDE) != 0) {
 		at = option_put(at, OPTION_EDE, 2); // no text: the code says it
-		put16(at, query->ede);
+		put16(at, query->ede == EDE_STALE_ANSWER && query->rcode == RCODE_NXDOMAIN
+		              ? EDE_STALE_NXDOMAIN
+		              : query->ede);
 	}
 }
 

@@ -5,6 +5,7 @@
 // delegations end at the name just below the apex, most others at their own name. The rest walks.
 #include "dns_lookup.h"
 
+#include "dns_edns.h"
 #include "dns_internal.h"
 
 // The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
@@ -42,9 +43,15 @@ static void zone_begin(const struct dns_context *context, struct dns_query *quer
 		dns_query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_zone);
 		return;
 	}
-	if (atomic_load_explicit(&query->zone->state, memory_order_relaxed) == ZONE_EXPIRED) {
-		dns_query_fail(context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
-		return;
+	uint32_t state = atomic_load_explicit(&query->zone->state, memory_order_relaxed);
+
+	if (state != ZONE_LIVE) {
+		if (state == ZONE_EXPIRED) {
+			dns_query_fail(
+			    context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
+			return;
+		}
+		query->zone_options |= EDNS_WITH_EDE;
 	}
 	query->version = atomic_load_explicit(&query->zone->version, memory_order_acquire);
 	query->state = QUERY_LOOKUP;

@@ -5,6 +5,7 @@
 # after peers.sh.
 #
 #     node_zone example.com. nsd knot       a secondary zone with its primaries, in order
+#     node_zone_word expire "grace 1h"      a further word of the zone added last
 #     node_zone_file example.org. FILE      a primary zone
 #     node_start                            configuration, both daemons, until both are ready
 #     node_wait_serial example.com. 2024 5  until the workers answer with that serial
@@ -26,6 +27,10 @@ node_zone() {
 	primaries=$(IFS=,; echo "$*")
 	node_zones+=("  - domain: \"$domain\"" "    primaries: [$primaries]" \
 		"    notify-from: [$primaries]")
+}
+
+node_zone_word() {
+	node_zones+=("    $1: $2")
 }
 
 node_zone_file() {

@@ -11,6 +11,7 @@
 
 #include <cmocka.h>
 
+#include "attach_served.h"
 #include "seam_peer.h"
 
 static void a_node_without_manifest_takes_what_it_is_sent(void **state)
@@ -413,6 +414,55 @@ static void a_zone_expires_by_itself_and_a_renewal_revives_it(void **state)
 	peer_stop(&peer);
 }
 
+static void a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing(void **state)
+{
+	static const uint8_t apex[] = "\7example\3com";
+	const struct expiry soon = {.at = 2000, .grace_s = 500};
+	struct peer_image image = peer_image_sealed("example.com.", 5, 5, 1);
+	_Atomic(struct zone_table *) published;
+	struct hash_key key = {{1, 2}};
+	struct stored_version *version;
+	char error[IMAGE_ERROR_MAX];
+	struct served served;
+	struct served_zone *zone;
+	struct block *block;
+	size_t stale, expired;
+
+	assert_int_equal(served_open(&served, &published, &key), 0);
+	assert_int_equal(block_load(image.fd, 0, image.size, &block), 0);
+	close(image.fd);
+	assert_int_equal(block_verify(block, error), 0);
+	assert_int_equal(stored_version_new(&block, 1, 5, &version), 0);
+	assert_int_equal(served_clock(&served, 1000, 77), 0);
+	assert_int_equal(served_set(&served, version, soon, 1000), 0);
+	zone = served_get(&served, apex);
+	for (int64_t now = 1000; now < 2010; now++) {
+		assert_int_equal(served_clock(&served, now, now - 923), 0);
+		served_expire(&served, now, &stale, &expired);
+		assert_int_equal(stale, now == 1500);
+		assert_int_equal(expired, now == 2000);
+		assert_int_equal(zone->entry->state, now < 1500   ? ZONE_LIVE
+		                                     : now < 2000 ? ZONE_STALE
+		                                                  : ZONE_EXPIRED);
+	}
+	// Ten years there and back, by half a year more: what is left is left.
+	served_renew(&served, zone, (struct expiry){2010 + 100, 50}, 2010);
+	for (int64_t set = -400000000; set <= 400000000; set += 100000000) {
+		const int64_t before = zone->expiry.at;
+
+		if (set == 0)
+			continue;
+		assert_int_equal(
+		    served_clock(&served, before - 100 + set, before - 100 - served.wall_offset),
+		    set);
+		assert_int_equal(zone->expiry.at, before + set);
+		served_expire(&served, before - 100 + set, &stale, &expired);
+		assert_int_equal(zone->entry->state, ZONE_LIVE);
+		assert_int_equal(zone->entry->expires_at, (uint32_t)(before + set));
+	}
+	served_close(&served);
+}
+
 // --- boot
 // -----------------------------------------------------------------------------------------
 
@@ -509,6 +559,7 @@ int main(void)
 	    cmocka_unit_test(of_a_parcel_only_the_broken_are_refused),
 	    cmocka_unit_test(a_large_image_does_not_hold_up_small_ones),
 	    cmocka_unit_test(a_zone_expires_by_itself_and_a_renewal_revives_it),
+	    cmocka_unit_test(a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing),
 	    cmocka_unit_test(a_boot_serves_what_the_manifest_names_without_anybody),
 	    cmocka_unit_test(a_broken_manifest_starts_empty),
 	};

@@ -250,6 +250,8 @@ static void reply_read(void)
 	assert_int_equal(at, query.len);
 }
 
+static bool render_only; // no compiled answers
+
 // Post: the verdict; the sum is right; `got` is filled.
 static enum dns_verdict ask_from(const struct message *m, enum dns_transport transport,
     const uint8_t *client, uint8_t client_len, bool low_port)
@@ -264,7 +266,7 @@ static enum dns_verdict ask_from(const struct message *m, enum dns_transport tra
 	query.cap = transport == DNS_UDP ? 1400 : DNS_TCP_MAX;
 	query.transport = transport;
 	query.no_error_reply = low_port;
-	query.render_only = false;
+	query.render_only = render_only;
 	query.client = client;
 	query.client_len = client_len;
 	dns_parse(&context, &query);
@@ -696,6 +698,43 @@ static void an_error_says_why_when_the_query_had_edns(void **state)
 	}
 }
 
+// RFC 8914 4.4 and 4.20.
+static void every_answer_of_a_stale_zone_says_so_when_the_query_had_edns(void **state)
+{
+	static const struct {
+		const char *name;
+		unsigned rcode, ede;
+	} cases[] = {
+	    {"example.com.", 0, 3}, {"odd", 0, 3}, {"x.sub", 0, 3},       // a referral
+	    {"alias", 0, 3}, {"nothing", 3, 19}, {"example.org.", 5, 20}, // not this zone's
+	};
+	struct zone_entry *zone = zone_table_get(table, apex);
+
+	for (size_t i = 0; i < COUNT(cases); i++) {
+		for (unsigned renders = 0; renders < 2; renders++) {
+			struct message m;
+			uint16_t plain;
+
+			render_only = renders;
+			atomic_store(&zone->state, ZONE_LIVE);
+			message_begin(&m, cases[i].name, RRTYPE_A);
+			ask(&m, DNS_UDP);
+			plain = query.len;
+			atomic_store(&zone->state, ZONE_STALE);
+			ask(&m, DNS_UDP); // without EDNS as ever
+			assert_int_equal(query.len, plain);
+			message_opt(&m, 1232, 0);
+			message_option(&m, NSID, NULL, 0);
+			ask(&m, DNS_UDP);
+			assert_int_equal(got.rcode, cases[i].rcode);
+			assert_int_equal(got.option[EDE].len, 2);
+			assert_int_equal(get16be(got.option[EDE].data), cases[i].ede);
+			assert_int_equal(got.option_count, 2);
+		}
+	}
+	render_only = false;
+}
+
 static void badvers_carries_no_options(void **state)
 {
 	for (unsigned v = 1; v < 256; v++) {
@@ -935,6 +974,7 @@ int main(void)
 	    CASE(expire_is_told_with_the_apex_soa_only),
 	    CASE(zoneversion_is_told_with_all_a_zone_answers),
 	    CASE(an_error_says_why_when_the_query_had_edns),
+	    CASE(every_answer_of_a_stale_zone_says_so_when_the_query_had_edns),
 	    CASE(badvers_carries_no_options),
 	    CASE(an_identity_that_is_empty_is_no_nsid),
 	    CASE(unknown_options_are_ignored),
