@@ -108,6 +108,8 @@ static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zon
 	*at += sizeof(disk);
 	if (disk.layer_count == 0 || disk.layer_count > IMAGE_LAYERS_MAX)
 		return broken(error, "a zone has no layer or too many");
+	if (disk.spare != 0)
+		return broken(error, "a byte that must be 0");
 	if (disk.apex_len == 0 || disk.apex_len > NAME_LEN_MAX)
 		return broken(error, "the length of a zone's name");
 	if ((size_t)(end - *at) <
