@@ -3,7 +3,7 @@
 //
 // The commands of the control sockets: a JSON object with `command` and its arguments comes in, one
 // with `ok` and either `error` or the result goes out. Event loop's thread.
-#include "control.h"
+#include "control_commands.h"
 
 #include <errno.h>
 #include <stdarg.h>
@@ -20,10 +20,7 @@
 #include "publish.h"
 #include "status.h"
 
-static void respond_error(struct control_request *request, const char *format, ...)
-    __attribute__((format(printf, 2, 3)));
-
-static void respond_error(struct control_request *request, const char *format, ...)
+void control_error(struct control_request *request, const char *format, ...)
 {
 	char text[1024];
 	va_list args;
@@ -34,8 +31,7 @@ static void respond_error(struct control_request *request, const char *format, .
 	control_respond(request, json_pack("{s:b, s:s}", "ok", 0, "error", text));
 }
 
-// The zone named in the request. Post: its configuration; or NULL and the request is answered.
-static const struct config_zone *request_zone(
+const struct config_zone *control_zone(
     struct daemon *daemon, struct control_request *request, const json_t *root)
 {
 	const char *text = json_string_value(json_object_get(root, "zone"));
@@ -43,7 +39,7 @@ static const struct config_zone *request_zone(
 	int len = text != NULL ? name_from_text(text, strlen(text), NULL, name) : 0;
 
 	if (len <= 0) {
-		respond_error(request, "A zone's name is expected.");
+		control_error(request, "A zone's name is expected.");
 		return NULL;
 	}
 	name_lower(lower, name, (size_t)len);
@@ -53,7 +49,7 @@ static const struct config_zone *request_zone(
 		if (zone->domain_len == len && memcmp(zone->domain, lower, (size_t)len) == 0)
 			return zone;
 	}
-	respond_error(request, "The zone '%.255s' is not configured.", text);
+	control_error(request, "The zone '%.255s' is not configured.", text);
 	return NULL;
 }
 
@@ -125,13 +121,13 @@ static void command_zone_status(
 	struct zone_query *query;
 
 	if (json_object_get(root, "zone") != NULL) {
-		zone = request_zone(daemon, request, root);
+		zone = control_zone(daemon, request, root);
 		if (zone == NULL)
 			return;
 	}
 	query = calloc(1, sizeof(*query));
 	if (query == NULL) {
-		respond_error(request, "Out of memory.");
+		control_error(request, "Out of memory.");
 		return;
 	}
 	query->daemon = daemon;
@@ -167,12 +163,19 @@ static void command_config_check(struct daemon *daemon, struct control_request *
 static void command_zone_order(struct daemon *daemon, struct control_request *request,
     const json_t *root, int (*order)(struct engine *, const uint8_t *))
 {
-	const struct config_zone *zone = request_zone(daemon, request, root);
+	const struct config_zone *zone = control_zone(daemon, request, root);
 
 	if (zone == NULL)
 		return;
+	struct publisher_status status;
+
+	if (order == engine_retransfer &&
+	    publisher_status(daemon->publisher, zone->domain, &status) && status.pinned) {
+		control_error(request, "The zone is pinned: it takes nothing.");
+		return;
+	}
 	if (daemon->engine == NULL || order(daemon->engine, zone->domain) < 0) {
-		respond_error(
+		control_error(
 		    request, "The zone is not a secondary here; 'npctl reload' reads its file.");
 		return;
 	}
@@ -182,16 +185,18 @@ static void command_zone_order(struct daemon *daemon, struct control_request *re
 static void command_zone_accept(
     struct daemon *daemon, struct control_request *request, const json_t *root)
 {
-	const struct config_zone *zone = request_zone(daemon, request, root);
+	const struct config_zone *zone = control_zone(daemon, request, root);
 	int rc;
 
 	if (zone == NULL)
 		return;
 	rc = publisher_accept(daemon->publisher, zone->domain);
 	if (rc == -ENOENT)
-		respond_error(request, "No version of the zone is held.");
+		control_error(request, "No version of the zone is held.");
+	else if (rc == -EPERM)
+		control_error(request, "The zone is pinned: it takes nothing.");
 	else if (rc < 0)
-		respond_error(request, "A newer version is being published.");
+		control_error(request, "A newer version is being published.");
 	else
 		control_respond(request, json_pack("{s:b}", "ok", 1));
 }
@@ -199,7 +204,7 @@ static void command_zone_accept(
 static void command_reload(struct daemon *daemon, struct control_request *request)
 {
 	if (daemon_reload(daemon) < 0)
-		respond_error(request, "%s", daemon->reload_error);
+		control_error(request, "%s", daemon->reload_error);
 	else
 		control_respond(request, json_pack("{s:b}", "ok", 1));
 }
@@ -210,23 +215,33 @@ void control_command(
 	const char *command = json_string_value(json_object_get(root, "command"));
 
 	if (command == NULL)
-		respond_error(request, "A command is expected.");
+		control_error(request, "A command is expected.");
 	else if (strcmp(command, "status") == 0)
 		command_status(daemon, request);
 	else if (strcmp(command, "zone-status") == 0)
 		command_zone_status(daemon, request, root);
 	else if (strcmp(command, "config-check") == 0)
 		command_config_check(daemon, request);
+	else if (strcmp(command, "zone-history") == 0)
+		command_zone_history(daemon, request, root);
+	else if (strcmp(command, "zone-diff") == 0)
+		command_zone_diff(daemon, request, root);
 	else if (!may_change)
-		respond_error(request, "This socket only tells; that command needs control.sock.");
+		control_error(request, "This socket only tells; that command needs control.sock.");
 	else if (strcmp(command, "zone-refresh") == 0)
 		command_zone_order(daemon, request, root, engine_refresh);
 	else if (strcmp(command, "zone-retransfer") == 0)
 		command_zone_order(daemon, request, root, engine_retransfer);
 	else if (strcmp(command, "zone-accept") == 0)
 		command_zone_accept(daemon, request, root);
+	else if (strcmp(command, "zone-rollback") == 0)
+		command_zone_rollback(daemon, request, root);
+	else if (strcmp(command, "zone-pin") == 0)
+		command_zone_pin(daemon, request, root, true);
+	else if (strcmp(command, "zone-unpin") == 0)
+		command_zone_pin(daemon, request, root, false);
 	else if (strcmp(command, "reload") == 0)
 		command_reload(daemon, request);
 	else
-		respond_error(request, "There is no such command.");
+		control_error(request, "There is no such command.");
 }

@@ -332,6 +332,34 @@ int engine_retransfer(struct engine *engine, const uint8_t *apex)
 	return engine_order(engine, apex, ZONE_EVENT_RETRANSFER);
 }
 
+int engine_pin(struct engine *engine, const uint8_t *apex, bool pinned)
+{
+	struct engine_zone *ez = engine_find(engine, apex);
+	const struct zone_event event = {.kind = ZONE_EVENT_PIN, .pinned = pinned};
+
+	if (ez == NULL) {
+		return -ENOENT;
+	}
+	engine_zone_event(ez, &event);
+	engine_arm(engine);
+	return 0;
+}
+
+int engine_replaced(
+    struct engine *engine, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin)
+{
+	struct engine_zone *ez = engine_find(engine, apex);
+	const struct zone_event event = {
+	    .kind = ZONE_EVENT_REPLACED, .soa = *soa, .origin = origin};
+
+	if (ez == NULL) {
+		return -ENOENT;
+	}
+	engine_zone_event(ez, &event);
+	engine_arm(engine);
+	return 0;
+}
+
 static void regressed_tell(const struct engine_zone *ez, struct engine_status *out)
 {
 	if (!ez->zone.has_regressed) {
@@ -359,6 +387,11 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 	out->expired = ez->zone.expired;
 	regressed_tell(ez, out);
 	out->soa = ez->zone.soa;
+	out->pinned = ez->zone.pinned;
+	if (ez->zone.pinned) {
+		out->behind_ms = ez->zone.timers.behind_ms;
+		out->behind_serial = ez->zone.timers.behind_serial;
+	}
 	if (ez->zone.phase == ZONE_IDLE && ez->zone.next_ms != ZONE_NEVER) {
 		out->refresh_in_ms = ez->zone.next_ms - now_ms;
 	}

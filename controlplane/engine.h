@@ -31,6 +31,9 @@ struct engine_stored {
 	uint64_t origin; // as it was given to publish or apply; 0: unknown
 	bool has_timers;
 	struct zone_timers timers;
+	bool pinned;   // nothing new is to be taken
+	bool has_held; // a version waits for a person
+	uint32_t held_serial;
 };
 
 // What the engine needs from the publication half. All calls come from the loop's thread; `apex` is
@@ -72,7 +75,10 @@ enum engine_verdict {
 struct engine_status {
 	enum zone_phase phase;
 	bool has_copy, stale, expired; // stale: past the SOA's expire, served by the policy's grace
-	bool regressed;                // a primary was heard of last with a serial older than ours
+	bool pinned;
+	int64_t behind_ms; // wall clock: since when a primary has news that we do not take; 0: none
+	uint32_t behind_serial;
+	bool regressed; // a primary was heard of last with a serial older than ours
 	uint32_t regressed_serial;
 	char regressed_primary[64]; // its address@port
 	struct zone_soa soa;
@@ -148,6 +154,11 @@ void engine_changed(struct engine *engine, const uint8_t *apex);
 // Operator's orders. Post: 0 or -ENOENT when the zone is no secondary here.
 int engine_refresh(struct engine *engine, const uint8_t *apex);
 int engine_retransfer(struct engine *engine, const uint8_t *apex);
+// A pinned zone asks its primaries and takes nothing. Post: 0, or -ENOENT.
+int engine_pin(struct engine *engine, const uint8_t *apex, bool pinned);
+// A person put this version in the place of the one served. Post: 0, or -ENOENT.
+int engine_replaced(
+    struct engine *engine, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin);
 
 // A NOTIFY (or anything that looks like one) that a worker forwarded over the seam. Post: length of
 // the reply in `reply`, 0 when none must be sent. cap >= 512.

@@ -55,6 +55,9 @@ static void zone_start(struct engine_zone *ez)
 	event.origin = stored.origin;
 	event.has_timers = stored.has_timers;
 	event.timers = stored.timers;
+	event.pinned = stored.pinned;
+	event.has_held = stored.has_held;
+	event.held_serial = stored.held_serial;
 	engine_zone_event(ez, &event);
 }
 

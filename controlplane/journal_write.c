@@ -16,6 +16,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "disk.h"
 #include "rotsum.h"
 
 // Bytes of steps that no longer count may stay in the file until they are more than those that do,
@@ -119,20 +120,6 @@ static struct disk_step step_head(
 // --- bytes to the disk
 // ----------------------------------------------------------------------------
 
-static int write_at(int fd, uint64_t offset, const void *bytes, size_t len)
-{
-	for (size_t done = 0; done < len;) {
-		const ssize_t n =
-		    pwrite(fd, (const uint8_t *)bytes + done, len - done, (off_t)(offset + done));
-
-		if (n < 0 && errno != EINTR)
-			return -errno;
-		if (n > 0)
-			done += (size_t)n;
-	}
-	return 0;
-}
-
 static int entry_write(int fd, uint64_t file_id, uint64_t offset, struct journal_entry *entry)
 {
 	const size_t head = sizeof(struct disk_step);
@@ -140,7 +127,7 @@ static int entry_write(int fd, uint64_t file_id, uint64_t offset, struct journal
 	    rotsum_of(entry->bytes + head, (size_t)entry->step.size - head), file_id, offset);
 
 	memcpy(entry->bytes, &disk, head);
-	return write_at(fd, offset, entry->bytes, (size_t)entry->step.size);
+	return disk_write_at(fd, offset, entry->bytes, (size_t)entry->step.size);
 }
 
 static int mark_write(int fd, uint64_t file_id, uint64_t first, uint64_t committed)
@@ -148,20 +135,7 @@ static int mark_write(int fd, uint64_t file_id, uint64_t first, uint64_t committ
 	struct disk_mark mark = {.first = first, .committed = committed, .file_id = file_id};
 
 	mark.checksum = journal_mark_sum(&mark);
-	return write_at(fd, sizeof(struct disk_head), &mark, sizeof(mark));
-}
-
-static int folder_sync(const char *path)
-{
-	const int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-	int rc = 0;
-
-	if (fd < 0)
-		return -errno;
-	if (fsync(fd) < 0)
-		rc = -errno;
-	close(fd);
-	return rc;
+	return disk_write_at(fd, sizeof(struct disk_head), &mark, sizeof(mark));
 }
 
 // --- appending
@@ -210,14 +184,14 @@ static int step_copy(struct journal *journal, const struct journal_step *step, i
 	if (rc != 0)
 		return rc;
 	disk = step_head(step, disk.body_sum, file_id, offset);
-	rc = write_at(fd, offset, &disk, sizeof(disk));
+	rc = disk_write_at(fd, offset, &disk, sizeof(disk));
 	for (uint64_t at = head; rc == 0 && at < step->size;) {
 		const size_t n =
 		    step->size - at < JOURNAL_BUFFER ? (size_t)(step->size - at) : JOURNAL_BUFFER;
 
 		rc = journal_read_at(journal->fd, step->offset + at, journal->buffer, n);
 		if (rc == 0)
-			rc = write_at(fd, offset + at, journal->buffer, n);
+			rc = disk_write_at(fd, offset + at, journal->buffer, n);
 		at += n;
 	}
 	return rc;
@@ -237,7 +211,7 @@ static int file_fill(int fd, struct journal *journal, const struct journal_step 
 		return -EIO;
 	name_lower(head.apex, append->apex, head.apex_len);
 	head.checksum = journal_head_sum(&head);
-	rc = write_at(fd, 0, &head, sizeof(head));
+	rc = disk_write_at(fd, 0, &head, sizeof(head));
 	for (size_t i = 0; i < kept && rc == 0; i++) {
 		rc = step_copy(journal, &steps[i], fd, head.file_id, offset);
 		offset += steps[i].size;
@@ -444,7 +418,7 @@ void journal_append(const char *storage, struct journal_append *appends, size_t 
 	if (!renamed)
 		return;
 	snprintf(folder, sizeof(folder), "%s/journal", storage);
-	rc = folder_sync(folder);
+	rc = disk_folder_sync(folder);
 	for (size_t i = 0; i < count && rc != 0; i++)
 		if (appends[i].rc == 0 && appends[i].work.anew)
 			appends[i].rc = rc;

@@ -80,6 +80,14 @@ static void changed(void *ctx, const uint8_t *apex)
 		engine_changed(daemon->engine, apex);
 }
 
+static void replaced(void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->engine != NULL)
+		(void)engine_replaced(daemon->engine, apex, soa, origin);
+}
+
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap)
 {
@@ -219,8 +227,11 @@ static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn
 
 static int daemon_start(struct daemon *daemon)
 {
-	const struct publisher_ops ops = {
-	    .ctx = daemon, .published = published, .changed = changed, .forward = forwarded};
+	const struct publisher_ops ops = {.ctx = daemon,
+	    .published = published,
+	    .changed = changed,
+	    .replaced = replaced,
+	    .forward = forwarded};
 	const struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,
 	    .publish = engine_publish,

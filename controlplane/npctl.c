@@ -25,19 +25,32 @@ static const struct command {
 	const char *first, *second; // words
 	const char *name;           // in the request
 	enum { ZONE_NONE, ZONE_MAY, ZONE_MUST } zone;
+	const char *more[2]; // further words that may follow, as the request calls them
 	bool changes;
 	void (*print)(const json_t *response); // NULL: nothing to tell but that it went well
 	const char *help;
 } commands[] = {
-    {"status", NULL, "status", ZONE_NONE, false, table_status, "the node as a whole"},
-    {"zone", "status", "zone-status", ZONE_MAY, false, table_zones,
+    {"status", NULL, "status", ZONE_NONE, {NULL}, false, table_status, "the node as a whole"},
+    {"zone", "status", "zone-status", ZONE_MAY, {NULL}, false, table_zones,
         "serials as answered by the workers and as held, timers, last error"},
-    {"zone", "refresh", "zone-refresh", ZONE_MUST, true, NULL, "ask the primary now"},
-    {"zone", "retransfer", "zone-retransfer", ZONE_MUST, true, NULL,
+    {"zone", "refresh", "zone-refresh", ZONE_MUST, {NULL}, true, NULL, "ask the primary now"},
+    {"zone", "retransfer", "zone-retransfer", ZONE_MUST, {NULL}, true, NULL,
         "transfer the whole zone now, whatever its serial"},
-    {"zone", "accept", "zone-accept", ZONE_MUST, true, NULL, "publish the version that is held"},
-    {"reload", NULL, "reload", ZONE_NONE, true, NULL, "take up the configuration and zone files"},
-    {"config", "check", "config-check", ZONE_NONE, false, NULL,
+    {"zone", "accept", "zone-accept", ZONE_MUST, {NULL}, true, NULL,
+        "publish the version that is held"},
+    {"zone", "history", "zone-history", ZONE_MUST, {NULL}, false, table_history,
+        "the versions that are kept: when they came, from whom and how"},
+    {"zone", "diff", "zone-diff", ZONE_MUST, {"from", "to"}, false, table_diff,
+        "what differs between two of them; the last two unless serials are given"},
+    {"zone", "rollback", "zone-rollback", ZONE_MUST, {"serial"}, true, table_rollback,
+        "serve an older version again, and stay with it"},
+    {"zone", "pin", "zone-pin", ZONE_MUST, {NULL}, true, NULL,
+        "stay with the version served, whatever comes"},
+    {"zone", "unpin", "zone-unpin", ZONE_MUST, {NULL}, true, NULL,
+        "take newer versions again, beginning now"},
+    {"reload", NULL, "reload", ZONE_NONE, {NULL}, true, NULL,
+        "take up the configuration and zone files"},
+    {"config", "check", "config-check", ZONE_NONE, {NULL}, false, NULL,
         "read the configuration file and say what is wrong"},
 };
 #define COMMANDS (sizeof(commands) / sizeof(commands[0]))
@@ -46,22 +59,32 @@ static int usage(FILE *to, int rc)
 {
 	fprintf(to, "usage: npctl [-s SOCKET] [--json] COMMAND\n");
 	for (size_t i = 0; i < COMMANDS; i++) {
+		const struct command *command = &commands[i];
 		char words[64];
 
-		snprintf(words, sizeof(words), "%s%s%s%s", commands[i].first,
-		    commands[i].second != NULL ? " " : "",
-		    commands[i].second != NULL ? commands[i].second : "",
-		    commands[i].zone == ZONE_MUST  ? " ZONE"
-		    : commands[i].zone == ZONE_MAY ? " [ZONE]"
-		                                   : "");
-		fprintf(to, "  %-22s %s\n", words, commands[i].help);
+		snprintf(words, sizeof(words), "%s%s%s%s%s", command->first,
+		    command->second != NULL ? " " : "",
+		    command->second != NULL ? command->second : "",
+		    command->zone == ZONE_MUST  ? " ZONE"
+		    : command->zone == ZONE_MAY ? " [ZONE]"
+		                                : "",
+		    command->more[1] != NULL   ? " [FROM [TO]]"
+		    : command->more[0] != NULL ? " [SERIAL]"
+		                               : "");
+		fprintf(to, "  %-28s %s\n", words, command->help);
 	}
 	fprintf(to, "SOCKET is " RUNDIR "/" STATUS_SOCKET ", for what changes something " RUNDIR
 	            "/" CONTROL_SOCKET ", unless given.\n");
 	return rc;
 }
 
-static const struct command *command_find(char **words, int count, const char **zone)
+static int more_count(const struct command *command)
+{
+	return (command->more[0] != NULL) + (command->more[1] != NULL);
+}
+
+// Post: *rest are the words behind the command's own, *rest_count of them.
+static const struct command *command_find(char **words, int count, char ***rest, int *rest_count)
 {
 	for (size_t i = 0; i < COMMANDS; i++) {
 		int used = commands[i].second != NULL ? 2 : 1;
@@ -69,9 +92,10 @@ static const struct command *command_find(char **words, int count, const char **
 		if (count < used || strcmp(words[0], commands[i].first) != 0 ||
 		    (commands[i].second != NULL && strcmp(words[1], commands[i].second) != 0))
 			continue;
-		*zone = count > used ? words[used] : NULL;
-		if (count - used > (commands[i].zone != ZONE_NONE) ||
-		    (commands[i].zone == ZONE_MUST && *zone == NULL))
+		*rest = words + used;
+		*rest_count = count - used;
+		if (*rest_count > (commands[i].zone != ZONE_NONE) + more_count(&commands[i]) ||
+		    (commands[i].zone == ZONE_MUST && *rest_count == 0))
 			return NULL;
 		return &commands[i];
 	}
@@ -169,19 +193,36 @@ static int error_print(const json_t *response)
 	return 1;
 }
 
-static int command_run(
-    const struct command *command, const char *zone, const char *path, bool as_json)
+// The request with its words; NULL when one of them is not text.
+static json_t *request_of(const struct command *command, char **words, int count)
 {
-	json_t *request = json_pack("{s:s}", "command", command->name), *response;
-	int sock = socket_open(path), rc;
+	json_t *request = json_pack("{s:s}", "command", command->name);
 
+	for (int i = 0; i < count; i++) {
+		const char *name = i == 0 ? "zone" : command->more[i - 1];
+
+		if (json_object_set_new(request, name, json_string(words[i])) < 0) {
+			json_decref(request);
+			return NULL;
+		}
+	}
+	return request;
+}
+
+static int command_run(
+    const struct command *command, char **words, int count, const char *path, bool as_json)
+{
+	json_t *request = request_of(command, words, count), *response;
+	int sock, rc;
+
+	if (request == NULL) {
+		fprintf(stderr, "npctl: an argument is not text\n");
+		return 1;
+	}
+	sock = socket_open(path);
 	if (sock < 0) {
 		fprintf(stderr, "npctl: %s: %s\n", path, strerror(-sock));
 		json_decref(request);
-		return 1;
-	}
-	if (zone != NULL && json_object_set_new(request, "zone", json_string(zone)) < 0) {
-		fprintf(stderr, "npctl: the zone's name is not text\n");
 		return 1;
 	}
 	response = exchange(sock, request, &rc);
@@ -213,7 +254,9 @@ int main(int argc, char **argv)
 	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
 	    {"version", no_argument, NULL, 'v'}, {0}};
 	const struct command *command;
-	const char *path = NULL, *zone = NULL;
+	const char *path = NULL;
+	char **rest = NULL;
+	int rest_count = 0;
 	bool as_json = false;
 	int option;
 
@@ -235,10 +278,11 @@ int main(int argc, char **argv)
 			return usage(stderr, 2);
 		}
 	}
-	command = optind < argc ? command_find(argv + optind, argc - optind, &zone) : NULL;
+	command =
+	    optind < argc ? command_find(argv + optind, argc - optind, &rest, &rest_count) : NULL;
 	if (command == NULL)
 		return usage(stderr, 2);
 	if (path == NULL)
 		path = command->changes ? RUNDIR "/" CONTROL_SOCKET : RUNDIR "/" STATUS_SOCKET;
-	return command_run(command, zone, path, as_json);
+	return command_run(command, rest, rest_count, path, as_json);
 }

@@ -4,10 +4,11 @@
 // npctl's tables: columns as wide as their content, a dash for what is not known.
 #include "npctl_table.h"
 
+#include <assert.h>
 #include <stdio.h>
 #include <string.h>
 
-#define COLUMNS  9
+#define COLUMNS  10 // at most
 #define CELL_MAX 128
 
 static void duration(double s, char out[CELL_MAX])
@@ -42,9 +43,11 @@ static void cell(const json_t *zone, const char *word, char out[CELL_MAX])
 		snprintf(out, CELL_MAX, "-");
 }
 
-static const struct {
+struct column {
 	const char *title, *word;
-} columns[COLUMNS] = {
+};
+
+static const struct column zone_columns[] = {
     {"ZONE", "zone"},
     {"TYPE", "type"},
     {"STATE", "state"},
@@ -52,46 +55,90 @@ static const struct {
     {"HELD", "serial-held"},
     {"REFRESH", "next-refresh"},
     {"EXPIRE", "expires-in"},
+    {"BEHIND", "behind"},
     {"DURABLE", "durable"},
     {"ERROR", "error"},
 };
 
-static void row(const char (*cells)[CELL_MAX], const size_t *widths)
+static const struct column version_columns[] = {
+    {"SERIAL", "serial"},
+    {"ROLE", "role"},
+    {"WHEN", "when"},
+    {"HOW", "how"},
+    {"FROM", "from"},
+    {"RECORDS", "records"},
+    {"BYTES", "image-bytes"},
+    {"DURABLE", "durable"},
+    {"LIVE", "live"},
+};
+
+#define COUNT(table) (sizeof(table) / sizeof((table)[0]))
+static_assert(COUNT(zone_columns) <= COLUMNS && COUNT(version_columns) <= COLUMNS, "they fit");
+
+static void row(const char (*cells)[CELL_MAX], const size_t *widths, size_t count)
 {
-	for (int i = 0; i < COLUMNS; i++)
-		printf("%-*s%s", i + 1 < COLUMNS ? (int)widths[i] : 0, cells[i],
-		    i + 1 < COLUMNS ? "  " : "\n");
+	for (size_t i = 0; i < count; i++)
+		printf("%-*s%s", i + 1 < count ? (int)widths[i] : 0, cells[i],
+		    i + 1 < count ? "  " : "\n");
 }
 
-void table_zones(const json_t *response)
+static void table(const json_t *rows, const struct column *columns, size_t count)
 {
-	const json_t *zones = json_object_get(response, "zones");
 	size_t widths[COLUMNS], i;
 	char cells[COLUMNS][CELL_MAX];
-	json_t *zone;
+	json_t *item;
 
-	for (int c = 0; c < COLUMNS; c++)
+	for (size_t c = 0; c < count; c++)
 		widths[c] = strlen(columns[c].title);
-	json_array_foreach(zones, i, zone)
+	json_array_foreach(rows, i, item)
 	{
-		for (int c = 0; c < COLUMNS; c++) {
-			cell(zone, columns[c].word, cells[c]);
+		for (size_t c = 0; c < count; c++) {
+			cell(item, columns[c].word, cells[c]);
 			if (strlen(cells[c]) > widths[c])
 				widths[c] = strlen(cells[c]);
 		}
 	}
-	for (int c = 0; c < COLUMNS; c++)
+	for (size_t c = 0; c < count; c++)
 		snprintf(cells[c], CELL_MAX, "%s", columns[c].title);
-	row((const char(*)[CELL_MAX])cells, widths);
-	json_array_foreach(zones, i, zone)
+	row((const char(*)[CELL_MAX])cells, widths, count);
+	json_array_foreach(rows, i, item)
 	{
-		for (int c = 0; c < COLUMNS; c++)
-			cell(zone, columns[c].word, cells[c]);
-		row((const char(*)[CELL_MAX])cells, widths);
+		for (size_t c = 0; c < count; c++)
+			cell(item, columns[c].word, cells[c]);
+		row((const char(*)[CELL_MAX])cells, widths, count);
 	}
+}
+
+void table_zones(const json_t *response)
+{
+	table(json_object_get(response, "zones"), zone_columns, COUNT(zone_columns));
 	if (!json_is_true(json_object_get(response, "answered")))
 		fprintf(
 		    stderr, "npctl: the data plane does not answer; what it serves is not known\n");
+}
+
+void table_history(const json_t *response)
+{
+	table(json_object_get(response, "versions"), version_columns, COUNT(version_columns));
+	if (json_is_true(json_object_get(response, "pinned")))
+		puts("The zone is pinned: it takes nothing newer.");
+}
+
+void table_diff(const json_t *response)
+{
+	const json_t *changes = json_object_get(response, "changes");
+	json_t *change;
+	size_t i;
+
+	json_array_foreach(changes, i, change) puts(json_string_value(change));
+}
+
+void table_rollback(const json_t *response)
+{
+	printf("serial %lld is %s; the zone is pinned to it\n",
+	    (long long)json_integer_value(json_object_get(response, "serial")),
+	    json_is_true(json_object_get(response, "live")) ? "live"
+	                                                    : "stored for a data plane to come");
 }
 
 static void line(const json_t *o, const char *title, const char *word)

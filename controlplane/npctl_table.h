@@ -8,3 +8,6 @@
 
 void table_status(const json_t *response);
 void table_zones(const json_t *response);
+void table_history(const json_t *response);
+void table_diff(const json_t *response);
+void table_rollback(const json_t *response);

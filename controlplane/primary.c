@@ -268,6 +268,17 @@ int primary_load(struct primary *primary, const struct config *config, bool forc
 	return 0;
 }
 
+bool primary_reread(struct primary *primary, const uint8_t *apex)
+{
+	struct file_zone *zone = idmap_find(&primary->map, apex, name_len(apex));
+
+	if (zone == NULL || !zone->configured)
+		return false;
+	load_queue(primary, zone);
+	queue_start(primary);
+	return true;
+}
+
 bool primary_published(
     struct primary *primary, const uint8_t *apex, uint32_t token, bool live, const char *reason)
 {

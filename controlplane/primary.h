@@ -24,6 +24,9 @@ void primary_close(struct primary *primary); // NULL is accepted
 int primary_load(struct primary *primary, const struct config *config, bool force)
     __attribute__((warn_unused_result));
 
+// Reads the zone's file again, changed or not. Post: false when it is no primary zone.
+bool primary_reread(struct primary *primary, const uint8_t *apex);
+
 // The publisher's answer for a zone. Post: false when it is no primary zone.
 bool primary_published(
     struct primary *primary, const uint8_t *apex, uint32_t token, bool live, const char *reason);

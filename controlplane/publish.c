@@ -67,7 +67,7 @@ void version_free(struct publisher *p, struct version *version)
 {
 	if (version == NULL)
 		return;
-	p->unstored -= !version->image.stored;
+	p->unstored -= version->image.put && !version->image.stored;
 	store_forget(p->store, &version->image);
 	if (version->image.fd >= 0)
 		close(version->image.fd);
@@ -75,15 +75,13 @@ void version_free(struct publisher *p, struct version *version)
 	free(version);
 }
 
-// It was never given to the store.
-static void held_drop(struct pzone *zone)
+static void held_drop(struct publisher *p, struct pzone *zone)
 {
 	if (zone->held == NULL)
 		return;
-	close(zone->held->image.fd);
-	delta_free(zone->held->delta);
-	free(zone->held);
+	version_free(p, zone->held);
 	zone->held = NULL;
+	publish_history_touch(p, zone);
 }
 
 // --- the way of a version
@@ -94,6 +92,16 @@ static void answer(struct publisher *p, struct pzone *zone, uint32_t token,
 {
 	if (!p->closing && p->ops.published != NULL)
 		p->ops.published(p->ops.ctx, zone->apex, token, verdict, reason);
+}
+
+// The end of `next`, or of what should have become it.
+static void answer_next(
+    struct publisher *p, struct pzone *zone, enum engine_verdict verdict, const char *reason)
+{
+	if (zone->recall != NULL)
+		recall_end(p, zone, reason);
+	else
+		answer(p, zone, zone->token, verdict, reason);
 }
 
 // Versions go live faster than a disk takes them: when many wait for it, the next ones wait too. A
@@ -117,7 +125,7 @@ static void waiting_start(struct publisher *p, struct pzone *zone)
 		return;
 	}
 	zone->waiting = (struct content){0};
-	held_drop(zone); // what comes now takes its place
+	held_drop(p, zone); // what comes now takes its place
 	zone->token = zone->waiting_token;
 	zone->started_us = zone->waiting_us;
 	build_start(p, zone, &content);
@@ -146,6 +154,11 @@ static void content_take(
 		if (p->ops.published != NULL)
 			p->ops.published(p->ops.ctx, apex, token, ENGINE_REJECTED,
 			    "The zone is not configured.");
+		return;
+	}
+	if (zone->pinned) {
+		content_free(&content);
+		answer(p, zone, token, ENGINE_REJECTED, "The zone is pinned.");
 		return;
 	}
 	if (!content_is_empty(&zone->waiting)) {
@@ -181,8 +194,24 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
 	name_to_text(zone->apex, name);
 	log_warning("%s: the new version is not served: %s", name, reason);
-	answer(p, zone, zone->token, ENGINE_REJECTED, reason);
+	answer_next(p, zone, ENGINE_REJECTED, reason);
 	waiting_start(p, zone);
+}
+
+// What is served again is no longer kept beside it.
+static void kept_take_out(struct publisher *p, struct pzone *zone, uint64_t content)
+{
+	unsigned to = 0;
+
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
+		struct version *kept = zone->kept[i];
+
+		zone->kept[i] = NULL;
+		if (kept != NULL && kept->content == content)
+			version_free(p, kept);
+		else
+			zone->kept[to++] = kept;
+	}
 }
 
 static void promote(struct publisher *p, struct pzone *zone)
@@ -190,6 +219,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 	struct version *old = zone->current;
 
 	publish_journal_step(p, zone, old, zone->next);
+	kept_take_out(p, zone, zone->next->content);
 	version_free(p, zone->kept[VERSIONS_KEPT - 2]);
 	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
 		zone->kept[i] = zone->kept[i - 1];
@@ -206,7 +236,8 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->expired = false;
 	zone->expires_at = zone->current->expires_at;
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
-	zone->published_ms = clock_wall_ms();
+	zone->published_ms = zone->current->when_ms = clock_wall_ms();
+	zone->history_dirty = true;
 	zone->mark = store_touch(p->store);
 	if (!p->closing && p->ops.changed != NULL)
 		p->ops.changed(p->ops.ctx, zone->apex);
@@ -222,7 +253,7 @@ void publish_live(struct publisher *p, struct pzone *zone)
 	log_info("%s: serial %u is live after %.1f ms (generation %llu)", name,
 	    zone->current->soa.serial, zone->publish_us / 1e3,
 	    (unsigned long long)zone->current->generation);
-	answer(p, zone, zone->token, ENGINE_LIVE, NULL);
+	answer_next(p, zone, ENGINE_LIVE, NULL);
 	waiting_start(p, zone);
 }
 
@@ -239,7 +270,7 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 	name_to_text(zone->apex, name);
 	log_info("%s: serial %u is stored for a data plane to come (generation %llu)", name,
 	    zone->current->soa.serial, (unsigned long long)zone->current->generation);
-	answer(p, zone, zone->token, ENGINE_LIVE, NULL);
+	answer_next(p, zone, ENGINE_LIVE, NULL);
 	waiting_start(p, zone);
 }
 
@@ -255,15 +286,23 @@ static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *s
 	return clock_wall_ms() / 1000 + expire_s + zone->grace_s;
 }
 
-static void version_go(struct publisher *p, struct pzone *zone, struct version *version)
+static void version_store(struct publisher *p, struct version *version)
 {
+	if (version->image.stored || version->image.put)
+		return;
 	p->unstored++;
+	store_put(p->store, &version->image);
+}
+
+void version_go(struct publisher *p, struct pzone *zone, struct version *version)
+{
 	zone->next = version;
 	zone->stage = STAGE_READY;
 	version->expires_at = soa_expires_at(zone, &version->soa);
 	publish_tell(p, zone);
 	publish_flush(p); // first the data plane, then the disk
-	store_put(p->store, &version->image);
+	version_store(p, version);
+	accept_unconnected(p, zone);
 }
 
 static void version_hold(
@@ -273,6 +312,8 @@ static void version_hold(
 
 	zone->held = version;
 	zone->held_token = zone->token;
+	version->when_ms = clock_wall_ms();
+	version_store(p, version);
 	zone->stage = STAGE_NONE;
 	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
 	name_to_text(zone->apex, name);
@@ -306,13 +347,39 @@ int publisher_accept(struct publisher *p, const uint8_t *apex)
 
 	if (zone == NULL || zone->held == NULL)
 		return -ENOENT;
+	if (zone->pinned)
+		return -EPERM;
 	if (zone->stage != STAGE_NONE)
 		return -EBUSY;
 	version = zone->held;
+	if (zone->held_token == 0) { // since before a restart: nobody waits for its token
+		const int rc = recall_start(p, zone, version, version->how);
+
+		if (rc == 0)
+			held_drop(p, zone);
+		return rc;
+	}
 	zone->held = NULL;
 	zone->token = zone->held_token;
 	zone->started_us = clock_us();
 	version_go(p, zone, version);
+	return 0;
+}
+
+int publish_clear(struct publisher *p, struct pzone *zone, const char *reason)
+{
+	if (zone->recall != NULL || zone->stage == STAGE_READY || zone->stage == STAGE_SENT)
+		return -EBUSY;
+	if (!content_is_empty(&zone->waiting)) {
+		content_free(&zone->waiting);
+		answer(p, zone, zone->waiting_token, ENGINE_REJECTED, reason);
+	}
+	if (zone->stage == STAGE_BUILDING) {
+		build_cancel(zone->build);
+		zone->build = NULL;
+		zone->stage = STAGE_NONE;
+		answer(p, zone, zone->token, ENGINE_REJECTED, reason);
+	}
 	return 0;
 }
 
@@ -382,14 +449,20 @@ static void store_stored(void *ctx, struct store_image *image)
 
 	p->unstored--;
 	deferred_start(p);
-	if (zone->current == version)
-		zone->mark = store_touch(p->store);
-	else if (zone->next == version)
+	if (zone->next == version) {
 		accept_unconnected(p, zone);
-	else if (image->fd >= 0) { // kept for a way back: the file is enough
+		return;
+	}
+	// Kept for a way back: the file is enough.
+	if (zone->current != version && zone->held != version && image->fd >= 0) {
 		close(image->fd);
 		image->fd = -1;
 	}
+	zone->history_dirty = true;
+	if (zone->current == version)
+		zone->mark = store_touch(p->store);
+	else
+		store_touch(p->store);
 }
 
 static void store_marked(void *ctx, uint64_t mark)
@@ -421,6 +494,11 @@ void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stor
 	if (zone == NULL || zone->current == NULL)
 		return;
 	out->has_copy = true;
+	out->pinned = zone->pinned;
+	if (zone->held != NULL) {
+		out->has_held = true;
+		out->held_serial = zone->held->soa.serial;
+	}
 	out->soa = zone->current->soa;
 	out->origin = zone->current->origin;
 	if (zone->has_timers) {
@@ -486,6 +564,7 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
 		out->serial = zone->current->soa.serial;
 		out->generation = zone->current->generation;
+		out->content = zone->current->content;
 		out->image_size = zone->current->image.size;
 		out->rr_count = zone->current->rr_count;
 	}
@@ -496,6 +575,8 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 		out->held_serial = zone->held->soa.serial;
 		out->held_records = zone->held->rr_count;
 	}
+	out->pinned = zone->pinned;
+	out->pinned_ms = zone->pinned_ms;
 	out->expires_at = zone->expires_at;
 	out->published_ms = zone->published_ms;
 	out->publish_us = zone->publish_us;
@@ -551,8 +632,9 @@ static struct pzone *pzone_new(const struct config_zone *config)
 static void pzone_free(struct publisher *p, struct pzone *zone)
 {
 	build_cancel(zone->build);
+	recall_cancel(zone);
 	content_free(&zone->waiting);
-	held_drop(zone);
+	version_free(p, zone->held);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
@@ -594,12 +676,13 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 
 	if (!content_is_empty(&zone->waiting))
 		answer(p, zone, zone->waiting_token, ENGINE_REJECTED, reason);
-	if (zone->stage != STAGE_NONE)
+	if (zone->stage != STAGE_NONE && zone->recall == NULL)
 		answer(p, zone, zone->token, ENGINE_REJECTED, reason);
+	recall_cancel(zone);
 	build_cancel(zone->build);
 	zone->build = NULL;
 	content_free(&zone->waiting);
-	held_drop(zone);
+	held_drop(p, zone);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
 	zone->next = zone->current = NULL;
@@ -609,7 +692,8 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	}
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
-	zone->has_timers = zone->expired = false;
+	zone->has_timers = zone->expired = zone->pinned = false;
+	zone->history_dirty = true;
 	zone->expires_at = 0;
 	zone->withdraw_generation = ++p->generation;
 	zone->tell_withdraw = true;
@@ -705,6 +789,7 @@ static int publisher_start(
 {
 	const struct store_ops ops = {.ctx = p,
 	    .snapshot = store_snapshot,
+	    .history = publish_history_snapshot,
 	    .stored = store_stored,
 	    .committed = store_marked};
 	const struct timeval period = {.tv_sec = TIMERS_PERIOD_S};
@@ -730,9 +815,11 @@ static int publisher_start(
 		store_touch(p->store); // not before the versions of the old one are taken up
 		p->compiler = compiler_open(p->base, COMPILER_CHILDREN, COMPILER_TIMEOUT_MS);
 		p->work = offload_open(p->base, "np-work");
+		p->look = offload_open(p->base, "np-look");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
-		if (p->compiler == NULL || p->work == NULL || p->timers_timer == NULL ||
-		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
+		if (p->compiler == NULL || p->work == NULL || p->look == NULL ||
+		    p->timers_timer == NULL || event_add(p->timers_timer, &period) < 0 ||
+		    publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0) {
@@ -791,6 +878,7 @@ void publisher_close(struct publisher *p)
 	compiler_close(p->compiler);
 	p->compiler = NULL;
 	offload_close(p->work);
+	offload_close(p->look);
 	if (p->store != NULL && p->timers_dirty)
 		store_touch(p->store);
 	store_finish(p->store);

@@ -14,6 +14,7 @@
 
 #include "config.h"
 #include "engine.h"
+#include "history.h"
 #include "records.h"
 
 struct event_base;
@@ -31,6 +32,10 @@ struct publisher_ops {
 	    enum engine_verdict verdict, const char *reason);
 	// Another version is what should be served of this zone.
 	void (*changed)(void *ctx, const uint8_t *apex);
+	// A person put another version in the place of the one served: it is what the engine has
+	// now. May be NULL.
+	void (*replaced)(
+	    void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);
@@ -64,6 +69,38 @@ void publisher_apply(struct publisher *publisher, const uint8_t *apex, uint32_t 
 int publisher_accept(struct publisher *publisher, const uint8_t *apex)
     __attribute__((warn_unused_result));
 
+// What became of an older version that was asked for: `reason` NULL, it is live; or why not.
+typedef void (*publisher_recalled_fn)(void *ctx, const char *reason);
+
+// Serves a kept version again, the newest before the one served or the one with that serial, and
+// pins the zone: what is newer at the primary would come back at once otherwise. Post: 0, and
+// `done` is called once, now or later, but not after publisher_close(); -ENOENT: none such is kept;
+// -EBUSY: a newer one is on its last steps; -ENOMEM.
+int publisher_rollback(struct publisher *publisher, const uint8_t *apex, const uint32_t *serial,
+    publisher_recalled_fn done, void *ctx) __attribute__((warn_unused_result));
+// A pinned zone takes nothing new. Post: 0; -ENOENT: there is no version; -EBUSY as above.
+int publisher_pin(struct publisher *publisher, const uint8_t *apex, bool pinned)
+    __attribute__((warn_unused_result));
+
+// The versions there are, the one served first, then what came before it, the held one last.
+struct publisher_version {
+	enum history_role role;
+	enum history_how how;
+	bool live, durable;
+	struct zone_soa soa;
+	uint64_t generation, content, origin, rr_count, image_size;
+	int64_t when_ms; // wall clock: live, or held; 0: unknown
+};
+size_t publisher_versions(const struct publisher *publisher, const uint8_t *apex,
+    struct publisher_version out[HISTORY_VERSIONS_MAX]);
+
+// What leads from one of them to another, in a thread. `done` is called once, from the loop, but
+// not after publisher_close(): with the difference (borrowed), or NULL and why. `from`, `to`: their
+// generations. Post: 0; -ENOENT or another -errno, done is not called then.
+int publisher_diff(struct publisher *publisher, const uint8_t *apex, uint64_t from, uint64_t to,
+    void (*done)(void *ctx, const struct delta *delta, const char *reason), void *ctx)
+    __attribute__((warn_unused_result));
+
 // As in engine_ops.
 void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);
 void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool expired);
@@ -90,8 +127,11 @@ struct publisher_status {
 	bool held; // a newer one waits for publisher_accept(); `error` says why
 	uint32_t held_serial;
 	uint64_t held_records;
+	bool pinned;
+	int64_t pinned_ms; // wall clock
 	uint32_t serial;
 	uint64_t generation;
+	uint64_t content; // names what is served, as in the journal
 	uint64_t image_size;
 	uint64_t rr_count;
 	int64_t expires_at;                 // unix seconds; 0: never

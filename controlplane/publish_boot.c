@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The start of publication: what the manifest lists becomes the version of its zone, older images
-// in the storage become its way back, the rest is removed. No image is read here but for its SOA
-// where STORAGE/timers does not tell it.
+// The start of publication: what the manifest lists becomes the version of its zone, what the
+// history lists beside it its way back, the rest is removed. No image is read here but those
+// served.
 #include "pzone.h"
 
 #include <fcntl.h>
@@ -105,41 +105,41 @@ static int zone_adopt(struct publisher *p, struct pzone *zone, const struct mani
 	return 0;
 }
 
-// Older versions of zones that have one, newest first; more than are kept fall off the end.
-static void image_found(
-    void *ctx, uint64_t file_id, uint64_t offset, const struct image_header *header)
+static bool image_there(const char *storage, const struct store_image *image)
 {
-	struct publisher *p = ctx;
-	struct pzone *zone;
-	struct version *version;
+	char path[PATH_MAX];
+	struct stat st;
 
-	if (name_len_checked(header->apex, sizeof(header->apex)) == 0)
-		return;
-	zone = pzone_find(p, header->apex);
-	if (zone == NULL || zone->current == NULL ||
-	    header->generation >= zone->current->generation)
-		return;
-	version = calloc(1, sizeof(*version));
-	if (version == NULL)
-		return;
-	version->zone = zone;
-	version->generation = header->generation;
-	version->id = version->content = header->id;
-	version->rr_count = header->rr_count;
-	version->soa.serial = header->serial;
-	version->image.fd = -1;
-	version->image.file_id = file_id;
-	version->image.offset = offset;
-	version->image.size = header->size;
-	for (unsigned i = 0; i < VERSIONS_KEPT - 1 && version != NULL; i++) {
-		struct version *other = zone->kept[i];
+	return manifest_image_path(storage, image->file_id, path, sizeof(path)) == 0 &&
+	       stat(path, &st) == 0 && (uint64_t)st.st_size >= image->offset &&
+	       (uint64_t)st.st_size - image->offset >= image->size;
+}
 
-		if (other != NULL && other->generation >= version->generation)
-			continue;
-		zone->kept[i] = version;
-		version = other;
+// A version of the history is taken up where its image is there.
+static void version_adopt(struct publisher *p, struct version **version)
+{
+	if (*version == NULL)
+		return;
+	if (image_there(p->storage, &(*version)->image) &&
+	    store_adopt(p->store, &(*version)->image) == 0)
+		return;
+	free(*version);
+	*version = NULL;
+}
+
+static void zone_history_adopt(struct publisher *p, struct pzone *zone)
+{
+	unsigned to = 0;
+
+	version_adopt(p, &zone->held);
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
+		struct version *kept = zone->kept[i];
+
+		version_adopt(p, &kept);
+		zone->kept[i] = NULL;
+		if (kept != NULL)
+			zone->kept[to++] = kept;
 	}
-	free(version);
 }
 
 int publish_boot(struct publisher *p, const struct manifest *manifest)
@@ -153,17 +153,10 @@ int publish_boot(struct publisher *p, const struct manifest *manifest)
 		if (zone != NULL && zone_adopt(p, zone, entry) < 0)
 			return -1;
 	}
-	store_scan(p->store, image_found, p);
-	for (size_t i = 0; i < p->zone_count; i++) {
-		for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++) {
-			struct version *kept = p->zones[i]->kept[k];
-
-			if (kept != NULL && store_adopt(p->store, &kept->image) < 0) {
-				free(kept);
-				p->zones[i]->kept[k] = NULL;
-			}
-		}
-	}
+	if (store_history(p->store, publish_history_take, p) < 0)
+		return -1;
+	for (size_t i = 0; i < p->zone_count; i++)
+		zone_history_adopt(p, p->zones[i]);
 	store_sweep(p->store);
 	return 0;
 }

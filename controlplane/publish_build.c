@@ -67,6 +67,9 @@ static void build_end(struct build *build)
 			version->zone = zone;
 			version->generation = build->options.generation;
 			version->id = version->content = build->options.id;
+			version->how = build->delta != NULL ? HISTORY_IXFR
+			               : zone->secondary    ? HISTORY_AXFR
+			                                    : HISTORY_FILE;
 			version->delta = build->delta;
 			build->delta = NULL;
 			version->rr_count = build->rr_count;
@@ -80,6 +83,8 @@ static void build_end(struct build *build)
 	// Now the same data is known from there.
 	if (zone != NULL && build->rc == 0 && build->equal && zone->current != NULL)
 		zone->current->origin = build->content.origin;
+	if (zone != NULL)
+		zone->history_dirty = true;
 	snprintf(reason, sizeof(reason), "%s", build->error);
 	if (build->compile.batch >= 0)
 		close(build->compile.batch);

@@ -288,7 +288,10 @@ void publish_journal_step(
     struct publisher *p, struct pzone *zone, const struct version *before, struct version *after)
 {
 	struct journal_writer *writer = p->journal;
-	struct step *step = before != NULL ? step_new(writer, zone, before, after) : NULL;
+	// What leads to the version that is back stands there already, or nothing does.
+	struct step *step = before != NULL && after->how != HISTORY_ROLLBACK
+	                        ? step_new(writer, zone, before, after)
+	                        : NULL;
 
 	if (step != NULL && !serial_newer(after->soa.serial, before->soa.serial)) {
 		step->gap = true; // no transfer could be asked for it

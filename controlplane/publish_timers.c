@@ -2,7 +2,7 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // STORAGE/timers: when each zone was last confirmed and when it expires, so that a restart does not
-// forget the age of a copy and where it came from. Written now and then as a whole, by rename; a
+// forget the age of a copy. Written now and then as a whole, by rename; a
 // lost or broken file costs nothing but one early refresh, because the manifest has the expiry too.
 #include "pzone.h"
 
@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TIMERS_MAGIC 0x32524d49544e0a8dULL // 8d 0a "NTIMR2"
+#define TIMERS_MAGIC 0x33524d49544e0a8dULL // 8d 0a "NTIMR3"
 
 struct timers_header {
 	uint64_t magic;
@@ -24,7 +24,6 @@ struct timers_header {
 
 struct timers_entry {
 	uint64_t generation; // the timers are of this version
-	uint64_t origin;     // and so is this, see engine_ops.publish
 	struct zone_timers timers;
 	uint8_t apex[256];
 };
@@ -53,7 +52,6 @@ static int timers_write(const struct publisher *p, FILE *file)
 			continue;
 		memset(&entry, 0, sizeof(entry));
 		entry.generation = zone->current->generation;
-		entry.origin = zone->current->origin;
 		entry.timers = zone->timers;
 		memcpy(entry.apex, zone->apex, zone->apex_len);
 		header.checksum = timers_sum(header.checksum, &entry);
@@ -109,7 +107,6 @@ static int timers_read(struct publisher *p, FILE *file, bool apply)
 		if (zone == NULL || zone->current == NULL || !zone->secondary ||
 		    zone->current->generation != entry.generation)
 			continue;
-		zone->current->origin = entry.origin;
 		zone->timers = entry.timers;
 		zone->has_timers = true;
 		zone->expires_at = entry.timers.expires_ms / 1000;

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "delta.h"
+#include "history.h"
 #include "idmap.h"
 #include "journal.h"
 #include "publish.h"
@@ -34,6 +35,8 @@ struct version {
 	uint64_t rr_count;
 	uint64_t origin; // as in engine_ops.publish
 	struct zone_soa soa;
+	enum history_how how;
+	int64_t when_ms;     // wall clock: live, or held; 0: not yet
 	struct delta *delta; // owned; what led to it from the one served, until it is live; or NULL
 	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never
 	unsigned attempts;   // times it was sent and not answered
@@ -60,8 +63,13 @@ struct pzone {
 	struct version *current;                 // what should be served
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
 	struct version *next;                    // STAGE_READY, STAGE_SENT
-	struct version *held;                    // waits for a person; in memory only
-	uint32_t held_token;
+	struct version *held;                    // waits for a person
+	uint32_t held_token;                     // 0: nobody waits for what becomes of it
+	bool pinned;                             // nothing new is taken
+	int64_t pinned_ms;                       // wall clock
+	struct recall *recall; // an older version on its way back; until it is live or refused
+	bool history_dirty;    // what STORAGE/history says of it is to be written again
+	bool history_told;     // it says something
 	enum pzone_stage stage;
 	uint32_t token;         // of `next`
 	int64_t started_us;     // monotonic: records in hand
@@ -102,6 +110,7 @@ struct publisher {
 	struct seam_server *seam;
 	struct compiler *compiler;
 	struct offload *work;
+	struct offload *look; // for who only looks
 	struct journal_writer *journal;
 	struct event *timers_timer, *sweep;
 	struct pzone **zones;
@@ -152,6 +161,9 @@ void publish_flush(struct publisher *p);
 void publish_load(struct publisher *p, struct pzone *zone);
 
 // publish.c
+void version_go(struct publisher *p, struct pzone *zone, struct version *version);
+// Ends what is being built or waits, with that reason. Post: 0; -EBUSY: a version is past that.
+int publish_clear(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_live(struct publisher *p, struct pzone *zone);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_gone(struct publisher *p);
@@ -170,6 +182,19 @@ const char *publish_journal_trouble(const struct publisher *p); // "" when there
 int publish_boot(struct publisher *p, const struct manifest *manifest);
 // The SOA of an image in memory. Post: false when it has none.
 bool image_soa(const void *mem, size_t size, struct zone_soa *soa);
+
+// publish_history.c: what STORAGE/history says of a zone.
+void publish_history_touch(struct publisher *p, struct pzone *zone); // it is another thing now
+int publish_history_snapshot(void *ctx, bool all, struct history_records *records);
+void publish_history_take(void *ctx, const struct history_zone *record); // at the boot
+
+// publish_recall.c: a version comes back from where it is kept. Takes up `version` (which stays its
+// owner's) under a new generation. Post: 0; -EBUSY; or -ENOMEM.
+int recall_start(struct publisher *p, struct pzone *zone, const struct version *version,
+    enum history_how how) __attribute__((warn_unused_result));
+// The version that came back is live (reason NULL) or refused.
+void recall_end(struct publisher *p, struct pzone *zone, const char *reason);
+void recall_cancel(struct pzone *zone); // nobody is told
 
 // publish_timers.c: STORAGE/timers, what the engine wants to find again after a restart.
 int publish_timers_load(struct publisher *p);

@@ -205,9 +205,8 @@ static bool model_same(const struct config_zone *a, const struct config_zone *b)
 	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s;
 }
 
-// The history that a remote's zones belong to: named by what the configuration says of it, so that
-// it is the same after a restart. FNV-1a: the operator's words, nobody's weapon.
-static uint64_t remote_origin(const struct config_remote *remote)
+// FNV-1a: the operator's words, nobody's weapon.
+uint64_t setup_origin(const struct config_remote *remote)
 {
 	uint64_t hash = UINT64_C(14695981039346656037);
 	char text[ADDRESS_TEXT_MAX];
@@ -258,7 +257,7 @@ static bool ways_fill(
 
 				way->refs++;
 				profile->origins[profile->policy.primary_count] =
-				    remote_origin(zone->primaries[i]);
+				    setup_origin(zone->primaries[i]);
 				profile->ways[profile->policy.primary_count++] = way;
 			}
 		}

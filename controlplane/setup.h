@@ -53,3 +53,7 @@ struct profile *setup_profile(struct setup *setup, const struct config_zone *zon
 bool profile_same(const struct profile *a, const struct profile *b);
 
 void primary_unref(struct primary *primary);
+
+// The history that a remote's zones belong to: named by what the configuration says of it, so that
+// it is the same after a restart. Never 0.
+uint64_t setup_origin(const struct config_remote *remote);

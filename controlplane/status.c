@@ -122,6 +122,8 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "empty";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
+	if (p->pinned)
+		return "pinned";
 	if (p->held)
 		return "held";
 	if (e != NULL && e->regressed && e->failures > 0)
@@ -208,6 +210,15 @@ json_t *status_zone(
 	json_object_set_new(o, "records", json_integer((json_int_t)p.rr_count));
 	json_object_set_new(o, "image-bytes", json_integer((json_int_t)p.image_size));
 	json_object_set_new(o, "publish-ms", json_real(p.publish_us / 1e3));
+	json_object_set_new(o, "pinned", json_boolean(p.pinned));
+	json_object_set_new(
+	    o, "pinned-for", p.pinned ? seconds(wall_ms() - p.pinned_ms) : json_null());
+	// How far a pinned zone is behind its primaries, and since when.
+	json_object_set_new(o, "primary-serial",
+	    secondary && engine.behind_ms != 0 ? json_integer(engine.behind_serial) : json_null());
+	json_object_set_new(o, "behind",
+	    secondary && engine.behind_ms != 0 ? seconds(wall_ms() - engine.behind_ms)
+	                                       : json_null());
 	json_object_set_new(o, "file", zone->file != NULL ? text(zone->file) : json_null());
 	json_object_set_new(
 	    o, "waiting-serial", p.held ? json_integer(p.held_serial) : json_null());

@@ -11,6 +11,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "history.h"
 #include "manifest.h"
 
 struct event_base;
@@ -22,6 +23,7 @@ struct store;
 struct store_image {
 	int fd; // sealed memfd, or -1: only on disk
 	uint64_t size;
+	bool put;    // the store has it
 	bool stored; // file_id and offset are valid and durable
 	bool writing;
 	uint64_t file_id, offset;
@@ -33,6 +35,9 @@ struct store_ops {
 	// Fills in what the next manifest says; every image named must be stored. `manifest` is
 	// zeroed; zones are malloc'ed. Post: 0 or -errno.
 	int (*snapshot)(void *ctx, struct manifest *manifest);
+	// Appends the history's record of each zone that changed since it was last asked (`all`: of
+	// each that has one). Post: 0 or -ENOMEM, nothing counts as told then.
+	int (*history)(void *ctx, bool all, struct history_records *records);
 	// The image is durable now.
 	void (*stored)(void *ctx, struct store_image *image);
 	// A manifest taken when the mark was `mark` is durable now.
@@ -50,11 +55,11 @@ void store_finish(struct store *store);
 // Pre: every image was forgotten. NULL is accepted.
 void store_close(struct store *store);
 
-// Has the image written. Pre: fd is set, not stored. It must live until stored() or store_forget().
+// Has the image written, once. Pre: fd is set. It must live until stored() or store_forget().
 void store_put(struct store *store, struct store_image *image);
 // The image's owner goes away: its file may go when no other image is in it.
 void store_forget(struct store *store, struct store_image *image);
-// The owner took up an image of the manifest or of store_scan().
+// The owner took up an image of the manifest or of the history.
 int store_adopt(struct store *store, struct store_image *image) __attribute__((warn_unused_result));
 
 // The manifest is to be written again. Post: the mark to wait for; durable when
@@ -65,12 +70,11 @@ uint64_t store_committed(const struct store *store);
 // Why the last commit failed, "" when it did not.
 const char *store_trouble(const struct store *store);
 
-// Calls back for each whole image header found in the files, before anything is adopted; then
-// removes nothing. Files without an adopted image are removed by store_sweep().
-struct image_header;
-void store_scan(struct store *store,
-    void (*found)(void *ctx, uint64_t file_id, uint64_t offset, const struct image_header *header),
-    void *ctx);
+// Reads the history, at the start, before the first touch. Post: 0 or -errno; what cannot be read
+// of it is left out.
+int store_history(struct store *store, void (*each)(void *ctx, const struct history_zone *zone),
+    void *ctx) __attribute__((warn_unused_result));
+// Removes files that hold no adopted image.
 void store_sweep(struct store *store);
 
 // Copies an image out of its file into a fresh sealed memfd. Any thread.

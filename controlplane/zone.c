@@ -202,11 +202,17 @@ static void step_fall_back(
 	step_transfer(zone, now, actions);
 }
 
+// A zone without a version has none to stay with.
+static bool zone_takes_nothing(const struct zone *zone)
+{
+	return zone->pinned && zone->has_copy;
+}
+
 static void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
 	zone->step_whole = false;
-	if (zone->round_any_serial || !zone->has_copy ||
-	    (zone->round_hinted && zone->round_step == 0)) {
+	if (!zone_takes_nothing(zone) && (zone->round_any_serial || !zone->has_copy ||
+	                                     (zone->round_hinted && zone->round_step == 0))) {
 		step_transfer(zone, now, actions);
 		return;
 	}
@@ -384,7 +390,8 @@ static void step_next(struct zone *zone, struct zone_now now, struct zone_action
 		step_begin(zone, now, actions);
 	} else if (zone->round_confirmed) {
 		round_confirmed(zone, now, actions);
-	} else if (!zone->round_last && zone->round_older && zone->expired) {
+	} else if (!zone->round_last && zone->round_older && zone->expired &&
+	           !zone_takes_nothing(zone)) {
 		zone->round_last = true;
 		zone->round_any_serial = true;
 		zone->step_whole = false;
@@ -399,6 +406,7 @@ static void serial_not_newer(
     struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
 {
 	if (serial == zone->soa.serial) {
+		zone->timers.behind_ms = 0;
 		zone->round_confirmed = true;
 		if (!zone->round_hinted) {
 			round_confirmed(zone, now, actions);
@@ -420,10 +428,25 @@ static void serial_not_newer(
 	step_next(zone, now, actions);
 }
 
+// A primary has news for a pinned zone. It was there and could be asked: by RFC 1034 4.3.5 that is
+// what keeps a copy from expiring.
+static void news_noted(
+    struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->timers.behind_ms == 0) {
+		zone->timers.behind_ms = now.wall_ms;
+	}
+	zone->timers.behind_serial = serial;
+	zone->round_hinted = false;
+	round_confirmed(zone, now, actions);
+}
+
 static void on_soa(struct zone *zone, const struct zone_event *event, struct zone_now now,
     struct zone_actions *actions)
 {
-	if (zone->has_held && event->soa.serial == zone->held_serial) {
+	if (zone_takes_nothing(zone) && serial_newer(event->soa.serial, zone->soa.serial)) {
+		news_noted(zone, event->soa.serial, now, actions);
+	} else if (zone->has_held && event->soa.serial == zone->held_serial) {
 		step_next(zone, now, actions); // known, and nothing we may serve
 	} else if (!zone->has_copy || serial_newer(event->soa.serial, zone->soa.serial)) {
 		step_transfer(zone, now, actions);
@@ -490,6 +513,7 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 	zone->soa = zone->pending;
 	zone->has_copy = true;
 	zone->has_held = false;
+	zone->timers.behind_ms = 0;
 	if (zone->origin != zone->pending_origin) {
 		zone->origin = zone->pending_origin;
 		zone->delta_after_ms = INT64_MIN; // that was about another primary
@@ -523,6 +547,9 @@ static void on_start(struct zone *zone, const struct zone_event *event, struct z
 	}
 	zone->soa = event->soa;
 	zone->origin = event->origin;
+	zone->pinned = event->pinned;
+	zone->has_held = event->has_held;
+	zone->held_serial = event->held_serial;
 	int64_t lifetime = lifetime_ms(zone);
 	int64_t left = lifetime; // age unknown: counted from now
 
@@ -596,6 +623,49 @@ static void on_config(struct zone *zone, const struct zone_event *event, struct 
 		zone->stale = !fresh && !zone->expired;
 		zone->expired = false;
 	}
+}
+
+// What is under way was for another state of things: its answer will be ignored.
+static void round_drop(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->phase == ZONE_QUERYING || zone->phase == ZONE_TRANSFERRING) {
+		action_add(actions, ZONE_ACTION_ABORT);
+	}
+	token_next(zone);
+	zone->publish_token = 0;
+	zone->phase = ZONE_IDLE;
+	zone->next_ms = now.mono_ms;
+}
+
+static void on_pin(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	if (zone->pinned && !event->pinned) {
+		zone->ordered = true; // what was missed is fetched at once
+	}
+	zone->pinned = event->pinned;
+	if (zone_takes_nothing(zone) && zone->phase == ZONE_TRANSFERRING) {
+		round_drop(zone, now, actions);
+	}
+}
+
+static void on_replaced(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	round_drop(zone, now, actions);
+	if (zone->origin != event->origin) {
+		zone->delta_after_ms = INT64_MIN; // that was about another primary
+		zone->delta_failures = 0;
+	}
+	zone->soa = event->soa;
+	zone->origin = event->origin;
+	zone->has_held = zone->has_held && zone->held_serial != event->soa.serial;
+	zone->has_copy = true;
+	zone->has_regressed = false;
+	zone->failures = 0;
+	// As with any version that goes live.
+	zone->stale = zone->expired = false;
+	expiry_renew(zone, now, actions);
 }
 
 // The wall clock was set: what is stored must still mean the same instant, or the data plane (and a
@@ -743,6 +813,12 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_CONFIG:
 		on_config(zone, event, now, actions);
+		break;
+	case ZONE_EVENT_PIN:
+		on_pin(zone, event, now, actions);
+		break;
+	case ZONE_EVENT_REPLACED:
+		on_replaced(zone, event, now, actions);
 		break;
 	}
 	if (zone->started) {

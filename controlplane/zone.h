@@ -40,6 +40,10 @@ struct zone_policy {
 struct zone_timers {
 	int64_t refreshed_ms; // when a primary last confirmed the version
 	int64_t expires_ms;   // when it stops being served, grace included
+	// A pinned zone: the serial that a primary has and we do not take, and since when we know
+	// of it (0: there is none).
+	int64_t behind_ms;
+	uint32_t behind_serial;
 };
 
 enum zone_phase {
@@ -50,12 +54,13 @@ enum zone_phase {
 };
 
 enum zone_event_kind {
-	ZONE_EVENT_START,          // once, first; has_copy, soa, origin, has_timers, timers
-	ZONE_EVENT_TIMER,          // the time last asked for has come (early or late is harmless)
-	ZONE_EVENT_SOA,            // token, soa: the primary's answer
-	ZONE_EVENT_SOA_FAILED,     // token: no usable answer
-	ZONE_EVENT_TRANSFERRED,    // token, soa, incremental: complete, verified; not yet published
-	ZONE_EVENT_TRANSFER_STALE, // token, soa: ended at its first SOA because that is not newer
+	ZONE_EVENT_START,       // once, first; has_copy, soa, origin, has_timers, timers, pinned,
+	                        // has_held, held_serial
+	ZONE_EVENT_TIMER,       // the time last asked for has come (early or late is harmless)
+	ZONE_EVENT_SOA,         // token, soa: the primary's answer
+	ZONE_EVENT_SOA_FAILED,  // token: no usable answer
+	ZONE_EVENT_TRANSFERRED, // token, soa, incremental: complete, verified; not yet published
+	ZONE_EVENT_TRANSFER_STALE,  // token, soa: ended at its first SOA because that is not newer
 	ZONE_EVENT_TRANSFER_FAILED, // token, heard, refused
 	ZONE_EVENT_LIVE,            // token: the version handed out is served
 	ZONE_EVENT_REJECTED,        // token: it will not be
@@ -64,6 +69,8 @@ enum zone_event_kind {
 	ZONE_EVENT_REFRESH,         // an operator asks: query now
 	ZONE_EVENT_RETRANSFER,      // an operator asks: transfer now, whatever the serial
 	ZONE_EVENT_CONFIG,          // policy
+	ZONE_EVENT_PIN,             // pinned: take nothing from now on, or take again
+	ZONE_EVENT_REPLACED,        // soa, origin: an operator put this version in ours' place
 };
 
 struct zone_event {
@@ -75,6 +82,8 @@ struct zone_event {
 	bool incremental; // ZONE_EVENT_TRANSFERRED: a difference to the version served
 	bool heard;       // ZONE_EVENT_TRANSFER_FAILED: the primary is there, its answer failed
 	bool refused;     // ... because it does not do that: FORMERR, NOTIMP, REFUSED
+	bool pinned, has_held;
+	uint32_t held_serial;
 	struct zone_timers timers;
 	unsigned primary; // ZONE_EVENT_NOTIFY: who sent it; >= primary_count: nobody we ask
 	const struct zone_policy *policy; // ZONE_EVENT_CONFIG: borrowed until the next one
@@ -135,6 +144,7 @@ struct zone {
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
 	bool has_held;           // a version waits for a person; what has its serial is no news
 	uint32_t held_serial;
+	bool pinned;             // primaries are asked, and nothing is taken
 	uint64_t origin;         // whose history `soa` belongs to; 0: unknown
 	uint64_t pending_origin; // of `pending`
 	struct zone_timers timers;

@@ -56,6 +56,11 @@ struct fixture {
 	bool live, held;
 	char reason[PUBLISH_REASON_MAX];
 	uint32_t token;
+	unsigned replaced; // times
+	uint32_t replaced_serial;
+	uint64_t replaced_origin;
+	unsigned recalled; // times
+	char recall_reason[PUBLISH_REASON_MAX];
 };
 
 // --- the scripted data plane
@@ -167,6 +172,23 @@ static void published(
 	snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "");
 }
 
+static void replaced(void *ctx, const uint8_t *name, const struct zone_soa *soa, uint64_t origin)
+{
+	struct fixture *f = ctx;
+
+	f->replaced++;
+	f->replaced_serial = soa->serial;
+	f->replaced_origin = origin;
+}
+
+static void recalled(void *ctx, const char *reason)
+{
+	struct fixture *f = ctx;
+
+	f->recalled++;
+	snprintf(f->recall_reason, sizeof(f->recall_reason), "%s", reason != NULL ? reason : "");
+}
+
 static struct config *config_of(const struct fixture *f, const char *zones)
 {
 	struct config_error error;
@@ -186,7 +208,7 @@ static struct config *config_of(const struct fixture *f, const char *zones)
 
 static void publisher_begin(struct fixture *f)
 {
-	const struct publisher_ops ops = {.ctx = f, .published = published};
+	const struct publisher_ops ops = {.ctx = f, .published = published, .replaced = replaced};
 	char error[PUBLISH_REASON_MAX];
 
 	if (publisher_open(f->base, f->config, &ops, &f->publisher, error) < 0)
@@ -197,7 +219,7 @@ static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
 
-	strcpy(f->folder, "/tmp/publish_test.XXXXXX");
+	strcpy(f->folder, "/dev/shm/publish_test.XXXXXX");
 	assert_non_null(mkdtemp(f->folder));
 	f->base = event_base_new();
 	f->config = config_of(f, BOTH);
@@ -286,6 +308,13 @@ static void publish(struct fixture *f, uint32_t serial)
 	publisher_publish(f->publisher, apex, serial, 0, zone_make(apex, serial, 100, true));
 	WAIT_FOR(f, f->answers > before);
 	assert_int_equal(f->token, serial);
+}
+
+static void publish_from(struct fixture *f, uint32_t serial, uint64_t origin)
+{
+	publisher_publish(f->publisher, apex, serial, origin, zone_make(apex, serial, 100, true));
+	WAIT_FOR(f, f->token == serial);
+	assert_true(f->live);
 }
 
 static struct publisher_status status_of(struct fixture *f, const uint8_t *name)
@@ -647,7 +676,8 @@ static void the_origin_of_another_version_is_not_taken_for_that_of_this_one(void
 	publisher_begin(f);
 	publisher_load(f->publisher, apex, &stored);
 	assert_int_equal(stored.soa.serial, 8);
-	assert_int_equal(stored.origin, 0);
+	assert_int_equal(stored.origin, 4712);
+	assert_false(stored.timers.refreshed_ms == timers.refreshed_ms);
 }
 
 // "7>8 8>9": the steps of the zone's journal that lead to the version served, with what they
@@ -848,6 +878,210 @@ static void a_version_that_lost_most_records_waits_for_a_person(void **state)
 	assert_true(f->live);
 }
 
+// "8 rollback, 9 axfr, 7 axfr, 10 held": what there is, the version served first.
+static const char *versions_text(struct fixture *f)
+{
+	static const char hows[][9] = {"", "axfr", "ixfr", "file", "rollback"};
+	struct publisher_version versions[HISTORY_VERSIONS_MAX];
+	static char text[256];
+	char *at = text;
+	const size_t count = publisher_versions(f->publisher, apex, versions);
+
+	*at = '\0';
+	for (size_t i = 0; i < count; i++) {
+		assert_int_equal(versions[i].role == HISTORY_CURRENT, i == 0);
+		assert_true(versions[i].when_ms > 0);
+		at += sprintf(at, "%s%u %s", i > 0 ? ", " : "", versions[i].soa.serial,
+		    versions[i].role == HISTORY_HELD ? "held" : hows[versions[i].how]);
+	}
+	return text;
+}
+
+static void a_version_that_was_served_is_served_again(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t nine = 9;
+	uint64_t generation;
+
+	plane_connect(f, false);
+	for (uint32_t serial = 7; serial <= 9; serial++) {
+		publish_from(f, serial, 4700 + serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	generation = status_of(f, apex).generation;
+	assert_string_equal(versions_text(f), "9 axfr, 8 axfr, 7 axfr");
+	assert_int_equal(publisher_rollback(f->publisher, apex, &nine, recalled, f), -ENOENT);
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), -EBUSY);
+	WAIT_FOR(f, f->recalled == 1);
+	assert_string_equal(f->recall_reason, "");
+	assert_int_equal(f->plane.serial, 8);
+	assert_true(status_of(f, apex).generation > generation);
+	assert_int_equal(f->replaced, 1);
+	assert_int_equal(f->replaced_serial, 8);
+	assert_int_equal(f->replaced_origin, 4708);
+	assert_string_equal(versions_text(f), "8 rollback, 9 axfr, 7 axfr");
+	// The primary still has the newer one: nothing is taken until a person says so.
+	publish(f, 10);
+	assert_false(f->live);
+	assert_string_equal(f->reason, "The zone is pinned.");
+	publisher_apply(f->publisher, apex, 11, 0, delta_make(8, 11, false));
+	assert_int_equal(f->token, 11);
+	assert_false(f->live);
+	assert_int_equal(publisher_accept(f->publisher, apex), -ENOENT);
+	// What led to the version that is back is still known, and what comes next follows it.
+	assert_int_equal(publisher_pin(f->publisher, apex, false), 0);
+	publisher_apply(f->publisher, apex, 12, 0, delta_make(8, 12, false));
+	WAIT_FOR(f, f->token == 12);
+	assert_true(f->live);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "7>8 -1 +1, 8>12 -2 +3");
+	assert_string_equal(versions_text(f), "12 ixfr, 8 rollback, 9 axfr");
+}
+
+static void history_and_pin_outlive_both_processes(void **state)
+{
+	struct fixture *f = *state;
+	const uint32_t seven = 7;
+	struct engine_stored stored;
+
+	plane_connect(f, false);
+	for (uint32_t serial = 7; serial <= 9; serial++) {
+		publish_from(f, serial, 4700 + serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 1);
+	for (unsigned round = 0; round < 2; round++) {
+		publisher_close(f->publisher);
+		plane_close(&f->plane);
+		publisher_begin(f);
+		assert_string_equal(versions_text(f), "8 rollback, 9 axfr, 7 axfr");
+		assert_true(status_of(f, apex).pinned);
+		publisher_load(f->publisher, apex, &stored);
+		assert_true(stored.pinned);
+		assert_int_equal(stored.soa.serial, 8);
+		assert_int_equal(stored.origin, 4708);
+		f->plane.live = 0;
+		plane_connect(f, false);
+		WAIT_FOR(f, f->plane.serial == 8 && f->plane.live != 0);
+	}
+	// From a file, now.
+	assert_int_equal(publisher_rollback(f->publisher, apex, &seven, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 2);
+	assert_int_equal(f->plane.serial, 7);
+	assert_int_equal(publisher_pin(f->publisher, apex, false), 0);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_false(status_of(f, apex).pinned);
+	assert_string_equal(versions_text(f), "7 rollback, 8 rollback, 9 axfr");
+}
+
+static void a_rollback_that_is_refused_changes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish(f, 7);
+	publish(f, 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	f->plane.manner = REFUSE;
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 1);
+	assert_non_null(strstr(f->recall_reason, "it does not please"));
+	assert_int_equal(f->replaced, 0);
+	assert_int_equal(status_of(f, apex).serial, 8);
+	assert_false(status_of(f, apex).pinned);
+	assert_string_equal(versions_text(f), "8 axfr, 7 axfr");
+	// A version being made gives way to a person's order.
+	f->plane.manner = TAKE;
+	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, 100, true));
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	assert_int_equal(f->token, 9);
+	assert_false(f->live);
+	WAIT_FOR(f, f->recalled == 2);
+	assert_string_equal(f->recall_reason, "");
+	assert_int_equal(f->plane.serial, 7);
+}
+
+static void without_a_data_plane_a_rollback_is_stored(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, 7);
+	publish(f, 8);
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 1);
+	assert_string_equal(f->recall_reason, "");
+	WAIT_FOR(f, manifest_serial(f) == 7);
+}
+
+static void a_held_version_outlives_a_restart(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_stored stored;
+
+	plane_connect(f, false);
+	publish_from(f, 7, 4711);
+	publisher_publish(f->publisher, apex, 8, 4711, zone_make(apex, 8, 3, true));
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->held);
+	publisher_close(f->publisher);
+	plane_close(&f->plane);
+	publisher_begin(f);
+	assert_string_equal(versions_text(f), "7 axfr, 8 held");
+	assert_true(status_of(f, apex).held);
+	assert_int_equal(status_of(f, apex).held_records, 5);
+	assert_non_null(strstr(status_of(f, apex).error, "Held since before a restart"));
+	publisher_load(f->publisher, apex, &stored);
+	assert_true(stored.has_held);
+	assert_int_equal(stored.held_serial, 8);
+	f->plane.live = 0;
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.serial == 7 && f->plane.live != 0);
+	assert_int_equal(publisher_accept(f->publisher, apex), 0);
+	WAIT_FOR(f, f->replaced == 1); // nobody knows its token any more
+	assert_int_equal(f->replaced_serial, 8);
+	assert_int_equal(f->replaced_origin, 4711);
+	assert_int_equal(f->plane.serial, 8);
+	assert_string_equal(versions_text(f), "8 axfr, 7 axfr");
+	WAIT_FOR(f, manifest_serial(f) == 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_string_equal(versions_text(f), "8 axfr, 7 axfr");
+	assert_int_equal(images_on_disk(f), 2);
+}
+
+static void diff_found(void *ctx, const struct delta *delta, const char *reason)
+{
+	struct fixture *f = ctx;
+
+	f->recalled++;
+	snprintf(f->recall_reason, sizeof(f->recall_reason), "%u>%u: %zu", delta->from, delta->to,
+	    delta->changes->count);
+}
+
+static void two_kept_versions_are_compared(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_version versions[HISTORY_VERSIONS_MAX];
+
+	publish(f, 7);
+	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, 90, true));
+	WAIT_FOR(f, f->token == 9);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_int_equal(publisher_versions(f->publisher, apex, versions), 2);
+	assert_int_equal(publisher_diff(f->publisher, apex, versions[1].generation,
+	                     versions[0].generation, diff_found, f),
+	    0);
+	WAIT_FOR(f, f->recalled == 1);
+	assert_string_equal(f->recall_reason, "7>9: 12");
+	assert_int_equal(publisher_diff(f->publisher, apex, 4711, 1, diff_found, f), -ENOENT);
+}
+
 static void a_later_version_takes_the_place_of_one_that_is_held(void **state)
 {
 	struct fixture *f = *state;
@@ -997,6 +1231,12 @@ int main(int argc, char **argv)
 	    CASE(a_zone_whose_digest_is_wrong_is_refused),
 	    CASE(what_a_digest_is_worth_is_configured),
 	    CASE(a_version_that_lost_most_records_waits_for_a_person),
+	    CASE(a_version_that_was_served_is_served_again),
+	    CASE(history_and_pin_outlive_both_processes),
+	    CASE(a_rollback_that_is_refused_changes_nothing),
+	    CASE(without_a_data_plane_a_rollback_is_stored),
+	    CASE(a_held_version_outlives_a_restart),
+	    CASE(two_kept_versions_are_compared),
 	    CASE(a_later_version_takes_the_place_of_one_that_is_held),
 	    CASE(a_signed_zone_that_comes_unsigned_waits_for_a_person),
 	    CASE(without_a_limit_nothing_is_held),

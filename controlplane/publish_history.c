@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What STORAGE/history says of a zone (history.h): written of those that changed, with the next
+// commit of the store, and taken up at the start. What is told of versions, for status.
+#include "pzone.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static_assert(VERSIONS_KEPT + 1 <= HISTORY_VERSIONS_MAX, "all of them, and a held one");
+
+void publish_history_touch(struct publisher *p, struct pzone *zone)
+{
+	zone->history_dirty = true;
+	store_touch(p->store);
+}
+
+// --- to the disk
+// ----------------------------------------------------------------------------------
+
+// Only what is on disk can be found there again.
+static void version_tell(
+    struct history_zone *record, const struct version *version, enum history_role role)
+{
+	if (version == NULL || !version->image.stored)
+		return;
+	record->version[record->version_count++] =
+	    (struct history_version){.generation = version->generation,
+	        .id = version->id,
+	        .content = version->content,
+	        .origin = version->origin,
+	        .rr_count = version->rr_count,
+	        .when_ms = version->when_ms,
+	        .soa = version->soa,
+	        .role = (uint8_t)role,
+	        .how = (uint8_t)version->how,
+	        .layer_count = 1,
+	        .layer = {{.file_id = version->image.file_id,
+	            .offset = version->image.offset,
+	            .size = version->image.size}}};
+}
+
+// A zone of text that never changed has nothing to tell that the manifest does not.
+static bool zone_has_history(const struct pzone *zone)
+{
+	return zone->configured && (zone->pinned || zone->held != NULL || zone->kept[0] != NULL ||
+	                               (zone->secondary && zone->current != NULL));
+}
+
+static int zone_put(const struct pzone *zone, struct history_records *records)
+{
+	struct history_zone record = {.apex_len = zone->apex_len};
+
+	memcpy(record.apex, zone->apex, zone->apex_len);
+	if (zone->configured) {
+		record.pinned = zone->pinned;
+		record.pinned_ms = zone->pinned_ms;
+		version_tell(&record, zone->current, HISTORY_CURRENT);
+		for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
+			version_tell(&record, zone->kept[i], HISTORY_KEPT);
+		version_tell(&record, zone->held, HISTORY_HELD);
+	}
+	return history_put(records, &record);
+}
+
+int publish_history_snapshot(void *ctx, bool all, struct history_records *records)
+{
+	struct publisher *p = ctx;
+
+	for (size_t i = 0; i < p->zone_count; i++) {
+		const struct pzone *zone = p->zones[i];
+		const bool has = zone_has_history(zone);
+		int rc = 0;
+
+		// One that has none any more is told once more, so that what was told is forgotten.
+		if (all ? has : zone->history_dirty && (has || zone->history_told))
+			rc = zone_put(zone, records);
+		if (rc != 0)
+			return rc;
+	}
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct pzone *zone = p->zones[i];
+
+		if (all || zone->history_dirty)
+			zone->history_told = zone_has_history(zone);
+		zone->history_dirty = false;
+	}
+	return 0;
+}
+
+// --- from the disk
+// --------------------------------------------------------------------------------
+
+static struct version *version_new(struct pzone *zone, const struct history_version *from)
+{
+	struct version *version = from->layer_count == 1 ? calloc(1, sizeof(*version)) : NULL;
+
+	if (version == NULL)
+		return NULL;
+	version->zone = zone;
+	version->generation = from->generation;
+	version->id = from->id;
+	version->content = from->content;
+	version->origin = from->origin;
+	version->rr_count = from->rr_count;
+	version->when_ms = from->when_ms;
+	version->soa = from->soa;
+	version->how = (enum history_how)from->how;
+	version->image.fd = -1;
+	version->image.file_id = from->layer[0].file_id;
+	version->image.offset = from->layer[0].offset;
+	version->image.size = from->layer[0].size;
+	return version;
+}
+
+static void current_tell(struct version *version, const struct history_version *from)
+{
+	version->content = from->content;
+	version->origin = from->origin;
+	version->when_ms = from->when_ms;
+	version->how = (enum history_how)from->how;
+}
+
+// A version that was live when this was written, but not yet when the manifest was, is none.
+static struct version **version_place(struct pzone *zone, const struct history_version *from)
+{
+	if (from->role == HISTORY_HELD)
+		return &zone->held;
+	if (from->generation > zone->current->generation)
+		return NULL;
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
+		if (zone->kept[i] == NULL)
+			return &zone->kept[i];
+	return NULL;
+}
+
+void publish_history_take(void *ctx, const struct history_zone *record)
+{
+	struct publisher *p = ctx;
+	struct pzone *zone = pzone_find(p, record->apex);
+
+	if (zone == NULL || zone->current == NULL)
+		return;
+	// The last record of a zone counts. None of these was adopted yet.
+	free(zone->held);
+	zone->held = NULL;
+	zone->error[0] = '\0';
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
+		free(zone->kept[i]);
+		zone->kept[i] = NULL;
+	}
+	zone->history_told = true;
+	zone->pinned = record->pinned;
+	zone->pinned_ms = record->pinned_ms;
+	for (unsigned i = 0; i < record->version_count; i++) {
+		const struct history_version *from = &record->version[i];
+		struct version **place;
+
+		if (from->generation > p->generation)
+			p->generation = from->generation;
+		if (from->generation == zone->current->generation) {
+			current_tell(zone->current, from);
+			continue;
+		}
+		place = version_place(zone, from);
+		if (place != NULL)
+			*place = version_new(zone, from);
+		if (zone->held != NULL)
+			snprintf(zone->error, sizeof(zone->error),
+			    "Held since before a restart: serial %u, %llu records.",
+			    zone->held->soa.serial, (unsigned long long)zone->held->rr_count);
+	}
+}
+
+// --- for status
+// -----------------------------------------------------------------------------------
+
+static size_t version_show(const struct publisher *p, const struct pzone *zone,
+    const struct version *version, enum history_role role, struct publisher_version *out)
+{
+	if (version == NULL)
+		return 0;
+	*out = (struct publisher_version){.role = role,
+	    .how = version->how,
+	    .live = role == HISTORY_CURRENT && zone->live_generation == version->generation,
+	    .durable = version->image.stored && store_committed(p->store) >= zone->mark,
+	    .soa = version->soa,
+	    .generation = version->generation,
+	    .content = version->content,
+	    .origin = version->origin,
+	    .rr_count = version->rr_count,
+	    .image_size = version->image.size,
+	    .when_ms = version->when_ms};
+	return 1;
+}
+
+size_t publisher_versions(const struct publisher *p, const uint8_t *apex,
+    struct publisher_version out[HISTORY_VERSIONS_MAX])
+{
+	const struct pzone *zone = pzone_find(p, apex);
+	size_t n = 0;
+
+	if (zone == NULL || !zone->configured)
+		return 0;
+	n += version_show(p, zone, zone->current, HISTORY_CURRENT, out + n);
+	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
+		n += version_show(p, zone, zone->kept[i], HISTORY_KEPT, out + n);
+	n += version_show(p, zone, zone->held, HISTORY_HELD, out + n);
+	return n;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A commit carried out: images, then the history that names them, then the manifest, then the
+// removal of what neither names any more. Disk thread.
+#include "store_commit.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
+#include <stdio.h>
+#include <sys/mman.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "disk.h"
+
+int64_t store_now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// The kernel copies where it can: a memfd's pages go to the file without a buffer of ours.
+int store_copy_bytes(int from, off_t at, int to, uint64_t size)
+{
+	static const size_t step = (size_t)1 << 20;
+	void *mem;
+	int rc = 0;
+
+	if (size == 0)
+		return 0;
+	mem = mmap(NULL, size, PROT_READ, MAP_SHARED, from, at);
+	if (mem == MAP_FAILED)
+		return -errno;
+	for (uint64_t done = 0; done < size && rc == 0;) {
+		size_t n = size - done < step ? (size_t)(size - done) : step;
+		ssize_t written = write(to, (const char *)mem + done, n);
+
+		if (written < 0 && errno != EINTR)
+			rc = -errno;
+		else if (written > 0)
+			done += (uint64_t)written;
+	}
+	munmap(mem, size);
+	return rc;
+}
+
+// Writes images[from .. to) into one file.
+static int file_write(struct commit *commit, size_t from, size_t to)
+{
+	const uint64_t id = commit->images[from].file_id;
+	char path[PATH_MAX], temporary[PATH_MAX + 8];
+	int rc, fd;
+
+	rc = manifest_image_path(commit->storage, id, path, sizeof(path));
+	if (rc < 0)
+		return rc;
+	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	if (fd < 0)
+		return -errno;
+	for (size_t i = from; i < to && rc == 0; i++)
+		rc = store_copy_bytes(commit->images[i].fd, 0, fd, commit->images[i].size);
+	if (rc == 0 && fsync(fd) < 0)
+		rc = -errno;
+	if (close(fd) < 0 && rc == 0)
+		rc = -errno;
+	if (rc == 0 && rename(temporary, path) < 0)
+		rc = -errno;
+	if (rc < 0)
+		unlink(temporary);
+	return rc;
+}
+
+static int images_write(struct commit *commit)
+{
+	char folder[PATH_MAX];
+	int rc = 0;
+
+	for (size_t from = 0, to; from < commit->image_count && rc == 0; from = to) {
+		for (to = from + 1; to < commit->image_count; to++)
+			if (commit->images[to].file_id != commit->images[from].file_id)
+				break;
+		rc = file_write(commit, from, to);
+	}
+	if (rc == 0 && commit->image_count > 0) {
+		snprintf(folder, sizeof(folder), "%s/images", commit->storage);
+		rc = disk_folder_sync(folder);
+	}
+	return rc;
+}
+
+void store_commit_run(struct offload_job *job)
+{
+	struct commit *commit = (struct commit *)job;
+	const int64_t from = store_now_ms();
+	char path[PATH_MAX];
+
+	commit->step = "images";
+	commit->rc = images_write(commit);
+	if (commit->rc == 0 && commit->history.len > 0) {
+		commit->step = "history";
+		commit->rc = history_write(commit->storage, &commit->history, &commit->history_end);
+	} else if (commit->rc == 0 && commit->history_anew) {
+		history_remove(commit->storage); // nothing is left to be said
+	}
+	if (commit->rc == 0 && commit->with_manifest) {
+		commit->step = "manifest";
+		commit->rc = manifest_save(commit->storage, &commit->manifest);
+		// Only after the manifest that no longer names them.
+		for (size_t i = 0; i < commit->remove_count && commit->rc == 0; i++)
+			if (manifest_image_path(
+			        commit->storage, commit->remove[i], path, sizeof(path)) == 0)
+				unlink(path);
+	}
+	commit->duration_ms = store_now_ms() - from;
+}

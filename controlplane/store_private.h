@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The store as store*.c see it. The loop's thread owns it.
+#pragma once
+
+#include "store_commit.h"
+#include "store_files.h"
+
+struct store {
+	struct event_base *base;
+	struct store_ops ops;
+	char *path;
+	int lock;
+	struct offload *disk;
+	struct event *timer; // the next commit, when it must wait
+	struct store_image *waiting, **last;
+	struct store_files files;
+	uint64_t touched, committed;
+	uint64_t history_end;   // of its file; 0: it is to be written anew
+	uint64_t history_base;  // where it ended when it was last written anew
+	struct commit *running; // the thread has it
+	bool closing;
+	char trouble[STORE_ERROR_MAX];
+};
+
+void store_commit(struct store *store);          // begins one when there is something to write
+void store_timer(int fd, short what, void *arg); // the same, as an event
