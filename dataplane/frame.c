@@ -7,10 +7,12 @@
 
 #include "frame.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #include "checksum.h"
+#include "wide.h"
 
 enum {
 	ETH_LEN = 14,
@@ -72,17 +74,29 @@ static unsigned served_slot(unsigned version, const uint8_t *addr)
 	return (unsigned)(a >> 40) % FRAME_SERVED_SLOTS;
 }
 
+// What one comparison tells apart: of IPv4 it is, where machines are little-endian, what stands in
+// the packet from the destination address on but for the source port.
+#define KEY_PORT    0xffff000000000000u
+#define KEY_ADDRESS 0x00000000ffffffffu
+static inline uint64_t served_key(unsigned version, const uint8_t *addr, uint16_t port_be)
+{
+	uint32_t addr4;
+
+	memcpy(&addr4, addr, 4);
+	return (uint64_t)port_be << 48 | (version == 4 ? addr4 : (uint64_t)6 << 32);
+}
+
 bool frame_served_has(
     const struct frame_served *served, unsigned version, const uint8_t *addr, uint16_t port_be)
 {
-	size_t len = version == 4 ? 4 : 16;
+	const uint64_t any_port = port_be == 0 ? KEY_PORT : 0;
+	const uint64_t key = served_key(version, addr, port_be);
 	unsigned i = served_slot(version, addr);
 
 	// Bound: the table has free slots (FRAME_SERVED_MAX < FRAME_SERVED_SLOTS).
-	for (; served->slots[i].port_be != 0; i = (i + 1) % FRAME_SERVED_SLOTS) {
-		if (served->slots[i].version == version &&
-		    memcmp(served->slots[i].addr, addr, len) == 0 &&
-		    (port_be == 0 || served->slots[i].port_be == port_be))
+	for (; served->slots[i].key != 0; i = (i + 1) % FRAME_SERVED_SLOTS) {
+		if ((served->slots[i].key & ~any_port) == key &&
+		    (version == 4 || memcmp(served->slots[i].addr, addr, 16) == 0))
 			return true;
 	}
 	return false;
@@ -115,11 +129,12 @@ int frame_served_add(struct frame_served *served, const struct sockaddr *address
 		return -ENOSPC;
 
 	unsigned i = served_slot(version, addr);
-	while (served->slots[i].port_be != 0)
+	while (served->slots[i].key != 0)
 		i = (i + 1) % FRAME_SERVED_SLOTS;
 	memcpy(served->slots[i].addr, addr, version == 4 ? 4 : 16);
 	served->slots[i].version = (uint8_t)version;
 	served->slots[i].port_be = port_be;
+	served->slots[i].key = served_key(version, addr, port_be);
 	served->count++;
 	return 0;
 }
@@ -208,8 +223,9 @@ static enum frame_verdict classify_ours(const uint8_t *bytes, const struct frame
 		    !(rules->accept_partial && field == checksum_fold(pseudo)))
 			return FRAME_UDP_CHECKSUM;
 	}
-	out->dns_off = (uint16_t)(out->udp_off + UDP_LEN);
+	out->dns_off = (uint8_t)(out->udp_off + UDP_LEN);
 	out->dns_len = (uint16_t)(udp_len - UDP_LEN);
+	out->dns_sum = checksum_sum(bytes + out->dns_off, out->dns_len, 0);
 	out->no_error = port < 1024;
 	return FRAME_DNS;
 }
@@ -299,7 +315,7 @@ static enum frame_verdict classify_ip4(
 		return FRAME_IP4_CHECKSUM;
 
 	out->version = 4;
-	out->udp_off = (uint16_t)(out->ip_off + IP4_LEN);
+	out->udp_off = (uint8_t)(out->ip_off + IP4_LEN);
 	return classify_ours(bytes, rules, out, ip + 12, total - IP4_LEN);
 }
 
@@ -365,7 +381,7 @@ static enum frame_verdict classify_ip6(
 		return FRAME_IP_LENGTH;
 
 	out->version = 6;
-	out->udp_off = (uint16_t)(out->ip_off + IP6_LEN);
+	out->udp_off = (uint8_t)(out->ip_off + IP6_LEN);
 	return classify_ours(bytes, rules, out, ip + 8, payload);
 }
 
@@ -386,17 +402,71 @@ static inline uint32_t load32(const uint8_t *p)
 	return v;
 }
 
-static inline bool served4_has(const struct frame_served *served, uint32_t addr, uint16_t port_be)
+// Nearly every answer is in the first slot; the rest is left to frame_served_has().
+static inline bool served4_surely(const struct frame_served *served, uint64_t key)
 {
-	unsigned i = served4_slot(addr);
+	return served->slots[served4_slot((uint32_t)key)].key == key;
+}
 
-	// Bound: as in frame_served_has().
-	for (; served->slots[i].port_be != 0; i = (i + 1) % FRAME_SERVED_SLOTS) {
-		if (served->slots[i].version == 4 && load32(served->slots[i].addr) == addr &&
-		    (port_be == 0 || served->slots[i].port_be == port_be))
-			return true;
+static inline bool served4_surely_not(const struct frame_served *served, uint32_t addr)
+{
+	return served->slots[served4_slot(addr)].key == 0;
+}
+
+// checksum_sum() of the last bytes of a frame, by whole vectors from the end backwards, so that one
+// mask on the first of them is all the care their number needs. Pre: 31 bytes in front of `data`
+// are the frame's, too.
+static inline uint64_t sum_backwards(const uint8_t *data, size_t len)
+{
+#ifdef NAMEPLANE_PORTABLE
+	return checksum_sum(data, len, 0);
+#else
+	typedef uint32_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
+	typedef uint64_t words __attribute__((vector_size(32)));
+	static const uint8_t masks[63] = {[31] = 0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff,
+	    0xff};
+	const uint8_t *at = data + ((len - 1) & 31) - 31, *end = data + len;
+	lanes v = *(const lanes *)at & *(const lanes *)(masks + ((len - 1) & 31));
+	lanes sum = (v & 0xffff) + (v >> 16);
+
+	// A lane has 32 bits, and no frame the words to fill it.
+	for (at += 32; at != end; at += 32) {
+		v = *(const lanes *)at;
+		sum += (v & 0xffff) + (v >> 16);
 	}
-	return false;
+	const words w = (words)sum;
+	return checksum_at(w[0] + w[1] + w[2] + w[3], len);
+#endif
 }
 
 // True: FRAME_DNS and *out filled. False says nothing: the whole of the rules is below. Here fields
@@ -405,47 +475,56 @@ static inline bool classify_plain(
     const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	// Group bits of both MAC addresses; ethertype; version and length of the IP header;
+	// fragment offset and more fragments; protocol.
+	static const uint8_t want[32] = {[12] = 0x08, 0x00, 0x45, [23] = PROTO_UDP};
+	static const uint8_t mask[32] = {
+	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xff, [20] = 0x3f, 0xff, [23] = 0xff};
 	const uint8_t *ip = bytes + ETH_LEN, *udp = ip + IP4_LEN;
 
 	if (len < ETH_LEN + IP4_LEN + UDP_LEN + FRAME_DNS_MIN || rules->vlan != 0)
 		return false;
 
-	const uint64_t macs = load64(bytes), fields = load64(ip + 2), ports = load64(udp);
-	const uint64_t addresses = load64(ip + 12);
-	const unsigned total = __builtin_bswap16((uint16_t)fields);
-	const unsigned udp_len = __builtin_bswap16((uint16_t)(ports >> 32));
-	const unsigned port = __builtin_bswap16((uint16_t)ports);
-	const unsigned net = addresses & 0xff;
+	const uint64_t ports = load64(udp), source = load32(ip + 12), served = load32(ip + 16);
+	const unsigned udp_len = load16(udp + 4), total = load16(ip + 2);
+	const uint8_t net = ip[12];
 
-	// Group bits of both MAC addresses; ethertype, version and length of the IP header;
-	// fragment offset and more fragments; protocol.
-	if ((macs & 0x0001000000000001) != 0 || ((macs >> 48) | load32(bytes + 8)) == 0 ||
-	    (load32(bytes + 12) & 0x00ffffff) != 0x00450008 ||
-	    (fields & 0xff00ff3f00000000) != (uint64_t)PROTO_UDP << 56)
+	if (!wide_matches(bytes, want, mask) || load64(bytes + 6) << 16 == 0)
 		return false;
-	if (total > len - ETH_LEN || udp_len + IP4_LEN != total ||
-	    udp_len < UDP_LEN + FRAME_DNS_MIN)
+	if (udp_len < UDP_LEN + FRAME_DNS_MIN || udp_len + IP4_LEN != total ||
+	    total > len - ETH_LEN)
 		return false;
-	if (net == 0 || net == 127 || net >= 224 || port < 1024 || port_is_reflector(port))
+	// 0/8, loopback, multicast and beyond; ports below 1024, 1900 and 11211
+	// (port_is_reflector).
+	if (net - 1u >= 223 || net == 127 || (ports & 0xff) < 1024 >> 8 ||
+	    (ports & 0xffff) == 0x6c07 || (ports & 0xffff) == 0xcb2b)
 		return false;
-	if (!served4_has(&rules->served, (uint32_t)(addresses >> 32), (uint16_t)(ports >> 16)) ||
-	    served4_has(&rules->served, (uint32_t)addresses, 0))
+	if (!served4_surely(&rules->served, load64(ip + 16) & (KEY_PORT | KEY_ADDRESS)) ||
+	    !served4_surely_not(&rules->served, (uint32_t)source))
 		return false;
 
-	const uint64_t pseudo = (addresses & 0xffffffff) + (addresses >> 32);
+	// A sum is right when it is 0 but for the whole of its carries: never 0 itself, as there is
+	// more than zero in it.
+	const uint64_t pair = source + served;
+	const uint64_t pseudo = pair + __builtin_bswap16(PROTO_UDP) + (ports >> 32 & 0xffff);
 
-	if (checksum_fold(pseudo + load32(ip) + load32(ip + 4) + load32(ip + 8)) != 0xffff)
+	if ((pair + load32(ip) + load32(ip + 4) + load32(ip + 8)) % 0xffff != 0)
 		return false;
-	if (ports >> 48 != 0 &&
-	    checksum_fold(checksum_sum(udp, udp_len,
-	        pseudo + __builtin_bswap16(PROTO_UDP) + (uint16_t)(ports >> 32))) != 0xffff)
-		return false;
-	*out = (struct frame){.ip_off = ETH_LEN,
-	    .udp_off = ETH_LEN + IP4_LEN,
-	    .dns_off = ETH_LEN + IP4_LEN + UDP_LEN,
-	    .dns_len = (uint16_t)(udp_len - UDP_LEN),
-	    .version = 4,
-	    .no_error = false};
+	if (ports >> 48 != 0) {
+		const uint64_t sum = sum_backwards(udp, udp_len);
+
+		if (checksum_add(sum, pseudo) % 0xffff != 0)
+			return false;
+		out->dns_sum = checksum_add(sum, ~ports);
+	} else {
+		out->dns_sum = sum_backwards(udp + UDP_LEN, udp_len - UDP_LEN);
+	}
+	out->ip_off = ETH_LEN;
+	out->udp_off = ETH_LEN + IP4_LEN;
+	out->dns_off = ETH_LEN + IP4_LEN + UDP_LEN;
+	out->dns_len = (uint16_t)(udp_len - UDP_LEN);
+	out->version = 4;
+	out->no_error = false;
 	return true;
 #else
 	return false;
@@ -486,19 +565,13 @@ enum frame_verdict frame_classify(
 	}
 }
 
-static void swap_macs(uint8_t *bytes)
+static inline void swap_macs(uint8_t *bytes)
 {
-	uint64_t first;
-	uint32_t last;
+	typedef uint8_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
+	lanes v = *(const lanes *)bytes;
 
-	// Twelve bytes, halves of six exchanged.
-	memcpy(&first, bytes, sizeof first);
-	memcpy(&last, bytes + 8, sizeof last);
-	uint64_t to = first & 0xffffffffffff, from = first >> 48 | (uint64_t)last << 16;
-	first = from | to << 48;
-	last = (uint32_t)(to >> 16);
-	memcpy(bytes, &first, sizeof first);
-	memcpy(bytes + 8, &last, sizeof last);
+	*(lanes *)bytes =
+	    __builtin_shufflevector(v, v, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
 }
 
 // The sums are made of what was read before anything is stored: reading back what was just stored
@@ -516,17 +589,18 @@ size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, ui
 	memcpy(&ports, udp, sizeof ports);
 	swap_macs(bytes);
 	if (frame->version == 4) {
-		static const uint8_t fixed[10] = {0x45, [6] = 0x40, [8] = 64, PROTO_UDP};
-		uint16_t total_be = __builtin_bswap16((uint16_t)(IP4_LEN + udp_len));
+		// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
+		const uint64_t head =
+		    htobe64(0x4500000000004000 | (uint64_t)(IP4_LEN + udp_len) << 32);
+		const uint16_t hops = htobe16(64 << 8 | PROTO_UDP);
 		uint64_t addresses;
 
 		memcpy(&addresses, ip + 12, sizeof addresses);
 		sum = (addresses & 0xffffffff) + (addresses >> 32);
-		field = (uint16_t)~checksum_fold(checksum_sum(fixed, sizeof fixed, sum + total_be));
+		field = (uint16_t)~checksum_fold(checksum_add(sum + hops, head));
 		addresses = addresses << 32 | addresses >> 32;
-		// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
-		memcpy(ip, fixed, sizeof fixed);
-		memcpy(ip + 2, &total_be, sizeof total_be);
+		memcpy(ip, &head, sizeof head);
+		memcpy(ip + 8, &hops, sizeof hops);
 		memcpy(ip + 10, &field, sizeof field);
 		memcpy(ip + 12, &addresses, sizeof addresses);
 	} else {

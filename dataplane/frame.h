@@ -53,9 +53,10 @@ enum frame_verdict {
 struct frame_served {
 	unsigned count;
 	struct {
+		uint64_t key; // of one comparison: port, 6 for IPv6, IPv4 address; 0: slot is free
 		uint8_t addr[16]; // IPv4 in the first four bytes
-		uint16_t port_be; // 0: slot is free
-		uint8_t version;  // 4 or 6
+		uint16_t port_be;
+		uint8_t version; // 4 or 6
 	} slots[FRAME_SERVED_SLOTS];
 };
 
@@ -74,17 +75,17 @@ struct frame_rules {
 	// Virtual links of one machine leave the UDP checksum to be completed by hardware that is
 	// not there: the field then holds the sum of the pseudo-header. True where that may happen.
 	bool accept_partial;
-	// so)
 };
 
 // A frame that is a DNS message to us.
 struct frame {
-	uint16_t ip_off;
-	uint16_t udp_off;
-	uint16_t dns_off;
-	uint16_t dns_len;
+	uint64_t dns_sum; // checksum_sum() of the message
+	uint8_t ip_off;
+	uint8_t udp_off;
+	uint8_t dns_off;
 	uint8_t version; // of IP: 4 or 6
-	bool no_error;   // from port 53 or a privileged port: never an error reply (CVE-2024-2169)
+	uint16_t dns_len;
+	bool no_error; // from port 53 or a privileged port: never an error reply (CVE-2024-2169)
 };
 
 #define FRAME_DNS_MIN 12 // RFC 1035 4.1.1: the header

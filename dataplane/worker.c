@@ -132,6 +132,7 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq, struct
 		job->mbuf = m;
 		q->msg = job->bytes + job->frame.dns_off;
 		q->len = job->frame.dns_len;
+		q->sum = job->frame.dns_sum;
 		q->cap = (uint16_t)(max < room ? max : room);
 		q->no_error_reply = job->frame.no_error;
 		q->transport = DNS_UDP;
@@ -159,7 +160,7 @@ static void job_end(struct worker *w, const struct worker_queue *wq, unsigned i,
 static void job_reply(struct job *job, const struct dns_query *q)
 {
 	struct rte_mbuf *m = job->mbuf;
-	size_t len = frame_reply(job->bytes, &job->frame, q->len, checksum_from_be(q->sum));
+	size_t len = frame_reply(job->bytes, &job->frame, q->len, q->sum);
 
 	m->data_len = (uint16_t)len;
 	m->pkt_len = (uint32_t)len;
@@ -205,11 +206,9 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 	if (jobs == 0)
 		return;
 
-	for (unsigned i = 0; i < jobs; i++) {
-		dns_parse(&context, &w->queries[i]);
-		if (w->queries[i].verdict == DNS_REPLY)
-			live[live_count++] = (uint8_t)i;
-		else
+	live_count = dns_parse_burst(&context, w->queries, jobs, live);
+	for (unsigned i = 0; i < jobs && live_count != jobs; i++) {
+		if (w->queries[i].verdict != DNS_REPLY)
 			job_end(w, wq, i, t1);
 	}
 	t0 = t1, t1 = rte_rdtsc();
@@ -219,9 +218,9 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 	t0 = t1, t1 = rte_rdtsc();
 	counters_stage(w->counters, STAGE_match, t1 - t0, 1);
 
+	dns_emit_burst(&context, w->queries, live, live_count);
 	for (unsigned k = 0; k < live_count; k++) {
 		unsigned i = live[k];
-		dns_emit(&context, &w->queries[i]);
 		if (w->queries[i].verdict == DNS_REPLY) {
 			job_reply(&w->jobs[i], &w->queries[i]);
 			burst[out_count++] = w->jobs[i].mbuf;

@@ -206,7 +206,7 @@ static int fill_served(int map4, int map6, const struct frame_served *served)
 		struct np_xdp_served6 key6 = {0};
 		int rc;
 
-		if (served->slots[i].port_be == 0)
+		if (served->slots[i].key == 0)
 			continue;
 		if (served->slots[i].version == 4) {
 			memcpy(&key4.addr, served->slots[i].addr, 4);

@@ -159,7 +159,7 @@ static uint32_t draft_finish(struct draft *d)
 	    .ancount = d->ancount,
 	    .nscount = d->nscount,
 	    .arcount = d->arcount,
-	    .sum = checksum_be(d->msg + d->w.body_at, size),
+	    .sum = checksum_fold(checksum_sum(d->msg + d->w.body_at, size, 0)),
 	    .required = (uint16_t)d->required,
 	    .required_arcount = d->required_arcount,
 	    .proof_at = (uint16_t)d->proof_at,
@@ -167,8 +167,10 @@ static uint32_t draft_finish(struct draft *d)
 	};
 	uint16_t *patch = (uint16_t *)(answer + 1);
 	for (unsigned i = 0; i < d->w.patch_count; i++) {
+		const uint8_t last = d->msg[d->w.body_at + c->patch[i] + 1];
 		patch[i] = c->patch[i];
-		answer->patch_odd += c->patch[i] % 2;
+		answer->weight += c->patch[i] % 2 == 0 ? 1 : 256;
+		answer->reach = last > answer->reach ? last : answer->reach;
 	}
 	memcpy(patch + d->w.patch_count, d->msg + d->w.body_at, size);
 	return (uint32_t)(((uint8_t *)answer - c->buffer->mem) >> 3);

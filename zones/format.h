@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    3
+#define IMAGE_VERSION    4
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_PAGE       4096 // an image's size is a multiple of this
 #define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
@@ -104,20 +104,24 @@ static_assert(sizeof(struct image_sigs) == 8, "layout");
 // answer). For a longer question every pointer named in patch[] grows by the difference; owners
 // that are the question name itself (c0 0c) are not in patch[].
 struct image_answer {
-	uint16_t size; // bytes[]
-	uint16_t ancount;
+	uint16_t
+	    arcount; // in this order one load has all three, as one store of a header takes them
 	uint16_t nscount;
-	uint16_t arcount;
-	uint16_t sum; // ones' complement sum of bytes[], big-endian words, first byte even
+	uint16_t ancount;
+	uint16_t size;   // bytes[]
+	uint16_t sum;    // checksum_fold(checksum_sum()) of bytes[], the first at an even offset
+	uint16_t weight; // what moving the pointers by 1 adds to a sum of big-endian words: 1 for
+	                 // each pointer, 256 for each at an odd offset
 	uint16_t
 	    required; // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
 	uint16_t required_arcount; // arcount when cut there
 	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
 	uint8_t patch_count;
-	uint8_t patch_odd; // how many of them stand at odd offsets
-	                   // uint16_t patch[patch_count]; uint8_t bytes[size];
+	uint8_t reach; // the largest last byte of a pointer in patch[]
+	               // uint16_t patch[patch_count]; uint8_t bytes[size];
 };
-static_assert(sizeof(struct image_answer) == 18, "layout; the list of pointers follows");
+static_assert(sizeof(struct image_answer) == 20, "layout; the list of pointers follows");
+static_assert(offsetof(struct image_answer, size) == 6, "layout");
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
 
 struct image_section {

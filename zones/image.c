@@ -31,6 +31,8 @@ int image_open(struct image *image, const void *mem, size_t size)
 	image->buckets = image_at(image, header->section[IMAGE_BUCKETS].ref);
 	image->bucket_count = header->section[IMAGE_BUCKETS].count;
 	image->flags = header->flags;
+	image->hash_key[0] = header->hash_key[0];
+	image->hash_key[1] = header->hash_key[1];
 	return 0;
 }
 

@@ -16,11 +16,12 @@
 // A view of an image in memory that somebody else owns and keeps mapped.
 struct image {
 	const uint8_t *mem; // 64-byte aligned
-	size_t size;
-	const struct image_header *header;
 	const struct image_bucket *buckets;
 	uint32_t bucket_count;
-	uint32_t flags; // the header's, here so that a look-up need not wait for it
+	uint32_t flags;       // these two are the header's, here so that a look-up need not wait
+	uint64_t hash_key[2]; // for it
+	const struct image_header *header;
+	size_t size;
 };
 
 static inline const void *image_at(const struct image *image, uint32_t ref)

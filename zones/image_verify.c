@@ -177,7 +177,7 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 	if (end > v->limit || answer->size > IMAGE_ANSWER_MAX)
 		return bad(v, "answer out of range");
 	const uint8_t *bytes = answer_bytes(answer);
-	unsigned odd = 0;
+	unsigned weight = 0, reach = 0;
 	for (unsigned i = 0; i < answer->patch_count; i++) {
 		const unsigned at = answer_patch(answer)[i];
 		if (at + 2u > answer->size || (i > 0 && at < answer_patch(answer)[i - 1] + 2u))
@@ -186,9 +186,11 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 		// The question may be longer than the owner by less than a whole name.
 		if (pointer < 0xc000 + 12 || pointer + NAME_LEN_MAX > 0xffff)
 			return bad(v, "answer: pointer");
-		odd += at % 2;
+		weight += at % 2 == 0 ? 1 : 256;
+		reach = bytes[at + 1] > reach ? bytes[at + 1] : reach;
 	}
-	if (odd != answer->patch_odd || checksum_be(bytes, answer->size) != answer->sum)
+	if (weight != answer->weight || reach != answer->reach ||
+	    checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)
 		return bad(v, "answer: sum");
 	const unsigned count = (unsigned)answer->ancount + answer->nscount + answer->arcount;
 	const unsigned first = (unsigned)answer->ancount + answer->nscount;

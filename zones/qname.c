@@ -3,40 +3,8 @@
 //
 // A name made ready for look-ups. Called by every worker for every query, and by the compiler for
 // every name of a zone.
-//
-// The hash of a name is built label by label from the root to the left, so that one pass gives the
-// hash of every suffix. A label enters as 8-byte words, each folded in by a 64x64->128 bit product
-// with both halves combined; both key words are secret, so content cannot choose collisions.
 
 #include "qname.h"
-
-#define MIX_A 0x9e3779b97f4a7c15ULL
-#define MIX_B 0xd6e8feb86659fd93ULL
-
-typedef uint8_t bytes32 __attribute__((vector_size(32), aligned(1), may_alias));
-
-static inline uint64_t fold(uint64_t a, uint64_t b)
-{
-	__uint128_t product = (__uint128_t)a * b;
-	return (uint64_t)product ^ (uint64_t)(product >> 64);
-}
-
-// `label` points at the length byte; 64 bytes past the label may be read.
-static inline uint64_t label_hash(uint64_t h, const uint8_t *label, const struct hash_key *key)
-{
-	unsigned left = label[0];
-	uint64_t word;
-	const uint8_t *at = label + 1;
-
-	h ^= MIX_B * left;
-	for (; left > 8; left -= 8, at += 8) {
-		memcpy(&word, at, 8);
-		h = fold(word ^ key->k[1], h ^ MIX_A);
-	}
-	memcpy(&word, at, 8);
-	word &= ~UINT64_C(0) >> (64 - 8 * left);
-	return fold(word ^ key->k[1], h ^ MIX_A);
-}
 
 // start[n] is where the suffix of n labels begins. So far it is in the order the labels were read.
 static void starts_reverse(struct qname *q)
@@ -76,31 +44,14 @@ size_t qname_parse(struct qname *q, const uint8_t *wire, size_t avail, size_t ro
 	else
 		starts_reverse(q);
 
-	// Whole words straight from the message where it goes on that far: a copy through memory
-	// first would stall the loads behind it.
-	for (size_t i = 0; i < q->len; i += 32) {
-		bytes32 v;
-		if (room - i >= 32) {
-			v = *(const bytes32 *)(wire + i);
-		} else {
-			uint8_t rest[32] = {0};
-			memcpy(rest, wire + i, room - i);
-			v = *(bytes32 *)rest;
-		}
-		bytes32 upper = (bytes32)((v >= 'A') & (v <= 'Z'));
-		*(bytes32 *)(q->lower + i) = v | (upper & 0x20);
+	if (room >= NAME_LEN_MAX + 1) {
+		qname_lower(q, wire);
+	} else {
+		uint8_t copy[NAME_LEN_MAX + 1] = {0};
+		memcpy(copy, wire, room);
+		qname_lower(q, copy);
 	}
 	return q->len;
-}
-
-void qname_hash_to(struct qname *q, const struct hash_key *key, unsigned n)
-{
-	uint64_t h = q->hash[q->hashed];
-
-	while (q->hashed < n) { // at most one step a label
-		h = label_hash(h, q->lower + q->start[q->hashed + 1], key);
-		q->hash[++q->hashed] = h;
-	}
 }
 
 void qname_hash(struct qname *q, const struct hash_key *key)
@@ -111,7 +62,7 @@ void qname_hash(struct qname *q, const struct hash_key *key)
 
 uint64_t qname_hash_child(uint64_t parent, const uint8_t *label, const struct hash_key *key)
 {
-	return label_hash(parent, label, key);
+	return qname_label_hash(parent, label, key);
 }
 
 uint64_t name_hash(const uint8_t *name, const struct hash_key *key)

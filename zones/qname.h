@@ -5,6 +5,7 @@
 // suffix, all in one pass from the root to the left. Pure; any thread.
 #pragma once
 
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -19,14 +20,79 @@ struct hash_key {
 };
 
 struct qname {
-	uint8_t lower[NAME_LEN_MAX + 1 + 64]; // lower case; 64 bytes past the end may be read
-	uint8_t len;                          // bytes, root included
-	uint8_t labels;                       // without the root
-	uint8_t hashed;                       // hash[0 .. hashed] are there
+	uint8_t len;    // bytes, root included
+	uint8_t labels; // without the root
+	uint8_t hashed; // hash[0 .. hashed] are there
 	// Indexed by a number of labels n, 0 (the root) to `labels`:
-	uint8_t start[NAME_LABELS_MAX + 1]; // where the suffix with n labels begins in lower[]
-	uint64_t hash[NAME_LABELS_MAX + 1]; // its hash under the key of qname_hash()
+	uint8_t start[NAME_LABELS_MAX + 1];   // where the suffix with n labels begins in lower[]
+	uint64_t hash[NAME_LABELS_MAX + 1];   // its hash under the key of qname_hash()
+	uint8_t lower[NAME_LEN_MAX + 1 + 64]; // lower case; 64 bytes past the end may be read
 };
+
+// --- how it is made: inline, for the one question that every query has
+// -----------------------------------------------------------------------------
+//
+// The hash of a name is built label by label from the root to the left, so that one pass gives the
+// hash of every suffix. A label enters as 8-byte words, each folded in by a 64x64->128 bit product
+// with both halves combined; both key words are secret, so content cannot choose collisions.
+
+#define QNAME_MIX_A 0x9e3779b97f4a7c15ULL
+#define QNAME_MIX_B 0xd6e8feb86659fd93ULL
+
+static inline uint64_t qname_fold(uint64_t a, uint64_t b)
+{
+	__uint128_t product = (__uint128_t)a * b;
+	return (uint64_t)product ^ (uint64_t)(product >> 64);
+}
+
+// `label` points at the length byte; 64 bytes past the label may be read.
+static inline uint64_t qname_label_hash(
+    uint64_t h, const uint8_t *label, const struct hash_key *key)
+{
+	unsigned left = label[0];
+	uint64_t word;
+	const uint8_t *at = label + 1;
+
+	h ^= QNAME_MIX_B * left;
+	for (; left > 8; left -= 8, at += 8) {
+		memcpy(&word, at, 8);
+		h = qname_fold(word ^ key->k[1], h ^ QNAME_MIX_A);
+	}
+	memcpy(&word, at, 8);
+	word &= ~UINT64_C(0) >> (64 - 8 * left);
+	return qname_fold(word ^ key->k[1], h ^ QNAME_MIX_A);
+}
+
+// Fills lower from len bytes at `wire`; as many as NAME_LEN_MAX + 1 may be read.
+static inline void qname_lower(struct qname *q, const uint8_t *wire)
+{
+	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
+
+	// Whole words straight from the message: a copy through memory first would stall the loads
+	// behind it.
+	for (unsigned i = 0; i < q->len; i += 32) {
+		const lanes v = *(const lanes *)(wire + i);
+		const lanes upper = (lanes)((v >= 'A') & (v <= 'Z'));
+		*(lanes *)(q->lower + i) = v | (upper & 0x20);
+	}
+}
+
+#define QNAME_PLAIN_LABELS_MAX 7
+
+// A name that was walked already: the root at `wire` + `root`, at most QNAME_PLAIN_LABELS_MAX
+// labels in front, the last of which begins at the lowest byte of `starts`, the one before it at
+// the next. As qname_parse() otherwise.
+static inline void qname_plain(
+    struct qname *q, const uint8_t *wire, unsigned root, unsigned labels, uint64_t starts)
+{
+	q->len = (uint8_t)(root + 1);
+	q->labels = (uint8_t)labels;
+	starts = htole64(starts << 8 | root);
+	memcpy(q->start, &starts, 8);
+	qname_lower(q, wire);
+}
+
+// --- for all
 
 // Reads the uncompressed name at wire[0 .. avail). Fills lower, len, labels, start; not the hashes.
 // Bytes up to wire[room) may be read, though none behind the name counts. Pre: room >= avail.
@@ -43,7 +109,18 @@ static inline void qname_hash_start(struct qname *q, const struct hash_key *key)
 
 // Makes hash[0 .. n] be there: a long name below a delegation costs no more than its last labels.
 // Pre: n <= labels; the key is that of qname_hash_start().
-void qname_hash_to(struct qname *q, const struct hash_key *key, unsigned n);
+static inline void qname_hash_to(struct qname *q, const struct hash_key *key, unsigned n)
+{
+	unsigned hashed = q->hashed;
+	uint64_t h = q->hash[hashed];
+
+	while (hashed < n) { // at most one step a label
+		hashed++;
+		h = qname_label_hash(h, q->lower + q->start[hashed], key);
+		q->hash[hashed] = h;
+	}
+	q->hashed = (uint8_t)hashed;
+}
 
 // Both, for the whole name.
 void qname_hash(struct qname *q, const struct hash_key *key);

@@ -60,7 +60,7 @@ static inline uint32_t bucket_match(const struct image_bucket *bucket, uint16_t 
 		match |= (uint32_t)(bucket->tag[i] == tag) << i;
 	return match;
 #else
-	typedef short lanes __attribute__((vector_size(32), aligned(64), may_alias));
+	typedef short lanes __attribute__((vector_size(32), aligned(1), may_alias));
 	typedef char bytes __attribute__((vector_size(32)));
 	const lanes tags = *(const lanes *)bucket;
 	const lanes same = (lanes)(tags == (short)tag);
@@ -79,14 +79,13 @@ static inline bool node_is(const struct image_node *node, const uint8_t *name, u
 	return node->name_len == len && wide_equal(node->name, name, len);
 }
 
-// Pre: `name` is lower case, `len` bytes; WIDE_SLACK more may be read (IMAGE_TAIL is as much).
-static const struct image_node *image_find(
+// Pre: `name` is lower case, `len` bytes; WIDE_SLACK more may be read (IMAGE_TAIL is as much). The
+// image has buckets.
+static __attribute__((noinline)) const struct image_node *image_search(
     const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
 {
 	uint32_t at = home_bucket(image, hash);
 
-	if (image->bucket_count == 0)
-		return NULL;
 	for (uint32_t probe = 0; probe < image->header->probe_max; probe++) {
 		const struct image_bucket *bucket = &image->buckets[at];
 		uint32_t match = bucket_match(bucket, (uint16_t)hash);
@@ -111,10 +110,33 @@ static const struct image_node *image_find(
 	return NULL;
 }
 
+// The same, whose first look most often decides: the name is what the first slot with its tag has,
+// or no slot has it and nothing overflowed.
+static inline const struct image_node *image_find(
+    const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
+{
+	if (image->bucket_count == 0)
+		return NULL;
+
+	const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
+	const uint32_t match = bucket_match(bucket, (uint16_t)hash);
+
+	if (match != 0) {
+		const uint32_t ref = bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT];
+		const struct image_node *node = image_at(image, ref);
+
+		if (ref != 0 && node_is(node, name, len))
+			return node;
+	} else if (bucket->overflow == 0) {
+		return NULL;
+	}
+	return image_search(image, hash, name, len);
+}
+
 // --- a version
 // ------------------------------------------------------------------------------------
 
-struct node_ref version_find_name(
+static __attribute__((noinline)) struct node_ref layers_find(
     const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
 {
 	for (unsigned i = 0; i < version->layer_count; i++) {
@@ -128,6 +150,15 @@ struct node_ref version_find_name(
 	return (struct node_ref){0};
 }
 
+struct node_ref version_find_name(
+    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
+{
+	if (version->layer_count != 1)
+		return layers_find(version, name, len, hash);
+	return (struct node_ref){
+	    .image = &version->layer[0], .node = image_find(&version->layer[0], hash, name, len)};
+}
+
 struct node_ref version_find(
     const struct zone_version *version, const struct qname *q, unsigned labels)
 {
@@ -135,6 +166,11 @@ struct node_ref version_find(
 
 	return version_find_name(
 	    version, q->lower + start, (unsigned)q->len - start, q->hash[labels]);
+}
+
+bool version_is_large(const struct zone_version *version)
+{
+	return version->layer[version->layer_count - 1].bucket_count >= BUCKETS_LARGE;
 }
 
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels)
@@ -155,7 +191,7 @@ void version_prefetch_node(
 
 	for (unsigned i = 0; i < version->layer_count; i++) {
 		const struct image *image = &version->layer[i];
-		if (image->bucket_count < BUCKETS_LARGE)
+		if (image->bucket_count == 0)
 			continue;
 		const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
 		const uint32_t match = bucket_match(bucket, (uint16_t)hash);

@@ -17,8 +17,8 @@
 // layer[0] is looked at first (the top overlay), layer[layer_count - 1] is the base. Serial, SOA
 // and flags of the version are those of layer[0]. All layers have the same hash key and apex.
 struct zone_version {
-	struct image layer[IMAGE_LAYERS_MAX];
 	unsigned layer_count; // 1..IMAGE_LAYERS_MAX
+	struct image layer[IMAGE_LAYERS_MAX];
 };
 
 // A name found: the node and the image it stands in.
@@ -51,6 +51,9 @@ struct node_ref version_find(
 struct node_ref version_find_name(
     const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash);
 
+// True when what look-ups in it touch does not stay in a core's own cache, and so is worth fetching
+// ahead.
+bool version_is_large(const struct zone_version *version);
 // Prefetches what version_find() for the same arguments will look at first.
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
 // A while later: the first line of the node that version_find() will compare first.

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Names compared by whole vectors. A call of memcmp() costs more than the names of most zones are
+// Bytes compared by whole vectors. A call of memcmp() costs more than the names of most zones are
 // long. Pure; any thread.
 #pragma once
 
@@ -19,13 +19,39 @@ static inline bool wide_equal(const uint8_t *a, const uint8_t *b, unsigned len)
 #else
 	typedef char lanes __attribute__((vector_size(32), aligned(1), may_alias));
 
-	for (;; a += 32, b += 32, len -= 32) { // at most 8: a name has 255 bytes
-		const lanes same = (lanes)(*(const lanes *)a == *(const lanes *)b);
-		const uint32_t differ = ~(uint32_t)__builtin_ia32_pmovmskb256(same);
-		if (len <= 32)
-			return differ << (32 - len) == 0;
-		if (differ != 0)
+	lanes same = (lanes)(*(const lanes *)a == *(const lanes *)b);
+
+#pragma GCC unroll 1
+	while (len > 32) { // at most 7 times: a name has 255 bytes
+		if (__builtin_ia32_pmovmskb256(same) != -1)
 			return false;
+		a += 32;
+		b += 32;
+		len -= 32;
+		same = (lanes)(*(const lanes *)a == *(const lanes *)b);
 	}
+	return ~(uint32_t)__builtin_ia32_pmovmskb256(same) << (32 - len) == 0;
+#endif
+}
+
+// True when the 32 bytes at `at` are `want` in all bits of `mask`.
+static inline bool wide_matches(const uint8_t *at, const uint8_t want[32], const uint8_t mask[32])
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	uint64_t differ = 0;
+
+	for (unsigned i = 0; i < 32; i += 8) {
+		uint64_t a, w, m;
+		memcpy(&a, at + i, 8);
+		memcpy(&w, want + i, 8);
+		memcpy(&m, mask + i, 8);
+		differ |= (a ^ w) & m;
+	}
+	return differ == 0;
+#else
+	typedef long long lanes __attribute__((vector_size(32), aligned(1), may_alias));
+
+	return __builtin_ia32_ptestz256(
+	    *(const lanes *)at ^ *(const lanes *)want, *(const lanes *)mask);
 #endif
 }

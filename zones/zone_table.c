@@ -46,7 +46,7 @@ struct zone_table {
 };
 static_assert(NAME_LABELS_MAX < 128, "a bit for each number of labels");
 
-// What stands in a slot whose zone was taken out.
+// What stands in a slot whose zone was taken out: no apex is as short.
 static struct zone_entry tombstone;
 
 static struct slots *slots_new(size_t size)
@@ -77,10 +77,16 @@ static void slot_fill(struct slots *slots, uint64_t hash, struct zone_entry *ent
 	slots->used++;
 }
 
-// The entry of exactly this apex, or NULL; *at its slot. Bounded by the array's size: at least half
-// of it is free.
-static struct zone_entry *slots_find(
-    struct slots *slots, uint64_t hash, const uint8_t *apex, size_t len, struct slot **at)
+// A slot and what stood in it when it was looked at: a reader that looked again might see the zone
+// taken out.
+struct found {
+	struct slot *slot;
+	struct zone_entry *entry; // NULL: none
+};
+
+// The entry of exactly this apex. Bounded by the array's size: at least half of it is free.
+static __attribute__((noinline)) struct found slots_find(
+    struct slots *slots, uint64_t hash, const uint8_t *apex, unsigned len)
 {
 	for (size_t i = hash & slots->mask;; i = (i + 1) & slots->mask) {
 		struct slot *slot = &slots->slot[i];
@@ -88,12 +94,10 @@ static struct zone_entry *slots_find(
 		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
 
 		if (entry == NULL)
-			return NULL;
-		if (entry != &tombstone && slot->hash == hash && entry->apex_len == len &&
-		    wide_equal(entry->apex, apex, (unsigned)len)) {
-			*at = slot;
-			return entry;
-		}
+			return (struct found){0};
+		if (slot->hash == hash && entry->apex_len == len &&
+		    wide_equal(entry->apex, apex, len))
+			return (struct found){slot, entry};
 	}
 }
 
@@ -131,17 +135,20 @@ const struct hash_key *zone_table_key(const struct zone_table *table)
 }
 
 // The largest n <= labels that has a zone, or -1.
-static int depth_below(const struct zone_table *table, int labels)
+static inline int depth_below(const struct zone_table *table, int labels)
 {
-	for (int word = labels >> 6; word >= 0; word--) {
-		uint64_t bits = atomic_load_explicit(&table->depths[word], memory_order_relaxed);
+	uint64_t bits;
 
-		if (word == labels >> 6)
-			bits &= UINT64_MAX >> (63 - (labels & 63));
+	if (labels >= 64) {
+		bits = atomic_load_explicit(&table->depths[1], memory_order_relaxed);
+		bits &= UINT64_MAX >> (127 - labels);
 		if (bits != 0)
-			return word * 64 + 63 - __builtin_clzll(bits);
+			return 127 - __builtin_clzll(bits);
+		labels = 63;
 	}
-	return -1;
+	bits = atomic_load_explicit(&table->depths[0], memory_order_relaxed);
+	bits &= UINT64_MAX >> (63 - labels);
+	return bits != 0 ? 63 - __builtin_clzll(bits) : -1;
 }
 
 unsigned zone_table_depth(const struct zone_table *table, unsigned labels_max)
@@ -159,13 +166,22 @@ const struct zone_entry *zone_table_find(
 
 	// Bounded by the depths present, at most NAME_LABELS_MAX + 1.
 	while ((labels = depth_below(table, labels)) >= 0) {
-		unsigned start = q->start[labels];
-		struct slot *at;
+		const uint64_t hash = q->hash[labels];
+		const uint8_t *apex = q->lower + q->start[labels];
+		const unsigned len = (unsigned)q->len - q->start[labels];
+		const struct slot *slot = &slots->slot[hash & slots->mask];
 		struct zone_entry *entry =
-		    slots_find(slots, q->hash[labels], q->lower + start, q->len - start, &at);
+		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
 
-		if (entry != NULL)
-			return entry;
+		// Most often it stands where it would be without all others.
+		if (entry != NULL) {
+			if (slot->hash == hash && entry->apex_len == len &&
+			    wide_equal(entry->apex, apex, len))
+				return entry;
+			entry = slots_find(slots, hash, apex, len).entry;
+			if (entry != NULL)
+				return entry;
+		}
 		if (--labels < 0)
 			break;
 	}
@@ -182,8 +198,6 @@ void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
 	int labels;
 
-	if (slots->mask < SLOTS_LARGE)
-		return;
 	labels = depth_below(table, q->hashed);
 	// Bounded by the depths present, as zone_table_find().
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1)
@@ -265,22 +279,19 @@ static struct zone_entry *entry_new(
 }
 
 // Writer's find, of any case.
-static struct zone_entry *table_find(
-    struct zone_table *table, const uint8_t *apex, struct slot **at)
+static struct found table_find(struct zone_table *table, const uint8_t *apex)
 {
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
 	uint8_t lower[NAME_LEN_MAX + WIDE_SLACK];
 	size_t len = name_len(apex);
 
 	name_lower(lower, apex, len);
-	return slots_find(slots, name_hash(lower, &table->key), lower, len, at);
+	return slots_find(slots, name_hash(lower, &table->key), lower, (unsigned)len);
 }
 
 struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex)
 {
-	struct slot *at;
-
-	return table_find(table, apex, &at);
+	return table_find(table, apex).entry;
 }
 
 int zone_table_set(struct zone_table *table, const uint8_t *apex,
@@ -309,15 +320,15 @@ int zone_table_set(struct zone_table *table, const uint8_t *apex,
 
 bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired)
 {
-	struct slot *slot;
+	struct found found = table_find(table, apex);
 
 	*retired = (struct zone_retired){0};
-	retired->entry = table_find(table, apex, &slot);
-	if (retired->entry == NULL)
+	if (found.entry == NULL)
 		return false;
+	retired->entry = found.entry;
 	retired->version = atomic_load_explicit(&retired->entry->version, memory_order_relaxed);
 	// Relaxed: the tombstone is never read through.
-	atomic_store_explicit(&slot->entry, &tombstone, memory_order_relaxed);
+	atomic_store_explicit(&found.slot->entry, &tombstone, memory_order_relaxed);
 	depth_count(table, retired->entry->apex_labels, false);
 	return true;
 }

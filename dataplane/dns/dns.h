@@ -29,6 +29,7 @@
 #define DNS_COOKIE_LEN     24 // client and server cookie of a reply (RFC 9018 4)
 #define DNS_COOKIE_SECRETS 2
 #define DNS_WRITE_SLACK    64 // bytes past the reply that wide stores may overwrite
+#define DNS_BURST_MAX      64
 
 // What does not change while the process runs. Read-only for workers.
 struct dns_server {
@@ -69,46 +70,58 @@ struct dns_query {
 	uint16_t cap; // bytes the reply may have at most (UDP: min of MTU and buffer, less slack)
 	bool no_error_reply; // source port below 1024: drop instead of an error (CVE-2024-2169)
 	bool render_only;    // tests: leave compiled answers aside
+	uint8_t client_len;  // 4 or 16; 0: not known, then there are no cookies
 	enum dns_transport transport;
-	uint8_t client_len;    // 4 or 16; 0: not known, then there are no cookies
 	const uint8_t *client; // the client's address on the wire; valid until the reply is made
+	// checksum_sum() of the query, for callers that use that of the reply, which after dns_emit
+	// it is.
+	uint64_t sum;
 
-	// Filled by the stages:
-	struct qname qname;
+	// Filled by the stages. First what every query needs, then the name, then the rest.
 	enum dns_verdict verdict;
 	enum dns_outcome outcome; // what was counted
 	uint8_t state;            // private to dns/
 	bool edns, edns_do;
-	uint8_t options;        // enum edns_option: what the reply's OPT will carry
-	uint8_t zone_options;   // what it will once the zone is known
+	uint8_t options;      // enum edns_option: what the reply's OPT will carry
+	uint8_t zone_options; // what it will once the zone is known
+	uint8_t labels;       // of the suffix probed first
+	uint16_t rcode;       // with the upper bits that OPT carries (RFC 6891 6.1.3)
+	uint16_t
+	    question_end;     // offset of the first byte behind the question; 12 when there is none
+	uint16_t reply_limit; // bytes: from EDNS, transport and cap
+	uint16_t opt_len;     // bytes reserved for OPT in the reply (0: no OPT in the query)
+	uint16_t qtype;
+	uint64_t question_sum; // checksum_sum() of the question, as it comes back
+	const struct zone_entry *zone;
+	const struct zone_version *version;
+	struct node_ref node;
+	struct qname qname;
+	uint16_t qclass;
+	uint16_t edns_size;     // what the client takes, at least 512
 	uint8_t ede;            // EDE info code, when options say so (RFC 8914)
 	uint8_t cookie_verdict; // enum dns_cookie
 	uint8_t cookie_len;     // of the query's COOKIE option, and where its bytes stand
 	uint16_t cookie_at;
 	uint8_t cookie[DNS_COOKIE_LEN]; // the reply's
 	uint32_t expire;                // EXPIRE, when options say so (RFC 7314)
-	uint16_t qtype, qclass;
-	uint16_t
-	    question_end;     // offset of the first byte behind the question; 12 when there is none
-	uint16_t edns_size;   // what the client takes, at least 512
-	uint16_t reply_limit; // bytes: from EDNS, transport and cap
-	uint16_t opt_len;     // bytes reserved for OPT in the reply (0: no OPT in the query)
-	uint16_t rcode;       // with the upper bits that OPT carries (RFC 6891 6.1.3)
-	const struct zone_entry *zone;
-	const struct zone_version *version;
-	unsigned labels; // labels of the suffix probed first
-	struct node_ref node;
-	uint32_t sum; // after dns_emit: ones' complement sum of the whole reply (big-endian words,
-	              // not folded)
 };
 
-// Stage 1. Post: verdict DNS_DROP or DNS_FORWARD is final; otherwise stages 2 and 3 follow.
+// The stages, each over a burst of at most DNS_BURST_MAX queries, so that they wait for memory
+// together, and over one.
+
+// Stage 1. Post: verdict DNS_DROP or DNS_FORWARD is final; for the others stages 2 and 3 follow,
+// and live[] has the indexes of those, in order; returns their number.
+unsigned dns_parse_burst(
+    const struct dns_context *context, struct dns_query *queries, unsigned n, uint8_t *live);
 void dns_parse(const struct dns_context *context, struct dns_query *query);
-// Stage 2. May turn the verdict to DNS_DROP.
-void dns_match(const struct dns_context *context, struct dns_query *query);
-// The same for queries[index[0 .. n)], waiting for memory together.
+
+// Stage 2, of queries[index[0 .. n)]. May turn a verdict to DNS_DROP.
 void dns_match_burst(
     const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n);
+void dns_match(const struct dns_context *context, struct dns_query *query);
+
 // Stage 3. Post: verdict DNS_REPLY: query->len bytes at query->msg are the reply, query->sum their
 // sum.
+void dns_emit_burst(
+    const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n);
 void dns_emit(const struct dns_context *context, struct dns_query *query);

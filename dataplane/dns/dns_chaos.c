@@ -36,7 +36,6 @@ static const uint8_t *text_of(
 
 void dns_chaos_emit(const struct dns_context *context, struct dns_query *query)
 {
-	static const struct reply_counts one = {.answer = 1};
 	uint8_t len;
 	const uint8_t *text = text_of(context->server, query, &len);
 	size_t end = query->question_end + 2u + RR_FIXED_LEN + 1 + len;
@@ -57,5 +56,5 @@ void dns_chaos_emit(const struct dns_context *context, struct dns_query *query)
 	at[12] = len;
 	memcpy(at + 13, text, len);
 	count(context, query, DNS_OUTCOME_chaos);
-	dns_reply_finish_summing(context, query, end, 0, &one);
+	dns_reply_finish_summing(context, query, end, 0, reply_counts(1, 0, 0));
 }

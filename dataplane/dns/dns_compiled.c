@@ -9,6 +9,7 @@
 
 #include "dns_denial.h"
 #include "dns_internal.h"
+#include "dns_lookup.h"
 #include "dns_reply.h"
 
 // What to send for a lookup.
@@ -18,40 +19,34 @@ struct choice {
 	unsigned flags;    // HEADER_AA
 	uint16_t rcode;
 	enum dns_outcome outcome;
-	bool with_sigs;
-	struct denial denial;
+	enum { DENY_NOTHING, DENY_NAME, DENY_TYPE, DENY_WILDCARD, DENY_DS } deny;
 };
 
-static bool choose_answer(
-    struct choice *choice, const struct image *image, uint32_t answer_ref, uint32_t answer_do_ref)
+static inline bool choose_answer(
+    struct choice *choice, const struct image *image, uint32_t answer_ref)
 {
-	const uint32_t ref = choice->with_sigs ? answer_do_ref : answer_ref;
-
-	choice->answer = image_at(image, ref);
-	return ref != 0;
+	choice->answer = image_at(image, answer_ref);
+	return answer_ref != 0;
 }
 
-static bool choose_negative(const struct dns_query *query, const struct lookup *lookup,
-    uint16_t rcode, struct choice *choice)
+static inline bool choose_negative(
+    const struct dns_query *query, bool with_sigs, bool name_exists, struct choice *choice)
 {
 	const struct image *image = &query->version->layer[0];
 	const struct image_header *header = image->header;
 
-	if (!choose_answer(choice, image, header->negative_ref, header->negative_do_ref))
-		return false;
 	choice->name_len = header->apex_len;
-	choice->rcode = rcode;
-	choice->outcome = rcode == RCODE_NXDOMAIN ? DNS_OUTCOME_nxdomain : DNS_OUTCOME_nodata;
-	if (choice->with_sigs && rcode == RCODE_NXDOMAIN)
-		denial_nxdomain(&choice->denial, &query->qname, lookup);
-	else if (choice->with_sigs)
-		denial_nodata(&choice->denial, &query->qname, lookup);
-	return true;
+	choice->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
+	choice->outcome = name_exists ? DNS_OUTCOME_nodata : DNS_OUTCOME_nxdomain;
+	if (with_sigs)
+		choice->deny = name_exists ? DENY_TYPE : DENY_NAME;
+	return choose_answer(
+	    choice, image, with_sigs ? header->negative_do_ref : header->negative_ref);
 }
 
 // The answer at a node that owns the question's name, or is its source of synthesis.
-static bool choose_at_node(
-    const struct dns_query *query, const struct lookup *lookup, struct choice *choice)
+static inline bool choose_at_node(const struct dns_query *query, const struct lookup *lookup,
+    bool with_sigs, struct choice *choice)
 {
 	const struct node_ref ref = lookup->node;
 
@@ -62,147 +57,225 @@ static bool choose_at_node(
 	const struct image_rrset *rrset = node_rrset(ref, query->qtype);
 
 	if (rrset == NULL || rrset->rr_count == 0 || query->qtype == RRTYPE_NSEC3)
-		return choose_negative(query, lookup, RCODE_NOERROR, choice);
-	if (!choose_answer(choice, ref.image, rrset->answer_ref, rrset->answer_do_ref))
-		return false;
+		return choose_negative(query, with_sigs, true, choice);
 	choice->name_len = ref.node->name_len;
 	choice->outcome = DNS_OUTCOME_answer;
-	if (choice->with_sigs && lookup->kind == LOOKUP_WILDCARD)
-		denial_wildcard(&choice->denial, &query->qname, lookup);
-	return true;
+	if (with_sigs && lookup->kind == LOOKUP_WILDCARD)
+		choice->deny = DENY_WILDCARD;
+	return choose_answer(
+	    choice, ref.image, with_sigs ? rrset->answer_do_ref : rrset->answer_ref);
 }
 
-static bool choose_referral(
-    const struct dns_query *query, const struct lookup *lookup, struct choice *choice)
+static inline bool choose_referral(
+    const struct lookup *lookup, bool with_sigs, struct choice *choice)
 {
 	const struct image_node *node = lookup->node.node;
-	const struct image_rrset *ds;
 
-	if (!choose_answer(choice, lookup->node.image, node->referral_ref, node->referral_do_ref))
-		return false;
 	choice->name_len = node->name_len;
 	choice->flags = 0;
 	choice->outcome = DNS_OUTCOME_referral;
-	if (choice->with_sigs) {
-		ds = node_rrset(lookup->node, RRTYPE_DS);
+	if (with_sigs) {
+		const struct image_rrset *ds = node_rrset(lookup->node, RRTYPE_DS);
+
 		if (ds == NULL || ds->rr_count == 0)
-			denial_insecure(&choice->denial, &query->qname, lookup);
+			choice->deny = DENY_DS;
 	}
-	return true;
+	return choose_answer(
+	    choice, lookup->node.image, with_sigs ? node->referral_do_ref : node->referral_ref);
 }
 
-static bool choose(
+static inline bool choose(
     const struct dns_query *query, const struct lookup *lookup, struct choice *choice)
 {
-	choice->with_sigs = query_wants_sigs(query);
+	const bool with_sigs = query_wants_sigs(query);
+
 	choice->flags = HEADER_AA;
 	choice->rcode = RCODE_NOERROR;
-	denial_start(&choice->denial, query->version);
+	choice->deny = DENY_NOTHING;
 	switch (lookup->kind) {
 	case LOOKUP_EXACT:
 	case LOOKUP_WILDCARD:
-		return choose_at_node(query, lookup, choice);
+		return choose_at_node(query, lookup, with_sigs, choice);
 	case LOOKUP_REFERRAL:
 		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
 		if (query->qtype == RRTYPE_DS && lookup->node.node->labels == query->qname.labels)
-			return choose_at_node(query, lookup, choice);
-		return choose_referral(query, lookup, choice);
+			return choose_at_node(query, lookup, with_sigs, choice);
+		return choose_referral(lookup, with_sigs, choice);
 	case LOOKUP_NXDOMAIN:
-		return choose_negative(query, lookup, RCODE_NXDOMAIN, choice);
+		return choose_negative(query, with_sigs, false, choice);
 	case LOOKUP_DNAME:
 		return false;
 	}
 	return false;
 }
 
-// Moves the pointers by `delta`. Post: the sum of the bytes after it, first byte even.
-static uint16_t pointers_move(uint8_t *body, const struct image_answer *answer, unsigned delta)
+static inline void pointer_move(uint8_t *at, unsigned delta)
 {
-	const uint16_t *patch = answer_patch(answer);
-	const unsigned count = answer->patch_count, odd = answer->patch_odd, even = count - odd;
+	put16(at, (uint16_t)(get16(at) + delta));
+}
 
-	for (unsigned i = 0; i < count; i++) { // at most 255
-		uint8_t *at = body + patch[i];
+// Moves all pointers by `delta`, most often without a carry out of any one's last byte. Post: the
+// sum of the bytes after it, the first at an even offset.
+static inline uint64_t pointers_move(
+    uint8_t *restrict body, const struct image_answer *restrict answer, unsigned delta)
+{
+	const uint16_t *patch = answer_patch(answer), *end = patch + answer->patch_count;
 
-		put16(at, (uint16_t)(get16(at) + delta));
+	if (answer->reach + delta <= UINT8_MAX) { // at most 255 steps, here and below
+#pragma GCC unroll 4
+		for (; patch != end; patch++)
+			body[*patch + 1] += (uint8_t)delta;
+	} else {
+		for (; patch != end; patch++)
+			pointer_move(body + *patch, delta);
 	}
-	return checksum_fold(
-	    (uint64_t)answer->sum + (uint64_t)even * delta + ((uint64_t)(odd * delta) << 8));
+	return checksum_of_wire((uint64_t)answer->weight * delta) + answer->sum;
 }
 
 // The bytes behind the question, for an answer that goes as it is.
-static uint16_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
+static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 	bytes_copy(body, answer_bytes(answer), answer->size);
 	return delta != 0 ? pointers_move(body, answer, delta) : answer->sum;
 }
 
+static void deny(struct denial *denial, const struct choice *choice, const struct dns_query *query,
+    const struct lookup *lookup)
+{
+	denial_start(denial, query->version);
+	switch (choice->deny) {
+	case DENY_NOTHING:
+		break;
+	case DENY_NAME:
+		denial_nxdomain(denial, &query->qname, lookup);
+		break;
+	case DENY_TYPE:
+		denial_nodata(denial, &query->qname, lookup);
+		break;
+	case DENY_WILDCARD:
+		denial_wildcard(denial, &query->qname, lookup);
+		break;
+	case DENY_DS:
+		denial_insecure(denial, &query->qname, lookup);
+		break;
+	}
+}
+
 // The same with proofs behind the authority section. The additional section moves by their size;
 // nothing points into it (its owners are names of the sections in front, its rdata are addresses).
 // Post: the size of the whole, or 0 when it does not fit.
-static size_t body_put_proofs(struct dns_query *query, struct choice *choice, unsigned delta,
-    struct reply_counts *counts, uint16_t *sum)
+static size_t body_put_proofs(struct dns_query *query, const struct image_answer *answer,
+    struct denial *denial, unsigned delta, uint16_t *proofs, uint64_t *sum)
 {
-	const struct image_answer *answer = choice->answer;
 	const size_t begin = query->question_end, proof_at = begin + answer->proof_at;
 	const size_t rest = (size_t)answer->size - answer->proof_at;
 	const size_t cap = (size_t)query->reply_limit - query->opt_len;
 	const size_t apex_at =
 	    DNS_HEADER_LEN + (size_t)query->qname.start[version_apex_labels(query->version)];
+	const uint16_t *patch = answer_patch(answer);
 	uint8_t *msg = query->msg;
 	size_t at = proof_at;
+	uint64_t total = answer->sum, wire = 0;
 
 	if (proof_at + rest > cap)
 		return 0;
 	bytes_copy(msg + begin, answer_bytes(answer), answer->proof_at);
-	if (!denial_put(&choice->denial, msg, &at, cap - rest, apex_at, &counts->authority))
+	if (!denial_put(denial, msg, &at, cap - rest, apex_at, proofs))
 		return 0;
 	bytes_copy(msg + at, answer_bytes(answer) + answer->proof_at, rest);
 
-	const uint16_t *patch = answer_patch(answer);
-	const uint16_t rest_sum = checksum_be(msg + at, rest);
-	// Of the part in front: the whole less the rest (RFC 1071 2(C): less is plus the
-	// complement).
-	uint64_t total = (uint64_t)answer->sum + (uint16_t)~sum_at(rest_sum, answer->proof_at);
+	if (rest != 0) {
+		const uint64_t rest_sum = checksum_sum(msg + at, rest, 0);
 
-	total += sum_at(checksum_be(msg + proof_at, at - proof_at), answer->proof_at);
-	total += sum_at(rest_sum, at - begin);
+		// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and
+		// now stands elsewhere.
+		total = checksum_add(total, ~checksum_at(rest_sum, answer->proof_at));
+		total = checksum_add(total, checksum_at(rest_sum, at - begin));
+	}
+	total = checksum_add(
+	    total, checksum_at(checksum_sum(msg + proof_at, at - proof_at, 0), answer->proof_at));
 	for (unsigned i = 0; i < answer->patch_count && delta != 0; i++) { // at most 255
 		const size_t pointer =
 		    begin + patch[i] + (patch[i] < answer->proof_at ? 0 : at - proof_at);
 
-		put16(msg + pointer, (uint16_t)(get16(msg + pointer) + delta));
-		total += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
+		pointer_move(msg + pointer, delta);
+		wire += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
 	}
-	*sum = checksum_fold(total);
+	*sum = checksum_add(total, checksum_of_wire(wire));
 	return at + rest - begin;
+}
+
+// The numbers of an answer's records: one load.
+static inline uint64_t answer_counts(const struct image_answer *answer)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t counts;
+
+	memcpy(&counts, &answer->arcount, sizeof counts);
+	return counts & 0xffffffffffff; // without the size
+#else
+	return reply_counts(answer->ancount, answer->nscount, answer->arcount);
+#endif
+}
+
+static inline void compiled_finish(const struct dns_context *context, struct dns_query *query,
+    const struct choice *choice, size_t size, uint64_t counts, uint64_t sum)
+{
+	query->rcode = choice->rcode;
+	count(context, query, choice->outcome);
+	dns_reply_finish(context, query, query->question_end + size, choice->flags, counts, sum);
+}
+
+static inline bool compiled_fits(const struct dns_query *query, const struct image_answer *answer)
+{
+	return query->question_end + (size_t)answer->size + query->opt_len <= query->reply_limit;
 }
 
 bool dns_compiled_emit(
     const struct dns_context *context, struct dns_query *query, const struct lookup *lookup)
 {
 	struct choice choice;
-
-	if (query->render_only || !choose(query, lookup, &choice))
-		return false;
-
-	const struct image_answer *answer = choice.answer;
-	struct reply_counts counts = {answer->ancount, answer->nscount, answer->arcount};
-	const unsigned delta = query->qname.len - choice.name_len;
-	size_t size = answer->size;
-	uint16_t sum;
+	struct denial denial;
+	uint16_t proofs = 0;
+	uint64_t sum;
 
 	// What does not fit as a whole is for the renderer, which sends as much as fits.
-	if (query->question_end + size + query->opt_len > query->reply_limit)
+	if (query->render_only || !choose(query, lookup, &choice) ||
+	    !compiled_fits(query, choice.answer))
 		return false;
-	if (choice.denial.count == 0)
-		sum = body_put(query->msg + query->question_end, answer, delta);
-	else if ((size = body_put_proofs(query, &choice, delta, &counts, &sum)) == 0)
+
+	const unsigned delta = query->qname.len - choice.name_len;
+	size_t size = choice.answer->size;
+
+	deny(&denial, &choice, query, lookup);
+	if (denial.count == 0)
+		sum = body_put(query->msg + query->question_end, choice.answer, delta);
+	else
+		size = body_put_proofs(query, choice.answer, &denial, delta, &proofs, &sum);
+	if (size == 0)
 		return false;
-	if (choice.denial.hashes != 0)
-		tally(&context->counters->nsec3_hashes, choice.denial.hashes);
-	query->rcode = choice.rcode;
-	count(context, query, choice.outcome);
-	dns_reply_finish(context, query, query->question_end + size, choice.flags, &counts, sum);
+	if (denial.hashes != 0)
+		tally(&context->counters->nsec3_hashes, denial.hashes);
+	compiled_finish(context, query, &choice, size,
+	    answer_counts(choice.answer) + reply_counts(0, proofs, 0), sum);
+	return true;
+}
+
+bool dns_compiled_direct(const struct dns_context *context, struct dns_query *query)
+{
+	struct lookup lookup;
+	struct choice choice;
+
+	if (query->state != QUERY_LOOKUP || query->render_only ||
+	    (query->options | query->zone_options) != 0 || !dns_lookup_direct(query, &lookup) ||
+	    !choose(query, &lookup, &choice) || choice.deny != DENY_NOTHING ||
+	    !compiled_fits(query, choice.answer))
+		return false;
+
+	const uint64_t sum = body_put(
+	    query->msg + query->question_end, choice.answer, query->qname.len - choice.name_len);
+
+	compiled_finish(
+	    context, query, &choice, choice.answer->size, answer_counts(choice.answer), sum);
 	return true;
 }

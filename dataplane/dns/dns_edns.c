@@ -17,8 +17,6 @@ enum {
 	OPTION_ZONEVERSION = 19,
 };
 
-#define OPT_DO 0x8000u // in the low half of the TTL field (RFC 3225 3)
-
 // Lengths of what a reply carries, option headers included; NSID has its text behind the header.
 enum {
 	LEN_HEADER = 4,
@@ -199,7 +197,8 @@ static uint8_t *option_put(uint8_t *at, unsigned code, unsigned len)
 	return at + LEN_HEADER;
 }
 
-static void options_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at)
+void dns_edns_options_put(
+    const struct dns_server *server, const struct dns_query *query, uint8_t *at)
 {
 	if ((query->options & EDNS_WITH_NSID) != 0) {
 		at = option_put(at, OPTION_NSID, server->identity_len);
@@ -234,25 +233,4 @@ static void options_put(const struct dns_server *server, const struct dns_query 
 		              ? EDE_STALE_NXDOMAIN
 		              : query->ede);
 	}
-}
-
-uint16_t dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at)
-{
-	uint16_t rdlen = (uint16_t)(query->opt_len - EDNS_FIXED_LEN);
-	uint16_t ttl_high = (uint16_t)(query->rcode >> 4 << 8); // RFC 6891 6.1.3; version 0
-	uint16_t ttl_low = query->edns_do ? OPT_DO : 0;
-
-	at[0] = 0;
-	put16(at + 1, RRTYPE_OPT);
-	put16(at + 3, server->udp_payload_max);
-	put16(at + 5, ttl_high);
-	put16(at + 7, ttl_low);
-	put16(at + 9, rdlen);
-	if (rdlen != 0) {
-		options_put(server, query, at + EDNS_FIXED_LEN);
-		return checksum_be(at, query->opt_len);
-	}
-	// Every field but the first begins at an odd offset.
-	return __builtin_bswap16(
-	    checksum_fold((uint64_t)RRTYPE_OPT + server->udp_payload_max + ttl_high + ttl_low));
 }

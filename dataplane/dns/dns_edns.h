@@ -11,9 +11,10 @@
 // replies carry none: what cannot be read is not answered in part.
 #pragma once
 
-#include "dns.h"
+#include "dns_internal.h"
 
-#define EDNS_FIXED_LEN 11 // root owner, type, class, TTL, rdata length
+#define EDNS_FIXED_LEN 11      // root owner, type, class, TTL, rdata length
+#define OPT_DO         0x8000u // in the low half of the TTL field (RFC 3225 3)
 
 enum edns_fault {
 	EDNS_FINE,
@@ -59,6 +60,26 @@ void dns_edns_zone(const struct dns_context *context, struct dns_query *query);
 // Adds an Extended DNS Error, where the query had EDNS at all.
 void dns_edns_error(struct dns_query *query, uint8_t code);
 
+// Writes the reply's options at `at`.
+void dns_edns_options_put(
+    const struct dns_server *server, const struct dns_query *query, uint8_t *at);
+
 // Writes the reply's OPT. Pre: query->edns, opt_len bytes and slack behind `at`.
 // Post: the sum of what was written, as if it began at an even offset.
-uint16_t dns_edns_put(const struct dns_server *server, const struct dns_query *query, uint8_t *at);
+static inline uint64_t dns_edns_put(
+    const struct dns_server *server, const struct dns_query *query, uint8_t *at)
+{
+	const unsigned rdlen = (unsigned)query->opt_len - EDNS_FIXED_LEN;
+	// The root, type, payload size, upper bits of the rcode (RFC 6891 6.1.3), version 0 and the
+	// first byte of the flags; behind it the second one and the length.
+	const uint64_t head =
+	    htobe64((uint64_t)RRTYPE_OPT << 40 | (uint64_t)server->udp_payload_max << 24 |
+	            (uint64_t)(query->rcode >> 4) << 16 | (query->edns_do ? OPT_DO >> 8 : 0));
+
+	memcpy(at, &head, sizeof head);
+	put32(at + 8, rdlen << 8); // and a byte of what follows
+	if (rdlen == 0)
+		return head;
+	dns_edns_options_put(server, query, at + EDNS_FIXED_LEN);
+	return checksum_sum(at, query->opt_len, 0);
+}

@@ -27,7 +27,8 @@ static void lookup_emit(const struct dns_context *context, struct dns_query *que
 	tally(&context->counters->rendered, 1);
 }
 
-void dns_emit(const struct dns_context *context, struct dns_query *query)
+static __attribute__((noinline)) void other_emit(
+    const struct dns_context *context, struct dns_query *query)
 {
 	switch ((enum query_state)query->state) {
 	case QUERY_DONE:
@@ -43,4 +44,25 @@ void dns_emit(const struct dns_context *context, struct dns_query *query)
 		lookup_emit(context, query);
 		break;
 	}
+}
+
+STAGE void dns_emit_burst(
+    const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n)
+{
+	unsigned compiled = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (dns_compiled_direct(context, &queries[index[i]]))
+			compiled++;
+		else
+			other_emit(context, &queries[index[i]]);
+	}
+	tally(&context->counters->compiled, compiled);
+}
+
+void dns_emit(const struct dns_context *context, struct dns_query *query)
+{
+	static const uint8_t first;
+
+	dns_emit_burst(context, query, &first, 1);
 }

@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What the files of this folder share: states of a query between the stages, the message's fields,
-// and the one's complement sum.
+// What the files of this folder share: states of a query between the stages, the message's fields.
 #pragma once
 
 #include <assert.h>
+#include <endian.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -47,28 +47,49 @@ enum {
 #define HEADER_TC     0x02u
 #define HEADER_RD     0x01u
 
+// The loop of a stage over its burst: not taken into the loops around it, which would leave it too
+// few registers.
+#define STAGE __attribute__((noinline))
+
 #define RR_FIXED_LEN 10 // type, class, TTL, rdata length
+
+#define COPY_STEP 64
+static_assert(COPY_STEP <= DNS_WRITE_SLACK && COPY_STEP <= IMAGE_TAIL, "bytes_copy()");
 
 static inline uint16_t get16(const uint8_t *at)
 {
-	return (uint16_t)(at[0] << 8 | at[1]);
+	uint16_t v;
+
+	memcpy(&v, at, 2);
+	return be16toh(v);
 }
 
 static inline void put16(uint8_t *at, uint16_t v)
 {
-	v = __builtin_bswap16(v);
+	v = htobe16(v);
 	memcpy(at, &v, 2);
 }
 
 static inline uint32_t get32(const uint8_t *at)
 {
-	return (uint32_t)get16(at) << 16 | get16(at + 2);
+	uint32_t v;
+
+	memcpy(&v, at, 4);
+	return be32toh(v);
 }
 
 static inline void put32(uint8_t *at, uint32_t v)
 {
-	v = __builtin_bswap32(v);
+	v = htobe32(v);
 	memcpy(at, &v, 4);
+}
+
+static inline uint64_t get64(const uint8_t *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, 8);
+	return be64toh(v);
 }
 
 // One thread writes, others read: a plain increment of an aligned word is enough.
@@ -90,24 +111,21 @@ static inline bool query_wants_sigs(const struct dns_query *query)
 	return query->edns_do && (query->version->layer[0].flags & IMAGE_SIGNED) != 0;
 }
 
-// Whole 32-byte words: up to 31 bytes past the end are read (IMAGE_TAIL allows it) and written
+// Whole lines of 64 bytes: up to 63 bytes past the end are read (IMAGE_TAIL allows it) and written
 // (DNS_WRITE_SLACK allows it; what follows comes over them).
-static inline void bytes_copy(uint8_t *to, const uint8_t *from, size_t len)
+static inline void bytes_copy(uint8_t *restrict to, const uint8_t *restrict from, size_t len)
 {
-	for (size_t i = 0; i < len; i += 32)
-		memcpy(to + i, from + i, 32);
+	typedef uint8_t lanes __attribute__((vector_size(COPY_STEP / 2), aligned(1), may_alias));
+
+	for (size_t i = 0; i < len; i += COPY_STEP) {
+		const lanes a = *(const lanes *)(from + i);
+		const lanes b = *(const lanes *)(from + i + sizeof a);
+		*(lanes *)(to + i) = a;
+		*(lanes *)(to + i + sizeof a) = b;
+	}
 }
 
 // The reply will be an error: counts it, and says why in an EDE where that helps. Drops the query
 // where an error may not be sent.
 void dns_query_fail(const struct dns_context *context, struct dns_query *query, uint16_t rcode,
     enum dns_outcome outcome);
-
-// --- one's complement sums of big-endian words (checksum.h)
-// -----------------------------------------------------------------
-
-// The sum of bytes that stand at an odd offset, from their sum as if it were even (RFC 1071 2(B)).
-static inline uint16_t sum_at(uint16_t sum, size_t offset)
-{
-	return offset % 2 == 0 ? sum : __builtin_bswap16(sum);
-}

@@ -27,114 +27,163 @@ static const struct zone_entry *zone_choose(
 	return zone;
 }
 
-static void zone_begin(const struct dns_context *context, struct dns_query *query)
+// What is no ordinary question of an ordinary zone: true when it goes on all the same.
+static __attribute__((noinline)) bool zone_judge(
+    const struct dns_context *context, struct dns_query *query)
 {
-	query->zone = zone_choose(context, query);
+	const struct zone_entry *zone = query->zone;
+
 	if (query->qtype == RRTYPE_IXFR || query->qtype == RRTYPE_AXFR) {
 		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
 		// agree.
-		bool ours = query->zone != NULL && query->zone->apex_labels == query->qname.labels;
+		const bool ours = zone != NULL && zone->apex_labels == query->qname.labels;
 
 		dns_query_fail(
 		    context, query, ours ? RCODE_REFUSED : RCODE_NOTAUTH, DNS_OUTCOME_refused_xfr);
-		return;
+		return false;
 	}
-	if (query->zone == NULL) {
+	if (zone == NULL) {
 		dns_query_fail(context, query, RCODE_REFUSED, DNS_OUTCOME_refused_zone);
-		return;
+		return false;
 	}
-	uint32_t state = atomic_load_explicit(&query->zone->state, memory_order_relaxed);
+	const uint32_t state = atomic_load_explicit(&zone->state, memory_order_relaxed);
 
-	if (state != ZONE_LIVE) {
-		if (state == ZONE_EXPIRED) {
-			dns_query_fail(
-			    context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
-			return;
-		}
-		query->zone_options |= EDNS_WITH_EDE;
+	if (state == ZONE_EXPIRED) {
+		dns_query_fail(context, query, RCODE_SERVFAIL, DNS_OUTCOME_servfail_expired);
+		return false;
 	}
-	query->version = atomic_load_explicit(&query->zone->version, memory_order_acquire);
+	if (state == ZONE_STALE)
+		query->zone_options |= EDNS_WITH_EDE;
+	return true;
+}
+
+// Post: true when the zone answers; query->version is set.
+static inline bool zone_begin(const struct dns_context *context, struct dns_query *query)
+{
+	const struct zone_entry *zone = zone_choose(context, query);
+
+	query->zone = zone;
+	if ((zone == NULL || query->qtype >= RRTYPE_IXFR ||
+	        atomic_load_explicit(&zone->state, memory_order_relaxed) != ZONE_LIVE) &&
+	    !zone_judge(context, query))
+		return false;
+	query->version = atomic_load_explicit(&zone->version, memory_order_acquire);
 	query->state = QUERY_LOOKUP;
-	__builtin_prefetch(query->version);
-	__builtin_prefetch(&query->version->layer_count);
+	return true;
+}
+
+static __attribute__((noinline)) void rehash(struct dns_query *query)
+{
+	const uint64_t *k = query->version->layer[0].hash_key;
+	const struct hash_key own = {{k[0], k[1]}};
+
+	qname_hash(&query->qname, &own);
 }
 
 // Where there are delegations most questions end just below the apex; where there are none, at the
 // question's own name.
-static void bucket_begin(const struct dns_context *context, struct dns_query *query)
+static inline void probe_begin(const struct dns_context *context, struct dns_query *query)
 {
-	const uint8_t *header = (const uint8_t *)version_header(query->version);
-	unsigned apex_labels = query->zone->apex_labels;
-
-	query->labels = query->qname.labels;
-	if ((query->version->layer[0].flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 &&
-	    apex_labels < query->labels)
-		query->labels = apex_labels + 1u;
-	qname_hash_to(&query->qname, zone_table_key(context->table), query->labels);
-	version_prefetch(query->version, &query->qname, query->labels);
-	__builtin_prefetch(header);
-	__builtin_prefetch(header + 64);
-}
-
-static void node_begin(const struct dns_context *context, struct dns_query *query)
-{
-	const struct image_header *header = version_header(query->version);
+	const struct image *top = &query->version->layer[0];
 	const struct hash_key *key = zone_table_key(context->table);
+	const unsigned below = query->zone->apex_labels + 1u;
+	unsigned labels = query->qname.labels;
 
-	if (header->hash_key[0] != key->k[0] || header->hash_key[1] != key->k[1]) {
-		struct hash_key own = {{header->hash_key[0], header->hash_key[1]}};
-
-		qname_hash(&query->qname, &own);
-	}
-	version_prefetch_node(query->version, &query->qname, query->labels);
+	if ((top->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 && below < labels)
+		labels = below;
+	query->labels = (uint8_t)labels;
+	if (top->hash_key[0] == key->k[0] && top->hash_key[1] == key->k[1])
+		qname_hash_to(&query->qname, key, labels);
+	else
+		rehash(query);
 }
 
-static void node_match(struct dns_query *query)
+static inline void node_match(struct dns_query *query)
 {
 	query->node = version_find(query->version, &query->qname, query->labels);
-	if (query->node.node != NULL) {
-		const uint8_t *line = (const uint8_t *)query->node.node;
-
-		// What an answer needs stands behind the node.
-		const unsigned lines = query->node.node->lines;
-
-		for (unsigned i = 1; i < lines; i++) // at most 8
-			__builtin_prefetch(line + 64 * i);
-	}
 }
 
-// Each loop works on what the one before has begun to fetch. n is the caller's burst.
-void dns_match_burst(
+// What an answer needs stands behind the node.
+static inline void node_prefetch(const struct image_node *node)
+{
+	const unsigned lines = node->lines;
+
+	for (unsigned i = 1; i < lines; i++) // at most 8
+		__builtin_prefetch((const uint8_t *)node + 64 * i);
+}
+
+// Zones by the thousand: each step leads to memory of its own. Post: the number of queries, in
+// waiting[], whose name is to be looked up.
+static unsigned zones_begin(const struct dns_context *context, struct dns_query *queries,
+    const uint8_t *index, unsigned n, uint8_t *waiting)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (queries[index[i]].state == QUERY_ZONE)
+			zone_table_prefetch_entry(context->table, &queries[index[i]].qname);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		struct dns_query *query = &queries[index[i]];
+
+		if (query->state != QUERY_ZONE || !zone_begin(context, query))
+			continue;
+		__builtin_prefetch(query->version);
+		__builtin_prefetch(&query->version->layer[0].hash_key);
+		waiting[count++] = index[i];
+	}
+	for (unsigned i = 0; i < count; i++) {
+		struct dns_query *query = &queries[waiting[i]];
+
+		probe_begin(context, query);
+		version_prefetch(query->version, &query->qname, query->labels);
+		__builtin_prefetch(&version_header(query->version)->negative_ref);
+	}
+	return count;
+}
+
+// The same for few zones, and what is at hand is matched at once.
+static unsigned zones_match(const struct dns_context *context, struct dns_query *queries,
+    const uint8_t *index, unsigned n, uint8_t *waiting)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct dns_query *query = &queries[index[i]];
+
+		if (query->state != QUERY_ZONE || !zone_begin(context, query))
+			continue;
+		probe_begin(context, query);
+		if (version_is_large(query->version)) {
+			version_prefetch(query->version, &query->qname, query->labels);
+			waiting[count++] = index[i];
+		} else {
+			node_match(query);
+		}
+	}
+	return count;
+}
+
+// Each loop works on what the one before has begun to fetch.
+STAGE void dns_match_burst(
     const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n)
 {
-	if (zone_table_is_large(context->table)) {
-		for (unsigned i = 0; i < n; i++) {
-			if (queries[index[i]].state == QUERY_ZONE)
-				zone_table_prefetch_entry(context->table, &queries[index[i]].qname);
-		}
-		for (unsigned i = 0; i < n; i++) {
-			if (queries[index[i]].state == QUERY_ZONE)
-				zone_begin(context, &queries[index[i]]);
-		}
-		for (unsigned i = 0; i < n; i++) {
-			if (queries[index[i]].state == QUERY_LOOKUP)
-				bucket_begin(context, &queries[index[i]]);
-		}
-	} else {
-		for (unsigned i = 0; i < n; i++) {
-			if (queries[index[i]].state == QUERY_ZONE)
-				zone_begin(context, &queries[index[i]]);
-			if (queries[index[i]].state == QUERY_LOOKUP)
-				bucket_begin(context, &queries[index[i]]);
-		}
+	uint8_t waiting[DNS_BURST_MAX];
+	const unsigned count = zone_table_is_large(context->table)
+	                           ? zones_begin(context, queries, index, n, waiting)
+	                           : zones_match(context, queries, index, n, waiting);
+
+	for (unsigned i = 0; i < count; i++) {
+		struct dns_query *query = &queries[waiting[i]];
+
+		version_prefetch_node(query->version, &query->qname, query->labels);
 	}
-	for (unsigned i = 0; i < n; i++) {
-		if (queries[index[i]].state == QUERY_LOOKUP)
-			node_begin(context, &queries[index[i]]);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (queries[index[i]].state == QUERY_LOOKUP)
-			node_match(&queries[index[i]]);
+	for (unsigned i = 0; i < count; i++) {
+		struct dns_query *query = &queries[waiting[i]];
+
+		node_match(query);
+		if (query->node.node != NULL)
+			node_prefetch(query->node.node);
 	}
 }
 
@@ -147,27 +196,10 @@ void dns_match(const struct dns_context *context, struct dns_query *query)
 
 void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out)
 {
-	const struct image_node *node = query->node.node;
-
-	if (node != NULL && query->labels == query->qname.labels &&
-	    (node->flags & (NODE_CUT | NODE_OCCLUDED)) == 0) {
-		out->kind = LOOKUP_EXACT;
-		out->node = out->encloser = query->node;
-		out->encloser_labels = (uint8_t)query->labels;
-		return;
+	if (!dns_lookup_direct(query, out) || (out->kind == LOOKUP_NXDOMAIN && need_encloser)) {
+		version_lookup(query->version, &query->qname, out);
+	} else {
+		out->encloser = out->node;
+		out->encloser_labels = query->labels;
 	}
-	if (node != NULL && (node->flags & (NODE_CUT | NODE_OCCLUDED)) == NODE_CUT) {
-		out->kind = LOOKUP_REFERRAL;
-		out->node = out->encloser = query->node;
-		out->encloser_labels = (uint8_t)query->labels;
-		return;
-	}
-	// The probe was either one label below the apex, or the whole name in a zone without cuts.
-	if (node == NULL && !need_encloser &&
-	    (version_header(query->version)->flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) == 0) {
-		out->kind = LOOKUP_NXDOMAIN;
-		out->node = out->encloser = (struct node_ref){0};
-		return;
-	}
-	version_lookup(query->version, &query->qname, out);
 }

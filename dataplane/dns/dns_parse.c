@@ -8,6 +8,7 @@
 
 #include "dns_edns.h"
 #include "dns_internal.h"
+#include "dns_plain.h"
 
 #define IXFR_RECORDS_MAX 2 // in the authority section of a query
 
@@ -228,6 +229,7 @@ static bool question_parse(struct dns_query *query)
 	query->qtype = get16(at);
 	query->qclass = get16(at + 2);
 	query->question_end = (uint16_t)(DNS_HEADER_LEN + n + 4);
+	query->question_sum = checksum_sum(query->msg + DNS_HEADER_LEN, n + 4, 0);
 	return true;
 }
 
@@ -288,7 +290,8 @@ static uint16_t qtype_judge(const struct dns_query *query, enum dns_outcome *out
 	}
 }
 
-void dns_parse(const struct dns_context *context, struct dns_query *query)
+static __attribute__((noinline)) void message_parse(
+    const struct dns_context *context, struct dns_query *query)
 {
 	enum dns_outcome outcome;
 
@@ -296,8 +299,8 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 	query->edns = query->edns_do = false;
 	query->options = query->zone_options = 0;
 	query->question_end = DNS_HEADER_LEN;
+	query->question_sum = 0;
 	query->rcode = RCODE_NOERROR;
-	query->node = (struct node_ref){0};
 
 	if (query->len < DNS_HEADER_LEN) {
 		query_drop(context, query, DNS_OUTCOME_drop_short);
@@ -379,6 +382,28 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 	qname_hash_start(&query->qname, zone_table_key(context->table));
 	qname_hash_to(&query->qname, zone_table_key(context->table),
 	    zone_table_depth(context->table, query->qname.labels));
-	zone_table_prefetch(context->table, &query->qname);
+	if (zone_table_is_large(context->table))
+		zone_table_prefetch(context->table, &query->qname);
 	query->state = QUERY_ZONE;
+}
+
+STAGE unsigned dns_parse_burst(
+    const struct dns_context *context, struct dns_query *queries, unsigned n, uint8_t *live)
+{
+	unsigned count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		if (!dns_plain_parse(context, &queries[i]))
+			message_parse(context, &queries[i]);
+		live[count] = (uint8_t)i;
+		count += queries[i].verdict == DNS_REPLY;
+	}
+	return count;
+}
+
+void dns_parse(const struct dns_context *context, struct dns_query *query)
+{
+	uint8_t live;
+
+	(void)dns_parse_burst(context, query, 1, &live);
 }

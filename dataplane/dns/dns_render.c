@@ -372,10 +372,10 @@ void dns_render_emit(
 	if ((r.flags & HEADER_TC) == 0 && !denial_flush(&r))
 		render_truncate(&r);
 
-	struct reply_counts counts = {
-	    r.count[SECTION_ANSWER], r.count[SECTION_AUTHORITY], r.count[SECTION_ADDITIONAL]};
+	const uint64_t counts = reply_counts(
+	    r.count[SECTION_ANSWER], r.count[SECTION_AUTHORITY], r.count[SECTION_ADDITIONAL]);
 
 	tally(&context->counters->nsec3_hashes, r.denial.hashes);
 	count(context, query, (r.flags & HEADER_TC) != 0 ? DNS_OUTCOME_truncated : r.outcome);
-	dns_reply_finish_summing(context, query, r.w.at, r.flags, &counts);
+	dns_reply_finish_summing(context, query, r.w.at, r.flags, counts);
 }

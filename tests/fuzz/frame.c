@@ -48,6 +48,8 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	enum frame_verdict v = frame_classify(exact, len, r, &frame);
 	if (v == FRAME_DNS) {
 		assert(frame.dns_off + (size_t)frame.dns_len <= len);
+		assert(frame.dns_sum % 0xffff ==
+		       checksum_sum(exact + frame.dns_off, frame.dns_len, 0) % 0xffff);
 		memcpy(buf, exact, len);
 		size_t out = frame_reply(buf, &frame, frame.dns_len,
 		    checksum_sum(buf + frame.dns_off, frame.dns_len, 0));

@@ -9,6 +9,7 @@
 // Input: two bytes of choices, edits of six bytes up to a zero byte, then questions (question.c).
 
 #include "ask.h"
+#include "checksum.h"
 #include "cursor.h"
 #include "must.h"
 #include "question.h"
@@ -142,26 +143,28 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 	return true;
 }
 
-// Sum and count of odd pointers of the answer at `ref`, as the verifier will see them.
+// What the verifier computes of the answer at `ref`, as the verifier will see them.
 static void answer_mend(uint8_t *mem, size_t size, uint32_t ref)
 {
 	const uint64_t at = (uint64_t)ref << 3;
 	struct image_answer *answer = (struct image_answer *)(void *)(mem + at);
-	uint64_t sum = 0, odd = 0;
+	unsigned weight = 0, reach = 0;
 
 	if (ref == 0 || at + sizeof(*answer) > size)
 		return;
 	const uint64_t bytes = at + sizeof(*answer) + 2ull * answer->patch_count;
 	if (bytes + answer->size > size)
 		return;
-	for (unsigned i = 0; i < answer->patch_count; i++)
-		odd += answer_patch(answer)[i] % 2;
-	for (unsigned i = 0; i < answer->size; i++)
-		sum += i % 2 == 0 ? (uint64_t)mem[bytes + i] << 8 : mem[bytes + i];
-	while (sum > 0xffff)
-		sum = (sum & 0xffff) + (sum >> 16);
-	answer->patch_odd = (uint8_t)odd;
-	answer->sum = (uint16_t)sum;
+	for (unsigned i = 0; i < answer->patch_count; i++) {
+		const unsigned patch = answer_patch(answer)[i];
+		if (patch + 1u >= answer->size)
+			return;
+		weight += patch % 2 == 0 ? 1 : 256;
+		reach = mem[bytes + patch + 1] > reach ? mem[bytes + patch + 1] : reach;
+	}
+	answer->weight = (uint16_t)weight;
+	answer->reach = (uint8_t)reach;
+	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
 }
 
 // All answers that the original image has, where it has them.

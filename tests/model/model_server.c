@@ -4,10 +4,12 @@
 // The code under test; see model_server.h.
 #include "model_server.h"
 
+#include <arpa/inet.h>
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
+#include "checksum.h"
 #include "compile.h"
 #include "dns.h"
 #include "model_layers.h"
@@ -130,6 +132,7 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 	memset(query, arena->poison, sizeof(*query));
 	query->msg = arena->bytes;
 	query->len = (uint16_t)len;
+	query->sum = checksum_sum(msg, len, 0);
 	query->cap = q->cap;
 	query->transport = q->tcp ? DNS_TCP : DNS_UDP;
 	query->no_error_reply = false;
@@ -151,7 +154,7 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 	arena->dirty = checked;
 	if (query->verdict != DNS_REPLY)
 		reply->fault = SERVER_NO_REPLY;
-	else if (query->sum % 0xffff != sum_of(arena->bytes, query->len))
+	else if (ntohs(checksum_fold(query->sum)) % 0xffff != sum_of(arena->bytes, query->len))
 		reply->fault = SERVER_SUM;
 	else if (query->len > q->cap || !is_poison(arena, end, checked))
 		reply->fault = SERVER_BEYOND;

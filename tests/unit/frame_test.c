@@ -522,6 +522,30 @@ static void replies_of_every_length_have_right_lengths_and_checksums(void **stat
 	}
 }
 
+// With and without a UDP checksum to take it from.
+static void the_sum_of_a_message_of_every_length_is_told(void **state)
+{
+	for (unsigned dns_len = 12; dns_len <= 200; dns_len++) {
+		const struct frame_spec specs[] = {{4, 0, dns_len, 5353}, {4, VLAN, dns_len, 5353},
+		    {6, 0, dns_len, 5353}, {4, 0, dns_len, 5353}};
+
+		for (size_t s = 0; s < 4; s++) {
+			struct frame_rules rules;
+			struct frame frame;
+			uint8_t f[512];
+			size_t len = build(&specs[s], f);
+			const uint8_t *udp = f + ip_off(&specs[s]) + ip_len(&specs[s]);
+
+			rules_make(&rules, specs[s].vlan);
+			if (s == 3)
+				memset(f + 14 + 20 + 6, 0, 2);
+			expect(classify(f, len, &rules, &frame), FRAME_DNS, "query");
+			assert_int_equal(ntohs(checksum_fold(frame.dns_sum)) % 0xffff,
+			    slow_sum(udp + 8, dns_len, 0) % 0xffff);
+		}
+	}
+}
+
 static void a_checksum_of_zero_is_sent_as_all_ones(void **state)
 {
 	struct frame_spec s = {4, 0, 30, 5353};
@@ -625,6 +649,7 @@ int main(void)
 	    cmocka_unit_test(ip6_extension_headers_to_us_are_dropped),
 	    cmocka_unit_test(a_partial_checksum_is_accepted_only_where_links_are_virtual),
 	    cmocka_unit_test(replies_of_every_length_have_right_lengths_and_checksums),
+	    cmocka_unit_test(the_sum_of_a_message_of_every_length_is_told),
 	    cmocka_unit_test(a_checksum_of_zero_is_sent_as_all_ones),
 	    cmocka_unit_test(partial_sums_of_even_pieces_add_up),
 	    cmocka_unit_test(served_addresses_are_found_by_address_and_port),

@@ -5,8 +5,10 @@
 
 #include "ask.h"
 
+#include <arpa/inet.h>
 #include <string.h>
 
+#include "checksum.h"
 #include "must.h"
 #include "reply.h"
 
@@ -36,6 +38,7 @@ static void query_fill(
 	memset(query, poison, sizeof(*query));
 	query->msg = msg;
 	query->len = ask->len;
+	query->sum = checksum_sum(ask->msg, ask->len, 0);
 	query->cap = ask->cap;
 	query->transport = ask->transport;
 	query->client = ask->client;
@@ -44,9 +47,9 @@ static void query_fill(
 	query->render_only = render_only;
 }
 
-// The name is read by whole words, up to here in the message, because the buffer of a query has
-// room for DNS_UDP_MIN bytes at least. What lies behind the query must not matter: ask_all() tries.
-#define NAME_READ_END (DNS_HEADER_LEN + ((NAME_LEN_MAX + 31) & ~31))
+// Stage 1 may read up to here, because the buffer of a query has room for DNS_UDP_MIN bytes and
+// DNS_WRITE_SLACK at least. What lies behind the query must not matter: ask_all() tries.
+#define NAME_READ_END (DNS_HEADER_LEN + DNS_UDP_MIN)
 
 // Stage 1 in memory of exactly the query's length, or the above: ASan sees a byte read behind it.
 static enum dns_verdict parse_exact(const struct ask *ask, uint8_t poison)
@@ -71,7 +74,7 @@ static void sum_judge(const struct dns_query *query)
 {
 	const uint16_t sum = reply_sum(query->msg, query->len);
 
-	must(query->sum % 0xffff == sum % 0xffff);
+	must(ntohs(checksum_fold(query->sum)) % 0xffff == sum % 0xffff);
 }
 
 enum dns_verdict ask_once(
