@@ -672,6 +672,90 @@ static void a_held_version_that_is_accepted_is_the_version_served(void **state)
 	assert_false(zone.has_held);
 }
 
+static void a_pinned_zone_asks_and_takes_nothing(void **state)
+{
+	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {EV(PIN, .pinned = true), .want = ""},
+	    // What is newer is told and confirms that there is somebody to ask.
+	    {.to_timer = true, EV(TIMER), .want = "query:0"}, {SOA_IS(6), .want = "store"},
+	    // A NOTIFY's word is no reason to transfer either, nor is an operator's order.
+	    {.advance = 60 * S, NOTIFY_SERIAL(2, 7), .want = "query:2"},
+	    {SOA_IS(7), .want = "store"}, {EV(RETRANSFER), .want = "query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(4), .want = "regressed:1:4 query:2"},
+	    {EV(SOA_FAILED), .want = ""},
+	    // What was missed is fetched as soon as it may be.
+	    {EV(PIN), .want = "query:0"}, {SOA_IS(7), .want = "transfer:0"});
+}
+
+static void a_pin_stops_a_transfer(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {EV(PIN, .pinned = true), .want = "abort query:0"},
+	    {.stale = true, TRANSFERRED(6), .want = "discard"}, {SOA_IS(6), .want = "store"});
+}
+
+static void a_pinned_zone_expires_only_when_nobody_can_be_asked(void **state)
+{
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .pinned = true, .soa = SOA(5)), .want = "store query:0"},
+	    {.advance = 6 * D, SOA_IS(6), .want = "store"},
+	    {.advance = 6 * D, EV(TIMER), .want = "query:0"},
+	    {.advance = D, EV(TIMER), .want = "expire"},
+	    // An older serial is what we will not take, expired or not.
+	    {SOA_IS(4), .want = "regressed:0:4"}, {.to_timer = true, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(6), .want = "revive store"});
+}
+
+static void the_lag_of_a_pinned_zone_is_since_it_was_first_seen(void **state)
+{
+	const int64_t wall = 1795000000 * S;
+	struct zone_event event = {
+	    .kind = ZONE_EVENT_START, .has_copy = true, .pinned = true, .soa = SOA(5)};
+	struct zone_actions actions;
+	struct zone zone;
+
+	zone_init(&zone, &policy_one, 12345);
+	zone_handle(&zone, &event, (struct zone_now){wall, 0}, &actions);
+	for (uint32_t i = 1; i <= 3; i++) {
+		event = (struct zone_event){
+		    .kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(5 + i)};
+		zone_handle(&zone, &event, (struct zone_now){wall + i * H, i * H}, &actions);
+		assert_int_equal(zone.timers.behind_ms, wall + H);
+		assert_int_equal(zone.timers.behind_serial, 5 + i);
+		event = (struct zone_event){.kind = ZONE_EVENT_REFRESH};
+		zone_handle(&zone, &event, (struct zone_now){wall + i * H, i * H}, &actions);
+		assert_int_equal(zone.phase, ZONE_QUERYING);
+	}
+	// The primary is back at what we have.
+	event = (struct zone_event){.kind = ZONE_EVENT_SOA, .token = zone.token, .soa = SOA(5)};
+	zone_handle(&zone, &event, (struct zone_now){wall + 4 * H, 4 * H}, &actions);
+	assert_int_equal(zone.timers.behind_ms, 0);
+}
+
+static void what_an_operator_puts_in_place_is_what_we_have(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"},
+	    {EV(REPLACED, .origin = 22, .soa = SOA(3)), .want = "abort store query:0"},
+	    {.stale = true, IXFR_OF(6), .want = "discard"},
+	    // From whom it came decides who is asked for a difference.
+	    {EV(SOA_FAILED), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(6), .want = "ixfr:2"}, {IXFR_OF(6), .want = "publish"},
+	    // A version that was handed out before does not count any more.
+	    {EV(REPLACED, .origin = 11, .soa = SOA(4)), .want = "store query:0"},
+	    {.stale = true, EV(LIVE), .want = ""}, {SOA_IS(4), .want = "store"});
+}
+
+static void what_is_held_since_before_a_restart_is_known(void **state)
+{
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .has_held = true, .held_serial = 6, .soa = SOA(5)),
+	        .want = "store query:0"},
+	    {SOA_IS(6), .want = ""},
+	    {EV(REPLACED, .soa = SOA(6)), .want = "store query:0"},
+	    {SOA_IS(6), .want = "store"});
+}
+
 static void a_retransfer_takes_the_whole_zone(void **state)
 {
 	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
@@ -847,6 +931,12 @@ int main(void)
 	    cmocka_unit_test(a_held_version_is_neither_fetched_again_nor_a_confirmation),
 	    cmocka_unit_test(a_held_version_does_not_keep_the_copy_from_expiring),
 	    cmocka_unit_test(a_held_version_that_is_accepted_is_the_version_served),
+	    cmocka_unit_test(a_pinned_zone_asks_and_takes_nothing),
+	    cmocka_unit_test(a_pin_stops_a_transfer),
+	    cmocka_unit_test(a_pinned_zone_expires_only_when_nobody_can_be_asked),
+	    cmocka_unit_test(the_lag_of_a_pinned_zone_is_since_it_was_first_seen),
+	    cmocka_unit_test(what_an_operator_puts_in_place_is_what_we_have),
+	    cmocka_unit_test(what_is_held_since_before_a_restart_is_known),
 	    cmocka_unit_test(a_retransfer_takes_the_whole_zone),
 	    cmocka_unit_test(a_primary_that_is_gone_is_not_asked_for_the_whole_zone_either),
 	    cmocka_unit_test(a_configuration_with_other_primaries_forgets_whose_version_it_is),
