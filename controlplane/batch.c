@@ -15,6 +15,9 @@
 struct batch_header {
 	uint64_t count;
 	uint8_t apex[NAME_LEN_MAX + 1];
+	uint64_t is_overlay;
+	struct compile_overlay overlay; // without the pointers
+	uint64_t names_at;              // of an overlay: for each one 1 byte (gone), then the name
 };
 
 // Followed by owner_len bytes of owner (0: the owner of the record before) and the rdata.
@@ -30,9 +33,29 @@ static bool owner_repeats(const struct records *records, size_t i)
 	return i > 0 && records->items[i].owner == records->items[i - 1].owner;
 }
 
-int batch_write(const struct records *records, size_t *size)
+static size_t names_size(const struct compile_overlay *overlay)
 {
-	size_t bytes = sizeof(struct batch_header);
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; overlay != NULL && i < overlay->count; i++)
+		bytes += 1 + name_len(overlay->names[i]);
+	return bytes;
+}
+
+static void names_write(const struct compile_overlay *overlay, uint8_t *at)
+{
+	for (uint32_t i = 0; i < overlay->count; i++) {
+		const size_t len = name_len(overlay->names[i]);
+
+		*at++ = overlay->gone[i];
+		memcpy(at, overlay->names[i], len);
+		at += len;
+	}
+}
+
+int batch_write(const struct records *records, const struct compile_overlay *overlay, size_t *size)
+{
+	size_t bytes = sizeof(struct batch_header) + names_size(overlay);
 	struct batch_header *header;
 	uint8_t *mem, *at;
 	int rc, fd;
@@ -71,6 +94,14 @@ int batch_write(const struct records *records, size_t *size)
 			memcpy(at, item->rdata, item->rdlen);
 		at += item->rdlen;
 	}
+	if (overlay != NULL) {
+		header->is_overlay = 1;
+		header->overlay = *overlay;
+		header->overlay.names = NULL;
+		header->overlay.gone = NULL;
+		header->names_at = (uint64_t)(at - mem);
+		names_write(overlay, at);
+	}
 	munmap(mem, bytes);
 	*size = bytes;
 	return fd;
@@ -79,7 +110,7 @@ close:
 	return rc;
 }
 
-struct records *batch_read(const void *mem, size_t size)
+static struct records *records_read(const void *mem, size_t size)
 {
 	const struct batch_header *header = mem;
 	const uint8_t *at = (const uint8_t *)(header + 1), *end = (const uint8_t *)mem + size;
@@ -119,4 +150,61 @@ struct records *batch_read(const void *mem, size_t size)
 free:
 	records_free(records);
 	return NULL;
+}
+
+static int names_read(
+    const struct batch_header *header, size_t size, struct compile_overlay *overlay)
+{
+	const uint8_t *at = (const uint8_t *)header + header->names_at;
+	const uint8_t *end = (const uint8_t *)header + size;
+
+	*overlay = header->overlay;
+	if (header->names_at < sizeof(*header) || header->names_at > size ||
+	    overlay->count > size - header->names_at)
+		return -EINVAL;
+	const uint8_t **names = calloc(overlay->count + 1u, sizeof(*names));
+	bool *gone = calloc(overlay->count + 1u, sizeof(*gone));
+
+	overlay->names = names;
+	overlay->gone = gone;
+	if (names == NULL || gone == NULL)
+		return -ENOMEM;
+	for (uint32_t i = 0; i < overlay->count; i++) {
+		if (at == end)
+			return -EINVAL;
+		gone[i] = *at++ != 0;
+		names[i] = at;
+		const size_t len = name_len_checked(at, (size_t)(end - at));
+		if (len == 0)
+			return -EINVAL;
+		at += len;
+	}
+	return 0;
+}
+
+int batch_read(const void *mem, size_t size, struct batch *out)
+{
+	const struct batch_header *header = mem;
+	int rc = 0;
+
+	*out = (struct batch){0};
+	if (size < sizeof(*header))
+		return -EINVAL;
+	out->records = records_read(mem, size);
+	if (out->records == NULL)
+		return -ENOMEM;
+	out->is_overlay = header->is_overlay != 0;
+	if (out->is_overlay)
+		rc = names_read(header, size, &out->overlay);
+	if (rc != 0)
+		batch_free(out);
+	return rc;
+}
+
+void batch_free(struct batch *batch)
+{
+	records_free(batch->records);
+	free(batch->overlay.names);
+	free((bool *)(uintptr_t)batch->overlay.gone);
+	*batch = (struct batch){0};
 }

@@ -260,18 +260,34 @@ static int job_start(struct child *child, struct compiler_job *job)
 	return 0;
 }
 
+// The first job that waits for a child like this one. Post: it is out of the list; or NULL.
+static struct compiler_job *job_take(struct compiler *compiler, bool light_only)
+{
+	for (struct compiler_job **at = &compiler->first; *at != NULL; at = &(*at)->next) {
+		struct compiler_job *job = *at;
+
+		if (job->heavy && light_only)
+			continue;
+		*at = job->next;
+		if (job->next == NULL)
+			compiler->last = at;
+		return job;
+	}
+	return NULL;
+}
+
 static void compiler_dispatch(struct compiler *compiler)
 {
 	for (unsigned i = 0; i < compiler->child_count && compiler->first != NULL; i++) {
 		struct child *child = &compiler->child[i];
-		struct compiler_job *job = compiler->first;
+		struct compiler_job *job;
 		int rc;
 
 		if (child->job != NULL)
 			continue;
-		compiler->first = job->next;
-		if (compiler->first == NULL)
-			compiler->last = &compiler->first;
+		job = job_take(compiler, i == 0 && compiler->child_count > 1);
+		if (job == NULL)
+			continue;
 		rc = job_start(child, job);
 		if (rc == -EPIPE || rc == -ECONNRESET) // an idle child had died: once more, afresh
 			rc = job_start(child, job);

@@ -5,6 +5,7 @@
 // when they crash, hang or have grown. Everything on the event loop's thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -17,6 +18,7 @@ struct compiler_job {
 	int batch; // memfd of batch_write(); the caller's
 	size_t batch_size;
 	struct compile_options options;
+	bool heavy; // takes long: one child is kept free of such
 	// Once, from the loop. `fd` is a memfd of `used` bytes that the callee now owns, not yet
 	// sealed nor verified; or -1 and `error` says why in one sentence.
 	void (*done)(struct compiler_job *job, int fd, uint64_t used, const char *error);

@@ -45,21 +45,24 @@ static int request_receive(struct compiler_request *request, int fds[2])
 static void image_make(
     const struct compiler_request *request, const void *batch, int fd, struct compiler_reply *reply)
 {
-	struct records *records = batch_read(batch, request->batch_size);
 	struct image_buffer buffer;
+	struct batch input;
 
-	reply->rc = -ENOMEM;
-	if (records == NULL)
+	reply->rc = batch_read(batch, request->batch_size, &input);
+	if (reply->rc != 0)
 		return;
-	reply->rc = records_sort(records);
+	reply->rc = records_sort(input.records);
 	if (reply->rc == 0)
 		reply->rc = image_buffer_open(&buffer, fd, request->image_cap);
 	if (reply->rc == 0) {
-		reply->rc = compile_image(records, &request->options, &buffer, reply->error);
+		reply->rc = input.is_overlay ? compile_overlay(input.records, &input.overlay,
+		                                   &request->options, &buffer, reply->error)
+		                             : compile_image(input.records, &request->options,
+		                                   &buffer, reply->error);
 		reply->used = buffer.used;
 		image_buffer_close(&buffer);
 	}
-	records_free(records);
+	batch_free(&input);
 }
 
 static void request_serve(

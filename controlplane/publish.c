@@ -63,18 +63,6 @@ void content_free(struct content *content)
 	*content = (struct content){0};
 }
 
-void version_free(struct publisher *p, struct version *version)
-{
-	if (version == NULL)
-		return;
-	p->unstored -= version->image.put && !version->image.stored;
-	store_forget(p->store, &version->image);
-	if (version->image.fd >= 0)
-		close(version->image.fd);
-	delta_free(version->delta);
-	free(version);
-}
-
 static void held_drop(struct publisher *p, struct pzone *zone)
 {
 	if (zone->held == NULL)
@@ -224,13 +212,10 @@ static void promote(struct publisher *p, struct pzone *zone)
 	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
 		zone->kept[i] = zone->kept[i - 1];
 	zone->kept[0] = old;
-	// What lies on disk need not stay in memory, once it is not served.
-	if (old != NULL && old->image.stored && old->image.fd >= 0) {
-		close(old->image.fd);
-		old->image.fd = -1;
-	}
 	zone->current = zone->next;
 	zone->next = NULL;
+	if (old != NULL)
+		version_unuse(old);
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
 	zone->expired = false;
@@ -264,7 +249,7 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 	char name[NAME_TEXT_MAX];
 
 	if (p->connected || p->greeting || zone->stage != STAGE_READY ||
-	    !zone->next->image.stored || zone->next->attempts > 0)
+	    !version_is_stored(zone->next) || zone->next->attempts > 0)
 		return;
 	promote(p, zone);
 	name_to_text(zone->apex, name);
@@ -286,17 +271,10 @@ static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *s
 	return clock_wall_ms() / 1000 + expire_s + zone->grace_s;
 }
 
-static void version_store(struct publisher *p, struct version *version)
-{
-	if (version->image.stored || version->image.put)
-		return;
-	p->unstored++;
-	store_put(p->store, &version->image);
-}
-
 void version_go(struct publisher *p, struct pzone *zone, struct version *version)
 {
 	zone->next = version;
+	version_use(version);
 	zone->stage = STAGE_READY;
 	version->expires_at = soa_expires_at(zone, &version->soa);
 	publish_tell(p, zone);
@@ -311,6 +289,7 @@ static void version_hold(
 	char name[NAME_TEXT_MAX];
 
 	zone->held = version;
+	version_use(version); // it stays in memory
 	zone->held_token = zone->token;
 	version->when_ms = clock_wall_ms();
 	version_store(p, version);
@@ -395,7 +374,8 @@ void publish_gone(struct publisher *p)
 		zone->stage = STAGE_READY;
 		if (zone->next->attempts >= PUBLISH_ATTEMPTS)
 			publish_failed(p, zone,
-			    "The data plane ended each time it was about to take this version.");
+			    "The data plane ended each time it was about to take this "
+			    "version.");
 	}
 	for (size_t i = 0; i < p->zone_count; i++)
 		accept_unconnected(p, p->zones[i]);
@@ -422,20 +402,24 @@ static int store_snapshot(void *ctx, struct manifest *manifest)
 			continue;
 		// Not durable yet: until it is, the newest that is stored takes its place.
 		for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
-			if (version != NULL && !version->image.stored)
+			if (version != NULL && !version_is_stored(version))
 				version = zone->kept[k];
-		if (version == NULL || !version->image.stored)
+		if (version == NULL || !version_is_stored(version))
 			continue;
 		entry->apex_len = zone->apex_len;
 		memcpy(entry->apex, zone->apex, zone->apex_len);
-		entry->layer_count = 1;
+		entry->layer_count = version->layer_count;
 		entry->serial = version->soa.serial;
 		entry->generation = version->generation;
 		entry->expires_at = zone->expires_at;
 		entry->grace_s = zone->grace_s;
-		entry->layer[0].file_id = version->image.file_id;
-		entry->layer[0].offset = version->image.offset;
-		entry->layer[0].size = version->image.size;
+		for (unsigned l = 0; l < version->layer_count; l++) {
+			const struct store_image *image = &version->layer[l]->image;
+
+			entry->layer[l] = (struct manifest_layer){.file_id = image->file_id,
+			    .offset = image->offset,
+			    .size = image->size};
+		}
 		manifest->zone_count++;
 	}
 	return 0;
@@ -444,22 +428,18 @@ static int store_snapshot(void *ctx, struct manifest *manifest)
 static void store_stored(void *ctx, struct store_image *image)
 {
 	struct publisher *p = ctx;
-	struct version *version = (struct version *)image;
-	struct pzone *zone = version->zone;
+	struct layer *layer = (struct layer *)image;
+	struct pzone *zone = layer->zone;
 
 	p->unstored--;
+	layer_rest(layer);
 	deferred_start(p);
-	if (zone->next == version) {
+	if (zone->next != NULL && version_is_stored(zone->next)) {
 		accept_unconnected(p, zone);
 		return;
 	}
-	// Kept for a way back: the file is enough.
-	if (zone->current != version && zone->held != version && image->fd >= 0) {
-		close(image->fd);
-		image->fd = -1;
-	}
 	zone->history_dirty = true;
-	if (zone->current == version)
+	if (zone->current != NULL && version_is_stored(zone->current))
 		zone->mark = store_touch(p->store);
 	else
 		store_touch(p->store);
@@ -471,14 +451,16 @@ static void store_marked(void *ctx, uint64_t mark)
 	size_t in_memory = 0;
 
 	for (size_t i = 0; i < p->zone_count; i++) {
-		struct version *version = p->zones[i]->current;
+		const struct version *version = p->zones[i]->current;
+		struct store_image *image = version != NULL ? &version->layer[0]->image : NULL;
 
-		if (version == NULL || version->image.fd < 0 || !version->image.stored)
+		if (image == NULL || image->fd < 0 || !image->stored ||
+		    image->size >= STACK_BASE_MIN || version->layer_count > 1)
 			continue;
 		if (++in_memory > IMAGES_IN_MEMORY && p->zones[i]->stage == STAGE_NONE &&
 		    !p->zones[i]->tell_current) {
-			close(version->image.fd);
-			version->image.fd = -1;
+			close(image->fd);
+			image->fd = -1;
 		}
 	}
 }
@@ -560,12 +542,12 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	if (zone->current != NULL) {
 		out->has_version = true;
 		out->live = zone->live_generation == zone->current->generation;
-		out->durable = zone->current->image.stored &&
+		out->durable = version_is_stored(zone->current) &&
 		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
 		out->serial = zone->current->soa.serial;
 		out->generation = zone->current->generation;
 		out->content = zone->current->content;
-		out->image_size = zone->current->image.size;
+		out->image_size = version_size(zone->current);
 		out->rr_count = zone->current->rr_count;
 	}
 	out->busy = zone->stage != STAGE_NONE;
@@ -668,8 +650,8 @@ static int pzone_add(struct publisher *p, const struct config_zone *config, stru
 	return 0;
 }
 
-// A zone that is gone gives up what it has; its entry stays, so that a data plane that connects
-// later is told to withdraw it.
+// A zone that is gone gives up what it has; its entry stays, so that a data plane that
+// connects later is told to withdraw it.
 static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 {
 	const char *reason = "The zone is no longer configured.";
@@ -719,8 +701,8 @@ static int zones_set(struct publisher *p, const struct config *config)
 {
 	bool *was;
 
-	// First what can fail: entries for all zones that are new. One without a configured zone
-	// changes nothing.
+	// First what can fail: entries for all zones that are new. One without a configured
+	// zone changes nothing.
 	for (size_t i = 0; i < config->zone_count; i++) {
 		struct pzone *zone = pzone_find(p, config->zones[i].domain);
 
@@ -815,9 +797,10 @@ static int publisher_start(
 		store_touch(p->store); // not before the versions of the old one are taken up
 		p->compiler = compiler_open(p->base, COMPILER_CHILDREN, COMPILER_TIMEOUT_MS);
 		p->work = offload_open(p->base, "np-work");
+		p->heavy = offload_open(p->base, "np-heavy");
 		p->look = offload_open(p->base, "np-look");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
-		if (p->compiler == NULL || p->work == NULL || p->look == NULL ||
+		if (p->compiler == NULL || p->work == NULL || p->heavy == NULL || p->look == NULL ||
 		    p->timers_timer == NULL || event_add(p->timers_timer, &period) < 0 ||
 		    publish_journal_open(p) < 0)
 			rc = -ENOMEM;
@@ -879,6 +862,7 @@ void publisher_close(struct publisher *p)
 	p->compiler = NULL;
 	offload_close(p->work);
 	offload_close(p->look);
+	offload_close(p->heavy);
 	if (p->store != NULL && p->timers_dirty)
 		store_touch(p->store);
 	store_finish(p->store);

@@ -54,52 +54,76 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 
 // Reads the header and the SOA of a stored image; it was verified before it was stored, but a disk
 // can lie, so it is verified again.
-static bool stored_image_read(const char *storage, struct version *version)
+static struct layer *stored_layer_read(struct publisher *p, struct pzone *zone,
+    const struct manifest_layer *at, struct version *version)
 {
 	char path[PATH_MAX], error[IMAGE_ERROR_MAX];
+	struct layer *layer = NULL;
 	struct stat st;
 	const void *mem;
-	bool ok = false;
 	int fd;
 
-	if (manifest_image_path(storage, version->image.file_id, path, sizeof(path)) < 0)
-		return false;
+	if (manifest_image_path(p->storage, at->file_id, path, sizeof(path)) < 0)
+		return NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (fd < 0)
-		return false;
-	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= version->image.offset &&
-	    (uint64_t)st.st_size - version->image.offset >= version->image.size &&
-	    image_map(fd, version->image.offset, version->image.size, &mem) == 0) {
-		ok = image_verify(mem, version->image.size, error) == 0 &&
-		     image_soa(mem, version->image.size, &version->soa);
-		if (ok) {
-			version->id = ((const struct image_header *)mem)->id;
-			version->content = version->id;
-			version->rr_count = ((const struct image_header *)mem)->rr_count;
+		return NULL;
+	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= at->offset &&
+	    (uint64_t)st.st_size - at->offset >= at->size &&
+	    image_map(fd, at->offset, at->size, &mem) == 0) {
+		const struct image_header *header = mem;
+
+		if (image_verify(mem, at->size, error) == 0 &&
+		    (version->layer_count > 0 || image_soa(mem, at->size, &version->soa)))
+			layer = layer_new(zone, -1, header);
+		if (layer != NULL && version->layer_count == 0) {
+			version->content = header->id;
+			version->rr_count = header->rr_count;
 		}
-		image_unmap(mem, version->image.size);
+		image_unmap(mem, at->size);
 	}
 	close(fd);
-	return ok;
+	if (layer != NULL) {
+		layer->image.file_id = at->file_id;
+		layer->image.offset = at->offset;
+	}
+	return layer;
+}
+
+// Puts a layer that lies on disk under the version. Post: false when it does not belong there.
+static bool layer_adopt(struct publisher *p, struct version *version, struct layer *layer)
+{
+	const struct layer *above =
+	    version->layer_count > 0 ? version->layer[version->layer_count - 1] : NULL;
+
+	if ((above != NULL && above->below_id != layer->id) ||
+	    store_adopt(p->store, &layer->image) < 0)
+		return false;
+	version_stand_on(version, layer);
+	return true;
 }
 
 static int zone_adopt(struct publisher *p, struct pzone *zone, const struct manifest_zone *entry)
 {
-	struct version *version = calloc(1, sizeof(*version));
+	struct version *version = version_new(zone);
 
 	if (version == NULL)
 		return -1;
-	version->zone = zone;
 	version->generation = entry->generation;
-	version->image.fd = -1;
-	version->image.file_id = entry->layer[0].file_id;
-	version->image.offset = entry->layer[0].offset;
-	version->image.size = entry->layer[0].size;
-	if (entry->layer_count != 1 || !stored_image_read(p->storage, version) ||
-	    store_adopt(p->store, &version->image) < 0) {
-		free(version);
-		return 0; // without a version the zone starts anew
+	for (unsigned i = 0; i < entry->layer_count; i++) {
+		struct layer *layer = stored_layer_read(p, zone, &entry->layer[i], version);
+
+		if (layer == NULL || !layer_adopt(p, version, layer)) {
+			layer_unref(p, layer);
+			version_free(p, version);
+			return 0; // without a version the zone starts anew
+		}
 	}
+	if (version->layer[version->layer_count - 1]->below_id != 0) {
+		version_free(p, version);
+		return 0;
+	}
+	version_use(version);
 	zone->current = version;
 	zone->expires_at = zone->secondary ? entry->expires_at : 0;
 	return 0;
@@ -115,15 +139,20 @@ static bool image_there(const char *storage, const struct store_image *image)
 	       (uint64_t)st.st_size - image->offset >= image->size;
 }
 
-// A version of the history is taken up where its image is there.
+// A version of the history is taken up where all its layers are there.
 static void version_adopt(struct publisher *p, struct version **version)
 {
-	if (*version == NULL)
+	bool there = *version != NULL;
+
+	for (unsigned i = 0; there && i < (*version)->layer_count; i++) {
+		struct store_image *image = &(*version)->layer[i]->image;
+
+		there = image->stored ||
+		        (image_there(p->storage, image) && store_adopt(p->store, image) == 0);
+	}
+	if (there)
 		return;
-	if (image_there(p->storage, &(*version)->image) &&
-	    store_adopt(p->store, &(*version)->image) == 0)
-		return;
-	free(*version);
+	version_free(p, *version);
 	*version = NULL;
 }
 

@@ -2,9 +2,10 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // From records, or from what is served and a difference, to a verified, sealed image: the
-// difference is applied, the zone's digest is checked, and a batch is written (work thread),
-// compiled (child), then sealed, verified and compared with what is served (work thread). A build
-// whose zone lost interest runs to its end and is dropped.
+// difference becomes an overlay, or is applied to the whole, the zone's digest is checked, and a
+// batch is written (work thread), compiled (child), then sealed, verified and compared with what is
+// served (work thread). What takes long has a thread and a child of its own, so that a small change
+// never waits for a large zone. A build whose zone lost interest runs to its end and is dropped.
 #include "pzone.h"
 
 #include <errno.h>
@@ -22,9 +23,15 @@
 #include "delta.h"
 #include "image.h"
 #include "offload.h"
+#include "publish_view.h"
 #include "reader.h"
 #include "rrtype.h"
+#include "stack.h"
 #include "zonemd.h"
+
+#define HEAVY_RECORDS 20000
+#define HEAVY_BATCH   ((uint64_t)1 << 20)
+#define HEAVY_IMAGE   ((uint64_t)4 << 20)
 
 struct build {
 	struct offload_job job; // first
@@ -40,16 +47,48 @@ struct build {
 	uint32_t shrink_limit;
 	int image; // what the compiler made
 	uint64_t image_size;
-	// What is served, to apply a difference to and to compare: its memfd or its file; -1: none.
-	int served;
-	bool served_on_disk;
-	uint64_t served_offset, served_size;
-	uint64_t rr_count;
+	struct image_header header; // of it, once it is judged
+	// What is served, to apply a difference to and to compare.
+	struct view served;
+	struct zone_version before; // the same, mapped; no layers: not yet, or nothing is served
+	struct layer *layers[IMAGE_LAYERS_MAX]; // the same once more: a reference each
+	unsigned layer_count;
+	unsigned kept; // of these, the lowest that stay below what is made; 0: a base is made
+	bool whole;    // an overlay will not do
+	bool heavy;    // then it takes long
 	struct zone_soa soa;
 	bool equal, held;
 	int rc;
 	char error[PUBLISH_REASON_MAX];
 };
+
+// What was made, on what stays below it.
+static struct version *version_of(struct build *build)
+{
+	struct version *version = version_new(build->zone);
+	struct layer *top =
+	    version != NULL ? layer_new(build->zone, build->image, &build->header) : NULL;
+
+	if (top == NULL) {
+		free(version);
+		return NULL;
+	}
+	build->image = -1;
+	version_stand_on(version, top);
+	for (unsigned i = build->layer_count - build->kept; i < build->layer_count; i++)
+		version_stand_on(version, build->layers[i]);
+	version->generation = build->options.generation;
+	version->content = build->options.id;
+	version->how = build->delta != NULL     ? HISTORY_IXFR
+	               : build->zone->secondary ? HISTORY_AXFR
+	                                        : HISTORY_FILE;
+	version->delta = build->delta;
+	build->delta = NULL;
+	version->rr_count = build->header.rr_count;
+	version->soa = build->soa;
+	version->origin = build->content.origin;
+	return version;
+}
 
 static void build_end(struct build *build)
 {
@@ -59,25 +98,10 @@ static void build_end(struct build *build)
 	char reason[PUBLISH_REASON_MAX];
 
 	if (zone != NULL && build->rc == 0 && !build->equal) {
-		version = calloc(1, sizeof(*version));
+		version = version_of(build);
 		if (version == NULL) {
 			build->rc = -ENOMEM;
 			snprintf(build->error, sizeof(build->error), "Out of memory.");
-		} else {
-			version->zone = zone;
-			version->generation = build->options.generation;
-			version->id = version->content = build->options.id;
-			version->how = build->delta != NULL ? HISTORY_IXFR
-			               : zone->secondary    ? HISTORY_AXFR
-			                                    : HISTORY_FILE;
-			version->delta = build->delta;
-			build->delta = NULL;
-			version->rr_count = build->rr_count;
-			version->soa = build->soa;
-			version->origin = build->content.origin;
-			version->image.fd = build->image;
-			version->image.size = build->image_size;
-			build->image = -1;
 		}
 	}
 	// Now the same data is known from there.
@@ -90,8 +114,16 @@ static void build_end(struct build *build)
 		close(build->compile.batch);
 	if (build->image >= 0)
 		close(build->image);
-	if (build->served >= 0)
-		close(build->served);
+	// The next difference need not read it again.
+	if (zone != NULL && build->heavy && zone->current != NULL &&
+	    !version_in_memory(zone->current))
+		publish_load(p, zone);
+	view_close(&build->served);
+	for (unsigned i = 0; i < build->layer_count; i++) {
+		build->layers[i]->users--;
+		layer_rest(build->layers[i]);
+		layer_unref(p, build->layers[i]);
+	}
 	content_free(&build->content);
 	delta_free(build->delta);
 	const int rc = build->rc;
@@ -131,40 +163,53 @@ static bool image_same(const void *a, const void *b, size_t size)
 	           size - sizeof(x)) == 0;
 }
 
-static void image_judge(struct build *build, const void *mem)
+// The verifier proves that an image is safe; that it is the one asked for is proven here.
+static bool is_asked_for(struct build *build, const void *mem)
 {
 	const struct image_header *header = mem;
-	char error[IMAGE_ERROR_MAX];
-	const void *served;
+	struct zone_version version = {.layer_count = build->kept + 1};
 
-	if (image_verify(mem, build->image_size, error) < 0) {
-		build_fail(build, "The compiled image does not verify: %s", error);
-		return;
-	}
-	// The verifier proves that an image is safe; that it is the one asked for is proven here.
 	if (header->apex_len != build->apex_len ||
 	    memcmp(header->apex, build->apex, build->apex_len) != 0 ||
 	    header->generation != build->options.generation || header->id != build->options.id ||
 	    header->hash_key[0] != build->options.key.k[0] ||
 	    header->hash_key[1] != build->options.key.k[1] ||
 	    !image_soa(mem, build->image_size, &build->soa) ||
-	    build->soa.serial != header->serial) {
+	    build->soa.serial != header->serial ||
+	    image_open(&version.layer[0], mem, build->image_size) < 0)
+		return false;
+	memcpy(version.layer + 1, build->before.layer + build->before.layer_count - build->kept,
+	    build->kept * sizeof(version.layer[0]));
+	return version_check(&version) == 0;
+}
+
+static void image_judge(struct build *build, const void *mem)
+{
+	char error[IMAGE_ERROR_MAX];
+
+	if (image_verify(mem, build->image_size, error) < 0) {
+		build_fail(build, "The compiled image does not verify: %s", error);
+		return;
+	}
+	if (!is_asked_for(build, mem)) {
 		build_fail(build, "The compiler made an image of something else.");
 		return;
 	}
 	build->rc = 0;
-	build->rr_count = header->rr_count;
-	if (build->served < 0 ||
-	    image_map(build->served, build->served_offset, build->served_size, &served) < 0)
-		return;
-	build->equal =
-	    build->served_size == build->image_size && image_same(mem, served, build->image_size);
+	memcpy(&build->header, mem, sizeof(build->header));
 	// A file can have rotted since the start; then there is nothing to compare with.
-	if (!build->equal && build->shrink_limit < 100 &&
-	    (!build->served_on_disk || image_verify(served, build->served_size, error) == 0))
-		build->held = gate_holds(served, build->served_size, mem, build->image_size,
-		    build->shrink_limit, build->error);
-	image_unmap(served, build->served_size);
+	if (build->before.layer_count == 0 && build->served.count > 0 &&
+	    view_map(&build->served, &build->before, error) < 0)
+		build->before.layer_count = 0;
+	if (build->before.layer_count == 0)
+		return;
+	const struct image *top = &build->before.layer[0];
+
+	build->equal = build->kept == 0 && build->before.layer_count == 1 &&
+	               top->size == build->image_size && image_same(mem, top->mem, top->size);
+	if (!build->equal && build->shrink_limit < 100)
+		build->held = gate_holds(
+		    top->mem, top->size, mem, build->image_size, build->shrink_limit, build->error);
 }
 
 // Sealed first: what is verified can then no longer change, whoever still holds the descriptor.
@@ -185,26 +230,12 @@ static void verify_run(struct offload_job *job)
 	}
 	image_judge(build, mem);
 	image_unmap(mem, build->image_size);
+	view_close(&build->served);
 }
 
 static void verify_done(struct offload_job *job)
 {
 	build_end((struct build *)job);
-}
-
-static void served_open(struct build *build, const struct version *current)
-{
-	char path[PATH_MAX];
-
-	build->served_size = current->image.size;
-	if (current->image.fd >= 0) {
-		build->served = fcntl(current->image.fd, F_DUPFD_CLOEXEC, 3);
-	} else if (manifest_image_path(build->publisher->storage, current->image.file_id, path,
-	               sizeof(path)) == 0) {
-		build->served_on_disk = true;
-		build->served_offset = current->image.offset;
-		build->served = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	}
 }
 
 static void compile_done(struct compiler_job *job, int fd, uint64_t used, const char *error)
@@ -221,11 +252,10 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 		build_end(build);
 		return;
 	}
-	if (build->zone->current != NULL && build->served < 0)
-		served_open(build, build->zone->current);
 	build->job.run = verify_run;
 	build->job.done = verify_done;
-	offload_submit(build->publisher->work, &build->job);
+	offload_submit(
+	    used > HEAVY_IMAGE ? build->publisher->heavy : build->publisher->work, &build->job);
 }
 
 // --- before it
@@ -234,27 +264,10 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 // The records of the version that the difference leads to.
 static void difference_apply(struct build *build)
 {
-	struct zone_version base = {.layer_count = 1};
 	char error[DELTA_ERROR_MAX] = "";
-	const void *mem;
-	int rc = -ENOENT;
 
-	if (build->served >= 0)
-		rc = image_map(build->served, build->served_offset, build->served_size, &mem);
-	if (rc < 0) {
-		build_fail(build, "The version served cannot be read: %s.", strerror(-rc));
-		return;
-	}
-	// What was sealed after it was verified cannot have changed since; a file can.
-	if (build->served_on_disk && image_verify(mem, build->served_size, error) < 0)
-		build_fail(build, "The stored version is broken: %s", error);
-	else if (image_open(&base.layer[0], mem, build->served_size) < 0)
-		build_fail(build, "The version served cannot be read.");
-	else if (delta_apply(build->content.delta, &base, &build->content.records, error) < 0)
+	if (delta_apply(build->delta, &build->before, &build->content.records, error) < 0)
 		build_fail(build, "%s", error);
-	image_unmap(mem, build->served_size);
-	build->delta = build->content.delta;
-	build->content.delta = NULL;
 }
 
 static bool has_digest(const struct records *records)
@@ -289,44 +302,121 @@ static bool digest_good(struct build *build)
 	return false;
 }
 
+static void batch_make(
+    struct build *build, const struct records *records, const struct compile_overlay *overlay)
+{
+	build->compile.batch = batch_write(records, overlay, &build->compile.batch_size);
+	if (build->compile.batch < 0)
+		build_fail(build, "The records cannot be handed to the compiler: %s.",
+		    strerror(-build->compile.batch));
+}
+
+// A digest is over the whole zone (RFC 8976 3).
+static bool wants_digest(const struct build *build)
+{
+	const struct image *top = &build->before.layer[0];
+	const struct node_ref apex = {.image = top, .node = image_at(top, top->header->apex_ref)};
+	const struct records *changes = build->delta->changes;
+
+	if (build->zonemd != CONFIG_ZONEMD_IF_PRESENT)
+		return build->zonemd != CONFIG_ZONEMD_OFF;
+	if (node_rrset(apex, RRTYPE_ZONEMD) != NULL)
+		return true;
+	for (size_t i = 0; i < changes->count; i++)
+		if (changes->items[i].type == RRTYPE_ZONEMD)
+			return true;
+	return false;
+}
+
+// What is served and a difference to it. Post: build->whole when an overlay will not do.
+static void difference_run(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+	char error[DELTA_ERROR_MAX > IMAGE_ERROR_MAX ? DELTA_ERROR_MAX : IMAGE_ERROR_MAX];
+	struct overlay overlay;
+	int rc;
+
+	rc = view_map(&build->served, &build->before, error);
+	if (rc < 0) {
+		build->before.layer_count = 0;
+		build_fail(build, "%s: %s",
+		    rc == -EBADMSG ? "The stored version is broken"
+		                   : "The version served cannot be read",
+		    error);
+		return;
+	}
+	rc = wants_digest(build)
+	         ? -E2BIG
+	         : stack_difference(&build->before, build->delta, &overlay, &build->kept, error);
+	if (rc == -E2BIG) {
+		build->whole = true;
+		build->kept = 0;
+	} else if (rc < 0) {
+		build_fail(build, "%s", error);
+	} else {
+		batch_make(build, overlay.records, &overlay.plan);
+		overlay_free(&overlay);
+	}
+}
+
 static void batch_run(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
-	if (build->content.delta != NULL)
+	if (build->delta != NULL)
 		difference_apply(build);
 	if (build->content.records == NULL || !digest_good(build))
 		return;
-	build->compile.batch = batch_write(build->content.records, &build->compile.batch_size);
+	batch_make(build, build->content.records, NULL);
 	records_free(build->content.records);
 	build->content.records = NULL;
-	if (build->compile.batch < 0)
-		build_fail(build, "The records cannot be handed to the compiler: %s.",
-		    strerror(-build->compile.batch));
 }
 
 static void batch_done(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
+	if (build->zone != NULL && build->whole && !build->publisher->closing) {
+		build->whole = false;
+		build->job.run = batch_run;
+		offload_submit(
+		    build->heavy ? build->publisher->heavy : build->publisher->work, &build->job);
+		return;
+	}
 	if (build->zone == NULL || build->compile.batch < 0 || build->publisher->closing) {
 		build_end(build);
 		return;
 	}
+	build->compile.heavy = build->compile.batch_size > HEAVY_BATCH;
 	build->compile.options = build->options;
 	build->compile.done = compile_done;
 	compiler_submit(build->publisher->compiler, &build->compile);
 }
 
+// Everything of the version served that the threads will look at.
+static void served_take(struct build *build, const struct version *current)
+{
+	if (view_open(&build->served, build->publisher, current) < 0)
+		return;
+	build->layer_count = current->layer_count;
+	for (unsigned i = 0; i < current->layer_count; i++) {
+		struct layer *layer = build->layers[i] = current->layer[i];
+
+		layer->refs++;
+		layer->users++;
+		build->served.image[i].mem = layer_map(layer);
+		build->served.image[i].borrowed = layer->mem != NULL;
+	}
+}
+
 void build_start(struct publisher *p, struct pzone *zone, const struct content *content)
 {
 	struct build *build = calloc(1, sizeof(*build));
+	struct content lost = *content;
 
 	zone->stage = STAGE_BUILDING;
 	zone->build = build;
 	if (build == NULL) {
-		struct content lost = *content;
-
 		content_free(&lost);
 		publish_built(p, zone, NULL, "Out of memory.");
 		return;
@@ -334,22 +424,28 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	build->publisher = p;
 	build->zone = zone;
 	build->content = *content;
+	build->delta = build->content.delta;
+	build->content.delta = NULL;
 	build->zonemd = zone->zonemd;
 	build->shrink_limit = zone->shrink_limit;
 	build->apex_len = zone->apex_len;
 	memcpy(build->apex, zone->apex, zone->apex_len);
-	build->image = build->served = build->compile.batch = -1;
+	build->image = build->compile.batch = -1;
 	build->rc = -ECANCELED; // until the image was judged
 	build->options.key = p->key;
 	build->options.generation = ++p->generation;
 	while (build->options.id == 0)
 		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
 			abort();
-	if (content->delta != NULL && zone->current != NULL)
-		served_open(build, zone->current);
-	build->job.run = batch_run;
+	if (zone->current != NULL)
+		served_take(build, zone->current);
+	if (build->delta != NULL)
+		build->heavy = build->served.count > 0 && version_size(zone->current) > HEAVY_IMAGE;
+	else
+		build->heavy = build->content.records->count > HEAVY_RECORDS;
+	build->job.run = build->delta != NULL ? difference_run : batch_run;
 	build->job.done = batch_done;
-	offload_submit(p->work, &build->job);
+	offload_submit(build->heavy && build->delta == NULL ? p->heavy : p->work, &build->job);
 }
 
 void build_cancel(struct build *build)

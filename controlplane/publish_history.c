@@ -5,9 +5,14 @@
 // commit of the store, and taken up at the start. What is told of versions, for status.
 #include "pzone.h"
 
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include "image.h"
 
 static_assert(VERSIONS_KEPT + 1 <= HISTORY_VERSIONS_MAX, "all of them, and a held one");
 
@@ -24,22 +29,27 @@ void publish_history_touch(struct publisher *p, struct pzone *zone)
 static void version_tell(
     struct history_zone *record, const struct version *version, enum history_role role)
 {
-	if (version == NULL || !version->image.stored)
+	struct history_version *to = &record->version[record->version_count];
+
+	if (version == NULL || !version_is_stored(version))
 		return;
-	record->version[record->version_count++] =
-	    (struct history_version){.generation = version->generation,
-	        .id = version->id,
-	        .content = version->content,
-	        .origin = version->origin,
-	        .rr_count = version->rr_count,
-	        .when_ms = version->when_ms,
-	        .soa = version->soa,
-	        .role = (uint8_t)role,
-	        .how = (uint8_t)version->how,
-	        .layer_count = 1,
-	        .layer = {{.file_id = version->image.file_id,
-	            .offset = version->image.offset,
-	            .size = version->image.size}}};
+	record->version_count++;
+	*to = (struct history_version){.generation = version->generation,
+	    .id = version->layer[0]->id,
+	    .content = version->content,
+	    .origin = version->origin,
+	    .rr_count = version->rr_count,
+	    .when_ms = version->when_ms,
+	    .soa = version->soa,
+	    .role = (uint8_t)role,
+	    .how = (uint8_t)version->how,
+	    .layer_count = (uint8_t)version->layer_count};
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		const struct store_image *image = &version->layer[i]->image;
+
+		to->layer[i] = (struct manifest_layer){
+		    .file_id = image->file_id, .offset = image->offset, .size = image->size};
+	}
 }
 
 // A zone of text that never changed has nothing to tell that the manifest does not.
@@ -93,25 +103,73 @@ int publish_history_snapshot(void *ctx, bool all, struct history_records *record
 // --- from the disk
 // --------------------------------------------------------------------------------
 
-static struct version *version_new(struct pzone *zone, const struct history_version *from)
+static struct layer *layer_in(const struct version *version, const struct manifest_layer *at)
 {
-	struct version *version = from->layer_count == 1 ? calloc(1, sizeof(*version)) : NULL;
+	for (unsigned i = 0; version != NULL && i < version->layer_count; i++) {
+		const struct store_image *image = &version->layer[i]->image;
+
+		if (image->file_id == at->file_id && image->offset == at->offset)
+			return version->layer[i];
+	}
+	return NULL;
+}
+
+// Versions share layers: the ones taken up before know it, or it is new.
+static struct layer *layer_find(
+    const struct publisher *p, struct pzone *zone, const struct manifest_layer *at)
+{
+	struct layer *layer = layer_in(zone->current, at);
+	struct image_header header;
+	char path[PATH_MAX];
+	int fd;
+
+	for (unsigned i = 0; layer == NULL && i < VERSIONS_KEPT - 1; i++)
+		layer = layer_in(zone->kept[i], at);
+	if (layer == NULL)
+		layer = layer_in(zone->held, at);
+	if (layer != NULL || manifest_image_path(p->storage, at->file_id, path, sizeof(path)) < 0)
+		return layer;
+	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
+	if (fd < 0)
+		return NULL;
+	// The data plane, and whoever reads it here, verify it before they trust it.
+	if (pread(fd, &header, sizeof(header), (off_t)at->offset) == sizeof(header) &&
+	    header.magic == IMAGE_MAGIC && header.version == IMAGE_VERSION &&
+	    header.size == at->size)
+		layer = layer_new(zone, -1, &header);
+	close(fd);
+	if (layer != NULL) {
+		layer->image.file_id = at->file_id;
+		layer->image.offset = at->offset;
+	}
+	return layer;
+}
+
+static struct version *version_take(
+    struct publisher *p, struct pzone *zone, const struct history_version *from)
+{
+	struct version *version = version_new(zone);
 
 	if (version == NULL)
 		return NULL;
-	version->zone = zone;
+	for (unsigned i = 0; i < from->layer_count && i < IMAGE_LAYERS_MAX; i++) {
+		struct layer *layer = layer_find(p, zone, &from->layer[i]);
+
+		if (layer == NULL || (i > 0 && version->layer[i - 1]->below_id != layer->id)) {
+			if (layer != NULL && layer->refs == 0)
+				layer_unref(p, layer);
+			version_free(p, version);
+			return NULL;
+		}
+		version_stand_on(version, layer);
+	}
 	version->generation = from->generation;
-	version->id = from->id;
 	version->content = from->content;
 	version->origin = from->origin;
 	version->rr_count = from->rr_count;
 	version->when_ms = from->when_ms;
 	version->soa = from->soa;
 	version->how = (enum history_how)from->how;
-	version->image.fd = -1;
-	version->image.file_id = from->layer[0].file_id;
-	version->image.offset = from->layer[0].offset;
-	version->image.size = from->layer[0].size;
 	return version;
 }
 
@@ -144,11 +202,11 @@ void publish_history_take(void *ctx, const struct history_zone *record)
 	if (zone == NULL || zone->current == NULL)
 		return;
 	// The last record of a zone counts. None of these was adopted yet.
-	free(zone->held);
+	version_free(p, zone->held);
 	zone->held = NULL;
 	zone->error[0] = '\0';
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
-		free(zone->kept[i]);
+		version_free(p, zone->kept[i]);
 		zone->kept[i] = NULL;
 	}
 	zone->history_told = true;
@@ -166,7 +224,7 @@ void publish_history_take(void *ctx, const struct history_zone *record)
 		}
 		place = version_place(zone, from);
 		if (place != NULL)
-			*place = version_new(zone, from);
+			*place = version_take(p, zone, from);
 		if (zone->held != NULL)
 			snprintf(zone->error, sizeof(zone->error),
 			    "Held since before a restart: serial %u, %llu records.",
@@ -185,13 +243,13 @@ static size_t version_show(const struct publisher *p, const struct pzone *zone,
 	*out = (struct publisher_version){.role = role,
 	    .how = version->how,
 	    .live = role == HISTORY_CURRENT && zone->live_generation == version->generation,
-	    .durable = version->image.stored && store_committed(p->store) >= zone->mark,
+	    .durable = version_is_stored(version) && store_committed(p->store) >= zone->mark,
 	    .soa = version->soa,
 	    .generation = version->generation,
 	    .content = version->content,
 	    .origin = version->origin,
 	    .rr_count = version->rr_count,
-	    .image_size = version->image.size,
+	    .image_size = version_size(version),
 	    .when_ms = version->when_ms};
 	return 1;
 }

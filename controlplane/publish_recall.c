@@ -7,7 +7,6 @@
 #include "pzone.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +25,9 @@ struct recall {
 	bool unpin;              // if it is refused
 	publisher_recalled_fn done;
 	void *ctx;
-	int fd; // or -errno
+	// The layer that is being read: its place, and the memfd or -errno.
+	uint64_t layer_id, file_id, offset, size;
+	int fd;
 };
 
 static void recall_free(struct recall *recall)
@@ -36,22 +37,39 @@ static void recall_free(struct recall *recall)
 	free(recall);
 }
 
+static struct layer *layer_to_read(const struct version *version)
+{
+	for (unsigned i = 0; i < version->layer_count; i++)
+		if (version->layer[i]->image.fd < 0)
+			return version->layer[i];
+	return NULL;
+}
+
 static void recall_run(struct offload_job *job)
 {
 	struct recall *recall = (struct recall *)job;
-	const struct store_image *image = &recall->version->image;
 
 	recall->fd =
-	    store_copy(recall->publisher->storage, image->file_id, image->offset, image->size);
+	    store_copy(recall->publisher->storage, recall->file_id, recall->offset, recall->size);
 }
 
+// The next layer that is not in memory; when all are the version goes.
 static void recall_go(struct recall *recall)
 {
 	struct version *version = recall->version;
+	const struct layer *layer = layer_to_read(version);
 
-	recall->version = NULL;
-	version->image.fd = recall->fd;
-	version_go(recall->publisher, recall->zone, version);
+	if (layer == NULL) {
+		recall->version = NULL;
+		version_go(recall->publisher, recall->zone, version);
+		return;
+	}
+	recall->layer_id = layer->id;
+	recall->file_id = layer->image.file_id;
+	recall->offset = layer->image.offset;
+	recall->size = layer->image.size;
+	recall->running = true;
+	offload_submit(recall->publisher->work, &recall->job);
 }
 
 static void recall_done(struct offload_job *job)
@@ -71,39 +89,33 @@ static void recall_done(struct offload_job *job)
 		    strerror(-recall->fd));
 		publish_failed(recall->publisher, recall->zone, reason);
 	} else {
+		struct layer *layer = layer_to_read(recall->version);
+
+		if (layer != NULL && layer->id == recall->layer_id)
+			layer->image.fd = recall->fd;
+		else // another reader was faster
+			close(recall->fd);
 		recall_go(recall);
 	}
 }
 
-// The same image once more. Post: NULL when out of memory or descriptors.
+// The same layers once more. Post: NULL when out of memory.
 static struct version *version_again(
     struct publisher *p, const struct version *of, enum history_how how)
 {
-	struct version *version = calloc(1, sizeof(*version));
+	struct version *version = version_new(of->zone);
 
 	if (version == NULL)
 		return NULL;
-	version->zone = of->zone;
+	for (unsigned i = 0; i < of->layer_count; i++)
+		version_stand_on(version, of->layer[i]);
+	version_use(version); // what is read for it stays
 	version->generation = ++p->generation;
-	version->id = of->id;
 	version->content = of->content;
 	version->rr_count = of->rr_count;
 	version->origin = of->origin;
 	version->soa = of->soa;
 	version->how = how;
-	version->image.fd = of->image.fd >= 0 ? fcntl(of->image.fd, F_DUPFD_CLOEXEC, 3) : -1;
-	version->image.size = of->image.size;
-	if (of->image.stored) {
-		version->image.file_id = of->image.file_id;
-		version->image.offset = of->image.offset;
-	}
-	if ((of->image.fd >= 0 && version->image.fd < 0) ||
-	    (of->image.stored && store_adopt(p->store, &version->image) < 0)) {
-		if (version->image.fd >= 0)
-			close(version->image.fd);
-		free(version);
-		return NULL;
-	}
 	return version;
 }
 
@@ -128,18 +140,12 @@ static int recall_begin(struct publisher *p, struct pzone *zone, const struct ve
 	recall->done = done;
 	recall->ctx = ctx;
 	recall->unpin = unpin;
-	recall->fd = recall->version->image.fd;
+	recall->job.run = recall_run;
+	recall->job.done = recall_done;
 	zone->recall = recall;
 	zone->stage = STAGE_BUILDING;
 	zone->started_us = clock_us();
-	if (recall->fd >= 0) {
-		recall_go(recall);
-		return 0;
-	}
-	recall->job.run = recall_run;
-	recall->job.done = recall_done;
-	recall->running = true;
-	offload_submit(p->work, &recall->job);
+	recall_go(recall);
 	return 0;
 }
 

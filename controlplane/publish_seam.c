@@ -63,21 +63,59 @@ static void tell_first(struct publisher *p, struct pzone *zone)
 	p->queue = zone;
 }
 
+// What the data plane serves, as far as we know it; NULL: nothing, or we do not.
+static const struct version *live_version(const struct pzone *zone)
+{
+	if (zone->live_generation == 0)
+		return NULL;
+	if (zone->current != NULL && zone->current->generation == zone->live_generation)
+		return zone->current;
+	for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
+		if (zone->kept[k] != NULL && zone->kept[k]->generation == zone->live_generation)
+			return zone->kept[k];
+	return NULL;
+}
+
+// The layers it has need not be sent again; the top one is, because it carries the generation.
+static unsigned layers_there(const struct pzone *zone, const struct version *version)
+{
+	const unsigned common = version_common(version, live_version(zone));
+
+	return common < version->layer_count ? common : version->layer_count - 1;
+}
+
+// Bottom first. When the socket takes only some, all are sent again.
 static int version_send(struct publisher *p, struct pzone *zone, struct version *version)
 {
-	struct seam_message message = {.type = SEAM_PUBLISH, .generation = version->generation};
-	int rc;
+	for (unsigned n = layers_there(zone, version); n < version->layer_count; n++) {
+		const struct layer *layer = version->layer[version->layer_count - 1 - n];
+		struct seam_message message = {
+		    .type = SEAM_PUBLISH, .generation = version->generation};
+		int rc;
 
-	name_set(&message.publish.name, zone->apex, zone->apex_len);
-	message.publish.serial = version->soa.serial;
-	message.publish.image_size = version->image.size;
-	message.publish.expires_at =
-	    version == zone->current ? zone->expires_at : version->expires_at;
-	message.publish.grace_s = zone->grace_s;
-	rc = seam_server_send(p->seam, &message, version->image.fd);
-	if (rc == 0)
-		version->attempts++;
-	return rc;
+		name_set(&message.publish.name, zone->apex, zone->apex_len);
+		message.publish.serial = layer->serial;
+		message.publish.layer = n;
+		message.publish.image_size = layer->image.size;
+		message.publish.expires_at =
+		    version == zone->current ? zone->expires_at : version->expires_at;
+		message.publish.grace_s = zone->grace_s;
+		message.publish.more = n + 1 < version->layer_count;
+		rc = seam_server_send(p->seam, &message, layer->image.fd);
+		if (rc < 0)
+			return rc;
+	}
+	version->attempts++;
+	return 0;
+}
+
+// The first layer that lies only on disk; NULL: all are in memory.
+static struct layer *layer_to_load(const struct version *version)
+{
+	for (unsigned i = 0; i < version->layer_count; i++)
+		if (version->layer[i]->image.fd < 0)
+			return version->layer[i];
+	return NULL;
 }
 
 // An image that lies only on disk is read in the work thread.
@@ -85,7 +123,7 @@ struct load {
 	struct offload_job job; // first
 	struct publisher *publisher;
 	uint8_t apex[NAME_LEN_MAX];
-	uint64_t generation, file_id, offset, size;
+	uint64_t id, file_id, offset, size;
 	int fd; // or -errno
 };
 
@@ -104,10 +142,11 @@ static void load_done(struct offload_job *job)
 	load->publisher->loading--;
 	if (zone != NULL)
 		zone->loading = false;
-	if (zone != NULL && zone->current != NULL &&
-	    zone->current->generation == load->generation && zone->current->image.fd < 0 &&
-	    load->fd >= 0) {
-		zone->current->image.fd = load->fd;
+	struct layer *layer =
+	    zone != NULL && zone->current != NULL ? layer_to_load(zone->current) : NULL;
+
+	if (layer != NULL && layer->id == load->id && load->fd >= 0) {
+		layer->image.fd = load->fd;
 		load->fd = -1;
 		tell_first(load->publisher, zone);
 	} else if (zone != NULL && load->fd < 0) {
@@ -124,17 +163,18 @@ static void load_done(struct offload_job *job)
 
 void publish_load(struct publisher *p, struct pzone *zone)
 {
-	struct load *load = zone->loading ? NULL : calloc(1, sizeof(*load));
+	const struct layer *layer = layer_to_load(zone->current);
+	struct load *load = zone->loading || layer == NULL ? NULL : calloc(1, sizeof(*load));
 
 	if (load == NULL)
 		return;
 	load->publisher = p;
 	load->fd = -ECANCELED;
 	memcpy(load->apex, zone->apex, zone->apex_len);
-	load->generation = zone->current->generation;
-	load->file_id = zone->current->image.file_id;
-	load->offset = zone->current->image.offset;
-	load->size = zone->current->image.size;
+	load->id = layer->id;
+	load->file_id = layer->image.file_id;
+	load->offset = layer->image.offset;
+	load->size = layer->image.size;
 	load->job.run = load_run;
 	load->job.done = load_done;
 	zone->loading = true;
@@ -164,10 +204,13 @@ static int renew_send(struct publisher *p, struct pzone *zone)
 // What lies on disk and was read only to be sent need not stay, where there are many.
 static void image_release(struct publisher *p, struct version *version)
 {
-	if (p->zone_count <= LOADING_MAX || !version->image.stored)
+	struct store_image *image = &version->layer[0]->image;
+
+	if (p->zone_count <= LOADING_MAX || !image->stored || version->layer_count > 1 ||
+	    image->size >= STACK_BASE_MIN)
 		return;
-	close(version->image.fd);
-	version->image.fd = -1;
+	close(image->fd);
+	image->fd = -1;
 }
 
 // Everything there is to tell about one zone. Post: 0, or the reason to stop here.
@@ -182,7 +225,7 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 		zone->tell_withdraw = false;
 	}
 	if (zone->tell_current && zone->current != NULL) {
-		if (zone->current->image.fd < 0) {
+		if (!version_in_memory(zone->current)) {
 			if (p->loading >= LOADING_MAX)
 				return -EAGAIN; // load_done() comes back
 			publish_load(p, zone);  // the same

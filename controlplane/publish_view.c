@@ -40,10 +40,11 @@ static int image_take(struct view *view, const struct publisher *p, const struct
 
 int view_open(struct view *view, const struct publisher *p, const struct version *version)
 {
-	int rc;
+	int rc = 0;
 
 	*view = (struct view){0};
-	rc = image_take(view, p, &version->image);
+	for (unsigned i = 0; i < version->layer_count && rc == 0; i++)
+		rc = image_take(view, p, &version->layer[i]->image);
 	if (rc < 0)
 		view_close(view);
 	return rc;
@@ -52,14 +53,20 @@ int view_open(struct view *view, const struct publisher *p, const struct version
 static int image_read(struct view_image *image, struct image *out, char error[IMAGE_ERROR_MAX])
 {
 	struct stat st;
-	int rc = fstat(image->fd, &st) < 0 ? -errno : 0;
+	int rc = 0;
 
+	if (image->borrowed)
+		return image_open(out, image->mem, image->size);
+	if (fstat(image->fd, &st) < 0)
+		rc = -errno;
 	// A mapping past a file's end would kill who reads it.
 	if (rc == 0 && ((uint64_t)st.st_size < image->offset ||
 	                   (uint64_t)st.st_size - image->offset < image->size))
 		rc = -EINVAL;
 	if (rc == 0)
-		rc = image_map(image->fd, image->offset, image->size, &image->mem);
+		rc = image->on_disk
+		         ? image_map(image->fd, image->offset, image->size, &image->mem)
+		         : image_map_lazy(image->fd, image->offset, image->size, &image->mem);
 	if (rc < 0) {
 		image->mem = NULL;
 		snprintf(error, IMAGE_ERROR_MAX, "The image cannot be read: %s.", strerror(-rc));
@@ -90,7 +97,7 @@ int view_map(struct view *view, struct zone_version *out, char error[IMAGE_ERROR
 void view_close(struct view *view)
 {
 	for (unsigned i = 0; i < view->count; i++) {
-		if (view->image[i].mem != NULL)
+		if (view->image[i].mem != NULL && !view->image[i].borrowed)
 			image_unmap(view->image[i].mem, view->image[i].size);
 		close(view->image[i].fd);
 	}

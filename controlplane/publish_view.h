@@ -19,6 +19,7 @@ struct view_image {
 	bool on_disk; // a file: it may have rotted since it was verified
 	uint64_t offset, size;
 	const void *mem; // NULL: not mapped
+	bool borrowed;   // somebody else has mapped it, and keeps it so
 };
 
 struct view {

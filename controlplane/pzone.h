@@ -14,7 +14,9 @@
 #include "journal.h"
 #include "publish.h"
 #include "qname.h"
+#include "stack.h"
 #include "store.h"
+#include "version.h"
 
 #define VERSIONS_KEPT    3 // the one served and these for a way back
 #define PUBLISH_ATTEMPTS 3 // a version over which the data plane ended so often is refused
@@ -24,22 +26,6 @@ struct content {
 	struct records *records; // or
 	struct delta *delta;
 	uint64_t origin; // whose history it belongs to; 0: nobody's
-};
-
-struct version {
-	struct store_image image; // first: the store hands it back
-	struct pzone *zone;
-	uint64_t generation; // as sent; fences
-	uint64_t id;
-	uint64_t content; // names what it holds: kept where the same is published again
-	uint64_t rr_count;
-	uint64_t origin; // as in engine_ops.publish
-	struct zone_soa soa;
-	enum history_how how;
-	int64_t when_ms;     // wall clock: live, or held; 0: not yet
-	struct delta *delta; // owned; what led to it from the one served, until it is live; or NULL
-	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never
-	unsigned attempts;   // times it was sent and not answered
 };
 
 // Where the newest version stands on its way.
@@ -109,8 +95,8 @@ struct publisher {
 	struct store *store;
 	struct seam_server *seam;
 	struct compiler *compiler;
-	struct offload *work;
-	struct offload *look; // for who only looks
+	struct offload *work, *heavy; // the latter for what takes long
+	struct offload *look;         // for who only looks
 	struct journal_writer *journal;
 	struct event *timers_timer, *sweep;
 	struct pzone **zones;
@@ -157,7 +143,8 @@ int publish_seam_open(struct publisher *p, const char *rundir);
 void publish_seam_close(struct publisher *p);
 void publish_tell(struct publisher *p, struct pzone *zone); // something is to be sent
 void publish_flush(struct publisher *p);
-// Has the image of the version served read into memory (work thread). Pre: it has a version.
+// Has the layers of the version served that lie only on disk read into memory (work thread), one by
+// one. Pre: it has a version.
 void publish_load(struct publisher *p, struct pzone *zone);
 
 // publish.c
@@ -167,7 +154,6 @@ int publish_clear(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_live(struct publisher *p, struct pzone *zone);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_gone(struct publisher *p);
-void version_free(struct publisher *p, struct version *version);
 
 // publish_journal.c
 int publish_journal_open(struct publisher *p);    // 0 or -ENOMEM; after the boot

@@ -203,7 +203,8 @@ int publish_message(struct attach *attach, const struct seam_message *message, i
 		item = &attach->staged->items[0];
 		if (item->generation != message->generation ||
 		    item->apex_len != message->publish.name.len ||
-		    memcmp(item->apex, message->publish.name.wire, item->apex_len) != 0)
+		    memcmp(item->apex, message->publish.name.wire, item->apex_len) != 0 ||
+		    message->publish.layer == item->below) // from the beginning again
 			staged_drop(attach);
 	}
 	why = publish_refusal(attach, message, fd);

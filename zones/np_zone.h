@@ -17,22 +17,29 @@
 #define EXIT_BAD     1 // the zone is wrong; the zones differ
 #define EXIT_TROUBLE 2 // usage, files, memory
 
-// A zone from text or from an image file, as records, as an image, or as both.
+// A zone from text, from an image file or from a node's storage folder, as records, as an image, or
+// as both.
 struct zone_source {
 	const char *path;
 	uint8_t apex[NAME_LEN_MAX];
-	struct records *records;     // sorted; NULL until source_records
-	size_t ignored;              // records outside the zone
-	struct zone_version version; // layer_count 0 until source_image
-	uint8_t *mem;                // the file's bytes when it is an image; owned
-	struct image_buffer buffer;  // the compiled image when it is text; owned
+	struct records *records;        // sorted; NULL until source_records
+	size_t ignored;                 // records outside the zone
+	struct zone_version version;    // layer_count 0 until source_image
+	uint8_t *mem[IMAGE_LAYERS_MAX]; // bytes of image files; owned
+	struct image_buffer buffer;     // the compiled image when it is text; owned
 };
 
-// Reads the file. `origin` is a name in text, or NULL: then an image tells its apex and a text
-// file's name does ("example.com.zone" and "example.com" are example.com.). Post: EXIT_OK; or
-// EXIT_BAD or EXIT_TROUBLE and one sentence was said. source_close in any case.
+// Reads the file, or what the manifest of the folder says is served. `origin` is a name in text, or
+// NULL: then an image tells its apex, a folder must hold one zone only, and a text file's name does
+// ("example.com.zone" and "example.com" are example.com.). Post: EXIT_OK; or EXIT_BAD or
+// EXIT_TROUBLE and one sentence was said. source_close in any case.
 int source_open(struct zone_source *source, const char *path, const char *origin);
 void source_close(struct zone_source *source);
+
+// np_zone_storage.c: the folder. Post: as source_open.
+int source_storage(struct zone_source *source, const char *origin);
+// `size` bytes of an image from `offset` of a file become the next layer, the top one first.
+int source_layer(struct zone_source *source, int fd, uint64_t offset, uint64_t size);
 
 // Sees to `records` (sorted) or to `version`. Post: as source_open.
 int source_records(struct zone_source *source);

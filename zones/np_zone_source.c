@@ -92,14 +92,14 @@ static int text_open(struct zone_source *source, const char *origin)
 	return EXIT_OK;
 }
 
-// The whole file in memory, aligned as images are. It is not mapped: the file may change under us.
-static uint8_t *file_read(int fd, size_t size)
+// All of it in memory, aligned as images are. It is not mapped: the file may change under us.
+static uint8_t *file_read(int fd, off_t from, size_t size)
 {
 	uint8_t *mem = aligned_alloc(IMAGE_PAGE, (size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE);
 	size_t len = 0;
 
 	while (mem != NULL && len < size) {
-		ssize_t n = read(fd, mem + len, size - len);
+		ssize_t n = pread(fd, mem + len, size - len, from + (off_t)len);
 
 		if (n < 0 && errno == EINTR)
 			continue;
@@ -112,31 +112,43 @@ static uint8_t *file_read(int fd, size_t size)
 	return mem;
 }
 
-static int image_file_open(struct zone_source *source, int fd, size_t size, const char *origin)
+int source_layer(struct zone_source *source, int fd, uint64_t offset, uint64_t size)
 {
+	const unsigned layer = source->version.layer_count;
 	char error[IMAGE_ERROR_MAX];
-	uint8_t asked[NAME_LEN_MAX];
 
-	source->mem = file_read(fd, size);
-	if (source->mem == NULL) {
+	source->mem[layer] = file_read(fd, (off_t)offset, size);
+	if (source->mem[layer] == NULL) {
 		complain("%s: the image could not be read", source->path);
 		return EXIT_TROUBLE;
 	}
-	if (image_verify(source->mem, size, error) < 0) {
+	if (image_verify(source->mem[layer], size, error) < 0) {
 		complain("%s: %s", source->path, error);
 		return EXIT_BAD;
 	}
-	if (image_open(&source->version.layer[0], source->mem, size) < 0) {
+	if (image_open(&source->version.layer[layer], source->mem[layer], size) < 0) {
 		complain("%s is not an image", source->path);
 		return EXIT_BAD;
 	}
-	source->version.layer_count = 1;
+	source->version.layer_count++;
+	return EXIT_OK;
+}
+
+static int image_file_open(struct zone_source *source, int fd, size_t size, const char *origin)
+{
+	uint8_t asked[NAME_LEN_MAX];
+	int code = source_layer(source, fd, 0, size);
+
+	if (code != EXIT_OK)
+		return code;
 
 	const struct image_header *header = version_header(&source->version);
 
 	memcpy(source->apex, header->apex, header->apex_len);
 	if ((header->flags & IMAGE_OVERLAY) != 0) {
-		complain("%s is an overlay: it means nothing without its base", source->path);
+		complain(
+		    "%s is an overlay: it means nothing without its base; give the storage folder",
+		    source->path);
 		return EXIT_BAD;
 	}
 	if (origin != NULL && (name_from_text(origin, strlen(origin), NULL, asked) < 0 ||
@@ -160,6 +172,10 @@ int source_open(struct zone_source *source, const char *path, const char *origin
 		complain("%s: %s", path, strerror(errno));
 		return EXIT_TROUBLE;
 	}
+	if (fstat(fd, &st) == 0 && S_ISDIR(st.st_mode)) {
+		close(fd);
+		return source_storage(source, origin);
+	}
 	// Only a regular file can be looked at twice; a pipe brings text.
 	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) &&
 	    pread(fd, &magic, sizeof(magic), 0) == sizeof(magic) && magic == IMAGE_MAGIC) {
@@ -175,7 +191,8 @@ int source_open(struct zone_source *source, const char *path, const char *origin
 void source_close(struct zone_source *source)
 {
 	records_free(source->records);
-	free(source->mem);
+	for (unsigned i = 0; i < IMAGE_LAYERS_MAX; i++)
+		free(source->mem[i]);
 	if (source->buffer.mem != NULL)
 		image_buffer_close(&source->buffer);
 	if (source->buffer.fd >= 0)

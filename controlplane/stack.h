@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Where a difference goes in a version's stack of layers: a base, a middle and a top. The top is
+// made anew for each difference, so it must stay small; the middle takes it up when it is not any
+// more, and the base takes up a middle that is no longer small beside it. Any thread.
+#pragma once
+
+#include "overlay.h"
+#include "reader.h"
+
+// A zone whose base has fewer bytes is compiled anew for each change: that is as fast.
+#define STACK_BASE_MIN (256u << 10)
+#define STACK_TOP_MAX  128 // names; each new top holds those of the one it replaces
+
+// Post: 0, and *out is what goes on top of the lowest *kept layers of `version`; -E2BIG: only a new
+// base will do; -EINVAL when the difference does not fit, with one sentence in `error`; -ENOMEM.
+int stack_difference(const struct zone_version *version, const struct delta *delta,
+    struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
+    __attribute__((warn_unused_result));
