@@ -63,8 +63,9 @@ struct config_remote {
 	char *id;
 	struct config_address *addresses; // tried in order
 	size_t address_count;
-	struct config_address via;    // local address to use; addr_len 0: any
-	const struct config_key *key; // borrowed from this config, or NULL
+	struct config_address via;          // local address to use; addr_len 0: any
+	const struct config_key *key;       // the preferred one; borrowed from this config, or NULL
+	const struct config_key *other_key; // accepted as well, and used when `key` is refused
 	// Only ever over TLS (RFC 9103). Without pins and names the other side is not
 	// authenticated.
 	bool tls;

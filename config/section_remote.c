@@ -97,6 +97,30 @@ static int field_alpn(
 	return 0;
 }
 
+// One key, or two while one takes the other's place: the first is preferred.
+static int field_keys(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct field one = {field->name, .offset = offsetof(struct config_remote, key)};
+	struct config_remote *remote = base;
+	size_t count = list_count(value);
+	int rc;
+
+	if (count == 0)
+		return tree_error(r->error, value, "'%s' has no value.", field->name);
+	if (count > 2)
+		return tree_error(r->error, value, "A remote has at most two keys.");
+	rc = field_key_reference(r, list_first(value), &one, remote);
+	if (rc < 0 || count == 1)
+		return rc;
+	one.offset = offsetof(struct config_remote, other_key);
+	value = list_next(value, list_first(value));
+	rc = field_key_reference(r, value, &one, remote);
+	return rc == 0 && remote->key == remote->other_key
+	           ? tree_error(r->error, value, "The key stands here twice.")
+	           : rc;
+}
+
 // `tls` is looked at before the map is read.
 static int field_remote_addresses(
     struct reader *r, const struct node *value, const struct field *field, void *base)
@@ -114,7 +138,7 @@ static const struct field remote_fields[] = {
         offsetof(struct config_remote, addresses), offsetof(struct config_remote, address_count)},
     // Port 0: the kernel chooses.
     [REMOTE_VIA] = {"via", field_address, offsetof(struct config_remote, via)},
-    [REMOTE_KEY] = {"key", field_key_reference, offsetof(struct config_remote, key)},
+    [REMOTE_KEY] = {"key", field_keys},
     [REMOTE_TLS] = {"tls", field_bool, offsetof(struct config_remote, tls)},
     [REMOTE_CERT_KEY] = {"cert-key", field_pins},
     [REMOTE_CERT_HOSTNAME] = {"cert-hostname", field_hostnames},

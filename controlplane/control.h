@@ -34,3 +34,10 @@ void control_respond(struct control_request *request, json_t *response);
 // control_commands.c: begins to carry out a request. `root` is borrowed for the call.
 void control_command(
     struct daemon *daemon, struct control_request *request, const json_t *root, bool may_change);
+
+// control_keys.c: the commands key-list, key-add, key-prefer, key-retire.
+void control_key_list(struct daemon *daemon, struct control_request *request);
+void control_key_change(struct daemon *daemon, struct control_request *request, const char *command,
+    const json_t *root);
+// Writes the changes of keys down, in the loop's time; a failure is logged.
+void control_keys_store(struct daemon *daemon);

@@ -226,6 +226,8 @@ void control_command(
 		command_zone_history(daemon, request, root);
 	else if (strcmp(command, "zone-diff") == 0)
 		command_zone_diff(daemon, request, root);
+	else if (strcmp(command, "key-list") == 0)
+		control_key_list(daemon, request);
 	else if (!may_change)
 		control_error(request, "This socket only tells; that command needs control.sock.");
 	else if (strcmp(command, "zone-refresh") == 0)
@@ -240,6 +242,8 @@ void control_command(
 		command_zone_pin(daemon, request, root, true);
 	else if (strcmp(command, "zone-unpin") == 0)
 		command_zone_pin(daemon, request, root, false);
+	else if (strncmp(command, "key-", 4) == 0)
+		control_key_change(daemon, request, command, root);
 	else if (strcmp(command, "reload") == 0)
 		command_reload(daemon, request);
 	else

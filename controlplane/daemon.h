@@ -8,16 +8,20 @@
 #include <stdint.h>
 
 #include "config.h"
+#include "key_changes.h"
 
 struct control;
 struct engine;
 struct event_base;
+struct offload;
 struct primary;
 struct publisher;
 
 struct daemon {
 	const char *config_path;
-	struct config *config; // in force
+	struct config *config;   // in force
+	struct key_changes keys; // over it
+	struct offload *work;    // that would hold up the loop
 	struct event_base *base;
 	struct publisher *publisher;
 	struct engine *engine;

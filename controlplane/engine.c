@@ -243,8 +243,9 @@ static void provider_log(void *ctx, const uint8_t *apex, const char *text)
 	provider_line(ctx, apex, "%s", text);
 }
 
-int engine_open(struct event_base *base, const struct config *config, const struct engine_ops *ops,
-    struct engine **out, char error[ENGINE_ERROR_MAX])
+int engine_open(struct event_base *base, const struct config *config,
+    const struct key_changes *changes, const struct engine_ops *ops, struct engine **out,
+    char error[ENGINE_ERROR_MAX])
 {
 	struct engine *engine = calloc(1, sizeof(*engine));
 
@@ -253,6 +254,7 @@ int engine_open(struct event_base *base, const struct config *config, const stru
 		return -ENOMEM;
 	}
 	engine->base = base;
+	engine->changes = changes;
 	engine->ops = *ops;
 	engine->log_line = log_stderr;
 	engine->notify = (struct notify_service){.ctx = engine,
@@ -283,6 +285,21 @@ int engine_reconfigure(
 	return engine_take(engine, config, error);
 }
 
+int engine_rekey(
+    struct engine *engine, const struct key_changes *changes, char error[ENGINE_ERROR_MAX])
+{
+	int rc = setup_rekey(engine->setup, changes, error);
+
+	if (rc == 0) {
+		engine->changes = changes;
+		engine->notify.keyring = engine->setup->keyring;
+		provider_rekey(engine->provider, engine->setup->keyring);
+		engine_ops_rekey(engine);
+		engine_arm(engine);
+	}
+	return rc;
+}
+
 void engine_close(struct engine *engine)
 {
 	if (engine == NULL) {
@@ -301,6 +318,16 @@ void engine_close(struct engine *engine)
 }
 
 // For operators.
+
+void engine_key_text(const struct tsig_key *key, char out[64])
+{
+	char name[NAME_TEXT_MAX] = "";
+
+	if (key != NULL) {
+		name_to_text(tsig_key_name(key), name);
+	}
+	snprintf(out, 64, "%.63s", name);
+}
 
 const char *engine_transport(const struct peer *peer)
 {
@@ -402,6 +429,7 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 
 		address_text((const struct sockaddr *)&peer->remote, out->primary);
 		out->transport = engine_transport(peer);
+		engine_key_text(ez->op_key, out->key);
 	}
 	snprintf(out->error, sizeof(out->error), "%s", ez->error != NULL ? ez->error : "");
 	out->recent = ez->failures;

@@ -21,6 +21,7 @@
 struct event_base;
 struct engine;
 struct failures;
+struct key_changes;
 struct provide_counters;
 struct reading;
 
@@ -86,6 +87,7 @@ struct engine_status {
 	int64_t expires_in_ms; // valid with has_copy
 	unsigned failures;     // rounds in a row without success
 	char primary[64];      // address@port last asked, "" before
+	char key[64];          // that it was signed with; "" for none
 	const char *transport; // of that: "udp/tcp", "tls", or "tls, not authenticated"
 	char error[160];       // why the last round failed, names escaped; "" when it did not
 	const struct failures *recent; // NULL: none; borrowed until control returns to the loop
@@ -105,6 +107,7 @@ struct engine_status {
 	X(transfers_failed, "transfers that failed")                                               \
 	X(transfer_bytes, "bytes received in transfers")                                           \
 	X(transfer_records, "records received in whole transfers")                                 \
+	X(keys_refused, "questions asked again with a primary's other key")                        \
 	X(ixfr_started, "incremental transfers asked for")                                         \
 	X(ixfr_applied, "versions that went live by an incremental transfer")                      \
 	X(ixfr_fallbacks, "incremental transfers given up for a full one")                         \
@@ -132,15 +135,22 @@ struct engine_counters {
 #define ENGINE_ERROR_MAX 512
 
 // Opens the NOTIFY listeners and takes up every secondary zone of `config` (borrowed until the next
-// engine_reconfigure or engine_close). `ops` is copied. Network work begins from the loop.
-// Post: 0; or -errno, `error` says what in one sentence, nothing is left behind.
-int engine_open(struct event_base *base, const struct config *config, const struct engine_ops *ops,
-    struct engine **out, char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
+// engine_reconfigure or engine_close) with the keys that `changes` (NULL: none; borrowed until the
+// next engine_rekey or engine_close) makes of it. `ops` is copied. Network work begins from the
+// loop. Post: 0; or -errno, `error` says what in one sentence, nothing is left behind.
+int engine_open(struct event_base *base, const struct config *config,
+    const struct key_changes *changes, const struct engine_ops *ops, struct engine **out,
+    char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
 void engine_close(struct engine *engine); // NULL is accepted; no op is called any more
 
 // Takes up a new configuration: zones that stay keep their state. Post: on error the old one stays
 // in force whole. The old config may be freed after success.
 int engine_reconfigure(struct engine *engine, const struct config *config,
+    char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
+
+// Takes up other changes of keys. A transfer under way goes on with the key it began with, unless
+// that is retired: then it ends and begins anew. Post: as engine_reconfigure.
+int engine_rekey(struct engine *engine, const struct key_changes *changes,
     char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
 
 // The answer to ops->publish and ops->apply. `reason` (may be NULL) is shown in status when not

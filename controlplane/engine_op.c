@@ -35,21 +35,76 @@ void engine_dispatch_all(struct engine *engine)
 	}
 }
 
-static void on_soa(void *ctx, const struct zone_soa *soa, bool silent, const char *error)
+// A preferred key that was refused is tried again first after so long: the primary may have got it.
+#define KEY_REFUSED_MS 60000
+
+static int op_start(struct engine_zone *ez);
+
+// The key to ask with: the preferred one, unless it was refused lately; the other of the two when
+// this is the second try.
+static struct tsig_key *op_key(const struct engine_zone *ez)
+{
+	const struct primary *primary = ez->primary;
+	bool other = engine_now().mono_ms < primary->key_refused_until_ms;
+
+	if (primary->other_key == NULL) {
+		return primary->peer.key;
+	}
+	return other != ez->op_again ? primary->other_key : primary->peer.key;
+}
+
+// The primary will not have the key. Post: true when the question is under way again with the other
+// one of the two.
+static bool op_key_refused(struct engine_zone *ez, const char *error)
+{
+	struct primary *primary = ez->primary;
+	char refused[64], other[64];
+
+	if (ez->op_again || primary->other_key == NULL) {
+		return false;
+	}
+	ez->engine->counters.keys_refused++;
+	engine_key_text(ez->op_key, refused);
+	ez->op_again = true;
+	if (op_start(ez) != 0) {
+		return false; // told as the refusal that it began with
+	}
+	engine_key_text(ez->op_key, other);
+	engine_log(ez, "key %s: %s; asking with key %s", refused, error, other);
+	return true;
+}
+
+// An answer proves the key it was asked with.
+static void op_key_good(struct engine_zone *ez)
+{
+	struct primary *primary = ez->primary;
+
+	if (tsig_key_same(ez->op_key, primary->peer.key)) {
+		primary->key_refused_until_ms = INT64_MIN;
+	} else if (ez->op_again) {
+		primary->key_refused_until_ms = engine_now().mono_ms + KEY_REFUSED_MS;
+	}
+}
+
+static void on_soa(void *ctx, const struct zone_soa *soa, const struct soa_failure *failure)
 {
 	struct engine_zone *ez = ctx;
 	struct engine *engine = ez->engine;
 	struct zone_event event = {
 	    .kind = soa != NULL ? ZONE_EVENT_SOA : ZONE_EVENT_SOA_FAILED, .token = ez->op_token};
 
+	if (soa == NULL && failure->key_refused && op_key_refused(ez, failure->error)) {
+		return;
+	}
 	if (soa != NULL) {
 		engine->counters.soa_answers++;
 		event.soa = *soa;
+		op_key_good(ez);
 	} else {
 		engine->counters.soa_failures++;
-		engine_error_set(ez, error);
+		engine_error_set(ez, failure->error);
 	}
-	op_end(ez, silent);
+	op_end(ez, soa == NULL && failure->silent);
 	engine_zone_event(ez, &event);
 	engine_dispatch_all(engine);
 	engine_arm(engine);
@@ -85,6 +140,12 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 	struct zone_event event = {.token = ez->op_token, .soa = result->soa};
 	int64_t took = engine_now().mono_ms - ez->op_began_ms;
 
+	if (result->key_refused && op_key_refused(ez, result->error)) {
+		return;
+	}
+	if (result->state != SESSION_FAILED) {
+		op_key_good(ez);
+	}
 	engine->counters.transfer_bytes += result->bytes;
 	ez->transfer_bytes += result->bytes;
 	if (result->state == SESSION_DONE) {
@@ -117,18 +178,23 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 static int op_start(struct engine_zone *ez)
 {
 	struct engine *engine = ez->engine;
+	struct peer peer = ez->primary->peer;
 
+	peer.key = op_key(ez);
+	tsig_key_ref(peer.key);
+	tsig_key_unref(ez->op_key);
+	ez->op_key = peer.key;
 	ez->op_began_ms = engine_now().mono_ms;
 	if (ez->waiter.kind == PACING_QUERY) {
 		ez->op_kind = OP_QUERY;
-		return soa_query_start(engine->base, &ez->primary->peer, ez->apex, on_soa, ez,
+		return soa_query_start(engine->base, &peer, ez->apex, on_soa, ez,
 		    &engine->counters.soa_queries, &ez->op.query);
 	}
 	ez->op_kind = OP_TRANSFER;
 	engine->counters.transfers_started++;
 	engine->counters.ixfr_started += ez->op_ask.incremental;
-	return transfer_start(engine->base, &ez->primary->peer, ez->apex, &ez->op_ask, on_transfer,
-	    ez, &ez->op.transfer);
+	return transfer_start(
+	    engine->base, &peer, ez->apex, &ez->op_ask, on_transfer, ez, &ez->op.transfer);
 }
 
 static void op_failed(struct engine_zone *ez, bool query, const char *error)
@@ -182,6 +248,7 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
 	ez->primary = ez->profile->ways[action->primary];
 	ez->primary->refs++;
 	ez->op_kind = OP_WAITING;
+	ez->op_again = false;
 	if (!pacing_ask(&ez->primary->pacing, &ez->waiter, query ? PACING_QUERY : PACING_TRANSFER,
 	        action->urgency, engine_now().mono_ms)) {
 		op_failed(ez, query, "primary has been silent; not asked again yet");
@@ -198,4 +265,23 @@ void engine_op_abort(struct engine_zone *ez)
 		transfer_abort(ez->op.transfer);
 	}
 	op_end(ez, false);
+}
+
+void engine_ops_rekey(struct engine *engine)
+{
+	for (size_t i = 0; i < engine->bucket_count; i++) {
+		for (struct engine_zone *ez = engine->buckets[i]; ez != NULL; ez = ez->next) {
+			struct zone_event event = {
+			    .kind = ZONE_EVENT_CONFIG, .policy = &ez->profile->policy};
+			char key[64];
+
+			if ((ez->op_kind != OP_QUERY && ez->op_kind != OP_TRANSFER) ||
+			    primary_has_key(ez->primary, ez->op_key)) {
+				continue;
+			}
+			engine_key_text(ez->op_key, key);
+			engine_log(ez, "key %s is retired: what is under way begins anew", key);
+			engine_zone_event(ez, &event);
+		}
+	}
 }

@@ -40,8 +40,10 @@ struct engine_zone {
 	char *error;               // of the last round's last failure; NULL: none
 	struct failures *failures; // NULL: none so far
 	struct session_ask op_ask;
+	struct tsig_key *op_key; // of the operation under way, or the last one; a reference
 	uint32_t op_token;
 	uint8_t op_kind, op_primary;
+	bool op_again;     // with the primary's other key, after the first was refused
 	bool handed_delta; // what was handed out last for publication is a difference
 	bool live_delta;   // what is served came as one
 	bool busy, has_answer, seen;
@@ -57,6 +59,7 @@ struct engine_zone {
 struct engine {
 	struct event_base *base;
 	struct engine_ops ops;
+	const struct key_changes *changes; // borrowed; NULL: none
 	struct setup *setup;
 	struct listener **listeners;
 	size_t listener_count;
@@ -80,7 +83,8 @@ struct engine_zone *engine_find(const struct engine *engine, const uint8_t *apex
 size_t engine_apex_hash(const uint8_t *apex);
 void engine_log(const struct engine_zone *ez, const char *format, ...)
     __attribute__((format(printf, 2, 3)));
-void engine_arm(struct engine *engine);                // for the first deadline
+void engine_arm(struct engine *engine); // for the first deadline
+void engine_key_text(const struct tsig_key *key, char out[64]);
 const char *engine_transport(const struct peer *peer); // for a person
 size_t engine_listener_answer(void *ctx, struct connection *connection, const uint8_t *msg,
     size_t len, const struct sockaddr *from, uint8_t *reply, size_t cap);
@@ -94,6 +98,8 @@ void engine_content_drop(struct engine_zone *ez); // what was transferred and no
 // engine_op.c: queries and transfers, paced per primary.
 void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
 void engine_op_abort(struct engine_zone *ez);
+// What is under way with a key that its primary no longer has is begun anew, with one it has.
+void engine_ops_rekey(struct engine *engine);
 void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);
 

@@ -18,6 +18,7 @@ static void zone_free(struct engine_zone *ez)
 	engine_op_abort(ez);
 	timers_remove(&ez->engine->timers, &ez->timer);
 	engine_content_drop(ez);
+	tsig_key_unref(ez->op_key);
 	free(ez->error);
 	failures_free(ez->failures);
 	free(ez);
@@ -195,24 +196,7 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct provid
 		taken[i].ez->seen = true;
 	}
 	engine_zones_drop(engine);
-	// Keys of primaries that stay may have a new secret, and certificates may be new.
-	for (size_t i = 0; i < setup->primary_count; i++) {
-		struct primary *primary = setup->primaries[i];
-		const struct config *config = setup->config;
-		size_t index = i, remote = 0;
-
-		while (index >= config->remotes[remote].address_count) {
-			index -= config->remotes[remote++].address_count;
-		}
-		struct tsig_key *key = keyring_of(setup->keyring, config->remotes[remote].key);
-
-		tsig_key_ref(key);
-		tsig_key_unref(primary->peer.key);
-		primary->peer.key = key;
-		tls_context_ref(setup->tls[remote]);
-		tls_context_unref(primary->peer.tls);
-		primary->peer.tls = setup->tls[remote];
-	}
+	setup_arm(setup);
 	engine->setup = setup;
 	engine->buckets = buckets;
 	engine->bucket_count = bucket_count;
@@ -259,7 +243,8 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	struct engine_zone **buckets = NULL;
 	size_t count = 0, bucket_count = 0;
 	bool same_listen = listen_same(old_config, config);
-	int rc = setup_open(config, engine->setup, &engine->pacing_total, &setup, error);
+	int rc = setup_open(
+	    config, engine->changes, engine->setup, &engine->pacing_total, &setup, error);
 
 	if (rc != 0) {
 		return rc;
@@ -293,6 +278,7 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 		engine->listener_count = config->controlplane.listen_count;
 	}
 	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
+	engine_ops_rekey(engine);
 	free(taken);
 	engine_arm(engine);
 	return 0;

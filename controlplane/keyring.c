@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The TSIG keys of one configuration (see keyring.h).
+// The TSIG keys in force (see keyring.h).
 #include "keyring.h"
 
 #include <errno.h>
@@ -16,9 +16,10 @@
 #define SECRET_MAX 1024 // bytes; HMAC gains nothing from more than a block
 
 struct keyring {
-	const struct config *config; // borrowed: names the keys by their place
+	const struct config *config; // borrowed: names the remotes by their place
 	struct tsig_key **keys;
 	size_t count;
+	struct tsig_key *(*remotes)[REMOTE_KEYS]; // of each remote; borrowed from `keys`
 };
 
 static int key_make(
@@ -46,25 +47,86 @@ static int key_make(
 	return rc;
 }
 
-int keyring_open(const struct config *config, struct keyring **out, char error[KEYRING_ERROR_MAX])
+static int key_add(
+    struct keyring *keyring, const struct config_key *from, char error[KEYRING_ERROR_MAX])
 {
-	struct keyring *keyring = calloc(1, sizeof(*keyring));
+	int rc = key_make(from, &keyring->keys[keyring->count], error);
 
-	if (keyring == NULL ||
-	    (keyring->keys = calloc(config->key_count + 1, sizeof(struct tsig_key *))) == NULL) {
-		free(keyring);
-		snprintf(error, KEYRING_ERROR_MAX, "out of memory");
+	keyring->count += rc == 0;
+	return rc;
+}
+
+// By the name alone: it is the id.
+static struct tsig_key *key_named(const struct keyring *keyring, const char *id)
+{
+	uint8_t name[NAME_LEN_MAX];
+
+	if (id == NULL || name_from_text(id, strlen(id), NULL, name) <= 0) {
+		return NULL;
+	}
+	for (size_t i = 0; i < keyring->count; i++) {
+		if (name_equal(tsig_key_name(keyring->keys[i]), name)) {
+			return keyring->keys[i];
+		}
+	}
+	return NULL;
+}
+
+static int keys_read(
+    struct keyring *keyring, const struct key_changes *changes, char error[KEYRING_ERROR_MAX])
+{
+	const struct config *config = keyring->config;
+	int rc = 0;
+
+	for (size_t i = 0; i < config->key_count && rc == 0; i++) {
+		if (key_changes_find(changes, config, config->keys[i].id) != NULL) {
+			rc = key_add(keyring, &config->keys[i], error);
+		}
+	}
+	for (size_t i = 0; i < changes->added_count && rc == 0; i++) {
+		rc = key_add(keyring, &changes->added[i], error);
+	}
+	for (size_t i = 0; i < config->remote_count && rc == 0; i++) {
+		const char *ids[REMOTE_KEYS];
+
+		key_changes_of(changes, &config->remotes[i], ids);
+		for (size_t rank = 0; rank < REMOTE_KEYS && rc == 0; rank++) {
+			keyring->remotes[i][rank] = key_named(keyring, ids[rank]);
+			if (ids[rank] != NULL && keyring->remotes[i][rank] == NULL) {
+				snprintf(error, KEYRING_ERROR_MAX,
+				    "the remote %.64s has the key %.64s, which does not exist",
+				    config->remotes[i].id, ids[rank]);
+				rc = -ENOENT;
+			}
+		}
+	}
+	return rc;
+}
+
+int keyring_open(const struct config *config, const struct key_changes *changes,
+    struct keyring **out, char error[KEYRING_ERROR_MAX])
+{
+	static const struct key_changes none;
+	struct keyring *keyring = calloc(1, sizeof(*keyring));
+	int rc = -ENOMEM;
+
+	snprintf(error, KEYRING_ERROR_MAX, "out of memory");
+	if (keyring == NULL) {
 		return -ENOMEM;
 	}
+	if (changes == NULL) {
+		changes = &none;
+	}
 	keyring->config = config;
-	for (size_t i = 0; i < config->key_count; i++) {
-		int rc = key_make(&config->keys[i], &keyring->keys[i], error);
-
-		if (rc != 0) {
-			keyring_close(keyring);
-			return rc;
-		}
-		keyring->count++;
+	keyring->keys =
+	    calloc(config->key_count + changes->added_count + 1, sizeof(struct tsig_key *));
+	keyring->remotes = calloc(config->remote_count + 1, sizeof(*keyring->remotes));
+	if (keyring->keys != NULL && keyring->remotes != NULL) {
+		rc = keys_read(keyring, changes, error);
+	}
+	if (rc != 0) {
+		keyring_close(keyring);
+		return rc;
 	}
 	*out = keyring;
 	return 0;
@@ -79,12 +141,23 @@ void keyring_close(struct keyring *keyring)
 		tsig_key_unref(keyring->keys[i]);
 	}
 	free(keyring->keys);
+	free(keyring->remotes);
 	free(keyring);
 }
 
-struct tsig_key *keyring_of(const struct keyring *keyring, const struct config_key *key)
+struct tsig_key *keyring_remote(
+    const struct keyring *keyring, const struct config_remote *remote, size_t rank)
 {
-	return key == NULL ? NULL : keyring->keys[key - keyring->config->keys];
+	return keyring->remotes[remote - keyring->config->remotes][rank];
+}
+
+bool keyring_accepts(
+    const struct keyring *keyring, const struct config_remote *remote, const struct tsig_key *key)
+{
+	struct tsig_key *const *keys = keyring->remotes[remote - keyring->config->remotes];
+
+	return keys[0] == NULL ||
+	       (key != NULL && (tsig_key_same(keys[0], key) || tsig_key_same(keys[1], key)));
 }
 
 struct tsig_key *keyring_find(

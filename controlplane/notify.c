@@ -21,14 +21,15 @@ static size_t reply_bad_tsig(struct notify_service *service, const struct reques
 }
 
 // Pre: the sender's address is in `sources`. True when one of its entries is content with the key.
-static bool source_accepts(const struct notify_source *sources, size_t count,
-    const struct sockaddr *from, const struct tsig_key *key)
+static bool source_accepts(const struct notify_service *service,
+    const struct notify_source *sources, size_t count, const struct sockaddr *from,
+    const struct tsig_key *key)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct sockaddr *addr = (const struct sockaddr *)&sources[i].addr;
 
 		if (address_same_host(addr, from) &&
-		    (sources[i].key == NULL || tsig_key_same(sources[i].key, key))) {
+		    keyring_accepts(service->keyring, sources[i].remote, key)) {
 			return true;
 		}
 	}
@@ -74,7 +75,7 @@ static size_t notify_judge(struct notify_service *service, const struct request 
 			return reply_bad_tsig(service, request, key, verdict, now_s, reply, cap);
 		}
 	}
-	bool accepted = source_accepts(sources, count, from, key);
+	bool accepted = source_accepts(service, sources, count, from, key);
 	size_t len =
 	    request_reply(request, accepted ? WIRE_RCODE_NOERROR : WIRE_RCODE_REFUSED, reply);
 

@@ -17,7 +17,7 @@
 // Who may send a NOTIFY: one per address of a notify-from remote.
 struct notify_source {
 	struct sockaddr_storage addr;
-	const struct tsig_key *key; // NULL: need not be signed
+	const struct config_remote *remote; // whose keys it may sign with (keyring_accepts)
 };
 
 struct notify_service {

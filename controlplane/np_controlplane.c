@@ -23,6 +23,7 @@
 #include "daemon.h"
 #include "engine.h"
 #include "log.h"
+#include "offload.h"
 #include "primary.h"
 #include "publish.h"
 
@@ -169,10 +170,36 @@ static int reload_config(struct daemon *daemon, struct config *config, char *err
 	return 0;
 }
 
+// The changes of keys as they are with a new configuration. Post: they are in daemon->keys (empty
+// when out of memory), those before in *before, whatever the result.
+static int keys_prune(
+    struct daemon *daemon, const struct config *config, struct key_changes *before)
+{
+	int rc;
+
+	*before = daemon->keys;
+	rc = key_changes_copy(before, &daemon->keys);
+	if (rc == 0)
+		rc = key_changes_prune(&daemon->keys, config);
+	return rc;
+}
+
+static void keys_pruned(struct daemon *daemon, struct key_changes *before)
+{
+	char *old = key_changes_text(before), *now = key_changes_text(&daemon->keys);
+
+	if (old == NULL || now == NULL || strcmp(old, now) != 0)
+		control_keys_store(daemon);
+	key_text_free(old);
+	key_text_free(now);
+	key_changes_free(before);
+}
+
 int daemon_reload(struct daemon *daemon)
 {
 	struct config_error where;
 	struct config *config, *old = daemon->config;
+	struct key_changes keys;
 	int rc = config_load(daemon->config_path, CONFIG_CHECK_FILES, &config, &where);
 
 	if (rc < 0) {
@@ -182,14 +209,19 @@ int daemon_reload(struct daemon *daemon)
 		return rc;
 	}
 	daemon->reload_error[0] = '\0';
-	rc = reload_config(daemon, config, daemon->reload_error);
+	rc = keys_prune(daemon, config, &keys);
+	if (rc == 0)
+		rc = reload_config(daemon, config, daemon->reload_error);
 	if (rc < 0) {
+		key_changes_free(&daemon->keys);
+		daemon->keys = keys;
 		log_error("%s; the running configuration stays", daemon->reload_error);
 		config_free(config);
 		return rc;
 	}
 	daemon->config = config;
 	config_free(old);
+	keys_pruned(daemon, &keys);
 	control_reconfigure(daemon->control);
 	daemon->reloaded_ms = wall_ms();
 	log_info("reloaded: %zu zones", config->zone_count);
@@ -225,6 +257,18 @@ static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn
 // --- start and end
 // --------------------------------------------------------------------------------
 
+// What operators changed before. A file that cannot be read stops nothing: the configuration's keys
+// are used, and that is said.
+static void keys_load(struct daemon *daemon)
+{
+	char error[KEY_ERROR_MAX];
+
+	if (key_changes_load(daemon->config->server.storage, &daemon->keys, error) < 0)
+		log_error("%s; the keys of the configuration are used", error);
+	else if (key_changes_prune(&daemon->keys, daemon->config) < 0)
+		log_error("out of memory; the keys may not all be as they were");
+}
+
 static int daemon_start(struct daemon *daemon)
 {
 	const struct publisher_ops ops = {.ctx = daemon,
@@ -248,8 +292,15 @@ static int daemon_start(struct daemon *daemon)
 		daemon->primary = primary_open(daemon->base, daemon->publisher);
 		rc = daemon->primary != NULL ? 0 : -ENOMEM;
 	}
+	if (rc == 0) {
+		daemon->work = offload_open(daemon->base, "keys");
+		rc = daemon->work != NULL ? 0 : -ENOMEM;
+	}
 	if (rc == 0)
-		rc = engine_open(daemon->base, daemon->config, &engine_ops, &daemon->engine, error);
+		keys_load(daemon);
+	if (rc == 0)
+		rc = engine_open(daemon->base, daemon->config, &daemon->keys, &engine_ops,
+		    &daemon->engine, error);
 	if (rc == 0) {
 		engine_log_to(daemon->engine, engine_line, NULL);
 		rc = control_open(daemon, &daemon->control, error);
@@ -266,12 +317,16 @@ static void daemon_end(struct daemon *daemon)
 	struct engine *engine = daemon->engine;
 	struct primary *primary = daemon->primary;
 
+	if (daemon->work != NULL)
+		offload_drain(daemon->work);
 	control_close(daemon->control);
+	offload_close(daemon->work);
 	daemon->engine = NULL;
 	engine_close(engine);
 	daemon->primary = NULL;
 	primary_close(primary);
 	publisher_close(daemon->publisher);
+	key_changes_free(&daemon->keys);
 }
 
 static int daemon_run(const char *path, struct config *config)

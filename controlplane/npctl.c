@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "control.h"
+#include "npctl_key.h"
 #include "npctl_table.h"
 
 #define RUNDIR "/run/nameplane"
@@ -24,7 +25,7 @@
 static const struct command {
 	const char *first, *second; // words
 	const char *name;           // in the request
-	enum { ZONE_NONE, ZONE_MAY, ZONE_MUST } zone;
+	enum { ZONE_NONE, ZONE_MAY, ZONE_MUST, KEY_MUST } zone;
 	const char *more[2]; // further words that may follow, as the request calls them
 	bool changes;
 	void (*print)(const json_t *response); // NULL: nothing to tell but that it went well
@@ -48,6 +49,13 @@ static const struct command {
         "stay with the version served, whatever comes"},
     {"zone", "unpin", "zone-unpin", ZONE_MUST, {NULL}, true, NULL,
         "take newer versions again, beginning now"},
+    {"key", "list", "key-list", ZONE_NONE, {NULL}, false, table_keys,
+        "TSIG keys and who uses them"},
+    {"key", "add", NPCTL_KEY_ADD, KEY_MUST, {NULL}, true, NULL,
+        "accept a new key from each --remote; --secret-file, --algorithm"},
+    {"key", "prefer", "key-prefer", KEY_MUST, {NULL}, true, NULL, "use it first from now on"},
+    {"key", "retire", "key-retire", KEY_MUST, {NULL}, true, NULL,
+        "neither use nor accept it any more"},
     {"reload", NULL, "reload", ZONE_NONE, {NULL}, true, NULL,
         "take up the configuration and zone files"},
     {"config", "check", "config-check", ZONE_NONE, {NULL}, false, NULL,
@@ -66,6 +74,7 @@ static int usage(FILE *to, int rc)
 		    command->second != NULL ? " " : "",
 		    command->second != NULL ? command->second : "",
 		    command->zone == ZONE_MUST  ? " ZONE"
+		    : command->zone == KEY_MUST ? " KEY"
 		    : command->zone == ZONE_MAY ? " [ZONE]"
 		                                : "",
 		    command->more[1] != NULL   ? " [FROM [TO]]"
@@ -73,6 +82,8 @@ static int usage(FILE *to, int rc)
 		                               : "");
 		fprintf(to, "  %-28s %s\n", words, command->help);
 	}
+	fprintf(to, "key add KEY --remote REMOTE [--remote ...] [--algorithm hmac-sha256] "
+	            "[--secret-file FILE]; without a file the secret is read from stdin.\n");
 	fprintf(to, "SOCKET is " RUNDIR "/" STATUS_SOCKET ", for what changes something " RUNDIR
 	            "/" CONTROL_SOCKET ", unless given.\n");
 	return rc;
@@ -95,7 +106,7 @@ static const struct command *command_find(char **words, int count, char ***rest,
 		*rest = words + used;
 		*rest_count = count - used;
 		if (*rest_count > (commands[i].zone != ZONE_NONE) + more_count(&commands[i]) ||
-		    (commands[i].zone == ZONE_MUST && *rest_count == 0))
+		    (commands[i].zone >= ZONE_MUST && *rest_count == 0))
 			return NULL;
 		return &commands[i];
 	}
@@ -199,7 +210,8 @@ static json_t *request_of(const struct command *command, char **words, int count
 	json_t *request = json_pack("{s:s}", "command", command->name);
 
 	for (int i = 0; i < count; i++) {
-		const char *name = i == 0 ? "zone" : command->more[i - 1];
+		const char *name =
+		    i == 0 ? (command->zone == KEY_MUST ? "key" : "zone") : command->more[i - 1];
 
 		if (json_object_set_new(request, name, json_string(words[i])) < 0) {
 			json_decref(request);
@@ -209,14 +221,18 @@ static json_t *request_of(const struct command *command, char **words, int count
 	return request;
 }
 
-static int command_run(
-    const struct command *command, char **words, int count, const char *path, bool as_json)
+static int command_run(const struct command *command, char **words, int count,
+    const struct npctl_key *key, const char *path, bool as_json)
 {
 	json_t *request = request_of(command, words, count), *response;
 	int sock, rc;
 
 	if (request == NULL) {
 		fprintf(stderr, "npctl: an argument is not text\n");
+		return 1;
+	}
+	if (npctl_key_fill(key, command->name, request) < 0) {
+		json_decref(request);
 		return 1;
 	}
 	sock = socket_open(path);
@@ -251,12 +267,14 @@ static int command_run(
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"socket", required_argument, NULL, 's'},
-	    {"json", no_argument, NULL, 'j'}, {"help", no_argument, NULL, 'h'},
-	    {"version", no_argument, NULL, 'v'}, {0}};
+	    {"json", no_argument, NULL, 'j'}, {"secret-file", required_argument, NULL, 'f'},
+	    {"algorithm", required_argument, NULL, 'a'}, {"remote", required_argument, NULL, 'r'},
+	    {"help", no_argument, NULL, 'h'}, {"version", no_argument, NULL, 'v'}, {0}};
 	const struct command *command;
 	const char *path = NULL;
 	char **rest = NULL;
 	int rest_count = 0;
+	struct npctl_key key = {0};
 	bool as_json = false;
 	int option;
 
@@ -265,6 +283,16 @@ int main(int argc, char **argv)
 		switch (option) {
 		case 's':
 			path = optarg;
+			break;
+		case 'f':
+			key.secret_file = optarg;
+			break;
+		case 'a':
+			key.algorithm = optarg;
+			break;
+		case 'r':
+			if (key.remote_count < NPCTL_KEY_REMOTES)
+				key.remotes[key.remote_count++] = optarg;
 			break;
 		case 'j':
 			as_json = true;
@@ -284,5 +312,5 @@ int main(int argc, char **argv)
 		return usage(stderr, 2);
 	if (path == NULL)
 		path = command->changes ? RUNDIR "/" CONTROL_SOCKET : RUNDIR "/" STATUS_SOCKET;
-	return command_run(command, rest, rest_count, path, as_json);
+	return command_run(command, rest, rest_count, &key, path, as_json);
 }

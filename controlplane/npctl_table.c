@@ -168,3 +168,43 @@ void table_status(const json_t *o)
 	line(o, "configuration", "config-file");
 	line(o, "configuration error", "config-error");
 }
+
+static void joined(const json_t *list, char out[CELL_MAX])
+{
+	size_t used = 0, i;
+	json_t *item;
+
+	out[0] = '\0';
+	json_array_foreach(list, i, item)
+	{
+		int n = snprintf(
+		    out + used, CELL_MAX - used, "%s%s", i > 0 ? "," : "", json_string_value(item));
+
+		if (n < 0 || (size_t)n >= CELL_MAX - used)
+			break;
+		used += (size_t)n;
+	}
+	if (out[0] == '\0')
+		strcpy(out, "-");
+}
+
+void table_keys(const json_t *response)
+{
+	const char *format = "%-24s  %-11s  %-13s  %-7s  %-24s  %s\n";
+	size_t i;
+	json_t *key;
+
+	printf(format, "KEY", "ALGORITHM", "FROM", "RETIRED", "PREFERRED", "ACCEPTED");
+	json_array_foreach(json_object_get(response, "keys"), i, key)
+	{
+		char cells[4][CELL_MAX], preferred[CELL_MAX], accepted[CELL_MAX];
+
+		cell(key, "key", cells[0]);
+		cell(key, "algorithm", cells[1]);
+		cell(key, "from", cells[2]);
+		cell(key, "retired", cells[3]);
+		joined(json_object_get(key, "preferred"), preferred);
+		joined(json_object_get(key, "accepted"), accepted);
+		printf(format, cells[0], cells[1], cells[2], cells[3], preferred, accepted);
+	}
+}

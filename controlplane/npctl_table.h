@@ -11,3 +11,4 @@ void table_zones(const json_t *response);
 void table_history(const json_t *response);
 void table_diff(const json_t *response);
 void table_rollback(const json_t *response);
+void table_keys(const json_t *response);

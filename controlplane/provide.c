@@ -37,9 +37,7 @@ static bool key_accepted(const struct provide_service *service, const struct con
 	for (size_t i = 0; i < zone->provide_xfr_count; i++) {
 		const struct config_remote *remote = zone->provide_xfr[i];
 
-		if (remote_is(remote, from) &&
-		    (remote->key == NULL ||
-		        tsig_key_same(keyring_of(service->keyring, remote->key), key))) {
+		if (remote_is(remote, from) && keyring_accepts(service->keyring, remote, key)) {
 			return true;
 		}
 	}

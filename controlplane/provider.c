@@ -148,7 +148,7 @@ static void zone_tell(struct provider *provider, const struct config_zone *zone)
 		const struct config_remote *remote = zone->notify[i];
 
 		notifier_tell(provider->notifier, zone->domain, remote,
-		    keyring_of(provider->zones->keyring, remote->key));
+		    keyring_remote(provider->zones->keyring, remote, 0));
 	}
 }
 
@@ -175,6 +175,13 @@ void provider_take(struct provider *provider, struct provider_zones *zones)
 		}
 	}
 	provider_zones_close(old);
+}
+
+void provider_rekey(struct provider *provider, const struct keyring *keyring)
+{
+	if (provider->zones != NULL) {
+		provider->zones->keyring = keyring;
+	}
 }
 
 struct provider *provider_open(struct event_base *base, const struct provider_ops *ops)

@@ -50,6 +50,9 @@ void provider_zones_close(struct provider_zones *zones); // NULL is accepted
 // Zones that were not provided before are told of.
 void provider_take(struct provider *provider, struct provider_zones *zones);
 
+// Other keys from now on; borrowed as before. What is under way goes on with the key it began with.
+void provider_rekey(struct provider *provider, const struct keyring *keyring);
+
 // Another version of the zone (lower case) is served.
 void provider_changed(struct provider *provider, const uint8_t *apex);
 

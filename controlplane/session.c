@@ -140,6 +140,7 @@ static enum session_state refused(
 	char number[16];
 
 	session->rcode = (uint8_t)rcode;
+	session->key_refused = tsig_key_refused(rcode, msg, len);
 	if (tsig_find(msg, len, &record) == 1 && record.error != 0) {
 		return session_fail(session, "primary answers %s, its signature record says %s",
 		    wire_rcode_text(rcode, number),

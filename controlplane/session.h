@@ -52,6 +52,7 @@ struct session {
 	uint64_t bytes, messages;
 	struct records *records; // owned until session_take
 	struct delta *delta;     // owned until session_take_delta; NULL: no incremental answer
+	bool key_refused;        // NOTAUTH, and if it says why, for BADKEY or BADSIG
 	uint8_t rcode;           // of a refusal, when that is why it failed; else 0
 
 	// The rest is the session's own.

@@ -18,39 +18,42 @@
 // cheaper than the search.
 #define PROFILE_SEARCH_MAX 64
 
-static bool peer_same(const struct peer *a, const struct peer *b)
+// Keys and certificates may change under a primary that stays; whether it has any may not.
+static bool primary_stays(
+    const struct primary *primary, const char *remote_id, const struct peer *now)
 {
-	return a->remote_len == b->remote_len && a->local_len == b->local_len && a->key == b->key &&
-	       memcmp(&a->remote, &b->remote, a->remote_len) == 0 &&
-	       memcmp(&a->local, &b->local, a->local_len) == 0;
+	const struct peer *old = &primary->peer;
+
+	return strcmp(primary->remote_id, remote_id) == 0 && old->remote_len == now->remote_len &&
+	       old->local_len == now->local_len && (old->key == NULL) == (now->key == NULL) &&
+	       (old->tls == NULL) == (now->tls == NULL) &&
+	       memcmp(&old->remote, &now->remote, old->remote_len) == 0 &&
+	       memcmp(&old->local, &now->local, old->local_len) == 0;
 }
 
-static bool peer_stays(const struct peer *old, const struct peer *now)
+bool primary_has_key(const struct primary *primary, const struct tsig_key *key)
 {
-	struct peer same_key = *old;
-
-	same_key.key = now->key;
-	return peer_same(&same_key, now) && (old->key == NULL) == (now->key == NULL) &&
-	       (old->tls == NULL) == (now->tls == NULL) &&
-	       (old->key == NULL || tsig_key_same(old->key, now->key));
+	return tsig_key_same(primary->peer.key, key) || tsig_key_same(primary->other_key, key);
 }
 
 void primary_unref(struct primary *primary)
 {
 	if (--primary->refs == 0) {
 		tsig_key_unref(primary->peer.key);
+		tsig_key_unref(primary->other_key);
 		tls_context_unref(primary->peer.tls);
+		free(primary->remote_id);
 		free(primary);
 	}
 }
 
 static struct primary *primary_for(struct setup *setup, const struct setup *old,
-    struct pacing_total *total, const struct peer *peer)
+    struct pacing_total *total, const char *remote_id, const struct peer *peer)
 {
 	struct primary *primary = NULL;
 
 	for (size_t i = 0; old != NULL && i < old->primary_count && primary == NULL; i++) {
-		if (peer_stays(&old->primaries[i]->peer, peer)) {
+		if (primary_stays(old->primaries[i], remote_id, peer)) {
 			primary = old->primaries[i];
 			primary->refs++;
 		}
@@ -60,7 +63,13 @@ static struct primary *primary_for(struct setup *setup, const struct setup *old,
 		if (primary == NULL) {
 			return NULL;
 		}
+		primary->remote_id = strdup(remote_id);
+		if (primary->remote_id == NULL) {
+			free(primary);
+			return NULL;
+		}
 		primary->refs = 1;
+		primary->key_refused_until_ms = INT64_MIN;
 		pacing_init(&primary->pacing, total);
 		primary->peer = *peer;
 		tsig_key_ref(primary->peer.key);
@@ -81,7 +90,7 @@ static void peer_fill(
 		out->local_len = remote->via.addr_len;
 		address_port_clear(&out->local);
 	}
-	out->key = keyring_of(setup->keyring, remote->key);
+	out->key = keyring_remote(setup->keyring, remote, 0);
 	out->tls = setup->tls[remote - setup->config->remotes];
 }
 
@@ -108,8 +117,9 @@ static int tls_open(struct setup *setup, char error[KEYRING_ERROR_MAX])
 	return 0;
 }
 
-int setup_open(const struct config *config, const struct setup *old, struct pacing_total *total,
-    struct setup **out, char error[KEYRING_ERROR_MAX])
+int setup_open(const struct config *config, const struct key_changes *changes,
+    const struct setup *old, struct pacing_total *total, struct setup **out,
+    char error[KEYRING_ERROR_MAX])
 {
 	struct setup *setup = calloc(1, sizeof(*setup));
 	size_t addresses = 0;
@@ -120,7 +130,7 @@ int setup_open(const struct config *config, const struct setup *old, struct paci
 		return -ENOMEM;
 	}
 	setup->config = config;
-	rc = keyring_open(config, &setup->keyring, error);
+	rc = keyring_open(config, changes, &setup->keyring, error);
 	if (rc != 0) {
 		goto fail;
 	}
@@ -141,7 +151,7 @@ int setup_open(const struct config *config, const struct setup *old, struct paci
 			struct peer peer;
 
 			peer_fill(setup, &config->remotes[i], j, &peer);
-			if (primary_for(setup, old, total, &peer) == NULL) {
+			if (primary_for(setup, old, total, config->remotes[i].id, &peer) == NULL) {
 				goto fail;
 			}
 		}
@@ -151,6 +161,52 @@ int setup_open(const struct config *config, const struct setup *old, struct paci
 fail:
 	setup_close(setup);
 	return rc;
+}
+
+static void key_replace(struct tsig_key **at, struct tsig_key *key)
+{
+	tsig_key_ref(key);
+	tsig_key_unref(*at);
+	*at = key;
+}
+
+void setup_arm(struct setup *setup)
+{
+	const struct config *config = setup->config;
+	size_t at = 0;
+
+	for (size_t i = 0; i < config->remote_count; i++) {
+		const struct config_remote *remote = &config->remotes[i];
+
+		for (size_t j = 0; j < remote->address_count; j++) {
+			struct primary *primary = setup->primaries[at++];
+			struct tsig_key *preferred = keyring_remote(setup->keyring, remote, 0);
+
+			if (!tsig_key_same(primary->peer.key, preferred)) {
+				primary->key_refused_until_ms = INT64_MIN;
+			}
+			key_replace(&primary->peer.key, preferred);
+			key_replace(&primary->other_key, keyring_remote(setup->keyring, remote, 1));
+			tls_context_ref(setup->tls[i]);
+			tls_context_unref(primary->peer.tls);
+			primary->peer.tls = setup->tls[i];
+		}
+	}
+}
+
+int setup_rekey(
+    struct setup *setup, const struct key_changes *changes, char error[KEYRING_ERROR_MAX])
+{
+	struct keyring *keyring;
+	int rc = keyring_open(setup->config, changes, &keyring, error);
+
+	if (rc != 0) {
+		return rc;
+	}
+	keyring_close(setup->keyring);
+	setup->keyring = keyring;
+	setup_arm(setup);
+	return 0;
 }
 
 static void profile_free(struct profile *profile)
@@ -284,7 +340,7 @@ static bool sources_fill(
 			struct notify_source *source = &profile->sources[profile->source_count++];
 
 			source->addr = remote->addresses[j].addr;
-			source->key = keyring_of(setup->keyring, remote->key);
+			source->remote = remote;
 		}
 	}
 	return true;

@@ -15,9 +15,15 @@
 #include "peer.h"
 #include "zone.h"
 
-// An address of a remote. Outlives a reload when it stays in the configuration.
+// An address of a remote. Outlives a reload when it stays in the configuration; its keys and what
+// TLS must prove are then those of the new one.
 struct primary {
-	struct peer peer;
+	char *remote_id;            // owned
+	struct peer peer;           // with the preferred key
+	struct tsig_key *other_key; // a reference; accepted as well; NULL: none
+	// The preferred key was refused, and the other not: until then it is the other that is
+	// tried first.
+	int64_t key_refused_until_ms;
 	struct pacing pacing;
 	unsigned refs; // setups and queries or transfers that use it
 };
@@ -42,8 +48,9 @@ struct setup {
 };
 
 // `old` (may be NULL) lends the primaries that stay. Post: 0; or -errno, one sentence in `error`.
-int setup_open(const struct config *config, const struct setup *old, struct pacing_total *total,
-    struct setup **out, char error[KEYRING_ERROR_MAX]) __attribute__((warn_unused_result));
+int setup_open(const struct config *config, const struct key_changes *changes,
+    const struct setup *old, struct pacing_total *total, struct setup **out,
+    char error[KEYRING_ERROR_MAX]) __attribute__((warn_unused_result));
 void setup_close(struct setup *setup); // NULL is accepted
 
 // The profile of a secondary zone. NULL when out of memory.
@@ -51,6 +58,17 @@ struct profile *setup_profile(struct setup *setup, const struct config_zone *zon
 
 // Same ways, in the same order, and the same policy?
 bool profile_same(const struct profile *a, const struct profile *b);
+
+// Gives each primary of the setup its keys and TLS as the configuration and the changes of keys
+// say. To be called when the setup comes into force.
+void setup_arm(struct setup *setup);
+
+// Takes up other changes of keys. Post: 0; or -errno, one sentence in `error`, nothing has changed.
+int setup_rekey(struct setup *setup, const struct key_changes *changes,
+    char error[KEYRING_ERROR_MAX]) __attribute__((warn_unused_result));
+
+// Is it one of the primary's keys?
+bool primary_has_key(const struct primary *primary, const struct tsig_key *key);
 
 void primary_unref(struct primary *primary);
 

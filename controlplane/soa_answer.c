@@ -92,7 +92,7 @@ enum soa_verdict soa_answer_read(const uint8_t *msg, size_t len, const uint8_t *
 		snprintf(error, SOA_ERROR_MAX, "primary answers %s%s%s",
 		    wire_rcode_text(rcode, number), blames ? ", its signature record says " : "",
 		    blames ? tsig_result_text((enum tsig_result)record.error) : "");
-		return SOA_BAD;
+		return stream->key != NULL && tsig_key_refused(rcode, msg, len) ? SOA_KEY : SOA_BAD;
 	}
 	if ((header.flags & WIRE_TC) != 0) {
 		return SOA_TRUNCATED; // whatever it holds: the whole one will be judged

@@ -36,7 +36,7 @@ struct soa_query {
 	uint64_t *sent;
 	int fd;
 	unsigned tries;
-	bool no_edns, over_tcp, heard, tcp_done;
+	bool no_edns, over_tcp, heard, tcp_done, key_refused;
 	uint16_t id;
 	struct zone_soa soa;
 	char error[SOA_ERROR_MAX];
@@ -72,7 +72,10 @@ static void query_free(struct soa_query *query)
 
 static void query_end(struct soa_query *query, bool good)
 {
-	query->done(query->ctx, good ? &query->soa : NULL, !query->heard, query->error);
+	const struct soa_failure failure = {
+	    .silent = !query->heard, .key_refused = query->key_refused, .error = query->error};
+
+	query->done(query->ctx, good ? &query->soa : NULL, &failure);
 	query_free(query);
 }
 
@@ -147,6 +150,9 @@ static bool answer_take(struct soa_query *query, const uint8_t *msg, size_t len)
 			udp_try(query);
 		}
 		return false;
+	case SOA_KEY:
+		query->key_refused = true;
+		// Fall through.
 	case SOA_BAD:
 		query->heard = true;
 		query_end(query, false);
@@ -235,6 +241,7 @@ static bool tcp_message(void *ctx, const uint8_t *msg, size_t len)
 
 	query->heard = true;
 	query->tcp_done = verdict == SOA_GOOD;
+	query->key_refused = verdict == SOA_KEY;
 	if (verdict == SOA_NOT_OURS || verdict == SOA_TRUNCATED) {
 		snprintf(query->error, sizeof(query->error), "unusable answer over %s",
 		    query->peer.tls != NULL ? "TLS" : "TCP");

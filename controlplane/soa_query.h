@@ -17,9 +17,14 @@ struct event_base;
 struct soa_query;
 
 // Comes exactly once unless soa_query_abort is called; never from within soa_query_start. `soa` is
-// NULL when there is no usable answer, and `error` says why (borrowed for the call). `silent`: the
-// primary could not be reached at all.
-typedef void (*soa_done_fn)(void *ctx, const struct zone_soa *soa, bool silent, const char *error);
+// NULL when there is no usable answer, and `failure` says why (borrowed for the call).
+struct soa_failure {
+	bool silent;      // the primary could not be reached at all
+	bool key_refused; // it will not have our key
+	const char *error;
+};
+typedef void (*soa_done_fn)(
+    void *ctx, const struct zone_soa *soa, const struct soa_failure *failure);
 
 // `sent` (may be NULL) is raised by each message sent, while the query lives.
 int soa_query_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
@@ -33,6 +38,7 @@ enum soa_verdict {
 	SOA_NOT_OURS,  // other id, other question, garbage: whoever sent it, keep waiting
 	SOA_TRUNCATED, // ask over TCP
 	SOA_NO_EDNS,   // FORMERR or NOTIMP: ask again without EDNS
+	SOA_KEY,       // the primary will not have our key: error[]
 	SOA_BAD,       // an answer, and not usable: error[]
 };
 

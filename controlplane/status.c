@@ -146,6 +146,7 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 	    e != NULL && e->regressed ? json_integer(e->regressed_serial) : json_null());
 	json_object_set_new(o, "regressed-primary",
 	    e != NULL && e->regressed ? text(e->regressed_primary) : json_null());
+	json_object_set_new(o, "key", e != NULL && e->key[0] != '\0' ? text(e->key) : json_null());
 	json_object_set_new(
 	    o, "transport", e != NULL && e->transport != NULL ? text(e->transport) : json_null());
 	json_object_set_new(o, "failures", e != NULL ? json_integer(e->failures) : json_null());

@@ -64,6 +64,7 @@ static void on_closed(void *ctx, const char *why)
 		result.heard = session->messages > 0 || stream_hung_up(transfer->stream);
 	} else if (session->state == SESSION_FAILED) {
 		result.heard = true;
+		result.key_refused = session->key_refused;
 		result.refused = session->rcode == WIRE_RCODE_FORMERR ||
 		                 session->rcode == WIRE_RCODE_NOTIMP ||
 		                 session->rcode == WIRE_RCODE_REFUSED;

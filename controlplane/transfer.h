@@ -23,6 +23,7 @@ struct transfer_result {
 	bool silent;       // FAILED: nothing at all was heard, not even a refusal
 	bool heard;        // FAILED: what was heard is what failed; another question may do better
 	bool refused;      // FAILED: FORMERR, NOTIMP or REFUSED
+	bool key_refused;  // FAILED: the primary will not have our key
 	const char *error; // FAILED: borrowed for the call
 };
 

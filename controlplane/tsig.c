@@ -496,6 +496,15 @@ enum tsig_result tsig_stream_message(struct tsig_stream *stream, const uint8_t *
 	return result;
 }
 
+bool tsig_key_refused(unsigned rcode, const uint8_t *msg, size_t len)
+{
+	struct tsig_record record;
+
+	return rcode == WIRE_RCODE_NOTAUTH &&
+	       (tsig_find(msg, len, &record) != 1 || record.error == 0 ||
+	           record.error == TSIG_BADKEY || record.error == TSIG_BADSIG);
+}
+
 const char *tsig_result_text(enum tsig_result result)
 {
 	switch (result) {

@@ -119,5 +119,9 @@ void tsig_stream_close(struct tsig_stream *stream);
 enum tsig_result tsig_stream_message(struct tsig_stream *stream, const uint8_t *msg, size_t len,
     const struct tsig_record *record, uint64_t now_s, bool last);
 
+// Does the answer with this RCODE say that the key of the question is not one the peer has, or not
+// with this secret (RFC 8945 5.2)? Nothing proves that it does: another key may be tried, no more.
+bool tsig_key_refused(unsigned rcode, const uint8_t *msg, size_t len);
+
 // "BADSIG", "no signature" ... for logs.
 const char *tsig_result_text(enum tsig_result result);

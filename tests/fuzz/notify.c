@@ -11,7 +11,8 @@
 #include "notify.h"
 #include "wire.h"
 
-static struct notify_source source;
+static struct config_remote remote;
+static struct notify_source source = {.remote = &remote};
 
 static const struct notify_source *sources(
     void *ctx, const uint8_t *qname, size_t *count, void **zone)
@@ -48,7 +49,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .secret = strdup("c2VjcmV0LXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OTA=")};
 		config.keys = &config_key;
 		config.key_count = 1;
-		if (keyring_open(&config, &keyring, error) != 0) {
+		config.remotes = &remote;
+		config.remote_count = 1;
+		if (keyring_open(&config, NULL, &keyring, error) != 0) {
 			abort();
 		}
 		memcpy(&source.addr, &from, sizeof(from));

@@ -18,6 +18,8 @@ node_driver=${NAMEPLANE_DRIVER:-af_xdp}
 node_zones=()
 node_server=() # further words of the section server, one "word: value" each
 declare -A node_remote=() # peer -> words of that remote instead of address and key, one a line
+node_keys=()    # further keys, "ID ALGORITHM SECRET" each
+node_remotes=() # further remotes, "ID PEER KEYS" each; KEYS as in the configuration
 node_dir=$work/node
 mkdir -p "$node_dir/run" "$node_dir/storage"
 
@@ -61,8 +63,16 @@ node_configure() {
 		  - id: $key_name
 		    algorithm: hmac-sha256
 		    secret: $key_secret
-		remote:
 	CONF
+	local id key keys
+	for key in "${node_keys[@]}"; do
+		printf '  - {id: %s, algorithm: %s, secret: "%s"}\n' $key
+	done
+	echo "remote:"
+	for key in "${node_remotes[@]}"; do
+		read -r id peer keys <<<"$key"
+		printf '  - {id: %s, address: %s@53, key: %s}\n' "$id" "${peer_address[$peer]}" "$keys"
+	done
 	for peer in nsd knot bind; do
 		echo "  - id: $peer"
 		if [ -n "${node_remote[$peer]:-}" ]; then

@@ -13,11 +13,24 @@
 # With peer_tls=FOLDER NSD and BIND speak TLS on port 853 as well, with FOLDER/NAME.pem and
 # FOLDER/NAME.key; with peer_tls_ca=FILE BIND wants a certificate of that authority there.
 
+# With peer_keys=("ID ALGORITHM SECRET" ...) each of them gives its zones to who signs with one of
+# these, too; with peer_notify_key=ID it signs its NOTIFY with that one.
+
 key_name=xfr-key
 key_secret=$(head -c 32 /dev/urandom | base64 -w0)
 declare -A peer_address=([nsd]=203.0.113.53 [knot]=203.0.113.54 [bind]=203.0.113.55)
 declare -A peer_address6=([nsd]=2001:db8:203::53 [knot]=2001:db8:203::54 [bind]=2001:db8:203::55)
 declare -A peer_zones=() # peer -> domains
+peer_keys=()
+
+# peer_keys_as FORMAT: each of peer_keys in a peer's own words.
+peer_keys_as() {
+	local key
+	for key in "${peer_keys[@]}"; do
+		# shellcheck disable=SC2059,SC2086
+		printf "$1" $key
+	done
+}
 
 # The file that holds a domain's text at a peer.
 peer_file() {
@@ -97,6 +110,7 @@ peer_config_nsd() {
 		  algorithm: hmac-sha256
 		  secret: "$key_secret"
 	CONF
+	peer_keys_as 'key:\n  name: "%s"\n  algorithm: %s\n  secret: "%s"\n'
 	for zone in ${peer_zones[nsd]}; do
 		cat <<-CONF
 			zone:
@@ -104,12 +118,13 @@ peer_config_nsd() {
 			  zonefile: "$(peer_file nsd "$zone")"
 			  provide-xfr: 0.0.0.0/0 $key_name
 			  provide-xfr: ::/0 $key_name
-			  notify: $edge_management $key_name
+			  notify: $edge_management ${peer_notify_key:-$key_name}
 			  outgoing-interface: ${peer_address[nsd]}
 			  store-ixfr: yes
 			  create-ixfr: yes
 			  ixfr-size: 100000000
 		CONF
+		peer_keys_as '  provide-xfr: 0.0.0.0/0 %s # %s %s\n'
 	done
 }
 
@@ -134,15 +149,18 @@ peer_config_knot() {
 		  - id: $key_name
 		    algorithm: hmac-sha256
 		    secret: $key_secret
+	CONF
+	peer_keys_as '  - id: %s\n    algorithm: %s\n    secret: %s\n'
+	cat <<-CONF
 		remote:
 		  - id: edge
 		    address: $edge_management@53
 		    via: ${peer_address[knot]}
-		    key: $key_name
+		    key: ${peer_notify_key:-$key_name}
 		acl:
 		  - id: edge
 		    address: [ 0.0.0.0/0, ::/0 ]
-		    key: $key_name
+		    key: [ $key_name$(peer_keys_as ', %s%.0s%.0s') ]
 		    action: transfer
 		template:
 		  - id: default
@@ -166,8 +184,9 @@ peer_config_bind() {
 	local zone
 	cat <<-CONF
 		key "$key_name" { algorithm hmac-sha256; secret "$key_secret"; };
-		server $edge_management { keys { "$key_name"; }; };
+		server $edge_management { keys { "${peer_notify_key:-$key_name}"; }; };
 	CONF
+	peer_keys_as 'key "%s" { algorithm %s; secret "%s"; };\n'
 	[ -z "${peer_tls:-}" ] || cat <<-CONF
 		tls xfr { cert-file "$peer_tls/bind.pem"; key-file "$peer_tls/bind.key"; protocols { TLSv1.3; };
 			${peer_tls_ca:+ca-file \"$peer_tls_ca\";} };
@@ -186,7 +205,7 @@ peer_config_bind() {
 			minimal-any no;
 			rrset-order { order none; };
 			max-udp-size 1232;
-			allow-transfer { key "$key_name"; };
+			allow-transfer { key "$key_name"; $(peer_keys_as 'key "%s"; /* %s %s */ ') };
 			notify explicit;
 			also-notify { $edge_management; };
 			notify-source ${peer_address[bind]};

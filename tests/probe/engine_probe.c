@@ -116,7 +116,7 @@ int main(int argc, char **argv)
 
 	event_add(term, NULL);
 	clock_gettime(CLOCK_MONOTONIC, &began);
-	if (engine_open(base, config, &ops, &engine, error) != 0) {
+	if (engine_open(base, config, NULL, &ops, &engine, error) != 0) {
 		fprintf(stderr, "%s\n", error);
 		return 1;
 	}

@@ -197,10 +197,11 @@ static void every_word_is_read(void **state)
 	    "  - {id: r, address: ['2001:db8::2', 192.0.2.3@8853], tls: on, tls-alpn: optional,\n"
 	    "     cert-key: [AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=], "
 	    "cert-hostname: a.example}\n"
-	    "  - {id: s, address: 192.0.2.4, tls: on}\n"
+	    "  - {id: s, address: 192.0.2.4, tls: on, key: [l, k]}\n"
 	    "server: {cert-file: /dev/null, key-file: /dev/zero, ca-file: /dev/full}\n"
 	    "key:\n"
 	    "  - {id: k, algorithm: hmac-sha512, secret: AA==}\n"
+	    "  - {id: l, algorithm: hmac-sha1, secret: AA==}\n"
 	    "dataplane:\n"
 	    "  workers: [3, 2]\n"
 	    "  udp-max-payload: 4096\n"
@@ -244,6 +245,9 @@ static void every_word_is_read(void **state)
 	assert_null(c->remotes[0].key);
 	assert_address(&c->remotes[1].addresses[0], "2001:db8::1", 8053);
 	assert_ptr_equal(c->remotes[1].key, &c->keys[0]);
+	assert_null(c->remotes[1].other_key);
+	assert_ptr_equal(c->remotes[3].key, &c->keys[1]);
+	assert_ptr_equal(c->remotes[3].other_key, &c->keys[0]);
 	assert_false(c->remotes[1].tls);
 	assert_address(&c->remotes[2].addresses[0], "2001:db8::2", 853);
 	assert_address(&c->remotes[2].addresses[1], "192.0.2.3", 8853);
@@ -288,7 +292,10 @@ static void every_word_is_read(void **state)
 	config_free(c);
 }
 
-#define PIN    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define PIN "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define KEYS                                                                                \
+	"key: [{id: k, algorithm: hmac-sha1, secret: AA==}, {id: l, algorithm: hmac-sha1, " \
+	"secret: AA==}]\n"
 #define REMOTE "remote: [{id: p, address: 192.0.2.1}]\n"
 #define PORT   "dataplane:\n  ports:\n    - addresses: 192.0.2.1\n      device: "
 
@@ -363,6 +370,9 @@ static const struct {
     {"remote:\n  - ^address: 192.0.2.1\n", "has no 'id'"},
     {"remote:\n  - id: a\n    address: 192.0.2.1\n    via: ^2001:db8::1\n", "not both IPv4"},
     {"remote:\n  - id: a\n    address: 192.0.2.1\n    key: ^nokey\n", "no key has this id"},
+    {KEYS "remote: [{id: a, address: 192.0.2.1, key: [k, ^K.]}]\n", "stands here twice"},
+    {KEYS "remote: [{id: a, address: 192.0.2.1, key: ^[k, l, k]}]\n", "at most two keys"},
+    {KEYS "remote: [{id: a, address: 192.0.2.1, key: ^[]}]\n", "has no value"},
     {"zone:\n  - domain: a\n    primaries: [^q]\n", "no remote has this id"},
     {REMOTE "zone:\n  - domain: a\n    primaries: [p, ^p]\n", "stands here twice"},
     {REMOTE "zone:\n  - domain: a\n    notify-from: [p, ^q]\n", "no remote has this id"},

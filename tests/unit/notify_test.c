@@ -38,7 +38,13 @@ static struct config_key config_keys[] = {
         .algorithm = (char *)(uintptr_t) "hmac-sha512",
         .secret = (char *)(uintptr_t) "c2Vjb25kLXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OTA="},
 };
-static struct config config = {.keys = config_keys, .key_count = 2};
+static struct config_remote config_remotes[] = {
+    {.id = (char *)(uintptr_t) "keyed", .key = &config_keys[0]},
+    {.id = (char *)(uintptr_t) "open"},
+    {.id = (char *)(uintptr_t) "both", .key = &config_keys[0], .other_key = &config_keys[1]},
+};
+static struct config config = {
+    .keys = config_keys, .key_count = 2, .remotes = config_remotes, .remote_count = 3};
 static struct keyring *keyring;
 static struct notify_source source;
 static unsigned accepted;
@@ -84,6 +90,7 @@ struct row {
 	int want_tsig;  // error in the reply's TSIG record; -1: none
 	bool want_accept;
 	size_t counter;
+	bool source_has_both;
 };
 
 #define N          0x2000 // opcode NOTIFY
@@ -103,6 +110,12 @@ static const struct row rows[] = {
         COUNTER(notify_unsigned)},
     {"another good key", KNOWN, ours, N, 6, 1, true, false, true, SECOND, 5, 0, false,
         COUNTER(notify_unsigned)},
+    {"the other of two keys", KNOWN, ours, N, 6, 1, true, false, true, SECOND, 0, 0, true,
+        COUNTER(notify_accepted), true},
+    {"the preferred of two keys", KNOWN, ours, N, 6, 1, true, false, true, GOOD, 0, 0, true,
+        COUNTER(notify_accepted), true},
+    {"unsigned though there are two", KNOWN, ours, N, 6, 1, true, false, true, UNSIGNED, 5, -1,
+        false, COUNTER(notify_unsigned), true},
     {"unknown key", KNOWN, ours, N, 6, 1, true, false, true, UNKNOWN, 9, 17, false,
         COUNTER(notify_bad_tsig)},
     {"wrong secret", KNOWN, ours, N, 6, 1, true, false, true, WRONG_SECRET, 9, 16, false,
@@ -162,7 +175,8 @@ static size_t sign(
 	                                       "nope",
 	                     good_name[] = "\x04good";
 	struct tsig_key *made = NULL;
-	const struct tsig_key *key = keyring_of(keyring, &config_keys[with == SECOND ? 1 : 0]);
+	const struct tsig_key *key =
+	    keyring_remote(keyring, &config_remotes[2], with == SECOND ? 1 : 0);
 	uint64_t time_s = with == EARLY ? NOW - 301 : with == LATE ? NOW + 301 : NOW;
 
 	if (with == UNKNOWN || with == WRONG_SECRET) {
@@ -230,7 +244,8 @@ static void reply_check(const struct row *row, const uint8_t *msg, const uint8_t
 
 	assert_int_equal(
 	    tsig_stream_open(&stream,
-	        keyring_of(keyring, &config_keys[row->with == SECOND ? 1 : 0]), mac, mac_len),
+	        keyring_remote(keyring, &config_remotes[2], row->with == SECOND ? 1 : 0), mac,
+	        mac_len),
 	    0);
 	assert_int_equal(tsig_stream_message(&stream, reply, len, &record, client_now, true),
 	    row->want_tsig == 0 ? TSIG_OK : TSIG_BADTIME);
@@ -255,7 +270,9 @@ static void each_notify_gets_the_reply_and_the_counter_it_deserves(void **state)
 		size_t mac_len = 0, len = build(row, msg, sizeof(msg), mac, &mac_len);
 
 		source.addr = address(KNOWN);
-		source.key = row->source_has_key ? keyring_of(keyring, &config_keys[0]) : NULL;
+		source.remote = &config_remotes[row->source_has_both  ? 2
+		                                : row->source_has_key ? 0
+		                                                      : 1];
 		accepted = 0;
 		size_t got = notify_handle(
 		    &service, msg, len, (struct sockaddr *)&from, NOW, reply, sizeof(reply));
@@ -286,7 +303,7 @@ static void a_notify_cut_anywhere_is_never_accepted(void **state)
 	size_t mac_len, len = build(row, msg, sizeof(msg), mac, &mac_len);
 
 	source.addr = address(KNOWN);
-	source.key = keyring_of(keyring, &config_keys[0]);
+	source.remote = &config_remotes[0];
 	accepted = 0;
 	for (size_t cut = 0; cut < len; cut++) {
 		uint8_t *exact = malloc(cut + 1);
@@ -391,7 +408,7 @@ static int setup(void **state)
 {
 	char error[KEYRING_ERROR_MAX];
 
-	return keyring_open(&config, &keyring, error);
+	return keyring_open(&config, NULL, &keyring, error);
 }
 
 static int teardown(void **state)

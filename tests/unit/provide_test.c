@@ -28,8 +28,9 @@ static const char text[] =
     "  - {id: keyed, address: 192.0.2.1, key: good}\n"
     "  - {id: open, address: [192.0.2.2, '2001:db8::2']}\n"
     "  - {id: elsewhere, address: 192.0.2.3}\n"
+    "  - {id: both, address: 192.0.2.4, key: [good, other]}\n"
     "zone:\n"
-    "  - {domain: example, primaries: [elsewhere], provide-xfr: [keyed, open]}\n"
+    "  - {domain: example, primaries: [elsewhere], provide-xfr: [keyed, open, both]}\n"
     "  - {domain: closed, primaries: [elsewhere], notify: [open]}\n";
 
 static struct config *config;
@@ -61,6 +62,8 @@ static const struct row {
 #define C(name) offsetof(struct provide_counters, name)
     {"axfr with the key", "192.0.2.1", "example", 252, PROVIDE_TCP, GOOD, PLAIN, -1, 0, 0},
     {"ixfr with the key", "192.0.2.1", "EXAMPLE", 251, PROVIDE_TCP, GOOD, PLAIN, -1, 0, 0},
+    {"the first of two keys", "192.0.2.4", "example", 252, PROVIDE_TCP, GOOD, PLAIN, -1, 0, 0},
+    {"the second of two keys", "192.0.2.4", "example", 252, PROVIDE_TCP, OTHER, PLAIN, -1, 0, 0},
     {"ixfr over UDP", "192.0.2.1", "example", 251, PROVIDE_UDP, GOOD, PLAIN, -1, 0, 0},
     {"soa over UDP", "192.0.2.1", "example", 6, PROVIDE_UDP, GOOD, PLAIN, -1, 0, 0},
     {"soa through a worker", "192.0.2.1", "example", 6, PROVIDE_FORWARDED, GOOD, PLAIN, -1, 0, 0},
@@ -116,7 +119,7 @@ static size_t sign(uint8_t *msg, size_t len, size_t cap, enum with with)
 		                     (const uint8_t *)"x", 1, &key),
 		    0);
 	} else {
-		key = tsig_key_ref(keyring_of(keyring, &config->keys[with == OTHER]));
+		key = tsig_key_ref(keyring_remote(keyring, &config->remotes[3], with == OTHER));
 	}
 	len = tsig_sign(
 	    key, msg, len, cap, with == LATE ? NOW - 301 : NOW, NULL, 0, TSIG_OK, 0, mac, &mac_len);
@@ -237,7 +240,7 @@ static int setup(void **state)
 	if (config_parse(text, sizeof(text) - 1, 0, &config, &where) != 0) {
 		fail_msg("%u:%u: %s", where.line, where.column, where.message);
 	}
-	return keyring_open(config, &keyring, error);
+	return keyring_open(config, NULL, &keyring, error);
 }
 
 static int teardown(void **state)
