@@ -580,7 +580,9 @@ size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, ui
 {
 	uint8_t *ip = bytes + frame->ip_off, *udp = bytes + frame->udp_off;
 	unsigned udp_len = (unsigned)(UDP_LEN + dns_len);
-	uint16_t udp_len_be = __builtin_bswap16((uint16_t)udp_len);
+	// Swapped as the upper half of a word: of 16 bits the compiler makes a round through
+	// memory.
+	const uint16_t udp_len_be = (uint16_t)__builtin_bswap32(udp_len << 16);
 	const uint16_t proto_be = __builtin_bswap16(PROTO_UDP);
 	uint32_t ports;
 	uint64_t sum;

@@ -18,6 +18,12 @@ static inline uint64_t checksum_add(uint64_t a, uint64_t b)
 	return a + (a < b);
 }
 
+// The sum without a part that is in it (RFC 1071 2(C)).
+static inline uint64_t checksum_less(uint64_t sum, uint64_t part)
+{
+	return sum - part - (sum < part);
+}
+
 static inline uint64_t checksum_load(const uint8_t *p)
 {
 	uint64_t word;

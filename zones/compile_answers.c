@@ -150,8 +150,9 @@ static uint32_t draft_finish(struct draft *d)
 		if (d->takes_proofs && target >= d->w.body_at + d->proof_at)
 			return 0;
 	}
+	const unsigned room = image_patch_room(d->w.patch_count);
 	struct image_answer *answer =
-	    image_buffer_take(c->buffer, sizeof(*answer) + 2u * d->w.patch_count + size, 8);
+	    image_buffer_take(c->buffer, sizeof(*answer) + 2u * room + size, 8);
 	if (answer == NULL)
 		return ANSWER_NOMEM;
 	*answer = (struct image_answer){
@@ -172,7 +173,9 @@ static uint32_t draft_finish(struct draft *d)
 		answer->weight += c->patch[i] % 2 == 0 ? 1 : 256;
 		answer->reach = last > answer->reach ? last : answer->reach;
 	}
-	memcpy(patch + d->w.patch_count, d->msg + d->w.body_at, size);
+	for (unsigned i = d->w.patch_count; i < room; i++)
+		patch[i] = (uint16_t)size;
+	memcpy(patch + room, d->msg + d->w.body_at, size);
 	return (uint32_t)(((uint8_t *)answer - c->buffer->mem) >> 3);
 }
 

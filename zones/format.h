@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    4
+#define IMAGE_VERSION    5
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_PAGE       4096 // an image's size is a multiple of this
 #define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
@@ -118,10 +118,17 @@ struct image_answer {
 	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
 	uint8_t patch_count;
 	uint8_t reach; // the largest last byte of a pointer in patch[]
-	               // uint16_t patch[patch_count]; uint8_t bytes[size];
+	               // uint16_t patch[image_patch_room(patch_count)]; uint8_t bytes[size];
 };
 static_assert(sizeof(struct image_answer) == 20, "layout; the list of pointers follows");
 static_assert(offsetof(struct image_answer, size) == 6, "layout");
+// The list is moved through by fours: it ends with up to three entries that are `size`, where a
+// change comes to nothing.
+#define IMAGE_PATCH_STEP 4
+static inline unsigned image_patch_room(unsigned patch_count)
+{
+	return (patch_count + IMAGE_PATCH_STEP - 1) & ~(IMAGE_PATCH_STEP - 1u);
+}
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
 
 struct image_section {

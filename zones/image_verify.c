@@ -172,8 +172,8 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
 		return bad(v, "answer out of range");
 	const struct image_answer *answer = image_at(&v->image, ref);
-	const uint64_t end =
-	    ((uint64_t)ref << 3) + sizeof(*answer) + 2ull * answer->patch_count + answer->size;
+	const uint64_t end = ((uint64_t)ref << 3) + sizeof(*answer) +
+	                     2ull * image_patch_room(answer->patch_count) + answer->size;
 	if (end > v->limit || answer->size > IMAGE_ANSWER_MAX)
 		return bad(v, "answer out of range");
 	const uint8_t *bytes = answer_bytes(answer);
@@ -188,6 +188,10 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 			return bad(v, "answer: pointer");
 		weight += at % 2 == 0 ? 1 : 256;
 		reach = bytes[at + 1] > reach ? bytes[at + 1] : reach;
+	}
+	for (unsigned i = answer->patch_count; i < image_patch_room(answer->patch_count); i++) {
+		if (answer_patch(answer)[i] != answer->size)
+			return bad(v, "answer: end of the pointer list");
 	}
 	if (weight != answer->weight || reach != answer->reach ||
 	    checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)

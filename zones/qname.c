@@ -6,6 +6,12 @@
 
 #include "qname.h"
 
+#define TIMES8(x)  x, x, x, x, x, x, x, x
+#define TIMES32(x) TIMES8(x), TIMES8(x), TIMES8(x), TIMES8(x)
+
+const uint8_t qname_lower_lanes[96] = {
+    TIMES32(INT8_MAX - 'Z'), TIMES32(INT8_MAX - 26), TIMES32(0x20)};
+
 // start[n] is where the suffix of n labels begins. So far it is in the order the labels were read.
 static void starts_reverse(struct qname *q)
 {

@@ -170,7 +170,7 @@ struct node_ref version_find(
 
 bool version_is_large(const struct zone_version *version)
 {
-	return version->layer[version->layer_count - 1].bucket_count >= BUCKETS_LARGE;
+	return version->layer_count != 1 || version->layer[0].bucket_count >= BUCKETS_LARGE;
 }
 
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels)

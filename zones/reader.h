@@ -111,7 +111,7 @@ static inline const uint16_t *answer_patch(const struct image_answer *answer)
 }
 static inline const uint8_t *answer_bytes(const struct image_answer *answer)
 {
-	return (const uint8_t *)(answer_patch(answer) + answer->patch_count);
+	return (const uint8_t *)(answer_patch(answer) + image_patch_room(answer->patch_count));
 }
 
 // --- order (transfers out, NSEC, dumps)

@@ -158,34 +158,42 @@ unsigned zone_table_depth(const struct zone_table *table, unsigned labels_max)
 	return depth > 0 ? (unsigned)depth : 0;
 }
 
-const struct zone_entry *zone_table_find(
-    const struct zone_table *table, const struct qname *q, unsigned labels_max)
+// Pre: labels <= q->hashed.
+static __attribute__((noinline)) const struct zone_entry *table_search(
+    const struct zone_table *table, const struct qname *q, int labels)
 {
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
-	int labels = (int)(labels_max < q->hashed ? labels_max : q->hashed);
 
 	// Bounded by the depths present, at most NAME_LABELS_MAX + 1.
 	while ((labels = depth_below(table, labels)) >= 0) {
-		const uint64_t hash = q->hash[labels];
-		const uint8_t *apex = q->lower + q->start[labels];
-		const unsigned len = (unsigned)q->len - q->start[labels];
-		const struct slot *slot = &slots->slot[hash & slots->mask];
-		struct zone_entry *entry =
-		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
-
-		// Most often it stands where it would be without all others.
-		if (entry != NULL) {
-			if (slot->hash == hash && entry->apex_len == len &&
-			    wide_equal(entry->apex, apex, len))
-				return entry;
-			entry = slots_find(slots, hash, apex, len).entry;
-			if (entry != NULL)
-				return entry;
-		}
+		const struct zone_entry *entry = slots_find(slots, q->hash[labels],
+		    q->lower + q->start[labels], (unsigned)q->len - q->start[labels])
+		                                     .entry;
+		if (entry != NULL)
+			return entry;
 		if (--labels < 0)
 			break;
 	}
 	return NULL;
+}
+
+// The hashes most often end where the deepest zone may be, and it stands where it would be without
+// all others.
+const struct zone_entry *zone_table_find(
+    const struct zone_table *table, const struct qname *q, unsigned labels_max)
+{
+	const struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
+	const uint64_t hash = q->hash[labels];
+	const struct slot *slot = &slots->slot[hash & slots->mask];
+	const struct zone_entry *entry =
+	    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+	const unsigned start = q->start[labels], len = q->len - start;
+
+	if (entry != NULL && slot->hash == hash && entry->apex_len == len &&
+	    wide_equal(entry->apex, q->lower + start, len))
+		return entry;
+	return table_search(table, q, (int)labels);
 }
 
 bool zone_table_is_large(const struct zone_table *table)

@@ -45,11 +45,9 @@ static inline bool choose_negative(
 }
 
 // The answer at a node that owns the question's name, or is its source of synthesis.
-static inline bool choose_at_node(const struct dns_query *query, const struct lookup *lookup,
+static inline bool choose_at_node(const struct dns_query *query, struct node_ref ref, bool wild,
     bool with_sigs, struct choice *choice)
 {
-	const struct node_ref ref = lookup->node;
-
 	if (query->qtype == RRTYPE_ANY || query->qtype == RRTYPE_RRSIG ||
 	    ((ref.node->flags & NODE_CNAME) != 0 && query->qtype != RRTYPE_CNAME))
 		return false;
@@ -60,47 +58,44 @@ static inline bool choose_at_node(const struct dns_query *query, const struct lo
 		return choose_negative(query, with_sigs, true, choice);
 	choice->name_len = ref.node->name_len;
 	choice->outcome = DNS_OUTCOME_answer;
-	if (with_sigs && lookup->kind == LOOKUP_WILDCARD)
+	if (with_sigs && wild)
 		choice->deny = DENY_WILDCARD;
 	return choose_answer(
 	    choice, ref.image, with_sigs ? rrset->answer_do_ref : rrset->answer_ref);
 }
 
-static inline bool choose_referral(
-    const struct lookup *lookup, bool with_sigs, struct choice *choice)
+static inline bool choose_referral(struct node_ref cut, bool with_sigs, struct choice *choice)
 {
-	const struct image_node *node = lookup->node.node;
-
-	choice->name_len = node->name_len;
+	choice->name_len = cut.node->name_len;
 	choice->flags = 0;
 	choice->outcome = DNS_OUTCOME_referral;
 	if (with_sigs) {
-		const struct image_rrset *ds = node_rrset(lookup->node, RRTYPE_DS);
+		const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
 
 		if (ds == NULL || ds->rr_count == 0)
 			choice->deny = DENY_DS;
 	}
 	return choose_answer(
-	    choice, lookup->node.image, with_sigs ? node->referral_do_ref : node->referral_ref);
+	    choice, cut.image, with_sigs ? cut.node->referral_do_ref : cut.node->referral_ref);
 }
 
-static inline bool choose(
-    const struct dns_query *query, const struct lookup *lookup, struct choice *choice)
+static inline bool choose(const struct dns_query *query, enum lookup_kind kind, struct node_ref ref,
+    struct choice *choice)
 {
 	const bool with_sigs = query_wants_sigs(query);
 
 	choice->flags = HEADER_AA;
 	choice->rcode = RCODE_NOERROR;
 	choice->deny = DENY_NOTHING;
-	switch (lookup->kind) {
+	switch (kind) {
 	case LOOKUP_EXACT:
 	case LOOKUP_WILDCARD:
-		return choose_at_node(query, lookup, with_sigs, choice);
+		return choose_at_node(query, ref, kind == LOOKUP_WILDCARD, with_sigs, choice);
 	case LOOKUP_REFERRAL:
 		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
-		if (query->qtype == RRTYPE_DS && lookup->node.node->labels == query->qname.labels)
-			return choose_at_node(query, lookup, with_sigs, choice);
-		return choose_referral(lookup, with_sigs, choice);
+		if (query->qtype == RRTYPE_DS && ref.node->labels == query->qname.labels)
+			return choose_at_node(query, ref, false, with_sigs, choice);
+		return choose_referral(ref, with_sigs, choice);
 	case LOOKUP_NXDOMAIN:
 		return choose_negative(query, with_sigs, false, choice);
 	case LOOKUP_DNAME:
@@ -121,12 +116,15 @@ static inline uint64_t pointers_move(
 {
 	const uint16_t *patch = answer_patch(answer), *end = patch + answer->patch_count;
 
-	if (answer->reach + delta <= UINT8_MAX) { // at most 255 steps, here and below
-#pragma GCC unroll 4
-		for (; patch != end; patch++)
-			body[*patch + 1] += (uint8_t)delta;
+	if (answer->reach + delta <= UINT8_MAX) { // at most 64 steps, each of four pointers
+		for (; patch < end; patch += IMAGE_PATCH_STEP) {
+			body[patch[0] + 1] += (uint8_t)delta;
+			body[patch[1] + 1] += (uint8_t)delta;
+			body[patch[2] + 1] += (uint8_t)delta;
+			body[patch[3] + 1] += (uint8_t)delta;
+		}
 	} else {
-		for (; patch != end; patch++)
+		for (; patch < end; patch++) // at most 255
 			pointer_move(body + *patch, delta);
 	}
 	return checksum_of_wire((uint64_t)answer->weight * delta) + answer->sum;
@@ -218,14 +216,6 @@ static inline uint64_t answer_counts(const struct image_answer *answer)
 #endif
 }
 
-static inline void compiled_finish(const struct dns_context *context, struct dns_query *query,
-    const struct choice *choice, size_t size, uint64_t counts, uint64_t sum)
-{
-	query->rcode = choice->rcode;
-	count(context, query, choice->outcome);
-	dns_reply_finish(context, query, query->question_end + size, choice->flags, counts, sum);
-}
-
 static inline bool compiled_fits(const struct dns_query *query, const struct image_answer *answer)
 {
 	return query->question_end + (size_t)answer->size + query->opt_len <= query->reply_limit;
@@ -240,7 +230,7 @@ bool dns_compiled_emit(
 	uint64_t sum;
 
 	// What does not fit as a whole is for the renderer, which sends as much as fits.
-	if (query->render_only || !choose(query, lookup, &choice) ||
+	if (query->render_only || !choose(query, lookup->kind, lookup->node, &choice) ||
 	    !compiled_fits(query, choice.answer))
 		return false;
 
@@ -256,26 +246,33 @@ bool dns_compiled_emit(
 		return false;
 	if (denial.hashes != 0)
 		tally(&context->counters->nsec3_hashes, denial.hashes);
-	compiled_finish(context, query, &choice, size,
+	query->rcode = choice.rcode;
+	count(context, query, choice.outcome);
+	dns_reply_finish(context, query, query->question_end + size, choice.flags,
 	    answer_counts(choice.answer) + reply_counts(0, proofs, 0), sum);
 	return true;
 }
 
 bool dns_compiled_direct(const struct dns_context *context, struct dns_query *query)
 {
-	struct lookup lookup;
+	const struct node_ref node = query->node;
 	struct choice choice;
+	enum lookup_kind kind;
 
 	if (query->state != QUERY_LOOKUP || query->render_only ||
-	    (query->options | query->zone_options) != 0 || !dns_lookup_direct(query, &lookup) ||
-	    !choose(query, &lookup, &choice) || choice.deny != DENY_NOTHING ||
+	    (query->options | query->zone_options) != 0 || !dns_lookup_direct(query, &kind) ||
+	    !choose(query, kind, node, &choice) || choice.deny != DENY_NOTHING ||
 	    !compiled_fits(query, choice.answer))
 		return false;
 
+	const size_t size = choice.answer->size;
+	const uint64_t counts = answer_counts(choice.answer);
 	const uint64_t sum = body_put(
 	    query->msg + query->question_end, choice.answer, query->qname.len - choice.name_len);
 
-	compiled_finish(
-	    context, query, &choice, choice.answer->size, answer_counts(choice.answer), sum);
+	query->rcode = choice.rcode;
+	count(context, query, choice.outcome);
+	dns_reply_finish_plain(
+	    context, query, query->question_end + size, choice.flags, choice.rcode, counts, sum);
 	return true;
 }

@@ -64,20 +64,24 @@ void dns_edns_error(struct dns_query *query, uint8_t code);
 void dns_edns_options_put(
     const struct dns_server *server, const struct dns_query *query, uint8_t *at);
 
+// The first eight bytes of an OPT: the root, type, payload size, upper bits of the rcode (RFC 6891
+// 6.1.3), version 0 and the first byte of the flags.
+static inline uint64_t edns_head(const struct dns_server *server, unsigned rcode, bool with_do)
+{
+	return htobe64((uint64_t)RRTYPE_OPT << 40 | (uint64_t)server->udp_payload_max << 24 |
+	               (uint64_t)(rcode >> 4) << 16 | (with_do ? OPT_DO >> 8 : 0));
+}
+
 // Writes the reply's OPT. Pre: query->edns, opt_len bytes and slack behind `at`.
 // Post: the sum of what was written, as if it began at an even offset.
 static inline uint64_t dns_edns_put(
     const struct dns_server *server, const struct dns_query *query, uint8_t *at)
 {
 	const unsigned rdlen = (unsigned)query->opt_len - EDNS_FIXED_LEN;
-	// The root, type, payload size, upper bits of the rcode (RFC 6891 6.1.3), version 0 and the
-	// first byte of the flags; behind it the second one and the length.
-	const uint64_t head =
-	    htobe64((uint64_t)RRTYPE_OPT << 40 | (uint64_t)server->udp_payload_max << 24 |
-	            (uint64_t)(query->rcode >> 4) << 16 | (query->edns_do ? OPT_DO >> 8 : 0));
+	const uint64_t head = edns_head(server, query->rcode, query->edns_do);
 
 	memcpy(at, &head, sizeof head);
-	put32(at + 8, rdlen << 8); // and a byte of what follows
+	put32(at + 8, rdlen << 8); // the second byte of the flags, the length, and a byte more
 	if (rdlen == 0)
 		return head;
 	dns_edns_options_put(server, query, at + EDNS_FIXED_LEN);

@@ -10,20 +10,18 @@
 // when `need_encloser`.
 void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out);
 
-// What the one probe of stage 2 tells, without the encloser. Post: true when that is all.
-static inline bool dns_lookup_direct(const struct dns_query *query, struct lookup *out)
+// What the one probe of stage 2 tells of query->node. Post: true when that is all.
+static inline bool dns_lookup_direct(const struct dns_query *query, enum lookup_kind *kind)
 {
 	const struct image_node *node = query->node.node;
 
-	out->node.image = query->node.image;
-	out->node.node = node;
 	if (node == NULL) {
 		// The probe was either one label below the apex, or the whole name in a zone
 		// without cuts.
-		out->kind = LOOKUP_NXDOMAIN;
+		*kind = LOOKUP_NXDOMAIN;
 		return (query->version->layer[0].flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) == 0;
 	}
-	out->kind = (node->flags & NODE_CUT) != 0 ? LOOKUP_REFERRAL : LOOKUP_EXACT;
+	*kind = (node->flags & NODE_CUT) != 0 ? LOOKUP_REFERRAL : LOOKUP_EXACT;
 	return (node->flags & NODE_OCCLUDED) == 0 &&
-	       (out->kind == LOOKUP_REFERRAL || query->labels == query->qname.labels);
+	       (*kind == LOOKUP_REFERRAL || query->labels == query->qname.labels);
 }

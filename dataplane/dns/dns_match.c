@@ -142,24 +142,29 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 	return count;
 }
 
-// The same for few zones, and what is at hand is matched at once.
+// Among few zones. Post: true when the name is still to be looked up; what is at hand was at once.
+static __attribute__((noinline)) bool query_begin(
+    const struct dns_context *context, struct dns_query *query)
+{
+	if (query->state != QUERY_ZONE || !zone_begin(context, query))
+		return false;
+	probe_begin(context, query);
+	if (version_is_large(query->version)) {
+		version_prefetch(query->version, &query->qname, query->labels);
+		return true;
+	}
+	node_match(query);
+	return false;
+}
+
 static unsigned zones_match(const struct dns_context *context, struct dns_query *queries,
     const uint8_t *index, unsigned n, uint8_t *waiting)
 {
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		struct dns_query *query = &queries[index[i]];
-
-		if (query->state != QUERY_ZONE || !zone_begin(context, query))
-			continue;
-		probe_begin(context, query);
-		if (version_is_large(query->version)) {
-			version_prefetch(query->version, &query->qname, query->labels);
-			waiting[count++] = index[i];
-		} else {
-			node_match(query);
-		}
+		waiting[count] = index[i];
+		count += query_begin(context, &queries[index[i]]);
 	}
 	return count;
 }
@@ -196,10 +201,11 @@ void dns_match(const struct dns_context *context, struct dns_query *query)
 
 void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out)
 {
-	if (!dns_lookup_direct(query, out) || (out->kind == LOOKUP_NXDOMAIN && need_encloser)) {
+	if (!dns_lookup_direct(query, &out->kind) ||
+	    (out->kind == LOOKUP_NXDOMAIN && need_encloser)) {
 		version_lookup(query->version, &query->qname, out);
 	} else {
-		out->encloser = out->node;
+		out->node = out->encloser = query->node;
 		out->encloser_labels = query->labels;
 	}
 }

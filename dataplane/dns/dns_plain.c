@@ -14,8 +14,26 @@
 static_assert(DNS_HEADER_LEN + QNAME_PLAIN_LABELS_MAX * (NAME_LABEL_MAX + 1) < DNS_UDP_MIN,
     "a walk over that many labels stays in the buffer");
 
+static inline uint64_t load64(const uint8_t *at)
+{
+	uint64_t v;
+
+	memcpy(&v, at, 8);
+	return v;
+}
+
+static inline uint32_t load32(const uint8_t *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, 4);
+	return v;
+}
+
+// Numbers below are as little-endian machines load the bytes of the wire.
 bool dns_plain_parse(const struct dns_context *context, struct dns_query *query)
 {
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
 	const uint8_t *msg = query->msg, *name = msg + DNS_HEADER_LEN;
 	struct qname *q = &query->qname;
 	uint64_t starts = 0; // where the labels begin, the last one in the lowest byte
@@ -25,10 +43,10 @@ bool dns_plain_parse(const struct dns_context *context, struct dns_query *query)
 	    query->transport != DNS_UDP)
 		return false;
 
-	const uint64_t counts = get64(msg + 4);
-
 	// One question; no record, or one that may be an OPT.
-	if ((msg[2] & (HEADER_QR | HEADER_OPCODE)) != 0 || counts >> 1 != (uint64_t)1 << 47)
+	const uint64_t counts = load64(msg + 4);
+
+	if ((msg[2] & (HEADER_QR | HEADER_OPCODE)) != 0 || (counts & 0xfeffffffffffffff) != 0x0100)
 		return false;
 
 		// Unrolled, so that the number of labels need not be counted.
@@ -45,53 +63,46 @@ bool dns_plain_parse(const struct dns_context *context, struct dns_query *query)
 
 	const unsigned end = DNS_HEADER_LEN + at + 5;
 	const uint8_t *opt = msg + end;
-	const uint32_t fields = get32(opt - 4);
-	const unsigned type = fields >> 16;
+	const uint32_t fields = load32(opt - 4);
+	const uint16_t type = (uint16_t)(__builtin_bswap32(fields) >> 16);
 	unsigned limit = DNS_UDP_MIN;
-	uint64_t rest_sum = 0; // of all but the question
+	uint64_t sum = query->sum;
 
-	if ((fields & 0xffff) != RRCLASS_IN || type - 1 >= PLAIN_TYPE_MAX || type == RRTYPE_OPT)
+	if (fields >> 16 != RRCLASS_IN << 8 || type - 1u >= PLAIN_TYPE_MAX || type == RRTYPE_OPT)
 		return false;
-	query->edns = (counts & 1) != 0;
-	query->edns_do = false;
-	query->opt_len = 0;
-	if ((counts & 1) != 0) {
-		if (query->len != end + EDNS_FIXED_LEN)
+	if (counts >> 56 == 0) {
+		if (query->len != end)
 			return false;
+		query->edns = query->edns_do = false;
+		query->opt_len = 0;
+	} else {
+		// The root, type, payload size, upper bits of the rcode, version, first byte of the
+		// flags; from that byte on the last four.
+		const uint64_t head = load64(opt);
+		const uint32_t tail = load32(opt + 7);
+		const unsigned size = __builtin_bswap32((uint32_t)(head >> 8)) & 0xffff;
 
-		// Owner, type, payload size, upper bits of the rcode, version, high byte of the
-		// flags; then from the payload size on, down to the rdata's length.
-		const uint64_t head = get64(opt), tail = get64(opt + 3);
-		const unsigned size = (unsigned)(head >> 24) & 0xffff;
-
-		if (head >> 40 != RRTYPE_OPT || (head & 0xff00) != 0 || (tail & 0xffff) != 0)
+		if (query->len != end + EDNS_FIXED_LEN ||
+		    (head & 0x00ff000000ffffff) != (uint64_t)RRTYPE_OPT << 16 || tail >> 16 != 0)
 			return false;
-		query->edns_do = (head & OPT_DO >> 8) != 0;
+		query->edns = true;
+		query->edns_do = head >> 63 != 0;
 		query->opt_len = EDNS_FIXED_LEN;
 		limit = size > limit ? size : limit; // RFC 6891 6.2.3
-		limit = limit < context->server->udp_payload_max ? limit
-		                                                 : context->server->udp_payload_max;
-		rest_sum =
-		    checksum_at(checksum_add(htobe64(head), htobe64((tail & 0xffffff) << 40)), end);
-	} else if (query->len != end) {
-		return false;
+		if (limit > context->server->udp_payload_max)
+			limit = context->server->udp_payload_max;
+		sum = checksum_less(sum, checksum_at(checksum_add(head, tail >> 8), end));
 	}
 	query->reply_limit = (uint16_t)(limit < query->cap ? limit : query->cap);
 	query->question_end = (uint16_t)end;
-	query->qtype = (uint16_t)type;
+	query->qtype = type;
 	query->verdict = DNS_REPLY;
 	query->state = QUERY_ZONE;
 	query->options = query->zone_options = 0;
 	query->rcode = RCODE_NOERROR;
-
-	// The whole without what stands around the question (RFC 1071 2(C)).
-	uint64_t first;
-	uint32_t last;
-
-	memcpy(&first, msg, 8);
-	memcpy(&last, msg + 8, 4);
-	rest_sum = checksum_add(checksum_add(rest_sum, first), last);
-	query->question_sum = checksum_add(query->sum, ~rest_sum);
+	// The whole without what stands around the question.
+	sum = checksum_less(sum, load32(msg));
+	query->question_sum = checksum_less(sum, counts);
 
 	qname_plain(q, name, at, labels, starts);
 	qname_hash_start(q, zone_table_key(context->table));
@@ -99,4 +110,7 @@ bool dns_plain_parse(const struct dns_context *context, struct dns_query *query)
 	if (zone_table_is_large(context->table))
 		zone_table_prefetch(context->table, q);
 	return true;
+#else
+	return false;
+#endif
 }

@@ -152,7 +152,7 @@ static void answer_mend(uint8_t *mem, size_t size, uint32_t ref)
 
 	if (ref == 0 || at + sizeof(*answer) > size)
 		return;
-	const uint64_t bytes = at + sizeof(*answer) + 2ull * answer->patch_count;
+	const uint64_t bytes = at + sizeof(*answer) + 2ull * image_patch_room(answer->patch_count);
 	if (bytes + answer->size > size)
 		return;
 	for (unsigned i = 0; i < answer->patch_count; i++) {
