@@ -159,6 +159,53 @@ int config_load(const char *path, unsigned flags, struct config **out, struct co
 	return rc;
 }
 
+static void member_fill(struct config_zone *zone, const struct config_member *member)
+{
+	const struct config_template *template = member->template;
+
+	*zone = template->zone;
+	zone->domain_len = member->domain_len;
+	zone->line = member->catalog->line;
+	zone->member_of = member->catalog->domain;
+	if (!template->notify_from_stated) {
+		zone->notify_from = zone->primaries;
+		zone->notify_from_count = zone->primary_count;
+	}
+}
+
+int config_extend(const struct config *base, const struct config_member *members, size_t count,
+    struct config **out)
+{
+	struct loaded *loaded = calloc(1, sizeof(*loaded));
+	struct config_zone *zones;
+
+	*out = NULL;
+	if (loaded == NULL)
+		return -ENOMEM;
+	loaded->config = *base;
+	zones = pool_alloc(&loaded->pool, (base->zone_count + count) * sizeof(*zones));
+	if (zones == NULL)
+		goto no_memory;
+	if (base->zone_count > 0)
+		memcpy(zones, base->zones, base->zone_count * sizeof(*zones));
+	for (size_t i = 0; i < count; i++) {
+		struct config_zone *zone = &zones[base->zone_count + i];
+
+		member_fill(zone, &members[i]);
+		zone->domain = (uint8_t *)pool_text(&loaded->pool, (const char *)members[i].domain,
+		    (size_t)members[i].domain_len - 1);
+		if (zone->domain == NULL)
+			goto no_memory;
+	}
+	loaded->config.zones = zones;
+	loaded->config.zone_count = base->zone_count + count;
+	*out = &loaded->config;
+	return 0;
+no_memory:
+	config_free(&loaded->config);
+	return -ENOMEM;
+}
+
 void config_free(struct config *config)
 {
 	struct loaded *loaded = (struct loaded *)config; // the config is its first member

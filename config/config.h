@@ -88,6 +88,15 @@ enum config_zonemd {
 	CONFIG_ZONEMD_ON, // it must be there, and right
 };
 
+struct config_template;
+
+// A catalog zone (RFC 9432) as its consumer sees it.
+struct config_catalog {
+	// What members are configured by: the first, or the one that a member's group names.
+	const struct config_template **templates;
+	size_t template_count; // at least 1
+};
+
 struct config_zone {
 	// A million zones: the lists below are borrowed from the template that gave them.
 	const uint8_t *domain; // wire form, lower case
@@ -110,6 +119,15 @@ struct config_zone {
 	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
 	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
 	unsigned line;                         // where the zone stands in the file
+	const struct config_catalog *catalog;  // catalog-role: interpret; NULL otherwise
+	const uint8_t *member_of; // wire name of the catalog that the zone comes from, or NULL
+};
+
+struct config_template {
+	struct config_zone zone; // without a domain. First: see section_zone.c
+	char *id;
+	uint32_t seen; // which words it states, for section_zone.c
+	bool notify_from_stated;
 };
 
 #define CONFIG_COOKIE_SECRETS    2
@@ -162,6 +180,19 @@ struct config {
 // and column). The control plane and every --check ask for it; a data plane that boots does not,
 // because it must serve without them. A relative file name is an error always.
 #define CONFIG_CHECK_FILES 1u
+
+// A zone that a catalog lists.
+struct config_member {
+	const uint8_t *domain; // wire form, lower case
+	uint8_t domain_len;
+	const struct config_zone *catalog;
+	const struct config_template *template;
+};
+
+// `base` and the members beside its own zones. Pre: no domain is there twice. Post: *out, to be
+// freed before `base`, from which it borrows; or -ENOMEM.
+int config_extend(const struct config *base, const struct config_member *members, size_t count,
+    struct config **out) __attribute__((warn_unused_result));
 
 // Post: 0 and *out owned by the caller; or -errno, *error filled, *out NULL.
 int config_load(const char *path, unsigned flags, struct config **out, struct config_error *error)

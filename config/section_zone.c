@@ -14,13 +14,6 @@
 #define TIME_MAX_S UINT32_C(2147483647) // RFC 2181 8, taken for all times of a zone
 #define ID_MAX     255
 
-struct template
-{
-	struct config_zone zone; // first: see the tables of words
-	char *id;
-	uint32_t seen; // which words of template_fields it states
-};
-
 static int field_domain(
     struct reader *r, const struct node *value, const struct field *field, void *base)
 {
@@ -117,6 +110,67 @@ static int field_shrink_limit(
 	return 0;
 }
 
+static int field_catalog_role(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct config_zone *zone = base;
+	char shown[TREE_SHOW_MAX];
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0 || strcmp(value->text, "none") == 0)
+		return rc;
+	if (strcmp(value->text, "interpret") != 0)
+		return tree_error(r->error, value,
+		    "'catalog-role' is '%s', but must be 'none' or 'interpret'.",
+		    tree_show(value, shown));
+	if (zone->catalog == NULL)
+		zone->catalog = pool_alloc(r->pool, sizeof(*zone->catalog));
+	return zone->catalog != NULL ? 0 : tree_no_memory(r->error);
+}
+
+static int catalog_template_find(
+    struct reader *r, const struct node *item, const struct config_template **out)
+{
+	char shown[TREE_SHOW_MAX];
+	int rc = expect_scalar(r, item, "catalog-template");
+
+	if (rc < 0)
+		return rc;
+	*out = idmap_find(&r->templates, item->text, item->len);
+	if (*out == NULL)
+		return tree_error(r->error, item,
+		    "'catalog-template' is '%s', but no template has this id.",
+		    tree_show(item, shown));
+	if ((*out)->zone.primary_count == 0)
+		return tree_error(r->error, item,
+		    "The template '%s' has no 'primaries' for the members of a catalog.",
+		    tree_show(item, shown));
+	return 0;
+}
+
+static int field_catalog_template(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct config_zone *zone = base;
+	struct config_catalog *catalog = pool_alloc(r->pool, sizeof(*catalog));
+	const struct node *item;
+	int rc;
+
+	if (catalog == NULL)
+		return tree_no_memory(r->error);
+	catalog->templates =
+	    pool_alloc(r->pool, (list_count(value) + 1) * sizeof(catalog->templates[0]));
+	if (catalog->templates == NULL)
+		return tree_no_memory(r->error);
+	for (item = list_first(value); item != NULL; item = list_next(value, item)) {
+		rc = catalog_template_find(r, item, &catalog->templates[catalog->template_count++]);
+		if (rc < 0)
+			return rc;
+	}
+	zone->catalog = catalog;
+	return 0;
+}
+
 // The template is looked up before the map is read.
 static int field_template(
     struct reader *r, const struct node *value, const struct field *field, void *base)
@@ -172,7 +226,7 @@ enum { ZONE_PRIMARIES, ZONE_NOTIFY_FROM };
 
 static const struct field template_fields[] = {
 	COMMON_FIELDS,
-	{"id", field_template_id, offsetof(struct template, id), .min = 1, .max = ID_MAX},
+	{"id", field_template_id, offsetof(struct config_template, id), .min = 1, .max = ID_MAX},
 };
 
 static const struct field zone_fields[] = {
@@ -180,18 +234,20 @@ static const struct field zone_fields[] = {
 	{"domain", field_domain},
 	{"template", field_template},
 	{"file", field_file, offsetof(struct config_zone, file)},
+	{"catalog-role", field_catalog_role},
+	{"catalog-template", field_catalog_template},
 };
 // clang-format on
 
-static_assert(offsetof(struct template, zone) == 0, "both tables take offsets from a zone");
+static_assert(offsetof(struct config_template, zone) == 0, "both tables take offsets from a zone");
 
-static const struct template no_template = {.zone = {.refresh_min_s = 2,
-                                                .refresh_max_s = 86400,
-                                                .retry_min_s = 1,
-                                                .retry_max_s = 86400,
-                                                .shrink_limit = 50,
-                                                .journal_depth = 20,
-                                                .journal_mb = 100}};
+static const struct config_template no_template = {.zone = {.refresh_min_s = 2,
+                                                       .refresh_max_s = 86400,
+                                                       .retry_min_s = 1,
+                                                       .retry_max_s = 86400,
+                                                       .shrink_limit = 50,
+                                                       .journal_depth = 20,
+                                                       .journal_mb = 100}};
 
 static int intervals_check(
     struct reader *r, const struct node *item, const struct config_zone *zone)
@@ -209,7 +265,7 @@ static int intervals_check(
 
 static int template_read(struct reader *r, const struct node *item)
 {
-	struct template *t = pool_alloc(r->pool, sizeof(*t));
+	struct config_template *t = pool_alloc(r->pool, sizeof(*t));
 	int rc;
 
 	if (t == NULL)
@@ -223,12 +279,14 @@ static int template_read(struct reader *r, const struct node *item)
 		return rc;
 	if (t->id == NULL)
 		return tree_error(r->error, item, "A template has no 'id'.");
+	t->notify_from_stated = (t->seen & 1u << ZONE_NOTIFY_FROM) != 0;
 	if (!idmap_add(&r->templates, t->id, strlen(t->id), t))
 		return tree_no_memory(r->error);
 	return 0;
 }
 
-static int zone_template(struct reader *r, const struct node *item, const struct template **out)
+static int zone_template(
+    struct reader *r, const struct node *item, const struct config_template **out)
 {
 	const struct node *value = map_get(item, "template");
 	char shown[TREE_SHOW_MAX];
@@ -266,9 +324,25 @@ static int zone_source(
 	return 0;
 }
 
+// A catalog says by which templates its members are made, and nothing else does.
+static int zone_catalog(struct reader *r, const struct node *item, const struct config_zone *zone)
+{
+	const struct node *role = map_get(item, "catalog-role");
+	const struct node *templates = map_get(item, "catalog-template");
+	bool interprets = role != NULL && strcmp(role->text, "interpret") == 0;
+
+	if (interprets && zone->catalog->template_count == 0)
+		return tree_error(r->error, role,
+		    "A zone with 'catalog-role: interpret' needs 'catalog-template'.");
+	if (!interprets && templates != NULL)
+		return tree_error(
+		    r->error, templates, "'catalog-template' needs 'catalog-role: interpret'.");
+	return 0;
+}
+
 static int zone_read(struct reader *r, const struct node *item, struct config_zone *zone)
 {
-	const struct template *t;
+	const struct config_template *t;
 	char shown[TREE_SHOW_MAX];
 	uint32_t seen;
 	int rc = zone_template(r, item, &t);
@@ -288,6 +362,8 @@ static int zone_read(struct reader *r, const struct node *item, struct config_zo
 	rc = zone_source(r, item, zone, seen);
 	if (rc == 0)
 		rc = intervals_check(r, item, zone);
+	if (rc == 0)
+		rc = zone_catalog(r, item, zone);
 	if (rc < 0)
 		return rc;
 	// Whom we ask may also tell us, unless the file says who may.

@@ -12,6 +12,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "configure.h"
 #include "daemon.h"
 #include "engine.h"
 #include "idmap.h"
@@ -203,7 +204,7 @@ static void command_zone_accept(
 
 static void command_reload(struct daemon *daemon, struct control_request *request)
 {
-	if (daemon_reload(daemon) < 0)
+	if (configure_reload(daemon) < 0)
 		control_error(request, "%s", daemon->reload_error);
 	else
 		control_respond(request, json_pack("{s:b}", "ok", 1));

@@ -12,14 +12,19 @@
 
 struct control;
 struct engine;
+struct event;
 struct event_base;
+struct members;
 struct offload;
 struct primary;
 struct publisher;
 
 struct daemon {
 	const char *config_path;
-	struct config *config;   // in force
+	struct config *file;   // as the file has it
+	struct config *config; // in force: the same and the members of its catalogs
+	struct members *members;
+	struct event *catalogs; // a catalog has a new version
 	struct key_changes keys; // over it
 	struct offload *work;    // that would hold up the loop
 	struct event_base *base;
@@ -31,7 +36,3 @@ struct daemon {
 	int64_t reloaded_ms;     // 0: never
 	char reload_error[1024]; // why the file on disk is not in force; "" when it is
 };
-
-// Reads the configuration file again and takes it up, or keeps the running one and says why in
-// reload_error. Post: 0 or -errno.
-int daemon_reload(struct daemon *daemon);

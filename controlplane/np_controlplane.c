@@ -19,6 +19,7 @@
 #include <unistd.h>
 
 #include "compiler_child.h"
+#include "configure.h"
 #include "control.h"
 #include "daemon.h"
 #include "engine.h"
@@ -79,6 +80,7 @@ static void changed(void *ctx, const uint8_t *apex)
 
 	if (daemon->engine != NULL)
 		engine_changed(daemon->engine, apex);
+	configure_changed(daemon, apex);
 }
 
 static void replaced(void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin)
@@ -140,94 +142,6 @@ static void engine_line(void *ctx, const char *text)
 	log_info("%s", text);
 }
 
-// --- reload
-// ---------------------------------------------------------------------------------------
-
-static int reload_config(struct daemon *daemon, struct config *config, char *error)
-{
-	char reason[ENGINE_ERROR_MAX];
-	int rc;
-
-	if (strcmp(config->server.rundir, daemon->config->server.rundir) != 0 ||
-	    strcmp(config->server.storage, daemon->config->server.storage) != 0) {
-		snprintf(error, sizeof(daemon->reload_error),
-		    "A new rundir or storage needs a restart.");
-		return -EINVAL;
-	}
-	rc = engine_reconfigure(daemon->engine, config, reason);
-	if (rc < 0) {
-		snprintf(error, sizeof(daemon->reload_error), "%s", reason);
-		return rc;
-	}
-	rc = publisher_reconfigure(daemon->publisher, config);
-	if (rc == 0)
-		rc = primary_load(daemon->primary, config, true);
-	if (rc < 0) {
-		// The engine has the new one: it stays, incomplete rather than torn.
-		snprintf(error, sizeof(daemon->reload_error), "Out of memory.");
-		log_error("the new configuration is in force in part: out of memory");
-	}
-	return 0;
-}
-
-// The changes of keys as they are with a new configuration. Post: they are in daemon->keys (empty
-// when out of memory), those before in *before, whatever the result.
-static int keys_prune(
-    struct daemon *daemon, const struct config *config, struct key_changes *before)
-{
-	int rc;
-
-	*before = daemon->keys;
-	rc = key_changes_copy(before, &daemon->keys);
-	if (rc == 0)
-		rc = key_changes_prune(&daemon->keys, config);
-	return rc;
-}
-
-static void keys_pruned(struct daemon *daemon, struct key_changes *before)
-{
-	char *old = key_changes_text(before), *now = key_changes_text(&daemon->keys);
-
-	if (old == NULL || now == NULL || strcmp(old, now) != 0)
-		control_keys_store(daemon);
-	key_text_free(old);
-	key_text_free(now);
-	key_changes_free(before);
-}
-
-int daemon_reload(struct daemon *daemon)
-{
-	struct config_error where;
-	struct config *config, *old = daemon->config;
-	struct key_changes keys;
-	int rc = config_load(daemon->config_path, CONFIG_CHECK_FILES, &config, &where);
-
-	if (rc < 0) {
-		snprintf(daemon->reload_error, sizeof(daemon->reload_error), "%.400s:%u:%u: %s",
-		    daemon->config_path, where.line, where.column, where.message);
-		log_error("%s; the running configuration stays", daemon->reload_error);
-		return rc;
-	}
-	daemon->reload_error[0] = '\0';
-	rc = keys_prune(daemon, config, &keys);
-	if (rc == 0)
-		rc = reload_config(daemon, config, daemon->reload_error);
-	if (rc < 0) {
-		key_changes_free(&daemon->keys);
-		daemon->keys = keys;
-		log_error("%s; the running configuration stays", daemon->reload_error);
-		config_free(config);
-		return rc;
-	}
-	daemon->config = config;
-	config_free(old);
-	keys_pruned(daemon, &keys);
-	control_reconfigure(daemon->control);
-	daemon->reloaded_ms = wall_ms();
-	log_info("reloaded: %zu zones", config->zone_count);
-	return 0;
-}
-
 // --- signals
 // --------------------------------------------------------------------------------------
 
@@ -242,7 +156,7 @@ static void signal_end(evutil_socket_t sig, short what, void *arg)
 
 static void signal_reload(evutil_socket_t sig, short what, void *arg)
 {
-	(void)daemon_reload(arg);
+	(void)configure_reload(arg);
 }
 
 static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn fn)
@@ -287,7 +201,9 @@ static int daemon_start(struct daemon *daemon)
 	char error[1024] = "Out of memory.";
 	int rc;
 
-	rc = publisher_open(daemon->base, daemon->config, &ops, &daemon->publisher, error);
+	rc = configure_open(daemon);
+	if (rc == 0)
+		rc = publisher_open(daemon->base, daemon->config, &ops, &daemon->publisher, error);
 	if (rc == 0) {
 		daemon->primary = primary_open(daemon->base, daemon->publisher);
 		rc = daemon->primary != NULL ? 0 : -ENOMEM;
@@ -326,12 +242,13 @@ static void daemon_end(struct daemon *daemon)
 	daemon->primary = NULL;
 	primary_close(primary);
 	publisher_close(daemon->publisher);
+	configure_close(daemon);
 	key_changes_free(&daemon->keys);
 }
 
 static int daemon_run(const char *path, struct config *config)
 {
-	struct daemon daemon = {.config_path = path, .config = config, .started_ms = wall_ms()};
+	struct daemon daemon = {.config_path = path, .file = config, .started_ms = wall_ms()};
 	struct event *events[3];
 	int rc;
 
@@ -346,7 +263,7 @@ static int daemon_run(const char *path, struct config *config)
 		events[0] = on_signal(&daemon, SIGTERM, signal_end);
 		events[1] = on_signal(&daemon, SIGINT, signal_end);
 		events[2] = on_signal(&daemon, SIGHUP, signal_reload);
-		log_info("%zu zones, version %s", config->zone_count, NAMEPLANE_VERSION);
+		log_info("%zu zones, version %s", daemon.config->zone_count, NAMEPLANE_VERSION);
 		log_info("ready");
 		notify_manager("READY=1");
 		event_base_dispatch(daemon.base);
@@ -355,7 +272,6 @@ static int daemon_run(const char *path, struct config *config)
 	}
 	daemon_end(&daemon);
 	event_base_free(daemon.base);
-	config_free(daemon.config);
 	return rc < 0 ? 1 : 0;
 }
 

@@ -248,13 +248,15 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 {
 	char name[NAME_TEXT_MAX];
 
-	if (p->connected || p->greeting || zone->stage != STAGE_READY ||
-	    !version_is_stored(zone->next) || zone->next->attempts > 0)
+	if (zone->stage != STAGE_READY || !version_is_stored(zone->next))
+		return;
+	if (!zone->hidden && (p->connected || p->greeting || zone->next->attempts > 0))
 		return;
 	promote(p, zone);
 	name_to_text(zone->apex, name);
-	log_info("%s: serial %u is stored for a data plane to come (generation %llu)", name,
-	    zone->current->soa.serial, (unsigned long long)zone->current->generation);
+	log_info("%s: serial %u is stored%s (generation %llu)", name, zone->current->soa.serial,
+	    zone->hidden ? "" : " for a data plane to come",
+	    (unsigned long long)zone->current->generation);
 	answer_next(p, zone, ENGINE_LIVE, NULL);
 	waiting_start(p, zone);
 }
@@ -413,6 +415,7 @@ static int store_snapshot(void *ctx, struct manifest *manifest)
 		entry->generation = version->generation;
 		entry->expires_at = zone->expires_at;
 		entry->grace_s = zone->grace_s;
+		entry->hidden = zone->hidden;
 		for (unsigned l = 0; l < version->layer_count; l++) {
 			const struct store_image *image = &version->layer[l]->image;
 
@@ -541,7 +544,7 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 		return false;
 	if (zone->current != NULL) {
 		out->has_version = true;
-		out->live = zone->live_generation == zone->current->generation;
+		out->live = zone->hidden || zone->live_generation == zone->current->generation;
 		out->durable = version_is_stored(zone->current) &&
 		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
 		out->serial = zone->current->soa.serial;
@@ -696,6 +699,20 @@ static void grace_set(struct publisher *p, struct pzone *zone, const struct conf
 	p->timers_dirty = true;
 }
 
+// What was public and becomes a catalog is withdrawn, what was one is sent.
+static void hidden_set(struct publisher *p, struct pzone *zone, bool hidden)
+{
+	if (zone->hidden == hidden)
+		return;
+	zone->hidden = hidden;
+	if (hidden && zone->live_generation != 0) {
+		zone->withdraw_generation = ++p->generation;
+		zone->tell_withdraw = true;
+	}
+	zone->tell_current = !hidden && zone->current != NULL;
+	publish_tell(p, zone);
+}
+
 // Post: 0 or -ENOMEM, nothing changed then.
 static int zones_set(struct publisher *p, const struct config *config)
 {
@@ -727,6 +744,7 @@ static int zones_set(struct publisher *p, const struct config *config)
 		zone->journal.usage = (uint64_t)config->zones[i].journal_mb << 20;
 		grace_set(p, zone, &config->zones[i]);
 		zone->tell_withdraw = false;
+		hidden_set(p, zone, config->zones[i].catalog != NULL);
 		if (!zone->secondary) {
 			zone->has_timers = false;
 			expires_at_set(p, zone, 0);

@@ -224,6 +224,10 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 			return rc;
 		zone->tell_withdraw = false;
 	}
+	if (zone->hidden) {
+		zone->tell_current = zone->tell_renew = false;
+		return 0;
+	}
 	if (zone->tell_current && zone->current != NULL) {
 		if (!version_in_memory(zone->current)) {
 			if (p->loading >= LOADING_MAX)
@@ -423,7 +427,10 @@ static void hello_end_take(struct publisher *p)
 			zone->stage = STAGE_SENT; // its LIVE was lost with the connection
 			publish_live(p, zone);
 		}
-		zone->tell_withdraw = !zone->configured;
+		zone->tell_withdraw =
+		    !zone->configured || (zone->hidden && zone->live_generation != 0);
+		if (zone->tell_withdraw && zone->configured)
+			zone->withdraw_generation = ++p->generation;
 		zone->tell_current = zone->live_generation < current && zone->configured;
 		zone->tell_renew = zone->live_generation != 0;
 		publish_tell(p, zone);

@@ -41,6 +41,7 @@ struct pzone {
 	uint8_t apex_len;
 	bool configured; // false: to be withdrawn and forgotten
 	bool secondary;
+	bool hidden;      // a catalog: stored, not sent to the data plane
 	uint32_t grace_s; // past the SOA's expire
 	enum config_zonemd zonemd;
 	uint32_t shrink_limit; // percent

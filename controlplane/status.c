@@ -14,6 +14,7 @@
 #include "daemon.h"
 #include "engine.h"
 #include "failures.h"
+#include "members.h"
 #include "name.h"
 #include "primary.h"
 #include "provide.h"
@@ -180,9 +181,11 @@ json_t *status_zone(
 	const char *file_error = primary_error(daemon->primary, zone->domain);
 	struct engine_status engine = {0};
 	struct publisher_status p;
-	char name[NAME_TEXT_MAX];
+	char name[NAME_TEXT_MAX], catalog[NAME_TEXT_MAX];
 	char regressed[160];
-	const char *error;
+	const char *error, *catalog_error = zone->catalog != NULL
+	                                        ? members_error(daemon->members, zone->domain)
+	                                        : NULL;
 	bool secondary;
 	json_t *o = json_object();
 
@@ -195,11 +198,22 @@ json_t *status_zone(
 	    engine.regressed_primary, engine.regressed_serial);
 	error = p.error[0] != '\0'                            ? p.error
 	        : engine.regressed                            ? regressed
+	        : catalog_error != NULL                       ? catalog_error
 	        : secondary && engine.error[0] != '\0'        ? engine.error
 	        : file_error != NULL && file_error[0] != '\0' ? file_error
 	                                                      : NULL;
 	json_object_set_new(o, "zone", text(name));
-	json_object_set_new(o, "type", text(zone->file != NULL ? "primary" : "secondary"));
+	json_object_set_new(o, "type",
+	    text(zone->catalog != NULL ? "catalog"
+	         : zone->file != NULL  ? "primary"
+	                               : "secondary"));
+	json_object_set_new(o, "members",
+	    zone->catalog != NULL
+	        ? json_integer((json_int_t)members_count(daemon->members, zone->domain))
+	        : json_null());
+	if (zone->member_of != NULL)
+		name_to_text(zone->member_of, catalog);
+	json_object_set_new(o, "catalog", zone->member_of != NULL ? text(catalog) : json_null());
 	json_object_set_new(o, "state", text(zone_state(&p, secondary ? &engine : NULL, answer)));
 	json_object_set_new(o, "serial",
 	    answer != NULL && answer->rcode == 0 ? json_integer(answer->serial) : json_null());

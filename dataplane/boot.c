@@ -130,6 +130,8 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 	for (size_t i = 0; i < manifest.zone_count; i++) {
 		char why[IMAGE_ERROR_MAX] = "";
 
+		if (manifest.zones[i].hidden != 0)
+			continue;
 		if (zone_load(&boot, served, &manifest.zones[i], why) != 0)
 			complain(&boot, &manifest.zones[i], why);
 	}

@@ -48,7 +48,7 @@ struct disk_zone {
 	uint16_t layer_count;
 	uint16_t apex_len;
 	uint32_t grace_s;
-	uint32_t spare; // 0
+	uint32_t hidden;
 };
 static_assert(sizeof(struct disk_zone) == 32, "no padding");
 static_assert(sizeof(struct manifest_layer) == 24, "written as it stands");
@@ -108,8 +108,8 @@ static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zon
 	*at += sizeof(disk);
 	if (disk.layer_count == 0 || disk.layer_count > IMAGE_LAYERS_MAX)
 		return broken(error, "a zone has no layer or too many");
-	if (disk.spare != 0)
-		return broken(error, "a byte that must be 0");
+	if (disk.hidden > 1)
+		return broken(error, "whether a zone is hidden");
 	if (disk.apex_len == 0 || disk.apex_len > NAME_LEN_MAX)
 		return broken(error, "the length of a zone's name");
 	if ((size_t)(end - *at) <
@@ -119,6 +119,7 @@ static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zon
 	zone->generation = disk.generation;
 	zone->expires_at = disk.expires_at;
 	zone->grace_s = disk.grace_s;
+	zone->hidden = disk.hidden;
 	zone->serial = disk.serial;
 	zone->layer_count = disk.layer_count;
 	zone->apex_len = (uint8_t)disk.apex_len;
@@ -258,6 +259,7 @@ static uint8_t *zone_write(uint8_t *at, const struct manifest_zone *zone)
 	    .generation = zone->generation,
 	    .expires_at = zone->expires_at,
 	    .grace_s = zone->grace_s,
+	    .hidden = zone->hidden,
 	    .serial = zone->serial,
 	    .layer_count = (uint16_t)zone->layer_count,
 	    .apex_len = zone->apex_len,

@@ -28,6 +28,7 @@ struct manifest_zone {
 	uint64_t generation;
 	int64_t expires_at; // unix seconds when the zone turns into SERVFAIL; 0: never
 	uint32_t grace_s;   // so long before that its answers become stale ones
+	uint32_t hidden;    // 1: a catalog (RFC 9432): the data plane does not serve it; else 0
 	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // [0] the top, the last the base
 };
 

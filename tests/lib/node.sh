@@ -16,6 +16,7 @@
 node_kind=${NODE:-nameplane}
 node_driver=${NAMEPLANE_DRIVER:-af_xdp}
 node_zones=()
+node_templates=() # lines of the section template
 node_server=() # further words of the section server, one "word: value" each
 declare -A node_remote=() # peer -> words of that remote instead of address and key, one a line
 node_keys=()    # further keys, "ID ALGORITHM SECRET" each
@@ -81,6 +82,7 @@ node_configure() {
 			printf '    %s\n' "address: ${peer_address[$peer]}@53" "key: $key_name"
 		fi
 	done
+	[ ${#node_templates[@]} -eq 0 ] || printf '%s\n' "template:" "${node_templates[@]}"
 	echo "zone:"
 	printf '%s\n' "${node_zones[@]}"
 }

@@ -7,6 +7,7 @@
 #
 #     peer_zone nsd example.com. FILE      before peer_start; copies the file
 #     peer_start nsd
+#     peer_knot_catalog=catalog.invalid.   before peer_start: Knot lists all its zones there (RFC 9432)
 #     peer_load nsd example.com. FILE      a new version: copy, reload, NOTIFY follows
 #     stop nsd
 #
@@ -177,7 +178,15 @@ peer_config_knot() {
 			  - domain: "$zone"
 			    file: "$(peer_file knot "$zone")"
 		CONF
+		[ -z "${peer_knot_catalog:-}" ] ||
+			printf '    %s\n' "catalog-role: member" "catalog-zone: \"$peer_knot_catalog\""
 	done
+	[ -z "${peer_knot_catalog:-}" ] || cat <<-CONF
+		  - domain: "$peer_knot_catalog"
+		    catalog-role: generate
+		    zonefile-load: none
+		    journal-content: all
+	CONF
 }
 
 peer_config_bind() {

@@ -341,6 +341,19 @@ static const struct {
     {"remote: [{id: a, address: [192.0.2.1, ^192.0.2.1@853], tls: on}]\n", "stands here twice"},
     {"server:\n  ^cert-file: /dev/null\n", "there is only one"},
     {"server:\n  ca-file: ^ca.pem\n", "must be an absolute path"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, catalog-role: ^generate}\n",
+        "'none' or 'interpret'"},
+    {REMOTE "zone:\n  - {domain: a, primaries: p, catalog-role: ^interpret}\n",
+        "needs 'catalog-template'"},
+    {REMOTE "template: [{id: t, primaries: p}]\nzone:\n"
+            "  - {domain: a, primaries: p, catalog-template: ^t}\n",
+        "needs 'catalog-role: interpret'"},
+    {REMOTE "template: [{id: t}]\nzone:\n"
+            "  - {domain: a, primaries: p, catalog-role: interpret, catalog-template: ^t}\n",
+        "has no 'primaries'"},
+    {REMOTE "zone:\n"
+            "  - {domain: a, primaries: p, catalog-role: interpret, catalog-template: [^t]}\n",
+        "no template has this id"},
     {"template:\n  - id: a\n    ^file: /etc/passwd\n", "Unknown key 'file' in a template"},
     {REMOTE "zone:\n  - domain: a\n    primaries: p\n    ^master: p\n",
         "Unknown key 'master' in a zone"},

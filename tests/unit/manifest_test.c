@@ -47,6 +47,7 @@ static void zone_make(struct manifest_zone *zone, const char *apex, size_t len, 
 	zone->generation = 1000 + len;
 	zone->expires_at = len % 2 ? 1800000000 : 0;
 	zone->grace_s = (uint32_t)len * 100;
+	zone->hidden = len == 5;
 	for (unsigned i = 0; i < layers; i++)
 		zone->layer[i] = (struct manifest_layer){
 		    .file_id = 0xfedcba9876543210 + i, .offset = 64 * i, .size = 4096 * (i + 1)};
