@@ -24,7 +24,7 @@ struct daemon {
 	struct config *file;   // as the file has it
 	struct config *config; // in force: the same and the members of its catalogs
 	struct members *members;
-	struct event *catalogs; // a catalog has a new version
+	struct event *catalogs;  // a catalog has a new version
 	struct key_changes keys; // over it
 	struct offload *work;    // that would hold up the loop
 	struct event_base *base;
