@@ -127,6 +127,7 @@ peer_config_nsd() {
 		CONF
 		peer_keys_as '  provide-xfr: 0.0.0.0/0 %s # %s %s\n'
 	done
+	[ -z "${peer_nsd_more:-}" ] || echo "include: \"$peer_nsd_more\""
 }
 
 peer_config_knot() {
