@@ -441,7 +441,7 @@ static void run(int udp)
 {
 	const int sock = socket_asking();
 	int64_t *took = calloc(changes + 1u, sizeof(*took));
-	unsigned lost = 0, count = 0;
+	unsigned lost = 0, wrong = 0, count = 0;
 
 	notify_send(udp); // a server that came before us waits for its retry
 	const int64_t loaded =
@@ -465,9 +465,17 @@ static void run(int udp)
 		else
 			took[count++] = seen - sent;
 	}
+	// In the end every name says what was last said of it.
+	for (unsigned i = 0; i < changes; i++)
+		wrong += ask_until(sock, change_name(i), address_of(change_name(i), changes),
+		             now_ns() + INT64_C(2000000000)) < 0;
+	for (uint32_t i = 0; i < names; i += names / 1000 + 1)
+		wrong +=
+		    ask_until(sock, i, address_of(i, changes), now_ns() + INT64_C(2000000000)) < 0;
 	qsort(took, count, sizeof(*took), by_size);
-	printf("{\"names\": %u, \"load_s\": %.3f, \"changes\": %u, \"lost\": %u, \"pause_ms\": %u",
-	    names, load_s, changes, lost, pause_ms);
+	printf("{\"names\": %u, \"load_s\": %.3f, \"changes\": %u, \"lost\": %u, \"wrong\": %u, "
+	       "\"pause_ms\": %u",
+	    names, load_s, changes, lost, wrong, pause_ms);
 	if (count > 0)
 		printf(", \"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f",
 		    (double)took[count / 2] / 1e6, (double)took[count * 9 / 10] / 1e6,

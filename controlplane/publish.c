@@ -216,6 +216,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->next = NULL;
 	if (old != NULL)
 		version_unuse(old);
+	fold_follow(p, zone, old);
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
 	zone->expired = false;
@@ -617,6 +618,7 @@ static struct pzone *pzone_new(const struct config_zone *config)
 static void pzone_free(struct publisher *p, struct pzone *zone)
 {
 	build_cancel(zone->build);
+	fold_drop(p, zone);
 	recall_cancel(zone);
 	content_free(&zone->waiting);
 	version_free(p, zone->held);
@@ -664,6 +666,7 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	if (zone->stage != STAGE_NONE && zone->recall == NULL)
 		answer(p, zone, zone->token, ENGINE_REJECTED, reason);
 	recall_cancel(zone);
+	fold_drop(p, zone);
 	build_cancel(zone->build);
 	zone->build = NULL;
 	content_free(&zone->waiting);

@@ -53,7 +53,14 @@ struct build {
 	struct zone_version before; // the same, mapped; no layers: not yet, or nothing is served
 	struct layer *layers[IMAGE_LAYERS_MAX]; // the same once more: a reference each
 	unsigned layer_count;
-	unsigned kept; // of these, the lowest that stay below what is made; 0: a base is made
+	// What a fold has made ready to be stood on, and the names that differ from it.
+	struct view ground_view;
+	struct zone_version ground;
+	struct layer *ground_layers[IMAGE_LAYERS_MAX]; // a reference each
+	unsigned ground_count;
+	struct overlay_names since; // owned
+	bool on_ground;
+	unsigned kept; // of either, the lowest that stay below what is made; 0: a base is made
 	bool whole;    // an overlay will not do
 	bool heavy;    // then it takes long
 	struct zone_soa soa;
@@ -75,8 +82,10 @@ static struct version *version_of(struct build *build)
 	}
 	build->image = -1;
 	version_stand_on(version, top);
-	for (unsigned i = build->layer_count - build->kept; i < build->layer_count; i++)
-		version_stand_on(version, build->layers[i]);
+	for (unsigned i = build->kept; i > 0; i--)
+		version_stand_on(version, build->on_ground
+		                              ? build->ground_layers[build->ground_count - i]
+		                              : build->layers[build->layer_count - i]);
 	version->generation = build->options.generation;
 	version->content = build->options.id;
 	version->how = build->delta != NULL     ? HISTORY_IXFR
@@ -88,6 +97,15 @@ static struct version *version_of(struct build *build)
 	version->soa = build->soa;
 	version->origin = build->content.origin;
 	return version;
+}
+
+static void layers_give_up(struct publisher *p, struct layer **layers, unsigned count)
+{
+	for (unsigned i = 0; i < count; i++) {
+		layers[i]->users--;
+		layer_rest(layers[i]);
+		layer_unref(p, layers[i]);
+	}
 }
 
 static void build_end(struct build *build)
@@ -119,11 +137,10 @@ static void build_end(struct build *build)
 	    !version_in_memory(zone->current))
 		publish_load(p, zone);
 	view_close(&build->served);
-	for (unsigned i = 0; i < build->layer_count; i++) {
-		build->layers[i]->users--;
-		layer_rest(build->layers[i]);
-		layer_unref(p, build->layers[i]);
-	}
+	view_close(&build->ground_view);
+	layers_give_up(p, build->layers, build->layer_count);
+	layers_give_up(p, build->ground_layers, build->ground_count);
+	free((uint8_t *)(uintptr_t)build->since.bytes);
 	content_free(&build->content);
 	delta_free(build->delta);
 	const int rc = build->rc;
@@ -178,7 +195,9 @@ static bool is_asked_for(struct build *build, const void *mem)
 	    build->soa.serial != header->serial ||
 	    image_open(&version.layer[0], mem, build->image_size) < 0)
 		return false;
-	memcpy(version.layer + 1, build->before.layer + build->before.layer_count - build->kept,
+	const struct zone_version *below = build->on_ground ? &build->ground : &build->before;
+
+	memcpy(version.layer + 1, below->layer + below->layer_count - build->kept,
 	    build->kept * sizeof(version.layer[0]));
 	return version_check(&version) == 0;
 }
@@ -231,6 +250,7 @@ static void verify_run(struct offload_job *job)
 	image_judge(build, mem);
 	image_unmap(mem, build->image_size);
 	view_close(&build->served);
+	view_close(&build->ground_view);
 }
 
 static void verify_done(struct offload_job *job)
@@ -328,6 +348,20 @@ static bool wants_digest(const struct build *build)
 	return false;
 }
 
+// Post: as stack_difference().
+static int ground_stand(struct build *build, struct overlay *overlay, char error[DELTA_ERROR_MAX])
+{
+	char why[IMAGE_ERROR_MAX];
+	int rc = -E2BIG;
+
+	if (view_map(&build->ground_view, &build->ground, why) == 0)
+		rc = stack_on_ground(
+		    &build->before, build->delta, &build->ground, &build->since, overlay, error);
+	build->on_ground = rc == 0;
+	build->kept = rc == 0 ? build->ground_count : 0;
+	return rc;
+}
+
 // What is served and a difference to it. Post: build->whole when an overlay will not do.
 static void difference_run(struct offload_job *job)
 {
@@ -345,9 +379,14 @@ static void difference_run(struct offload_job *job)
 		    error);
 		return;
 	}
-	rc = wants_digest(build)
-	         ? -E2BIG
-	         : stack_difference(&build->before, build->delta, &overlay, &build->kept, error);
+	rc = -E2BIG;
+	if (!wants_digest(build)) {
+		if (build->ground_count > 0)
+			rc = ground_stand(build, &overlay, error);
+		if (rc == -E2BIG)
+			rc = stack_difference(
+			    &build->before, build->delta, &overlay, &build->kept, error);
+	}
 	if (rc == -E2BIG) {
 		build->whole = true;
 		build->kept = 0;
@@ -393,20 +432,35 @@ static void batch_done(struct offload_job *job)
 	compiler_submit(build->publisher->compiler, &build->compile);
 }
 
-// Everything of the version served that the threads will look at.
-static void served_take(struct build *build, const struct version *current)
+// Everything of a version that the threads will look at. Post: the number of layers, 0 when it
+// cannot be had.
+static unsigned version_hold_open(const struct publisher *p, const struct version *version,
+    struct view *view, struct layer *layers[IMAGE_LAYERS_MAX])
 {
-	if (view_open(&build->served, build->publisher, current) < 0)
-		return;
-	build->layer_count = current->layer_count;
-	for (unsigned i = 0; i < current->layer_count; i++) {
-		struct layer *layer = build->layers[i] = current->layer[i];
+	if (view_open(view, p, version) < 0)
+		return 0;
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		struct layer *layer = layers[i] = version->layer[i];
 
 		layer->refs++;
 		layer->users++;
-		build->served.image[i].mem = layer_map(layer);
-		build->served.image[i].borrowed = layer->mem != NULL;
+		view->image[i].mem = layer_map(layer);
+		view->image[i].borrowed = layer->mem != NULL;
 	}
+	return version->layer_count;
+}
+
+static void ground_take(struct build *build, const struct folding *folding)
+{
+	uint8_t *since = malloc(folding->len + 1);
+
+	if (since == NULL)
+		return;
+	if (folding->len > 0)
+		memcpy(since, folding->since, folding->len);
+	build->since = (struct overlay_names){since, folding->len};
+	build->ground_count = version_hold_open(
+	    build->publisher, folding->ground, &build->ground_view, build->ground_layers);
 }
 
 void build_start(struct publisher *p, struct pzone *zone, const struct content *content)
@@ -438,7 +492,12 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
 			abort();
 	if (zone->current != NULL)
-		served_take(build, zone->current);
+		build->layer_count =
+		    version_hold_open(p, zone->current, &build->served, build->layers);
+	if (build->delta != NULL)
+		fold_note(p, zone, build->delta);
+	if (build->delta != NULL && zone->folding.ground != NULL)
+		ground_take(build, &zone->folding);
 	if (build->delta != NULL)
 		build->heavy = build->served.count > 0 && version_size(zone->current) > HEAVY_IMAGE;
 	else

@@ -9,6 +9,7 @@
 #include <stdint.h>
 
 #include "delta.h"
+#include "fold.h"
 #include "history.h"
 #include "idmap.h"
 #include "journal.h"
@@ -51,9 +52,10 @@ struct pzone {
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
 	struct version *next;                    // STAGE_READY, STAGE_SENT
 	struct version *held;                    // waits for a person
-	uint32_t held_token;                     // 0: nobody waits for what becomes of it
-	bool pinned;                             // nothing new is taken
-	int64_t pinned_ms;                       // wall clock
+	struct folding folding;
+	uint32_t held_token;   // 0: nobody waits for what becomes of it
+	bool pinned;           // nothing new is taken
+	int64_t pinned_ms;     // wall clock
 	struct recall *recall; // an older version on its way back; until it is live or refused
 	bool history_dirty;    // what STORAGE/history says of it is to be written again
 	bool history_told;     // it says something

@@ -23,7 +23,7 @@ static int on_lowest(const struct zone_version *version, const struct delta *del
 
 	memcpy(below.layer, version->layer + version->layer_count - kept,
 	    kept * sizeof(below.layer[0]));
-	return overlay_make(version, delta, &below, names_max, out, error);
+	return overlay_make(version, delta, &below, NULL, names_max, out, error);
 }
 
 int stack_difference(const struct zone_version *version, const struct delta *delta,
@@ -48,4 +48,24 @@ int stack_difference(const struct zone_version *version, const struct delta *del
 		return rc;
 	*kept = 1; // all in one, on the base
 	return on_lowest(version, delta, *kept, middle_max, out, error);
+}
+
+bool stack_wants_fold(const struct zone_version *version)
+{
+	return version->layer_count == IMAGE_LAYERS_MAX &&
+	       names_of(&version->layer[0]) >= STACK_TOP_MAX / 2;
+}
+
+int stack_fold(const struct zone_version *version, struct overlay *out, char error[DELTA_ERROR_MAX])
+{
+	const struct image *base = &version->layer[version->layer_count - 1];
+
+	return on_lowest(version, NULL, 1, names_of(base) / BASE_SHARE, out, error);
+}
+
+int stack_on_ground(const struct zone_version *version, const struct delta *delta,
+    const struct zone_version *ground, const struct overlay_names *since, struct overlay *out,
+    char error[DELTA_ERROR_MAX])
+{
+	return overlay_make(version, delta, ground, since, 2 * STACK_TOP_MAX, out, error);
 }

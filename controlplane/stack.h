@@ -6,6 +6,8 @@
 // more, and the base takes up a middle that is no longer small beside it. Any thread.
 #pragma once
 
+#include <stdbool.h>
+
 #include "overlay.h"
 #include "reader.h"
 
@@ -18,3 +20,15 @@
 int stack_difference(const struct zone_version *version, const struct delta *delta,
     struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
     __attribute__((warn_unused_result));
+
+// The top will soon be too large to be made anew for each difference: fold it into the middle.
+bool stack_wants_fold(const struct zone_version *version);
+// Post: 0, and *out is a middle that holds all of `version` above its base; -E2BIG: it would be too
+// large, a new base is wanted; or as stack_difference().
+int stack_fold(const struct zone_version *version, struct overlay *out, char error[DELTA_ERROR_MAX])
+    __attribute__((warn_unused_result));
+// As stack_difference(), on what a fold has made. `since`: the names of all differences that came
+// to the version since then.
+int stack_on_ground(const struct zone_version *version, const struct delta *delta,
+    const struct zone_version *ground, const struct overlay_names *since, struct overlay *out,
+    char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));

@@ -149,16 +149,23 @@ static int changes_load(struct plan *p)
 	return 0;
 }
 
+static int names_load(struct plan *p, const struct overlay_names *names)
+{
+	for (size_t at = 0; at < names->len; at += name_len(names->bytes + at)) {
+		if (place_load(p, names->bytes + at) == PLACE_NONE)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 static int layers_load(struct plan *p)
 {
 	for (unsigned i = 0; i < p->version->layer_count; i++) {
 		const struct image *image = &p->version->layer[i];
 		const struct image_section *order = &image->header->section[IMAGE_ORDER];
 		const uint32_t *refs = image_at(image, order->ref);
-		if (is_below(p, image))
+		if (is_below(p, image) || (image->header->flags & IMAGE_OVERLAY) == 0)
 			break;
-		if ((image->header->flags & IMAGE_OVERLAY) == 0)
-			return -E2BIG; // another base altogether
 		for (uint32_t rank = 0; rank < order->count; rank++) {
 			const struct image_node *node = image_at(image, refs[rank]);
 			if (place_load(p, node->name) == PLACE_NONE)
@@ -606,7 +613,7 @@ static int plan_write(struct plan *p, struct overlay *out)
 	return 0;
 }
 
-static int plan_run(struct plan *p, struct overlay *out)
+static int plan_run(struct plan *p, const struct overlay_names *since, struct overlay *out)
 {
 	int rc = changes_load(p);
 	const uint32_t apex = rc == 0 ? place_load(p, version_header(p->below)->apex) : PLACE_NONE;
@@ -614,7 +621,7 @@ static int plan_run(struct plan *p, struct overlay *out)
 	if (rc == 0 && apex == PLACE_NONE)
 		rc = -ENOMEM;
 	if (rc == 0)
-		rc = layers_load(p);
+		rc = since != NULL ? names_load(p, since) : layers_load(p);
 	if (rc == 0 && place_at(p, apex)->below.node == NULL)
 		rc = -E2BIG;
 	if (rc == 0 && concerns_everything(p, apex))
@@ -631,8 +638,8 @@ static int plan_run(struct plan *p, struct overlay *out)
 }
 
 int overlay_make(const struct zone_version *version, const struct delta *delta,
-    const struct zone_version *below, size_t names_max, struct overlay *out,
-    char error[DELTA_ERROR_MAX])
+    const struct zone_version *below, const struct overlay_names *since, size_t names_max,
+    struct overlay *out, char error[DELTA_ERROR_MAX])
 {
 	struct plan p = {.version = version,
 	    .below = below,
@@ -654,7 +661,7 @@ int overlay_make(const struct zone_version *version, const struct delta *delta,
 	if (rc == 0)
 		rc = delta_walk_open(NULL, below, p.scratch, unused, &p.walk_below);
 	if (rc == 0)
-		rc = plan_run(&p, out);
+		rc = plan_run(&p, since, out);
 	delta_walk_close(p.walk);
 	delta_walk_close(p.walk_below);
 	records_free(p.scratch);

@@ -21,13 +21,19 @@ struct overlay {
 	void *names;                 // owned: what plan.names points to
 };
 
+// Names one after the other in wire form, any case; repeated ones do no harm.
+struct overlay_names {
+	const uint8_t *bytes;
+	size_t len;
+};
+
 // `version` is what is served, `delta` what changes of it (NULL: nothing), `below` the layers that
-// the overlay is to stand on: those under the top of `version`, or others of which it is known that
-// outside of the upper layers of `version` they are the same.
+// the overlay is to stand on: those under the top of `version`, or others that hold the same as it
+// except for the names in `since` (NULL: except for those in the upper layers of `version`).
 // Post: 0; -EINVAL when the difference does not fit, with one sentence in `error`; -E2BIG when
 // more than `names_max` names would be in it or something changed that concerns every answer (is
 // the zone signed, with NSEC or NSEC3): then only a new base will do; -ENOMEM.
 int overlay_make(const struct zone_version *version, const struct delta *delta,
-    const struct zone_version *below, size_t names_max, struct overlay *out,
-    char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));
+    const struct zone_version *below, const struct overlay_names *since, size_t names_max,
+    struct overlay *out, char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));
 void overlay_free(struct overlay *overlay); // contents only

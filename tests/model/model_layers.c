@@ -190,7 +190,7 @@ const char *layers_step(
 		drop = 1;
 	below.layer_count = version->layer_count - drop;
 	memcpy(below.layer, version->layer + drop, below.layer_count * sizeof(below.layer[0]));
-	const int rc = overlay_make(version, delta, &below, 1000000, &overlay, text);
+	const int rc = overlay_make(version, delta, &below, NULL, 1000000, &overlay, text);
 	delta_free(delta);
 	if (rc == -E2BIG) {
 		layers->rebuilt++;

@@ -751,8 +751,7 @@ static void what_is_held_since_before_a_restart_is_known(void **state)
 	SCENARIO(&policy_one,
 	    {EV(START, .has_copy = true, .has_held = true, .held_serial = 6, .soa = SOA(5)),
 	        .want = "store query:0"},
-	    {SOA_IS(6), .want = ""},
-	    {EV(REPLACED, .soa = SOA(6)), .want = "store query:0"},
+	    {SOA_IS(6), .want = ""}, {EV(REPLACED, .soa = SOA(6)), .want = "store query:0"},
 	    {SOA_IS(6), .want = "store"});
 }
 
