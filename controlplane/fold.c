@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Folding; see fold.h. In the thread for heavy work and in the compiler's child for such; what is
-// made is verified like any other image. One that fails is given up: the next difference is then put
-// where there is room, which may take longer, and another fold begins.
+// made is verified like any other image. One that fails is given up: the next difference is then
+// put where there is room, which may take longer, and another fold begins.
 #include "fold.h"
 
 #include <errno.h>
@@ -26,7 +26,7 @@ struct fold {
 	struct offload_job job; // first
 	struct compiler_job compile;
 	struct publisher *publisher;
-	struct pzone *zone; // NULL: nobody wants it any more
+	struct pzone *zone;                     // NULL: nobody wants it any more
 	struct layer *layers[IMAGE_LAYERS_MAX]; // of the version that is folded, a reference each
 	unsigned layer_count;
 	struct view view; // the same
@@ -89,8 +89,8 @@ static void fold_run(struct offload_job *job)
 	rc = stack_fold(&fold->version, &overlay, error);
 	if (rc == 0) {
 		fold->kept = 1;
-		fold->compile.batch = batch_write(
-		    overlay.records, &overlay.plan, &fold->compile.batch_size);
+		fold->compile.batch =
+		    batch_write(overlay.records, &overlay.plan, &fold->compile.batch_size);
 		overlay_free(&overlay);
 	} else if (rc == -E2BIG) {
 		(void)whole_batch(fold);
@@ -240,7 +240,8 @@ void fold_note(struct publisher *p, struct pzone *zone, const struct delta *delt
 			continue;
 		if (folding->len + len > folding->cap) {
 			const size_t cap = folding->cap > 0 ? folding->cap * 2 : 4096;
-			uint8_t *grown = cap <= FOLD_NAMES_MAX ? realloc(folding->since, cap) : NULL;
+			uint8_t *grown =
+			    cap <= FOLD_NAMES_MAX ? realloc(folding->since, cap) : NULL;
 
 			if (grown == NULL) {
 				fold_drop(p, zone);

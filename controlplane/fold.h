@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Layers folded in the background: while differences go on to be put on top of what is served, the
-// top and the middle become a new middle, or all becomes a new base; the next difference then stands
-// on that, its ground. Internal to publish*.c; the loop's thread.
+// top and the middle become a new middle, or all becomes a new base; the next difference then
+// stands on that, its ground. Internal to publish*.c; the loop's thread.
 #pragma once
 
 #include <stddef.h>
