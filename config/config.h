@@ -165,6 +165,8 @@ struct config {
 	struct {
 		struct config_address *listen;
 		size_t listen_count;
+		struct config_address *listen_tls; // as `listen`, TLS alone
+		size_t listen_tls_count;
 		struct config_address metrics; // addr_len 0: off
 		char *control_group; // may use the mutating control socket; "" : root only
 	} controlplane;

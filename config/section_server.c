@@ -12,6 +12,7 @@
 
 #define METRICS_PORT 9153
 #define DNS_PORT     53
+#define TLS_PORT     853 // RFC 7858 3.1
 
 static const struct field server_fields[] = {
     {"identity", field_text, offsetof(struct config, server.identity), .max = CONFIG_IDENTITY_MAX},
@@ -29,6 +30,8 @@ static const struct field server_fields[] = {
 static const struct field controlplane_fields[] = {
     {"listen", field_addresses, offsetof(struct config, controlplane.listen),
         offsetof(struct config, controlplane.listen_count), .min = DNS_PORT},
+    {"listen-tls", field_addresses, offsetof(struct config, controlplane.listen_tls),
+        offsetof(struct config, controlplane.listen_tls_count), .min = TLS_PORT},
     {"metrics", field_address, offsetof(struct config, controlplane.metrics), .min = METRICS_PORT},
     {"control-group", field_text, offsetof(struct config, controlplane.control_group), .max = 255},
 };
@@ -79,5 +82,9 @@ int section_controlplane(struct reader *r, const struct node *section)
 	if (section != NULL)
 		rc = mapping_read(r, section, "the section 'controlplane'", controlplane_fields,
 		    FIELD_COUNT(controlplane_fields), r->config, &seen);
+	if (rc == 0 && r->config->controlplane.listen_tls_count > 0 &&
+	    r->config->server.cert_file == NULL)
+		return tree_error(r->error, map_get(section, "listen-tls"),
+		    "'listen-tls' needs a 'cert-file' in the section 'server'.");
 	return rc < 0 ? rc : set_default(r, &r->config->controlplane.control_group, "");
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// A TCP client of the control plane (see connection.h).
+// A client of the control plane over TCP or TLS (see connection.h).
 #include "connection.h"
 
 #include <errno.h>
@@ -12,12 +12,14 @@
 
 #include <event2/event.h>
 
+#include "tls_link.h"
 #include "wire.h"
 
 // A NOTIFY with a SOA, OPT and a TSIG is below 1 KB, an IXFR query too; whoever sends more is not
 // worth the memory.
 #define MESSAGE_MAX 4096
 #define IDLE_S      10 // for a request
+#define HANDSHAKE_S 10 // of TLS, however it is dripped
 #define STALL_S     30 // that the socket takes nothing at all
 // In each window a source's client must take so much: 1000 bytes a second, like the least that BIND
 // (min-transfer-rate-in 10 KB in 5 minutes) asks for, and more than a modem has.
@@ -42,6 +44,7 @@ static void connection_free(struct connection *connection)
 	if (connection->window != NULL) {
 		event_free(connection->window);
 	}
+	tls_link_close(connection->tls);
 	close(connection->fd);
 	free(connection->out);
 	free(connection);
@@ -90,12 +93,34 @@ static bool io_wait(struct connection *connection, short what, int seconds)
 // --- the bytes of the connection
 // -------------------------------------------------------------------
 
+// As send() and recv() over TLS, errno included.
+static ssize_t tls_send(struct connection *connection, const uint8_t *from, size_t len)
+{
+	size_t sent = 0;
+	enum tls_step step = tls_link_write(connection->tls, from, len, &sent);
+
+	errno = step == TLS_WANT_READ || step == TLS_WANT_WRITE ? EAGAIN : EPIPE;
+	return step == TLS_DONE ? (ssize_t)sent : -1;
+}
+
+static ssize_t tls_receive(struct connection *connection, uint8_t *out, size_t room)
+{
+	size_t got = 0;
+	enum tls_step step = tls_link_read(connection->tls, out, room, &got);
+
+	errno = step == TLS_WANT_READ || step == TLS_WANT_WRITE ? EAGAIN : EPIPE;
+	return step == TLS_DONE ? (ssize_t)got : step == TLS_ENDED ? 0 : -1;
+}
+
 // Post: 1 when all is sent, 0 when the socket takes no more now, -errno.
 static int bytes_send(struct connection *connection)
 {
 	while (connection->out_sent < connection->out_len) {
-		ssize_t n = send(connection->fd, connection->out + connection->out_sent,
-		    connection->out_len - connection->out_sent, MSG_NOSIGNAL);
+		const uint8_t *from = connection->out + connection->out_sent;
+		size_t left = connection->out_len - connection->out_sent;
+		ssize_t n = connection->tls != NULL
+		                ? tls_send(connection, from, left)
+		                : send(connection->fd, from, left, MSG_NOSIGNAL);
 
 		if (n < 0) {
 			return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -111,7 +136,9 @@ static ssize_t bytes_receive(struct connection *connection)
 {
 	size_t room =
 	    2 + MESSAGE_MAX - connection->used; // never 0: a message that is there is taken
-	ssize_t n = recv(connection->fd, connection->buffer + connection->used, room, 0);
+	uint8_t *out = connection->buffer + connection->used;
+	ssize_t n = connection->tls != NULL ? tls_receive(connection, out, room)
+	                                    : recv(connection->fd, out, room, 0);
 
 	if (n < 0) {
 		return errno == EAGAIN || errno == EINTR ? 0 : -errno;
@@ -238,11 +265,36 @@ static void connection_work(struct connection *connection)
 			connection_end(connection, "bad request");
 			return;
 		}
+		if (rc == 0 && connection->tls != NULL && tls_link_pending(connection->tls) &&
+		    bytes_receive(connection) > 0) {
+			continue; // a record may hold more than the buffer had room for
+		}
 		if (rc == 0) {
 			(void)io_wait(connection, EV_READ, IDLE_S);
 			return;
 		}
 		turn_over = ++requests == REQUESTS_PER_TURN;
+	}
+}
+
+static void handshake(struct connection *connection)
+{
+	switch (tls_link_handshake(connection->tls)) {
+	case TLS_DONE:
+		connection->shaking = false;
+		event_del(connection->window);
+		(void)io_wait(connection, EV_READ, IDLE_S);
+		break;
+	case TLS_WANT_READ:
+		(void)io_wait(connection, EV_READ, IDLE_S);
+		break;
+	case TLS_WANT_WRITE:
+		(void)io_wait(connection, EV_WRITE, IDLE_S);
+		break;
+	case TLS_ENDED:
+	case TLS_FAILED:
+		connection_end(connection, "no TLS");
+		break;
 	}
 }
 
@@ -252,6 +304,10 @@ static void io_ready(evutil_socket_t fd, short what, void *arg)
 
 	if ((what & EV_TIMEOUT) != 0) {
 		connection_end(connection, CONNECTION_STALLED);
+		return;
+	}
+	if (connection->shaking) {
+		handshake(connection);
 		return;
 	}
 	if ((what & EV_READ) != 0) {
@@ -275,6 +331,10 @@ static void window_over(evutil_socket_t fd, short what, void *arg)
 	uint64_t took = connection->sent - connection->sent_before;
 
 	connection->sent_before = connection->sent;
+	if (connection->shaking) {
+		connection_end(connection, CONNECTION_SLOW);
+		return;
+	}
 	if (connection->source_state == STATE_WAITING) {
 		return;
 	}
@@ -305,11 +365,11 @@ void connection_wake(struct connection *connection)
 	}
 }
 
-struct connection *connection_open(struct event_base *base, int fd,
+struct connection *connection_open(struct event_base *base, int fd, struct tls_context *tls,
     const struct sockaddr_storage *from, const struct connection_owner *owner)
 {
 	struct connection *connection = calloc(1, sizeof(*connection) + 2 + MESSAGE_MAX);
-	struct timeval idle = {.tv_sec = IDLE_S};
+	struct timeval idle = {.tv_sec = IDLE_S}, window = {.tv_sec = HANDSHAKE_S};
 
 	if (connection == NULL) {
 		close(fd);
@@ -321,10 +381,14 @@ struct connection *connection_open(struct event_base *base, int fd,
 	connection->io = event_new(base, fd, EV_READ | EV_PERSIST, io_ready, connection);
 	connection->window = event_new(base, -1, EV_PERSIST, window_over, connection);
 	if (connection->io == NULL || connection->window == NULL ||
-	    event_add(connection->window, &idle) != 0 || event_del(connection->window) != 0 ||
-	    event_add(connection->io, &idle) != 0) {
+	    event_add(connection->window, &window) != 0 || event_add(connection->io, &idle) != 0 ||
+	    (tls != NULL && tls_link_open(tls, fd, &connection->tls) != 0)) {
 		connection_free(connection);
 		return NULL;
+	}
+	connection->shaking = tls != NULL;
+	if (tls == NULL) {
+		event_del(connection->window);
 	}
 	return connection;
 }

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// A TCP client of the control plane: framed messages in (RFC 1035 4.2.2), each answered by one
-// message or by a source of many, one request after the other. The next message of a source is made
-// when the one before has been taken by the socket, and others get their turn between the two; so a
-// transfer costs one message of memory, and a client that does not read costs nothing but that.
-// While a source is at work nothing more is read. Event loop's thread.
+// A client of the control plane over TCP or TLS: framed messages in (RFC 1035 4.2.2), each answered
+// by one message or by a source of many, one request after the other. The next message of a source
+// is made when the one before has been taken by the socket, and others get their turn between the
+// two; so a transfer costs one message of memory, and a client that does not read costs nothing but
+// that. While a source is at work nothing more is read. Event loop's thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -15,6 +16,8 @@
 
 struct event_base;
 struct connection;
+struct tls_context;
+struct tls_link;
 
 enum source_step {
 	SOURCE_MORE,   // a message, and not the last one
@@ -55,6 +58,8 @@ struct connection {
 	// The rest is the connection's own.
 	struct event *io, *window;
 	int fd;
+	struct tls_link *tls; // NULL: plain TCP
+	bool shaking;         // its handshake is not done
 	unsigned windows_left;
 	uint64_t sent, sent_before; // before: at the last window
 	uint8_t source_state;
@@ -64,8 +69,9 @@ struct connection {
 	uint8_t buffer[];
 };
 
-// Takes `fd` (connected, non-blocking), also when it fails. NULL when out of memory.
-struct connection *connection_open(struct event_base *base, int fd,
+// Takes `fd` (connected, non-blocking), also when it fails; `tls` (NULL: plain TCP) is referenced.
+// NULL when out of memory.
+struct connection *connection_open(struct event_base *base, int fd, struct tls_context *tls,
     const struct sockaddr_storage *from, const struct connection_owner *owner)
     __attribute__((warn_unused_result));
 // Its source is told; the owner is not. NULL is accepted.

@@ -17,6 +17,7 @@
 #include <event2/event.h>
 
 #include "address.h"
+#include "connection.h"
 #include "name.h"
 
 #define DEADLINES_PER_TURN 1000 // zones handled before the loop gets its turn
@@ -209,8 +210,11 @@ static size_t message_answer(struct engine *engine, enum provide_transport trans
 size_t engine_listener_answer(void *ctx, struct connection *connection, const uint8_t *msg,
     size_t len, const struct sockaddr *from, uint8_t *reply, size_t cap)
 {
-	return message_answer(ctx, connection != NULL ? PROVIDE_TCP : PROVIDE_UDP, connection, msg,
-	    len, from, reply, cap);
+	enum provide_transport transport = connection == NULL        ? PROVIDE_UDP
+	                                   : connection->tls == NULL ? PROVIDE_TCP
+	                                                             : PROVIDE_TLS;
+
+	return message_answer(ctx, transport, connection, msg, len, from, reply, cap);
 }
 
 size_t engine_notify(struct engine *engine, const uint8_t *msg, size_t len,
@@ -306,6 +310,7 @@ void engine_close(struct engine *engine)
 		return;
 	}
 	engine_listeners_close(engine->listeners, engine->listener_count);
+	tls_context_unref(engine->tls);
 	provider_close(engine->provider);
 	engine_zones_drop(engine); // all of them
 	setup_close(engine->setup);

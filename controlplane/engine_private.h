@@ -61,6 +61,7 @@ struct engine {
 	struct engine_ops ops;
 	const struct key_changes *changes; // borrowed; NULL: none
 	struct setup *setup;
+	struct tls_context *tls; // of `listen-tls`, a reference; NULL: none
 	struct listener **listeners;
 	size_t listener_count;
 	struct engine_clock *clock;

@@ -89,18 +89,34 @@ void engine_listeners_close(struct listener **listeners, size_t count)
 	free(listeners);
 }
 
-static int listeners_open(struct engine *engine, const struct config *config,
-    struct listener ***out, char error[ENGINE_ERROR_MAX])
+// Those of `listen` come first, then those of `listen-tls`.
+static size_t listen_count(const struct config *config)
 {
-	const struct listener_service service = {.ctx = engine, .answer = engine_listener_answer};
-	size_t count = config->controlplane.listen_count;
+	return config->controlplane.listen_count + config->controlplane.listen_tls_count;
+}
+
+static const struct config_address *listen_address(const struct config *config, size_t i)
+{
+	size_t plain = config->controlplane.listen_count;
+
+	return i < plain ? &config->controlplane.listen[i]
+	                 : &config->controlplane.listen_tls[i - plain];
+}
+
+static int listeners_open(struct engine *engine, const struct config *config,
+    struct tls_context *tls, struct listener ***out, char error[ENGINE_ERROR_MAX])
+{
+	size_t count = listen_count(config);
 	struct listener **listeners = calloc(count + 1, sizeof(struct listener *));
 
 	if (listeners == NULL) {
 		return -ENOMEM;
 	}
 	for (size_t i = 0; i < count; i++) {
-		const struct config_address *address = &config->controlplane.listen[i];
+		const struct config_address *address = listen_address(config, i);
+		const struct listener_service service = {.ctx = engine,
+		    .tls = i < config->controlplane.listen_count ? NULL : tls,
+		    .answer = engine_listener_answer};
 		char text[ADDRESS_TEXT_MAX];
 		int rc = listener_open(engine->base, address, &service, &listeners[i]);
 
@@ -118,18 +134,45 @@ static int listeners_open(struct engine *engine, const struct config *config,
 
 static bool listen_same(const struct config *a, const struct config *b)
 {
-	if (a == NULL || a->controlplane.listen_count != b->controlplane.listen_count) {
+	if (a == NULL || a->controlplane.listen_count != b->controlplane.listen_count ||
+	    a->controlplane.listen_tls_count != b->controlplane.listen_tls_count) {
 		return false;
 	}
-	for (size_t i = 0; i < a->controlplane.listen_count; i++) {
+	for (size_t i = 0; i < listen_count(a); i++) {
 		char x[ADDRESS_TEXT_MAX], y[ADDRESS_TEXT_MAX];
 
-		if (strcmp(address_text((struct sockaddr *)&a->controlplane.listen[i].addr, x),
-		        address_text((struct sockaddr *)&b->controlplane.listen[i].addr, y)) != 0) {
+		if (strcmp(address_text((const struct sockaddr *)&listen_address(a, i)->addr, x),
+		        address_text((const struct sockaddr *)&listen_address(b, i)->addr, y)) !=
+		    0) {
 			return false;
 		}
 	}
 	return true;
+}
+
+// Our certificate as the configuration has it now; NULL when nothing listens for TLS.
+static int tls_open(
+    const struct config *config, struct tls_context **out, char error[ENGINE_ERROR_MAX])
+{
+	char why[TLS_ERROR_MAX];
+	int rc = 0;
+
+	*out = NULL;
+	if (config->controlplane.listen_tls_count > 0) {
+		rc = tls_context_server(config, out, why);
+	}
+	if (rc != 0) {
+		snprintf(error, ENGINE_ERROR_MAX, "listen-tls: %s", why);
+	}
+	return rc;
+}
+
+// What the listeners that stay open present to new connections.
+static void listeners_retls(struct engine *engine, const struct config *config)
+{
+	for (size_t i = config->controlplane.listen_count; i < engine->listener_count; i++) {
+		listener_retls(engine->listeners[i], engine->tls);
+	}
 }
 
 // A zone of the new configuration: the one we have, or a new one.
@@ -239,6 +282,7 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	struct setup *setup = NULL;
 	struct provider_zones *provided = NULL;
 	struct listener **listeners = NULL;
+	struct tls_context *tls = NULL, *old_tls = engine->tls;
 	struct taken *taken = NULL;
 	struct engine_zone **buckets = NULL;
 	size_t count = 0, bucket_count = 0;
@@ -255,7 +299,8 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	buckets = table_new(config->zone_count, &bucket_count);
 	provided = provider_zones_open(config, setup->keyring);
 	if (taken == NULL || buckets == NULL || provided == NULL ||
-	    (rc = zones_take(engine, setup, taken, &count)) != 0) {
+	    (rc = zones_take(engine, setup, taken, &count)) != 0 ||
+	    (rc = tls_open(config, &tls, error)) != 0) {
 		goto fail;
 	}
 	// An address of the old configuration may be in the new one too: those sockets are closed
@@ -264,19 +309,22 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 		engine_listeners_close(engine->listeners, engine->listener_count);
 		engine->listeners = NULL;
 		engine->listener_count = 0;
-		rc = listeners_open(engine, config, &listeners, error);
+		rc = listeners_open(engine, config, tls, &listeners, error);
 		if (rc != 0) {
 			char again[ENGINE_ERROR_MAX];
 
-			if (old_config != NULL &&
-			    listeners_open(engine, old_config, &engine->listeners, again) == 0) {
-				engine->listener_count = old_config->controlplane.listen_count;
+			if (old_config != NULL && listeners_open(engine, old_config, old_tls,
+			                              &engine->listeners, again) == 0) {
+				engine->listener_count = listen_count(old_config);
 			}
 			goto fail;
 		}
 		engine->listeners = listeners;
-		engine->listener_count = config->controlplane.listen_count;
+		engine->listener_count = listen_count(config);
 	}
+	engine->tls = tls;
+	listeners_retls(engine, config);
+	tls_context_unref(old_tls);
 	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
 	engine_ops_rekey(engine);
 	free(taken);
@@ -288,6 +336,7 @@ fail:
 			zone_free(taken[i].ez);
 		}
 	}
+	tls_context_unref(tls);
 	free(taken);
 	free(buckets);
 	provider_zones_close(provided);

@@ -17,6 +17,7 @@
 
 #include "address.h"
 #include "connection.h"
+#include "tls_context.h"
 
 #define DATAGRAMS_PER_TURN 64
 #define MESSAGE_MAX        4096
@@ -145,7 +146,7 @@ static void tcp_ready(evutil_socket_t fd, short what, void *arg)
 	}
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	struct connection *connection =
-	    connection_open(listener->base, sock, &from, &listener->owner);
+	    connection_open(listener->base, sock, listener->service.tls, &from, &listener->owner);
 
 	if (connection != NULL) {
 		listener->connections++;
@@ -195,19 +196,26 @@ int listener_open(struct event_base *base, const struct config_address *address,
 	listener->owner = (struct connection_owner){
 	    .ctx = listener, .request = connection_request, .closed = connection_closed};
 	TAILQ_INIT(&listener->list);
-	listener->tcp = -1;
-	listener->udp = socket_bound(address, SOCK_DGRAM);
-	listener->tcp = listener->udp < 0 ? -1 : socket_bound(address, SOCK_STREAM);
-	if (listener->udp < 0 || listener->tcp < 0) {
-		rc = listener->udp < 0 ? listener->udp : listener->tcp;
+	tls_context_ref(service->tls);
+	listener->udp = -1;
+	listener->tcp = socket_bound(address, SOCK_STREAM);
+	if (listener->tcp >= 0 && service->tls == NULL) {
+		listener->udp = socket_bound(address, SOCK_DGRAM);
+	}
+	if (listener->tcp < 0 || (listener->udp < 0 && service->tls == NULL)) {
+		rc = listener->tcp < 0 ? listener->tcp : listener->udp;
 		goto fail;
 	}
-	listener->udp_io =
-	    event_new(base, listener->udp, EV_READ | EV_PERSIST, udp_ready, listener);
+	if (listener->udp >= 0) {
+		listener->udp_io =
+		    event_new(base, listener->udp, EV_READ | EV_PERSIST, udp_ready, listener);
+		if (listener->udp_io == NULL || event_add(listener->udp_io, NULL) != 0) {
+			goto fail;
+		}
+	}
 	listener->tcp_io =
 	    event_new(base, listener->tcp, EV_READ | EV_PERSIST, tcp_ready, listener);
-	if (listener->udp_io == NULL || listener->tcp_io == NULL ||
-	    event_add(listener->udp_io, NULL) != 0 || event_add(listener->tcp_io, NULL) != 0) {
+	if (listener->tcp_io == NULL || event_add(listener->tcp_io, NULL) != 0) {
 		goto fail;
 	}
 	*out = listener;
@@ -215,6 +223,13 @@ int listener_open(struct event_base *base, const struct config_address *address,
 fail:
 	listener_close(listener);
 	return rc;
+}
+
+void listener_retls(struct listener *listener, struct tls_context *tls)
+{
+	tls_context_ref(tls);
+	tls_context_unref(listener->service.tls);
+	listener->service.tls = tls;
 }
 
 void listener_close(struct listener *listener)
@@ -240,5 +255,6 @@ void listener_close(struct listener *listener)
 	if (listener->tcp >= 0) {
 		close(listener->tcp);
 	}
+	tls_context_unref(listener->service.tls);
 	free(listener);
 }

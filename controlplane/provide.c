@@ -31,13 +31,15 @@ static bool address_known(const struct config_zone *zone, const struct sockaddr 
 }
 
 // One of the remotes at this address is content with the key. One without a key takes any.
+// Zone data goes to one with `tls` over nothing else.
 static bool key_accepted(const struct provide_service *service, const struct config_zone *zone,
-    const struct sockaddr *from, const struct tsig_key *key)
+    const struct sockaddr *from, const struct tsig_key *key, bool in_clear)
 {
 	for (size_t i = 0; i < zone->provide_xfr_count; i++) {
 		const struct config_remote *remote = zone->provide_xfr[i];
 
-		if (remote_is(remote, from) && keyring_accepts(service->keyring, remote, key)) {
+		if (remote_is(remote, from) && !(remote->tls && in_clear) &&
+		    keyring_accepts(service->keyring, remote, key)) {
 			return true;
 		}
 	}
@@ -111,7 +113,7 @@ enum provide_verdict provide_judge(struct provide_service *service,
 	if (zone == NULL) { // RFC 5936 2.2.1
 		service->counters->out_not_ours++;
 		rcode = WIRE_RCODE_NOTAUTH;
-	} else if (!key_accepted(service, zone, from, *key) ||
+	} else if (!key_accepted(service, zone, from, *key, transfer && transport != PROVIDE_TLS) ||
 	           (transfer && transport == PROVIDE_FORWARDED)) {
 		service->counters->out_unsigned++;
 		rcode = WIRE_RCODE_REFUSED;

@@ -50,6 +50,7 @@ struct provide_counters {
 enum provide_transport {
 	PROVIDE_UDP,
 	PROVIDE_TCP,
+	PROVIDE_TLS,
 	PROVIDE_FORWARDED, // by a worker: one message of reply, whatever it came over
 };
 

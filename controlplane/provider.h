@@ -57,7 +57,8 @@ void provider_rekey(struct provider *provider, const struct keyring *keyring);
 void provider_changed(struct provider *provider, const uint8_t *apex);
 
 // A message that came to us. Post: as provide_judge(), but PROVIDE_ALLOWED is answered: *reply_len
-// is the reply's length, 0 for none, or CONNECTION_SOURCE. `connection` is NULL unless PROVIDE_TCP.
+// is the reply's length, 0 for none, or CONNECTION_SOURCE. `connection` is NULL unless it came over
+// TCP or TLS.
 enum provide_verdict provider_handle(struct provider *provider, enum provide_transport transport,
     struct connection *connection, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap, size_t *reply_len);

@@ -22,7 +22,7 @@ struct tls_context {
 	unsigned refs;
 	SSL_CTX *ssl;
 	char *sni; // the first name; NULL: none is configured
-	bool by_name, alpn_optional;
+	bool is_server, by_name, alpn_optional;
 	unsigned pin_count;
 	uint8_t pins[PINS_MAX][CONFIG_PIN_LEN];
 };
@@ -186,11 +186,44 @@ static int files_read(
 	           : file_error(error, "the system's authorities");
 }
 
-int tls_context_client(const struct config *config, const struct config_remote *remote,
-    struct tls_context **out, char error[TLS_ERROR_MAX])
+static const unsigned char alpn_dot[] = "\x03"
+                                        "dot";
+
+// Whoever offers protocols must offer ours (RFC 7301 3.2); who offers none is an older client.
+static int alpn_select(SSL *ssl, const unsigned char **out, unsigned char *out_len,
+    const unsigned char *in, unsigned in_len, void *arg)
 {
-	static const unsigned char alpn[] = "\x03"
-	                                    "dot";
+	unsigned char *selected;
+
+	(void)ssl;
+	(void)arg;
+	if (SSL_select_next_proto(&selected, out_len, alpn_dot, sizeof(alpn_dot) - 1, in, in_len) !=
+	    OPENSSL_NPN_NEGOTIATED) {
+		return SSL_TLSEXT_ERR_ALERT_FATAL;
+	}
+	*out = selected;
+	return SSL_TLSEXT_ERR_OK;
+}
+
+// What both sides have in common. Post: false when out of memory.
+static bool context_begin(struct tls_context *context, const SSL_METHOD *method)
+{
+	context->refs = 1;
+	context->ssl = SSL_CTX_new(method);
+	if (context->ssl == NULL ||
+	    SSL_CTX_set_min_proto_version(context->ssl, TLS1_3_VERSION) != 1) {
+		return false;
+	}
+	SSL_CTX_set_mode(
+	    context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	// Each connection proves itself anew: nothing is resumed.
+	SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
+	return true;
+}
+
+int tls_context_server(
+    const struct config *config, struct tls_context **out, char error[TLS_ERROR_MAX])
+{
 	struct tls_context *context = calloc(1, sizeof(*context));
 	int rc = -ENOMEM;
 
@@ -198,18 +231,39 @@ int tls_context_client(const struct config *config, const struct config_remote *
 	if (context == NULL) {
 		return -ENOMEM;
 	}
-	context->refs = 1;
-	context->alpn_optional = remote->tls_alpn_optional;
-	context->ssl = SSL_CTX_new(TLS_client_method());
-	if (context->ssl == NULL ||
-	    SSL_CTX_set_min_proto_version(context->ssl, TLS1_3_VERSION) != 1 ||
-	    SSL_CTX_set_alpn_protos(context->ssl, alpn, sizeof(alpn) - 1) != 0) {
+	context->is_server = true;
+	if (!context_begin(context, TLS_server_method()) ||
+	    SSL_CTX_set_num_tickets(context->ssl, 0) != 1) {
 		goto fail;
 	}
-	SSL_CTX_set_mode(
-	    context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
-	// Each connection proves itself anew: nothing is resumed.
-	SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
+	SSL_CTX_set_alpn_select_cb(context->ssl, alpn_select, NULL);
+	rc = files_read(context->ssl, config, false, error);
+	if (rc != 0) {
+		goto fail;
+	}
+	*out = context;
+	return 0;
+fail:
+	ERR_clear_error();
+	tls_context_unref(context);
+	return rc;
+}
+
+int tls_context_client(const struct config *config, const struct config_remote *remote,
+    struct tls_context **out, char error[TLS_ERROR_MAX])
+{
+	struct tls_context *context = calloc(1, sizeof(*context));
+	int rc = -ENOMEM;
+
+	snprintf(error, TLS_ERROR_MAX, "out of memory");
+	if (context == NULL) {
+		return -ENOMEM;
+	}
+	context->alpn_optional = remote->tls_alpn_optional;
+	if (!context_begin(context, TLS_client_method()) ||
+	    SSL_CTX_set_alpn_protos(context->ssl, alpn_dot, sizeof(alpn_dot) - 1) != 0) {
+		goto fail;
+	}
 	rc = names_set(context, remote);
 	if (rc == 0) {
 		rc = pins_set(context, remote, error);
@@ -247,6 +301,11 @@ void tls_context_unref(struct tls_context *context)
 		free(context->sni);
 		free(context);
 	}
+}
+
+bool tls_context_is_server(const struct tls_context *context)
+{
+	return context->is_server;
 }
 
 bool tls_context_authenticates(const struct tls_context *context)

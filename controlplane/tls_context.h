@@ -24,9 +24,14 @@ struct tls_context; // immutable; shared by reference count
 // -errno and one sentence in `error`.
 int tls_context_client(const struct config *config, const struct config_remote *remote,
     struct tls_context **out, char error[TLS_ERROR_MAX]) __attribute__((warn_unused_result));
+// For clients that connect to us: our certificate, TLS 1.3, and ALPN `dot` for those that ask for
+// any. Who they are is said by their address and TSIG key, as over TCP. Pre: there is a cert_file.
+int tls_context_server(const struct config *config, struct tls_context **out,
+    char error[TLS_ERROR_MAX]) __attribute__((warn_unused_result));
 struct tls_context *tls_context_ref(struct tls_context *context); // NULL is accepted and returned
 void tls_context_unref(struct tls_context *context);              // NULL is accepted
 
+bool tls_context_is_server(const struct tls_context *context);
 // Does a connection prove who the other side is?
 bool tls_context_authenticates(const struct tls_context *context);
 // May the other side leave ALPN unanswered?

@@ -33,7 +33,11 @@ int tls_link_open(struct tls_context *context, int fd, struct tls_link **out)
 		tls_link_close(link);
 		return -ENOMEM;
 	}
-	SSL_set_connect_state(link->ssl);
+	if (tls_context_is_server(context)) {
+		SSL_set_accept_state(link->ssl);
+	} else {
+		SSL_set_connect_state(link->ssl);
+	}
 	*out = link;
 	return 0;
 }
@@ -111,7 +115,8 @@ static enum tls_step alpn_judge(struct tls_link *link)
 	unsigned len;
 
 	SSL_get0_alpn_selected(link->ssl, &selected, &len);
-	if (len == 0 && !tls_context_alpn_optional(link->context)) {
+	if (len == 0 && !tls_context_is_server(link->context) &&
+	    !tls_context_alpn_optional(link->context)) {
 		return fail(link, "ALPN: the other side did not select 'dot'");
 	}
 	link->shaken = true;
@@ -152,6 +157,11 @@ enum tls_step tls_link_write(struct tls_link *link, const void *from, size_t len
 const char *tls_link_error(const struct tls_link *link)
 {
 	return link->error;
+}
+
+bool tls_link_pending(const struct tls_link *link)
+{
+	return SSL_has_pending(link->ssl) == 1;
 }
 
 uint64_t tls_link_received(const struct tls_link *link)

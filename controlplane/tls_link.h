@@ -6,6 +6,7 @@
 // stream's one buffer, and which end of the connection came how stays visible. Used by stream.c.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -21,8 +22,8 @@ enum tls_step {
 	TLS_FAILED, // tls_link_error says why
 };
 
-// The client's side of `fd`, which stays the caller's. Holds a reference to the context. Post: 0;
-// or -ENOMEM.
+// The side of `fd` that the context is for; the descriptor stays the caller's. Holds a reference to
+// the context. Post: 0; or -ENOMEM.
 int tls_link_open(struct tls_context *context, int fd, struct tls_link **out)
     __attribute__((warn_unused_result));
 // Says close_notify when the socket takes it. NULL is accepted.
@@ -40,6 +41,9 @@ enum tls_step tls_link_write(struct tls_link *link, const void *from, size_t len
 
 // One sentence. Pre: TLS_FAILED was returned.
 const char *tls_link_error(const struct tls_link *link);
+
+// Has anything come off the socket that tls_link_read has not given out? Nothing tells of it.
+bool tls_link_pending(const struct tls_link *link);
 
 // Bytes off the socket so far, the handshake's included.
 uint64_t tls_link_received(const struct tls_link *link);

@@ -18,6 +18,7 @@ node_driver=${NAMEPLANE_DRIVER:-af_xdp}
 node_zones=()
 node_templates=() # lines of the section template
 node_server=() # further words of the section server, one "word: value" each
+node_controlplane=() # the same of the section controlplane
 declare -A node_remote=() # peer -> words of that remote instead of address and key, one a line
 node_keys=()    # further keys, "ID ALGORITHM SECRET" each
 node_remotes=() # further remotes, "ID PEER KEYS" each; KEYS as in the configuration
@@ -60,6 +61,9 @@ node_configure() {
 		    threads: 1
 		controlplane:
 		  listen: [$edge_management@53]
+	CONF
+	[ ${#node_controlplane[@]} -eq 0 ] || printf '  %s\n' "${node_controlplane[@]}"
+	cat <<-CONF
 		key:
 		  - id: $key_name
 		    algorithm: hmac-sha256

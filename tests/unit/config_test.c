@@ -198,6 +198,7 @@ static void every_word_is_read(void **state)
 	    "     cert-key: [AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8=], "
 	    "cert-hostname: a.example}\n"
 	    "  - {id: s, address: 192.0.2.4, tls: on, key: [l, k]}\n"
+	    "controlplane: {listen-tls: [192.0.2.5, '2001:db8::5@8853']}\n"
 	    "server: {cert-file: /dev/null, key-file: /dev/zero, ca-file: /dev/full}\n"
 	    "key:\n"
 	    "  - {id: k, algorithm: hmac-sha512, secret: AA==}\n"
@@ -259,6 +260,9 @@ static void every_word_is_read(void **state)
 	assert_true(c->remotes[3].tls && !c->remotes[3].tls_alpn_optional);
 	assert_int_equal(c->remotes[3].cert_pin_count + c->remotes[3].cert_hostname_count, 0);
 	assert_string_equal(c->server.cert_file, "/dev/null");
+	assert_int_equal(c->controlplane.listen_tls_count, 2);
+	assert_address(&c->controlplane.listen_tls[0], "192.0.2.5", 853);
+	assert_address(&c->controlplane.listen_tls[1], "2001:db8::5", 8853);
 	assert_string_equal(c->server.key_file, "/dev/zero");
 	assert_string_equal(c->server.ca_file, "/dev/full");
 
@@ -340,6 +344,7 @@ static const struct {
         "'cert-hostname' is empty"},
     {"remote: [{id: a, address: [192.0.2.1, ^192.0.2.1@853], tls: on}]\n", "stands here twice"},
     {"server:\n  ^cert-file: /dev/null\n", "there is only one"},
+    {"controlplane: {listen-tls: ^192.0.2.1}\n", "needs a 'cert-file'"},
     {"server:\n  ca-file: ^ca.pem\n", "must be an absolute path"},
     {REMOTE "zone:\n  - {domain: a, primaries: p, catalog-role: ^generate}\n",
         "'none' or 'interpret'"},

@@ -29,8 +29,9 @@ static const char text[] =
     "  - {id: open, address: [192.0.2.2, '2001:db8::2']}\n"
     "  - {id: elsewhere, address: 192.0.2.3}\n"
     "  - {id: both, address: 192.0.2.4, key: [good, other]}\n"
+    "  - {id: crypt, address: 192.0.2.5@853, key: good, tls: on}\n"
     "zone:\n"
-    "  - {domain: example, primaries: [elsewhere], provide-xfr: [keyed, open, both]}\n"
+    "  - {domain: example, primaries: [elsewhere], provide-xfr: [keyed, open, both, crypt]}\n"
     "  - {domain: closed, primaries: [elsewhere], notify: [open]}\n";
 
 static struct config *config;
@@ -64,6 +65,17 @@ static const struct row {
     {"ixfr with the key", "192.0.2.1", "EXAMPLE", 251, PROVIDE_TCP, GOOD, PLAIN, -1, 0, 0},
     {"the first of two keys", "192.0.2.4", "example", 252, PROVIDE_TCP, GOOD, PLAIN, -1, 0, 0},
     {"the second of two keys", "192.0.2.4", "example", 252, PROVIDE_TCP, OTHER, PLAIN, -1, 0, 0},
+    {"over TLS", "192.0.2.5", "example", 252, PROVIDE_TLS, GOOD, PLAIN, -1, 0, 0},
+    {"over TLS without the key", "192.0.2.5", "example", 252, PROVIDE_TLS, UNSIGNED, PLAIN, 5, -1,
+        C(out_unsigned)},
+    {"over TLS where that is not demanded", "192.0.2.1", "example", 252, PROVIDE_TLS, GOOD, PLAIN,
+        -1, 0, 0},
+    {"axfr without TLS where that is demanded", "192.0.2.5", "example", 252, PROVIDE_TCP, GOOD,
+        PLAIN, 5, 0, C(out_unsigned)},
+    {"ixfr over UDP where TLS is demanded", "192.0.2.5", "example", 251, PROVIDE_UDP, GOOD, PLAIN,
+        5, 0, C(out_unsigned)},
+    {"soa over UDP where TLS is demanded", "192.0.2.5", "example", 6, PROVIDE_UDP, GOOD, PLAIN, -1,
+        0, 0},
     {"ixfr over UDP", "192.0.2.1", "example", 251, PROVIDE_UDP, GOOD, PLAIN, -1, 0, 0},
     {"soa over UDP", "192.0.2.1", "example", 6, PROVIDE_UDP, GOOD, PLAIN, -1, 0, 0},
     {"soa through a worker", "192.0.2.1", "example", 6, PROVIDE_FORWARDED, GOOD, PLAIN, -1, 0, 0},
