@@ -218,7 +218,8 @@ static int delta_order(struct delta *delta)
 		removed += delta->added[i] == 0;
 	for (size_t i = 0; i < count; i++)
 		delta->added[i] = i >= removed;
-	memcpy(delta->changes->items, items, count * sizeof(*items));
+	if (count > 0)
+		memcpy(delta->changes->items, items, count * sizeof(*items));
 	free(items);
 	return 0;
 }
