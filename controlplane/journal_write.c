@@ -311,7 +311,7 @@ static int write_behind(const char *storage, struct journal *journal, struct jou
 {
 	const size_t below = steps_below(journal, &append->entries[0]->step);
 	const size_t kept = steps_fit(step_bytes, journal->steps, below, &left);
-	const struct journal_step *steps = journal->steps + below - kept;
+	const struct journal_step *steps = kept > 0 ? journal->steps + below - kept : NULL;
 	uint64_t added = 0, live = 0;
 
 	for (size_t i = 0; i < append->count; i++)
@@ -329,7 +329,8 @@ static int write_behind(const char *storage, struct journal *journal, struct jou
 
 	const size_t whole = steps_whole(journal, steps, kept);
 
-	return write_anew(storage, journal, steps + kept - whole, whole, append, 0);
+	return write_anew(
+	    storage, journal, whole > 0 ? steps + kept - whole : NULL, whole, append, 0);
 }
 
 static int append_write(const char *storage, struct journal_append *append)
