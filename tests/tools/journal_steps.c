@@ -7,8 +7,9 @@
 //	                                                 prints each that is durable
 //	journal_steps judge STORAGE FROM REPORTED DEPTH  what must be there when a writer that began
 //	                                                 with FROM has reported so many: all of
-//them, 	                                                 at most one more, whole, without a gap, and 	                                                 as many as DEPTH keeps; and another finds its
-//	                                                 place behind them
+// them, 	                                                 at most one more, whole, without a
+// gap, and 	                                                 as many as DEPTH keeps; and another
+// finds its 	                                                 place behind them
 //
 // Each step has an address of its own number, so that a reader knows what must be in it.
 #include <errno.h>
