@@ -73,9 +73,10 @@ static void commit_done(struct offload_job *job)
 	struct commit *commit = (struct commit *)job;
 	struct store *store = commit->store;
 
-	store->running = NULL;
+	// Still the one that runs: who is told of an image may forget another one of it.
 	for (size_t i = 0; i < commit->image_count; i++)
 		image_written(store, commit, i);
+	store->running = NULL;
 	// After a failure the file may end in anything.
 	if (commit->rc < 0)
 		store->history_end = store->history_base = 0;

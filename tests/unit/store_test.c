@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The store against owners that change their mind while it writes.
+#include "store.h"
+
+#include <event2/event.h>
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define SIZE 4096
+
+struct fixture {
+	char folder[64];
+	struct event_base *base;
+	struct store *store;
+	struct store_image image[3];
+	unsigned stored;
+	bool forgets; // the first one that is stored takes the others along
+};
+
+static int snapshot(void *ctx, struct manifest *manifest)
+{
+	manifest->zones = calloc(1, sizeof(*manifest->zones));
+	return manifest->zones != NULL ? 0 : -1;
+}
+
+static int history(void *ctx, bool all, struct history_records *records)
+{
+	return 0;
+}
+
+static void stored(void *ctx, struct store_image *image)
+{
+	struct fixture *f = ctx;
+
+	f->stored++;
+	for (unsigned i = 0; f->forgets && i < 3; i++) {
+		if (image == &f->image[i])
+			continue;
+		store_forget(f->store, &f->image[i]);
+		memset(&f->image[i], 0xff, sizeof(f->image[i])); // as freed memory may be
+	}
+}
+
+static void committed(void *ctx, uint64_t mark)
+{
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	const struct store_ops ops = {.ctx = f,
+	    .snapshot = snapshot,
+	    .history = history,
+	    .stored = stored,
+	    .committed = committed};
+	char error[STORE_ERROR_MAX];
+	struct manifest manifest;
+
+	strcpy(f->folder, "/dev/shm/store_test.XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	f->base = event_base_new();
+	assert_int_equal(store_open(f->base, f->folder, &ops, &f->store, &manifest, error), 0);
+	manifest_free(&manifest);
+	for (unsigned i = 0; i < 3; i++) {
+		f->image[i] =
+		    (struct store_image){.fd = memfd_create("image", MFD_CLOEXEC), .size = SIZE};
+		assert_int_equal(ftruncate(f->image[i].fd, SIZE), 0);
+	}
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char command[128];
+
+	store_close(f->store);
+	event_base_free(f->base);
+	snprintf(command, sizeof(command), "rm -rf %s", f->folder);
+	assert_int_equal(system(command), 0);
+	free(f);
+	return 0;
+}
+
+// The first commit has the first image, the next one has those that waited for its end.
+static void all_that_wait_are_stored(void **state)
+{
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 3; i++)
+		store_put(f->store, &f->image[i]);
+	store_finish(f->store);
+	assert_int_equal(f->stored, 3);
+	for (unsigned i = 0; i < 3; i++)
+		assert_true(f->image[i].stored);
+	assert_true(f->image[1].file_id == f->image[2].file_id);
+	assert_int_not_equal(f->image[1].offset, f->image[2].offset);
+	for (unsigned i = 0; i < 3; i++) {
+		store_forget(f->store, &f->image[i]);
+		close(f->image[i].fd);
+	}
+}
+
+// Who hears that an image is durable may give up others, those of the same commit too.
+static void an_image_may_be_forgotten_while_another_one_is_told_to_be_stored(void **state)
+{
+	struct fixture *f = *state;
+	const int fd[3] = {f->image[0].fd, f->image[1].fd, f->image[2].fd};
+
+	for (unsigned i = 0; i < 3; i++)
+		store_put(f->store, &f->image[i]);
+	while (f->stored == 0)
+		event_base_loop(f->base, EVLOOP_ONCE);
+	assert_int_equal(f->stored, 1);
+	f->forgets = true;
+	store_finish(f->store);
+	assert_int_equal(f->stored, 2); // nobody is told of the third
+	store_forget(f->store, &f->image[1]);
+	for (unsigned i = 0; i < 3; i++)
+		close(fd[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test_setup_teardown(all_that_wait_are_stored, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        an_image_may_be_forgotten_while_another_one_is_told_to_be_stored, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
