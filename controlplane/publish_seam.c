@@ -112,7 +112,18 @@ static int version_send(struct publisher *p, struct pzone *zone, struct version 
 // The first layer that lies only on disk; NULL: all are in memory.
 static struct layer *layer_to_load(const struct version *version)
 {
-	for (unsigned i = 0; i < version->layer_count; i++)
+	for (unsigned i = 0; version != NULL && i < version->layer_count; i++)
+		if (version->layer[i]->image.fd < 0)
+			return version->layer[i];
+	return NULL;
+}
+
+// The same of those that version_send() would send.
+static struct layer *layer_to_send(const struct pzone *zone, const struct version *version)
+{
+	const unsigned there = layers_there(zone, version);
+
+	for (unsigned i = 0; i < version->layer_count - there; i++)
 		if (version->layer[i]->image.fd < 0)
 			return version->layer[i];
 	return NULL;
@@ -134,6 +145,28 @@ static void load_run(struct offload_job *job)
 	load->fd = store_copy(load->publisher->storage, load->file_id, load->offset, load->size);
 }
 
+// The layer with that id, where it still is to be read.
+static struct layer *layer_of(const struct version *version, uint64_t id)
+{
+	for (unsigned i = 0; version != NULL && i < version->layer_count; i++)
+		if (version->layer[i]->id == id && version->layer[i]->image.fd < 0)
+			return version->layer[i];
+	return NULL;
+}
+
+static void load_failed(const struct load *load, struct pzone *zone)
+{
+	struct publisher *p = load->publisher;
+
+	zone->tell_current = false;
+	snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
+	    strerror(-load->fd));
+	log_error("an image of the storage cannot be read: %s", strerror(-load->fd));
+	if (!p->closing && p->connected && zone->stage == STAGE_READY &&
+	    layer_to_send(zone, zone->next) != NULL)
+		publish_failed(p, zone, "What it stands on cannot be read.");
+}
+
 static void load_done(struct offload_job *job)
 {
 	struct load *load = (struct load *)job;
@@ -142,18 +175,18 @@ static void load_done(struct offload_job *job)
 	load->publisher->loading--;
 	if (zone != NULL)
 		zone->loading = false;
-	struct layer *layer =
-	    zone != NULL && zone->current != NULL ? layer_to_load(zone->current) : NULL;
+	if (zone != NULL && load->fd < 0) {
+		load_failed(load, zone);
+	} else if (zone != NULL) {
+		struct layer *layer = layer_of(zone->current, load->id);
 
-	if (layer != NULL && layer->id == load->id && load->fd >= 0) {
-		layer->image.fd = load->fd;
-		load->fd = -1;
+		if (layer == NULL)
+			layer = layer_of(zone->next, load->id);
+		if (layer != NULL) { // else another reader was faster
+			layer->image.fd = load->fd;
+			load->fd = -1;
+		}
 		tell_first(load->publisher, zone);
-	} else if (zone != NULL && load->fd < 0) {
-		zone->tell_current = false;
-		snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
-		    strerror(-load->fd));
-		log_error("an image of the storage cannot be read: %s", strerror(-load->fd));
 	}
 	if (load->fd >= 0)
 		close(load->fd);
@@ -161,9 +194,8 @@ static void load_done(struct offload_job *job)
 	free(load);
 }
 
-void publish_load(struct publisher *p, struct pzone *zone)
+static void layer_load(struct publisher *p, struct pzone *zone, const struct layer *layer)
 {
-	const struct layer *layer = layer_to_load(zone->current);
 	struct load *load = zone->loading || layer == NULL ? NULL : calloc(1, sizeof(*load));
 
 	if (load == NULL)
@@ -180,6 +212,11 @@ void publish_load(struct publisher *p, struct pzone *zone)
 	zone->loading = true;
 	p->loading++;
 	offload_submit(p->work, &load->job);
+}
+
+void publish_load(struct publisher *p, struct pzone *zone)
+{
+	layer_load(p, zone, layer_to_load(zone->current));
 }
 
 static int withdraw_send(struct publisher *p, struct pzone *zone)
@@ -242,6 +279,15 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 		}
 	}
 	if (zone->stage == STAGE_READY) {
+		// A data plane that lost what it had wants the layers below, too.
+		const struct layer *layer = layer_to_send(zone, zone->next);
+
+		if (layer != NULL) {
+			if (p->loading >= LOADING_MAX)
+				return -EAGAIN;
+			layer_load(p, zone, layer);
+			return 0;
+		}
 		rc = version_send(p, zone, zone->next);
 		if (rc < 0)
 			return rc;

@@ -92,6 +92,8 @@ static void plane_publish(struct data_plane *plane, const struct seam_message *m
 	assert_int_equal(image_verify(mem, message->publish.image_size, error), 0);
 	reply.zone.id = ((const struct image_header *)mem)->id;
 	image_unmap(mem, message->publish.image_size);
+	if (message->publish.more) // the layer above it decides
+		return;
 	reply.zone.name = message->publish.name;
 	reply.zone.serial = message->publish.serial;
 	if (plane->manner == DIE) {
@@ -650,6 +652,34 @@ static void a_difference_follows_a_restart(void **state)
 	assert_int_equal(status_of(f, apex).serial, 8);
 	publisher_load(f->publisher, apex, &stored);
 	assert_int_equal(stored.origin, 4711);
+}
+
+// A small change after a restart stands on a base that lies in a file alone. A data plane that lost
+// what it had gets both.
+static void an_overlay_takes_its_base_from_the_disk_along(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, 4000, true));
+	WAIT_FOR(f, f->token == 7);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	plane_close(&f->plane);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	plane_connect(f, true);
+	f->plane.manner = DIE;
+	f->plane.published = 0;
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	WAIT_FOR(f, f->plane.sock < 0);
+	assert_int_equal(f->plane.published, 1); // the overlay alone
+	f->plane.manner = TAKE;
+	f->plane.live = 0;
+	plane_connect(f, false);
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 8);
+	WAIT_FOR(f, manifest_serial(f) == 8);
 }
 
 // The timers on disk are of the version before: they say nothing about whose this one is.
@@ -1224,6 +1254,7 @@ int main(int argc, char **argv)
 	    CASE(a_difference_makes_the_next_version_of_the_one_served),
 	    CASE(a_difference_that_does_not_fit_changes_nothing),
 	    CASE(a_difference_follows_a_restart),
+	    CASE(an_overlay_takes_its_base_from_the_disk_along),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
 	    CASE(the_journal_has_what_led_to_the_version_served),
 	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
