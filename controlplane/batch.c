@@ -159,6 +159,8 @@ static int names_read(
 	const uint8_t *end = (const uint8_t *)header + size;
 
 	*overlay = header->overlay;
+	overlay->names = NULL;
+	overlay->gone = NULL;
 	if (header->names_at < sizeof(*header) || header->names_at > size ||
 	    overlay->count > size - header->names_at)
 		return -EINVAL;

@@ -439,8 +439,11 @@ static void store_stored(void *ctx, struct store_image *image)
 	layer_rest(layer);
 	deferred_start(p);
 	if (zone->next != NULL && version_is_stored(zone->next)) {
+		const bool of_served = version_has(zone->current, layer);
+
 		accept_unconnected(p, zone);
-		return;
+		if (!of_served)
+			return;
 	}
 	zone->history_dirty = true;
 	if (zone->current != NULL && version_is_stored(zone->current))

@@ -133,7 +133,7 @@ static void build_end(struct build *build)
 	if (build->image >= 0)
 		close(build->image);
 	// The next difference need not read it again.
-	if (zone != NULL && build->heavy && zone->current != NULL &&
+	if (zone != NULL && build->heavy && !p->closing && zone->current != NULL &&
 	    !version_in_memory(zone->current))
 		publish_load(p, zone);
 	view_close(&build->served);

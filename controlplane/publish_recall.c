@@ -68,6 +68,7 @@ static void recall_go(struct recall *recall)
 	recall->file_id = layer->image.file_id;
 	recall->offset = layer->image.offset;
 	recall->size = layer->image.size;
+	recall->fd = -ECANCELED; // until it was read
 	recall->running = true;
 	offload_submit(recall->publisher->work, &recall->job);
 }

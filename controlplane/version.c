@@ -133,6 +133,15 @@ bool version_is_stored(const struct version *version)
 	return true;
 }
 
+bool version_has(const struct version *version, const struct layer *layer)
+{
+	for (unsigned i = 0; version != NULL && i < version->layer_count; i++) {
+		if (version->layer[i] == layer)
+			return true;
+	}
+	return false;
+}
+
 bool version_in_memory(const struct version *version)
 {
 	for (unsigned i = 0; i < version->layer_count; i++) {

@@ -71,6 +71,7 @@ void version_unuse(struct version *version);
 // Has the store write what it has not got. Pre: every layer is in memory or stored.
 void version_store(struct publisher *p, struct version *version);
 bool version_is_stored(const struct version *version);
+bool version_has(const struct version *version, const struct layer *layer); // NULL has none
 bool version_in_memory(const struct version *version);
 uint64_t version_size(const struct version *version);
 // How many layers, from the base on, are the same in both; `other` may be NULL.
