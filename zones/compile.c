@@ -35,8 +35,7 @@ static uint8_t *put_rdata(uint8_t *at, const struct record *r)
 	return at + 2 + r->rdlen;
 }
 
-static int rdata_of_span(
-    struct compilation *c, const struct unit *unit, const struct rrset_span *span)
+static int rdata_of_span(struct compilation *c, const struct rrset_span *span)
 {
 	size_t bytes = 0;
 
@@ -54,23 +53,18 @@ static int rdata_of_span(
 	}
 	if (span->sig_count == 0)
 		return 0;
-	const struct record *r;
-	uint32_t position = 0;
 	bytes = sizeof(struct image_sigs);
-	while ((r = span_sig(unit, c, span, &position)) != NULL)
-		bytes += 2u + r->rdlen;
+	for (uint32_t i = 0; i < span->sig_count; i++)
+		bytes += 2u + span->sigs[i].rdlen;
 	struct image_sigs *sigs = image_buffer_take(c->buffer, bytes, 8);
 	if (sigs == NULL)
 		return -ENOMEM;
 	c->sigs_refs[span->number] = compile_ref(c, sigs);
 	sigs->rr_count = span->sig_count;
+	sigs->ttl = span->sigs[0].ttl;
 	uint8_t *at = (uint8_t *)(sigs + 1);
-	position = 0;
-	while ((r = span_sig(unit, c, span, &position)) != NULL) {
-		if (at == (uint8_t *)(sigs + 1))
-			sigs->ttl = r->ttl;
-		at = put_rdata(at, r);
-	}
+	for (uint32_t i = 0; i < span->sig_count; i++)
+		at = put_rdata(at, &span->sigs[i]);
 	return 0;
 }
 
@@ -85,7 +79,7 @@ static int write_rdata(struct compilation *c)
 		while (rrset_walk_next(&walk, &span)) {
 			if (span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX)
 				return -EFBIG;
-			const int error = rdata_of_span(c, unit, &span);
+			const int error = rdata_of_span(c, &span);
 			if (error != 0)
 				return error;
 		}

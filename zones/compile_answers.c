@@ -76,18 +76,14 @@ static bool put_rrset(struct draft *d, const uint8_t *owner, const struct rrset_
 }
 
 // Their TTL is that of the RRset, as sent, or their own where it is smaller (RFC 4034 3).
-static bool put_sigs(struct draft *d, const uint8_t *owner, const struct unit *unit,
-    const struct rrset_span *span, uint32_t ttl_max, uint16_t *count)
+static bool put_sigs(struct draft *d, const uint8_t *owner, const struct rrset_span *span,
+    uint32_t ttl_max, uint16_t *count)
 {
-	uint32_t position = 0, ttl = 0;
-	bool first = true;
-
-	if (!d->with_sigs)
+	if (!d->with_sigs || span->sig_count == 0)
 		return true;
-	for (const struct record *r; (r = span_sig(unit, d->c, span, &position)) != NULL;) {
-		if (first)
-			ttl = r->ttl < ttl_max ? r->ttl : ttl_max;
-		first = false;
+	const uint32_t ttl = span->sigs[0].ttl < ttl_max ? span->sigs[0].ttl : ttl_max;
+	for (uint32_t i = 0; i < span->sig_count; i++) {
+		const struct record *r = &span->sigs[i];
 		if (!writer_rr(&d->w, owner, RRTYPE_RRSIG, ttl, r->rdata, r->rdlen))
 			return false;
 		d->differs = true;
@@ -114,7 +110,7 @@ static bool put_addresses(struct draft *d, const struct unit *unit, const uint8_
 		if (!unit_rrset(d->c, unit, types[i], &span))
 			continue;
 		if (!put_rrset(d, owner, &span, span.rrs[0].ttl, &d->arcount) ||
-		    !put_sigs(d, owner, unit, &span, span.rrs[0].ttl, &d->arcount))
+		    !put_sigs(d, owner, &span, span.rrs[0].ttl, &d->arcount))
 			return false;
 	}
 	return true;
@@ -222,7 +218,7 @@ static bool put_alias(struct draft *d, struct source *sources, unsigned *count,
 	next->owner = name;
 	(*count)++;
 	return put_rrset(d, name, &next->span, next->span.rrs[0].ttl, &d->arcount) &&
-	       put_sigs(d, name, target, &next->span, next->span.rrs[0].ttl, &d->arcount);
+	       put_sigs(d, name, &next->span, next->span.rrs[0].ttl, &d->arcount);
 }
 
 static bool put_targets(struct draft *d, const struct unit *unit, const struct rrset_span *span)
@@ -255,7 +251,7 @@ uint32_t compile_positive(
 	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
 	d.takes_proofs = wild && with_sigs;
 	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
-	    !put_sigs(&d, NULL, unit, span, span->rrs[0].ttl, &d.ancount))
+	    !put_sigs(&d, NULL, span, span->rrs[0].ttl, &d.ancount))
 		return 0;
 	end_authority(&d);
 	end_required(&d);
@@ -273,12 +269,12 @@ uint32_t compile_referral(
 	d.takes_proofs = with_sigs;
 	if (!unit_rrset(c, unit, RRTYPE_NS, &from.span) ||
 	    !put_rrset(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount) ||
-	    !put_sigs(&d, unit->owner, unit, &from.span, from.span.rrs[0].ttl, &d.nscount))
+	    !put_sigs(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount))
 		return 0;
 	if (with_sigs && unit_rrset(c, unit, RRTYPE_DS, &ds)) {
 		d.differs = true;
 		if (!put_rrset(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount) ||
-		    !put_sigs(&d, unit->owner, unit, &ds, ds.rrs[0].ttl, &d.nscount))
+		    !put_sigs(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount))
 			return 0;
 	}
 	end_authority(&d);
@@ -309,7 +305,7 @@ uint32_t compile_negative(struct compilation *c, bool with_sigs)
 		return 0;
 	// The owner is the apex, which the question may be below: a pointer that moves, not c0 0c.
 	if (!put_rrset(&d, apex->owner, &soa, c->negative_ttl, &d.nscount) ||
-	    !put_sigs(&d, apex->owner, apex, &soa, c->negative_ttl, &d.nscount))
+	    !put_sigs(&d, apex->owner, &soa, c->negative_ttl, &d.nscount))
 		return 0;
 	end_authority(&d);
 	end_required(&d);

@@ -66,14 +66,15 @@ static bool in_nsec_chain(const struct compilation *c, const struct unit *unit)
 	return (unit->flags & NODE_OCCLUDED) == 0 && unit_rrset(c, unit, RRTYPE_NSEC, &span);
 }
 
-// A DNAME at the apex has every NSEC3 below it, which hides none of them.
+// "<hash>.<apex>" and no name further down (RFC 5155 3). A DNAME at the apex has every NSEC3 below
+// it, which hides none of them.
 static bool in_nsec3_chain(const struct compilation *c, const struct unit *unit,
     const struct record *param, uint8_t hash[SHA1_LEN])
 {
 	struct rrset_span span;
 
-	return unit_rrset(c, unit, RRTYPE_NSEC3, &span) && nsec3_in_chain(&span.rrs[0], param) &&
-	       owner_hash(unit->owner, hash);
+	return unit->labels == c->units[0].labels + 1 && unit_rrset(c, unit, RRTYPE_NSEC3, &span) &&
+	       nsec3_in_chain(&span.rrs[0], param) && owner_hash(unit->owner, hash);
 }
 
 // A layer below may have it in the chain.

@@ -22,6 +22,36 @@ static uint16_t covered_type(const struct record *sig)
 // --- RRsets of a unit
 // -----------------------------------------------------------------------------
 
+// The first of n records, which ascend by type, at or above `type`.
+static const struct record *type_from(const struct record *items, size_t n, uint32_t type)
+{
+	while (n > 0) {
+		const size_t half = n / 2;
+		if (items[half].type < type) {
+			items += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return items;
+}
+
+// The same of signatures, by the type they cover: records_sort() has them so.
+static const struct record *covered_from(const struct record *sigs, size_t n, uint32_t type)
+{
+	while (n > 0) {
+		const size_t half = n / 2;
+		if (covered_type(&sigs[half]) < type) {
+			sigs += half + 1;
+			n -= half + 1;
+		} else {
+			n = half;
+		}
+	}
+	return sigs;
+}
+
 void rrset_walk_start(struct rrset_walk *walk, const struct compilation *c, const struct unit *unit)
 {
 	const struct record *items = c->records->items + unit->first;
@@ -29,42 +59,21 @@ void rrset_walk_start(struct rrset_walk *walk, const struct compilation *c, cons
 	*walk = (struct rrset_walk){.compilation = c, .unit = unit, .number = unit->rrset_first};
 	walk->next = items;
 	walk->end = items + unit->count;
-	walk->sigs = walk->sigs_end = walk->end;
-	for (const struct record *r = items; r < walk->end; r++) {
-		if (r->type != RRTYPE_RRSIG)
-			continue;
-		walk->sigs = r;
-		while (r < walk->end && r->type == RRTYPE_RRSIG)
-			r++;
-		walk->sigs_end = r;
-		break;
-	}
-}
-
-// The least covered type at or above `from` that signatures stand for; 0x10000: none.
-static uint32_t sig_type_from(const struct rrset_walk *walk, uint32_t from)
-{
-	uint32_t least = 0x10000;
-
-	for (const struct record *r = walk->sigs; r < walk->sigs_end; r++) {
-		const uint32_t type = covered_type(r);
-		if (type >= from && type < least)
-			least = type;
-	}
-	return least;
+	walk->sigs = type_from(items, unit->count, RRTYPE_RRSIG);
+	walk->sigs_end = type_from(walk->sigs, (size_t)(walk->end - walk->sigs), RRTYPE_RRSIG + 1);
 }
 
 bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span)
 {
-	const uint32_t from = span->rrs == NULL && span->sig_count == 0 ? 0 : span->type + 1u;
-	const uint32_t sig_type = sig_type_from(walk, from);
+	const uint32_t sig_type =
+	    walk->sigs < walk->sigs_end ? covered_type(walk->sigs) : 0x10000; // that: none
 
-	if (walk->next == walk->sigs)
+	if (walk->next < walk->end && walk->next->type == RRTYPE_RRSIG)
 		walk->next = walk->sigs_end;
 	const bool have = walk->next < walk->end;
 	if (!have && sig_type == 0x10000)
 		return false;
-	*span = (struct rrset_span){.number = walk->number++};
+	*span = (struct rrset_span){.sigs = walk->sigs, .number = walk->number++};
 	if (have && walk->next->type <= sig_type) {
 		span->type = walk->next->type;
 		span->rrs = walk->next;
@@ -75,40 +84,28 @@ bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span)
 	} else {
 		span->type = (uint16_t)sig_type;
 	}
-	for (const struct record *r = walk->sigs; r < walk->sigs_end; r++)
-		span->sig_count += covered_type(r) == span->type;
+	for (; walk->sigs < walk->sigs_end && covered_type(walk->sigs) == span->type; walk->sigs++)
+		span->sig_count++;
 	return true;
 }
 
 bool unit_rrset(
     const struct compilation *c, const struct unit *unit, uint16_t type, struct rrset_span *span)
 {
-	struct rrset_walk walk;
+	const struct record *items = c->records->items + unit->first, *end = items + unit->count;
+	const struct record *rrs = type_from(items, unit->count, type);
+	const struct record *sigs = type_from(items, unit->count, RRTYPE_RRSIG);
+	const struct record *sigs_end = type_from(sigs, (size_t)(end - sigs), RRTYPE_RRSIG + 1);
 
-	*span = (struct rrset_span){0};
-	rrset_walk_start(&walk, c, unit);
-	while (rrset_walk_next(&walk, span)) {
-		if (span->type == type)
-			return span->rr_count > 0;
-		if (span->type > type)
-			return false;
-	}
-	return false;
-}
-
-const struct record *span_sig(const struct unit *unit, const struct compilation *c,
-    const struct rrset_span *span, uint32_t *position)
-{
-	const struct record *items = c->records->items + unit->first;
-
-	for (; *position < unit->count; (*position)++) {
-		const struct record *r = &items[*position];
-		if (r->type == RRTYPE_RRSIG && covered_type(r) == span->type) {
-			(*position)++;
-			return r;
-		}
-	}
-	return NULL;
+	*span = (struct rrset_span){.type = type, .rrs = rrs};
+	span->rr_count = (uint32_t)(type_from(rrs, (size_t)(end - rrs), type + 1u) - rrs);
+	if (span->rr_count == 0)
+		return false;
+	span->sigs = covered_from(sigs, (size_t)(sigs_end - sigs), type);
+	span->sig_count =
+	    (uint16_t)(covered_from(span->sigs, (size_t)(sigs_end - span->sigs), type + 1u) -
+	               span->sigs);
+	return true;
 }
 
 // --- names
@@ -116,13 +113,10 @@ const struct record *span_sig(const struct unit *unit, const struct compilation 
 
 static bool has_type(const struct compilation *c, const struct unit *unit, uint16_t type)
 {
-	const struct record *items = c->records->items + unit->first;
+	const struct record *items = c->records->items + unit->first, *end = items + unit->count;
+	const struct record *at = type_from(items, unit->count, type);
 
-	for (uint32_t i = 0; i < unit->count && items[i].type <= type; i++) {
-		if (items[i].type == type)
-			return true;
-	}
-	return false;
+	return at < end && at->type == type;
 }
 
 // An owner that holds nothing but NSEC3 (and its signatures) is not a name of the zone to queries

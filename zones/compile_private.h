@@ -71,18 +71,19 @@ struct unit_walk {
 
 // The records of one RRset and of its signatures, as compile_rrsets() finds them.
 struct rrset_span {
-	const struct record *rrs; // NULL: only signatures
+	const struct record *rrs;  // NULL: only signatures
+	const struct record *sigs; // sig_count of them, in stored order
 	uint32_t rr_count;
 	uint16_t type;
 	uint16_t sig_count;
-	uint32_t number; // index in rdata_refs
+	uint32_t number; // index in rdata_refs; of rrset_walk_next() only
 };
 
 struct rrset_walk {
 	const struct compilation *compilation;
 	const struct unit *unit;
-	const struct record *next, *end; // records that are not RRSIG
-	const struct record *sigs, *sigs_end;
+	const struct record *next, *end;      // records that are not RRSIG
+	const struct record *sigs, *sigs_end; // those still to come, by the type they cover
 	uint32_t number;
 };
 
@@ -100,12 +101,10 @@ struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c)
 void rrset_walk_start(
     struct rrset_walk *walk, const struct compilation *c, const struct unit *unit);
 bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span);
-// The RRset of one type; false when there is none (only signatures count as none).
+// The RRset of one type, in a number of steps that grows with the logarithm of the unit's records;
+// false when there is none (only signatures count as none).
 bool unit_rrset(
     const struct compilation *c, const struct unit *unit, uint16_t type, struct rrset_span *span);
-// Calls for each RRSIG that covers the span's type, in stored order. Position starts at 0.
-const struct record *span_sig(const struct unit *unit, const struct compilation *c,
-    const struct rrset_span *span, uint32_t *position);
 
 // --- compile_index.c
 int compile_index(struct compilation *c) __attribute__((warn_unused_result));

@@ -191,7 +191,7 @@ struct image_header {
 	uint32_t
 	    rrsig_expiry_min; // earliest RRSIG expiration (RFC 4034 3.1.5 serial time); 0: unsigned
 	uint32_t probe_max;   // buckets that a lookup may have to look at, 1..
-	uint32_t apex_ref;    // node of the apex (0 in an overlay that does not hold it)
+	uint32_t apex_ref;    // node of the apex: every overlay holds it, too
 	uint32_t
 	    negative_ref; // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0
 	uint32_t negative_do_ref; // the same with its signatures; 0: not signed, or not compiled

@@ -493,8 +493,8 @@ static int targets_verify(struct verifier *v)
 	return 0; // that they are nodes is seen when one is followed (overlay.c)
 }
 
-// The apex, and what stands for the whole zone. An overlay may lack it, but a reader takes the
-// negative answers of the top layer all the same.
+// The apex, and what stands for the whole zone: every layer has it, because every version has a
+// serial.
 static int apex_verify(struct verifier *v)
 {
 	const struct image_header *header = v->image.header;
@@ -503,8 +503,6 @@ static int apex_verify(struct verifier *v)
 		return -EINVAL;
 	if (header->negative_do_ref != 0 && answer_verify(v, header->negative_do_ref) != 0)
 		return -EINVAL;
-	if (header->apex_ref == 0 && (header->flags & IMAGE_OVERLAY) != 0)
-		return 0;
 	if (!is_node(v, header->apex_ref))
 		return bad(v, "apex out of range");
 	const struct node_ref apex = {

@@ -310,7 +310,11 @@ static int hold_embedders(struct plan *p, uint32_t index)
 			else
 				high = middle;
 		}
+		uint32_t before = 0; // one that embeds it several times has its entries in a row
 		for (; rc == 0 && low < section->count && items[low].hash == hash; low++) {
+			if (items[low].node_ref == before)
+				continue;
+			before = items[low].node_ref;
 			const struct image_node *node = target_node(image, items[low].node_ref);
 			rc = node != NULL ? embedder_hold(p, node) : -E2BIG;
 		}
@@ -397,26 +401,25 @@ static bool concerns_everything(struct plan *p, uint32_t apex)
 {
 	const struct node_ref below = place_at(p, apex)->below;
 	const struct record *items = place_records(p, apex);
+	const struct image_rrset *rrset = node_rrset(below, RRTYPE_NSEC3PARAM);
+	struct rdata_iter iter = {0};
 	bool signed_now = false;
-	uint32_t params = 0, same = 0;
 	uint16_t len;
 
+	// Which one counts is a matter of their order, too.
+	if (rrset != NULL)
+		iter = rrset_rdata(below.image, rrset);
 	for (uint32_t i = 0; i < place_at(p, apex)->count; i++) {
 		const struct record *r = &items[i];
 		signed_now |=
 		    r->type == RRTYPE_RRSIG && r->rdata[0] == 0 && r->rdata[1] == RRTYPE_SOA;
 		if (r->type != RRTYPE_NSEC3PARAM)
 			continue;
-		params++;
-		const struct image_rrset *rrset = node_rrset(below, RRTYPE_NSEC3PARAM);
-		struct rdata_iter iter = {0};
-		if (rrset != NULL)
-			iter = rrset_rdata(below.image, rrset);
-		for (const uint8_t *rdata; (rdata = rdata_next(&iter, &len)) != NULL;)
-			same += len == r->rdlen && memcmp(rdata, r->rdata, len) == 0;
+		const uint8_t *rdata = rdata_next(&iter, &len);
+		if (rdata == NULL || len != r->rdlen || memcmp(rdata, r->rdata, len) != 0)
+			return true;
 	}
-	const struct image_rrset *rrset = node_rrset(below, RRTYPE_NSEC3PARAM);
-	if (params != same || params != (rrset != NULL ? rrset->rr_count : 0u))
+	if (iter.left > 0)
 		return true;
 	return signed_now != ((version_header(p->below)->flags & IMAGE_SIGNED) != 0);
 }

@@ -15,6 +15,7 @@
 #include "arena.h"
 #include "name.h"
 #include "rdata.h"
+#include "rrtype.h"
 
 #define DUPLICATES_QUADRATIC 16 // RRsets up to this size are searched pair by pair
 
@@ -130,6 +131,14 @@ static uint64_t sort_key(const struct record *record, unsigned apex_labels)
 	return value;
 }
 
+// The type that a signature covers; 0 for what is none.
+static unsigned covered(const struct record *record)
+{
+	return record->type == RRTYPE_RRSIG && record->rdlen >= 2
+	           ? (unsigned)record->rdata[0] << 8 | record->rdata[1]
+	           : 0;
+}
+
 static int record_compare(const struct record *a, const struct record *b)
 {
 	if (a->owner != b->owner) {
@@ -137,7 +146,9 @@ static int record_compare(const struct record *a, const struct record *b)
 		if (order != 0)
 			return order;
 	}
-	return a->type < b->type ? -1 : a->type > b->type;
+	if (a->type != b->type)
+		return a->type < b->type ? -1 : 1;
+	return covered(a) < covered(b) ? -1 : covered(a) > covered(b);
 }
 
 static int sort_item_compare(const void *left, const void *right, void *context)

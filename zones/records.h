@@ -42,8 +42,8 @@ void records_free(struct records *records); // NULL is accepted
 int records_add(struct records *records, const uint8_t *owner, uint16_t type, uint32_t ttl,
     const uint8_t *rdata, size_t rdlen) __attribute__((warn_unused_result));
 
-// Sorts by owner (canonical order) and type, keeps arrival order inside an RRset, drops repeated
-// records (RFC 2181 5). Call once, after the last records_add.
+// Sorts by owner (canonical order) and type, signatures by the type they cover; keeps arrival order
+// inside an RRset, drops repeated records (RFC 2181 5). Call once, after the last records_add.
 int records_sort(struct records *records) __attribute__((warn_unused_result));
 
 // What a zone must be before it may be served: exactly one SOA, at the apex; NS at the apex; no

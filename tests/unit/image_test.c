@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 #include <unistd.h>
 #include <cmocka.h>
 
@@ -448,20 +449,21 @@ static void a_name_that_is_indexed_twice_is_refused(void **state)
 	drop(&b);
 }
 
-// A reader answers from the top layer's negative answer whether that holds the apex or not.
-static void a_wild_negative_answer_of_an_overlay_without_apex_is_refused(void **state)
+// The SOA and the negative answers of a version are those of its top layer.
+static void an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused(void **state)
 {
 	struct built b;
 
 	build(&b, sample());
-	for (unsigned i = 0; i < 2; i++) {
+	for (unsigned i = 0; i < 3; i++) {
 		uint8_t *copy = forge(&b);
 		struct image_header *header = (struct image_header *)copy;
 
 		header->flags |= IMAGE_OVERLAY;
 		header->apex_ref = 0;
-		*(i == 0 ? &header->negative_ref : &header->negative_do_ref) = 0xfffffff0;
-		forged_is_refused(&b, copy, "answer");
+		if (i < 2)
+			*(i == 0 ? &header->negative_ref : &header->negative_do_ref) = 0xfffffff0;
+		forged_is_refused(&b, copy, i < 2 ? "answer" : "apex");
 	}
 	drop(&b);
 }
@@ -478,6 +480,45 @@ static void an_apex_that_is_a_tombstone_is_refused(void **state)
 	header->flags |= IMAGE_OVERLAY;
 	apex->flags |= NODE_TOMBSTONE;
 	forged_is_refused(&b, copy, "tombstone");
+	drop(&b);
+}
+
+// A primary may put any number of types, each with a signature, at one name.
+static void a_name_of_many_types_is_no_work_for_minutes(void **state)
+{
+	enum { FIRST = 1000, TYPES = 30000 };
+	struct records *r = zone("example.com.");
+	uint8_t sig[20] = {[19] = 1}; // the root signed it
+	struct built b;
+
+	add_soa(r, "example.com.");
+	for (unsigned i = 0; i < TYPES; i++) { // the signatures come in another order
+		const unsigned type = FIRST + (i * 7) % TYPES;
+		sig[0] = (uint8_t)(type >> 8);
+		sig[1] = (uint8_t)type;
+		add(r, "many.example.com.", (uint16_t)(FIRST + i), "x", 1);
+		add(r, "many.example.com.", RRTYPE_RRSIG, sig, sizeof(sig));
+	}
+	const clock_t begin = clock();
+	build(&b, r);
+	assert_true(
+	    clock() - begin < 2 * CLOCKS_PER_SEC); // of this process, however busy the machine
+	struct lookup found;
+	look(&b, "many.example.com.", &found);
+	const struct node_ref node = found.node;
+	assert_non_null(node.node);
+	assert_int_equal(node.node->rrset_count, TYPES);
+	for (unsigned type = FIRST; type < FIRST + TYPES; type += 997) {
+		const struct image_rrset *rrset = node_rrset(node, (uint16_t)type);
+		assert_non_null(rrset);
+		assert_int_equal(rrset->rr_count, 1);
+		uint32_t ttl;
+		uint16_t len;
+		struct rdata_iter sigs = rrset_sigs(node.image, rrset, &ttl);
+		assert_int_equal(sigs.left, 1);
+		const uint8_t *rdata = rdata_next(&sigs, &len);
+		assert_int_equal(rdata[0] << 8 | rdata[1], type);
+	}
 	drop(&b);
 }
 
@@ -601,7 +642,8 @@ int main(void)
 	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
-	    cmocka_unit_test(a_wild_negative_answer_of_an_overlay_without_apex_is_refused),
+	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
+	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
