@@ -4,13 +4,29 @@
 // The records of an answer in order (see answer_records.h).
 #include "answer_records.h"
 
-bool answer_records_start(
-    struct answer_records *records, enum answer_form form, const struct zone_version *version)
+bool answer_records_start(struct answer_records *records, enum answer_form form,
+    const struct zone_version *version, const struct records *changes)
 {
 	records->form = form;
 	records->at = AT_FIRST;
+	records->changes = changes;
+	records->next_change = 0;
 	version_records_start(&records->body, version);
 	return version_soa(version, &records->soa);
+}
+
+static bool body_next(struct answer_records *records, struct record *out)
+{
+	if (records->form == ANSWER_DIFFERENCE) {
+		if (records->next_change == records->changes->count)
+			return false;
+		*out = records->changes->items[records->next_change++];
+		return true;
+	}
+	while (version_records_next(&records->body, out))
+		if (out->rdata != records->soa.rdata) // that one stands at both ends
+			return true;
+	return false;
 }
 
 bool answer_records_next(struct answer_records *records, struct record *out)
@@ -21,9 +37,8 @@ bool answer_records_next(struct answer_records *records, struct record *out)
 		records->at = records->form == ANSWER_SOA ? AT_END : AT_BODY;
 		return true;
 	case AT_BODY:
-		while (version_records_next(&records->body, out))
-			if (out->rdata != records->soa.rdata) // that one stands at both ends
-				return true;
+		if (body_next(records, out))
+			return true;
 		records->at = AT_LAST;
 		// fallthrough
 	case AT_LAST:

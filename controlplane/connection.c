@@ -63,6 +63,10 @@ static void source_end(struct connection *connection, const char *why)
 
 static void connection_end(struct connection *connection, const char *why)
 {
+	// What has been broken off is worth nothing to the client, and the kernel need not keep it.
+	const struct linger reset = {.l_onoff = connection->source != NULL};
+
+	(void)setsockopt(connection->fd, SOL_SOCKET, SO_LINGER, &reset, sizeof(reset));
 	source_end(connection, why);
 	connection->owner->closed(connection->owner->ctx, connection);
 	connection_free(connection);

@@ -223,20 +223,6 @@ size_t engine_notify(struct engine *engine, const uint8_t *msg, size_t len,
 	return message_answer(engine, PROVIDE_FORWARDED, NULL, msg, len, from, reply, cap);
 }
 
-static int provider_read(void *ctx, const uint8_t *apex, struct reading *out)
-{
-	const struct engine *engine = ctx;
-
-	return engine->ops.read(engine->ops.ctx, apex, out);
-}
-
-static int provider_peek(void *ctx, const uint8_t *apex, struct reading *out)
-{
-	const struct engine *engine = ctx;
-
-	return engine->ops.peek(engine->ops.ctx, apex, out);
-}
-
 void engine_changed(struct engine *engine, const uint8_t *apex)
 {
 	provider_changed(engine->provider, apex);
@@ -265,11 +251,10 @@ int engine_open(struct event_base *base, const struct config *config,
 	    .sources = notify_sources,
 	    .accept = notify_accept,
 	    .counters = &engine->counters};
-	const struct provider_ops provider_ops = {
-	    .ctx = engine, .read = provider_read, .peek = provider_peek, .log = provider_log};
-
+	engine->ops.provide.log = provider_log;
+	engine->ops.provide.log_ctx = engine;
 	engine->deadline = event_new(base, -1, 0, deadline_reached, engine);
-	engine->provider = provider_open(base, &provider_ops);
+	engine->provider = provider_open(base, &engine->ops.provide);
 	engine->clock = engine_clock_open(engine);
 	int rc = engine->deadline != NULL && engine->provider != NULL && engine->clock != NULL
 	             ? engine_take(engine, config, error)

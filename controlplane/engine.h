@@ -15,6 +15,7 @@
 
 #include "config.h"
 #include "delta.h"
+#include "provider.h"
 #include "records.h"
 #include "zone.h"
 
@@ -23,7 +24,6 @@ struct engine;
 struct failures;
 struct key_changes;
 struct provide_counters;
-struct reading;
 
 // What a zone has on disk or in the data plane when the engine starts.
 struct engine_stored {
@@ -59,10 +59,9 @@ struct engine_ops {
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
 	// Store these (they may be written lazily, the last ones win).
 	void (*store)(void *ctx, const uint8_t *apex, const struct zone_timers *timers);
-	// Open the version that is served, of any zone, as publisher_read() and publisher_peek()
-	// do.
-	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
-	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
+	// What downstream servers are given, of all zones; with a ctx of its own. `log` is the
+	// engine's.
+	struct provider_ops provide;
 };
 
 // What became of a version that was handed out.

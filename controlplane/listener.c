@@ -24,6 +24,9 @@
 // Of all clients, and of one address. When all are taken the one that has been idle longest goes.
 #define CONNECTIONS_MAX        256
 #define CONNECTIONS_PER_SOURCE 64
+// Bytes that wait in the kernel for a client's window: not the megabytes that a socket may hold,
+// and enough to fill any path, for what is on its way does not count.
+#define UNSENT_MAX (128 * 1024)
 
 struct listener {
 	struct event_base *base;
@@ -134,7 +137,7 @@ static void tcp_ready(evutil_socket_t fd, short what, void *arg)
 	struct sockaddr_storage from;
 	socklen_t from_len = sizeof(from);
 	int sock = accept4(fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-	int on = 1;
+	int on = 1, unsent = UNSENT_MAX;
 
 	(void)what;
 	if (sock < 0) {
@@ -145,6 +148,7 @@ static void tcp_ready(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
+	(void)setsockopt(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	struct connection *connection =
 	    connection_open(listener->base, sock, listener->service.tls, &from, &listener->owner);
 

@@ -18,6 +18,7 @@
 
 #include "address.h"
 #include "notice.h"
+#include "provider.h"
 #include "reading.h"
 #include "timers.h"
 
@@ -51,7 +52,7 @@ struct notice {
 
 struct notifier {
 	struct event_base *base;
-	struct notifier_ops ops;
+	struct provider_ops ops;
 	struct provide_counters *counters;
 	struct event *deadline;
 	struct timers timers;
@@ -223,7 +224,7 @@ static void notice_fail(struct notice *notice)
 	snprintf(text, sizeof(text), "NOTIFY to %s is given up: %s",
 	    address_text((const struct sockaddr *)&notice->target->remote, address),
 	    notice->error != NULL ? notice->error : "no answer");
-	notifier->ops.log(notifier->ops.ctx, notice->apex, text);
+	notifier->ops.log(notifier->ops.log_ctx, notice->apex, text);
 	notice_drop(notice);
 }
 
@@ -408,7 +409,7 @@ void notifier_tell(struct notifier *notifier, const uint8_t *apex,
 }
 
 struct notifier *notifier_open(
-    struct event_base *base, const struct notifier_ops *ops, struct provide_counters *counters)
+    struct event_base *base, const struct provider_ops *ops, struct provide_counters *counters)
 {
 	struct notifier *notifier = calloc(1, sizeof(*notifier));
 

@@ -24,15 +24,10 @@ struct reading;
 #define NOTIFIER_AT_ONCE 64
 #define NOTIFIER_WAITING 100000
 
-struct notifier_ops {
-	void *ctx;
-	// As publisher_read(), but nothing is loaded: -EAGAIN when it is not in memory.
-	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
-	void (*log)(void *ctx, const uint8_t *apex, const char *text);
-};
-
-// NULL when out of memory. `ops` is copied, the counters are borrowed.
-struct notifier *notifier_open(struct event_base *base, const struct notifier_ops *ops,
+// NULL when out of memory. Of `ops`, which is copied, peek and log are used; the counters are
+// borrowed.
+struct provider_ops;
+struct notifier *notifier_open(struct event_base *base, const struct provider_ops *ops,
     struct provide_counters *counters) __attribute__((warn_unused_result));
 void notifier_close(struct notifier *notifier); // NULL is accepted
 

@@ -127,14 +127,26 @@ static void engine_store(void *ctx, const uint8_t *apex, const struct zone_timer
 	publisher_store(((struct daemon *)ctx)->publisher, apex, timers);
 }
 
-static int engine_read(void *ctx, const uint8_t *apex, struct reading *out)
+static int provide_read(void *ctx, const uint8_t *apex, struct reading *out)
 {
-	return publisher_read(((struct daemon *)ctx)->publisher, apex, out);
+	return publisher_read(ctx, apex, out);
 }
 
-static int engine_peek(void *ctx, const uint8_t *apex, struct reading *out)
+static int provide_peek(void *ctx, const uint8_t *apex, struct reading *out)
 {
-	return publisher_peek(((struct daemon *)ctx)->publisher, apex, out);
+	return publisher_peek(ctx, apex, out);
+}
+
+static void provide_read_end(void *ctx, struct reading *reading)
+{
+	publisher_read_end(ctx, reading);
+}
+
+static int provide_difference(void *ctx, const uint8_t *apex, uint32_t from,
+    const struct reading *to, publisher_difference_fn done, void *done_ctx,
+    struct difference_job **out)
+{
+	return publisher_difference(ctx, apex, from, to, done, done_ctx, out);
 }
 
 static void engine_line(void *ctx, const char *text)
@@ -190,14 +202,17 @@ static int daemon_start(struct daemon *daemon)
 	    .changed = changed,
 	    .replaced = replaced,
 	    .forward = forwarded};
-	const struct engine_ops engine_ops = {.ctx = daemon,
+	struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,
 	    .publish = engine_publish,
 	    .apply = engine_apply,
 	    .expire = engine_expire,
 	    .store = engine_store,
-	    .read = engine_read,
-	    .peek = engine_peek};
+	    .provide = {.read = provide_read,
+	        .peek = provide_peek,
+	        .read_end = provide_read_end,
+	        .difference = provide_difference,
+	        .difference_cancel = publisher_difference_cancel}};
 	char error[1024] = "Out of memory.";
 	int rc;
 
@@ -212,6 +227,7 @@ static int daemon_start(struct daemon *daemon)
 		daemon->work = offload_open(daemon->base, "keys");
 		rc = daemon->work != NULL ? 0 : -ENOMEM;
 	}
+	engine_ops.provide.ctx = daemon->publisher;
 	if (rc == 0)
 		keys_load(daemon);
 	if (rc == 0)

@@ -13,10 +13,13 @@
 #include <event2/event.h>
 
 #include "address.h"
+#include "delta.h"
 #include "rrtype.h"
 #include "serial.h"
 
-#define AGAIN_MS 20 // how often those that wait look again
+#define AGAIN_MS 5 // how often those that wait look again
+// How long the journal may take to write a step before the whole zone is sent instead.
+#define JOURNAL_MS 3000
 
 static int64_t mono_ms(void)
 {
@@ -30,7 +33,7 @@ static void again_soon(struct outgoings *all, int ms)
 {
 	struct timeval wait = {.tv_usec = ms * 1000};
 
-	if (!TAILQ_EMPTY(&all->waiting)) {
+	if (all->idle_count > 0) {
 		(void)event_add(all->again, &wait); // it was added before: cannot fail
 	}
 }
@@ -54,7 +57,34 @@ static bool turn_has_come(const struct outgoing *outgoing)
 	return same < PROVIDER_TRANSFERS_PER_PEER;
 }
 
-static enum answer_form form_choose(struct outgoing *outgoing, uint32_t serial)
+static void difference_done(void *ctx, struct delta *delta)
+{
+	struct outgoing *outgoing = ctx;
+
+	outgoing->asking = NULL;
+	outgoing->delta = delta;
+	connection_wake(outgoing->connection);
+}
+
+// Is the difference to be had? Post: 0: as far as it is, it is there; -EAGAIN: not yet.
+static int difference_ask(struct outgoing *outgoing)
+{
+	const struct provider_ops *ops = &outgoing->all->ops;
+
+	if (outgoing->asking != NULL) {
+		return -EAGAIN;
+	}
+	if (outgoing->asked) {
+		return 0;
+	}
+	int rc = ops->difference(ops->ctx, outgoing->apex, outgoing->serial, &outgoing->reading,
+	    difference_done, outgoing, &outgoing->asking);
+
+	outgoing->asked = rc != -EAGAIN || mono_ms() >= outgoing->journal_ms;
+	return rc == 0 || !outgoing->asked ? -EAGAIN : 0;
+}
+
+static enum answer_form form_choose(const struct outgoing *outgoing, bool newer)
 {
 	struct provide_counters *counters = &outgoing->all->counters;
 
@@ -66,16 +96,17 @@ static enum answer_form form_choose(struct outgoing *outgoing, uint32_t serial)
 		counters->out_axfr++;
 		return ANSWER_WHOLE;
 	}
-	if (!serial_newer(serial, outgoing->serial)) { // RFC 1995 2
+	if (!newer) { // RFC 1995 2
 		counters->out_ixfr_current++;
 		return ANSWER_SOA;
 	}
-	counters->out_ixfr_whole++;
-	return ANSWER_WHOLE;
+	counters->out_ixfr += outgoing->delta != NULL;
+	counters->out_ixfr_whole += outgoing->delta == NULL;
+	return outgoing->delta != NULL ? ANSWER_DIFFERENCE : ANSWER_WHOLE;
 }
 
-// Post: 0 when messages may be written; -EAGAIN: not yet; another -errno: never.
-static int outgoing_begin(struct outgoing *outgoing)
+// Its turn, and the version. Post: as outgoing_begin().
+static int outgoing_open(struct outgoing *outgoing)
 {
 	struct outgoings *all = outgoing->all;
 	int rc = -EAGAIN;
@@ -86,18 +117,37 @@ static int outgoing_begin(struct outgoing *outgoing)
 	if (rc < 0) {
 		return rc == -EAGAIN && mono_ms() >= outgoing->deadline_ms ? -ETIMEDOUT : rc;
 	}
-	const uint32_t serial = version_header(&outgoing->reading.version)->serial;
-
-	if (!answer_records_start(&outgoing->writer.records, form_choose(outgoing, serial),
-	        &outgoing->reading.version)) {
-		return -EINVAL;
-	}
-	outgoing->serial = serial;
-	outgoing->began_ms = mono_ms();
 	outgoing->running = true;
+	outgoing->began_ms = mono_ms();
+	outgoing->journal_ms = outgoing->began_ms + JOURNAL_MS;
 	TAILQ_REMOVE(&all->waiting, outgoing, link);
 	TAILQ_INSERT_TAIL(&all->running, outgoing, link);
 	all->running_count++;
+	return 0;
+}
+
+// Post: 0 when messages may be written; -EAGAIN: not yet; another -errno: never.
+static int outgoing_begin(struct outgoing *outgoing)
+{
+	int rc = outgoing->running ? 0 : outgoing_open(outgoing);
+
+	if (rc < 0) {
+		return rc;
+	}
+	const uint32_t serial = version_header(&outgoing->reading.version)->serial;
+	const bool newer = serial_newer(serial, outgoing->serial);
+
+	if (outgoing->writer.qtype == RRTYPE_IXFR && newer && difference_ask(outgoing) < 0) {
+		return -EAGAIN;
+	}
+	if (!answer_records_start(&outgoing->writer.records, form_choose(outgoing, newer),
+	        &outgoing->reading.version,
+	        outgoing->delta != NULL ? outgoing->delta->changes : NULL)) {
+		return -EINVAL;
+	}
+	outgoing->serial = serial;
+	outgoing->started = true;
+	outgoing->all->idle_count--;
 	return 0;
 }
 
@@ -115,7 +165,7 @@ static enum source_step outgoing_next(void *ctx, uint8_t *buf, size_t cap, size_
 {
 	struct outgoing *outgoing = ctx;
 
-	if (!outgoing->running) {
+	if (!outgoing->started) {
 		int rc = outgoing_begin(outgoing);
 
 		if (rc == -EAGAIN) {
@@ -142,18 +192,22 @@ static enum source_step outgoing_next(void *ctx, uint8_t *buf, size_t cap, size_
 static void outgoing_log(const struct outgoing *outgoing, const char *why)
 {
 	const struct provider_ops *ops = &outgoing->all->ops;
+	const enum answer_form form = outgoing->writer.records.form;
 	char address[ADDRESS_TEXT_MAX], text[256];
 
-	if (outgoing->writer.records.form == ANSWER_SOA && why == NULL) {
+	if (!outgoing->started || (form == ANSWER_SOA && why == NULL)) {
 		return;
 	}
 	snprintf(text, sizeof(text),
 	    "serial %u to %s: %s%s, %llu records, %llu bytes in %llu messages, %lld ms",
 	    outgoing->serial, address_text((const struct sockaddr *)&outgoing->from, address),
-	    why != NULL ? "broken off: " : "whole zone", why != NULL ? why : "",
-	    (unsigned long long)outgoing->writer.record_count, (unsigned long long)outgoing->bytes,
-	    (unsigned long long)outgoing->messages, (long long)(mono_ms() - outgoing->began_ms));
-	ops->log(ops->ctx, outgoing->apex, text);
+	    why != NULL                 ? "broken off: "
+	    : form == ANSWER_DIFFERENCE ? "difference"
+	                                : "whole zone",
+	    why != NULL ? why : "", (unsigned long long)outgoing->writer.record_count,
+	    (unsigned long long)outgoing->bytes, (unsigned long long)outgoing->messages,
+	    (long long)(mono_ms() - outgoing->began_ms));
+	ops->log(ops->log_ctx, outgoing->apex, text);
 }
 
 static void outgoing_ended(void *ctx, const char *why)
@@ -162,6 +216,10 @@ static void outgoing_ended(void *ctx, const char *why)
 	struct outgoings *all = outgoing->all;
 	struct provide_counters *counters = &all->counters;
 
+	all->idle_count -= !outgoing->started;
+	if (outgoing->asking != NULL) {
+		all->ops.difference_cancel(outgoing->asking);
+	}
 	if (outgoing->running) {
 		all->running_count--;
 		TAILQ_REMOVE(&all->running, outgoing, link);
@@ -177,7 +235,8 @@ static void outgoing_ended(void *ctx, const char *why)
 	} else {
 		TAILQ_REMOVE(&all->waiting, outgoing, link);
 	}
-	reading_close(&outgoing->reading);
+	delta_free(outgoing->delta);
+	all->ops.read_end(all->ops.ctx, &outgoing->reading);
 	tsig_key_unref(outgoing->key);
 	free(outgoing);
 }
@@ -202,23 +261,34 @@ int outgoing_start(struct outgoings *all, struct connection *connection,
 	name_lower(outgoing->apex, request->qname, name_len(request->qname));
 	answer_writer_open(&outgoing->writer, request, key);
 	TAILQ_INSERT_TAIL(&all->waiting, outgoing, link);
+	all->idle_count++;
 	connection_source(connection, &outgoing_source, outgoing);
 	return 0;
+}
+
+// Each that waits looks again; a wake-up may end that one, but no other.
+static void list_wake(struct outgoing_list *list)
+{
+	struct outgoing *outgoing = TAILQ_FIRST(list);
+
+	while (outgoing != NULL) { // as many as there are connections
+		struct outgoing *next = TAILQ_NEXT(outgoing, link);
+
+		if (!outgoing->started) {
+			connection_wake(outgoing->connection);
+		}
+		outgoing = next;
+	}
 }
 
 static void again(evutil_socket_t fd, short what, void *arg)
 {
 	struct outgoings *all = arg;
-	struct outgoing *outgoing = TAILQ_FIRST(&all->waiting);
 
 	(void)fd;
 	(void)what;
-	while (outgoing != NULL) { // as many as there are connections
-		struct outgoing *next = TAILQ_NEXT(outgoing, link);
-
-		connection_wake(outgoing->connection);
-		outgoing = next;
-	}
+	list_wake(&all->running);
+	list_wake(&all->waiting);
 	again_soon(all, AGAIN_MS);
 }
 

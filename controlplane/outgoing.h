@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // One answer to a downstream server over TCP, from the question to the last message: waits for its
-// turn and for the version to be in memory, then is a connection's source. Internal to provider*.c
-// and outgoing.c. Event loop's thread.
+// turn, for the version to be in memory and for what the journal has, then is a connection's
+// source. Internal to provider*.c and outgoing.c. Event loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -17,16 +17,22 @@
 #include "reading.h"
 
 struct outgoing {
-	TAILQ_ENTRY(outgoing) link; // of those that wait, or of those that run
+	TAILQ_ENTRY(outgoing)
+	link; // of those that wait for their turn, or of those that have had it
 	struct outgoings *all;
 	struct connection *connection;
 	struct sockaddr_storage from;
-	bool running, waited;
-	uint32_t serial;      // IXFR: the client's; later: ours
+	bool running; // has had its turn; the version is open
+	bool started; // messages are written
+	bool waited;
+	uint32_t serial;      // IXFR: the client's; once started: ours
 	struct tsig_key *key; // a reference, or NULL
 	struct reading reading;
+	bool asked;                    // for the difference
+	struct difference_job *asking; // it is being read
+	struct delta *delta;           // owned; or NULL
 	struct answer_writer writer;
-	int64_t deadline_ms, began_ms; // monotonic
+	int64_t deadline_ms, journal_ms, began_ms; // monotonic
 	uint64_t bytes, messages;
 	uint8_t apex[NAME_LEN_MAX]; // lower case
 };
@@ -38,8 +44,8 @@ struct outgoings {
 	struct provider_ops ops;
 	struct provide_counters counters;
 	struct outgoing_list running, waiting;
-	unsigned running_count;
-	struct event *again; // while any waits
+	unsigned running_count, idle_count; // idle: not started
+	struct event *again;                // while there are such
 };
 
 // Post: 0 or -ENOMEM.

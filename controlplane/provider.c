@@ -63,7 +63,7 @@ static size_t answer_once(struct provider *provider, enum provide_transport tran
 	if (rc == -EAGAIN) {
 		return 0; // the client asks again, and by then it is there
 	}
-	if (rc == 0 && !answer_records_start(&answer.records, ANSWER_SOA, &reading.version)) {
+	if (rc == 0 && !answer_records_start(&answer.records, ANSWER_SOA, &reading.version, NULL)) {
 		rc = -EINVAL;
 	} else if (rc == 0) {
 		rc = answer_writer_next(&answer, reply, size, size, now_s, &len);
@@ -147,6 +147,9 @@ static void zone_tell(struct provider *provider, const struct config_zone *zone)
 	for (size_t i = 0; i < zone->notify_count; i++) {
 		const struct config_remote *remote = zone->notify[i];
 
+		if (remote->tls) { // what is meant to be secret is not sent in the clear
+			continue;
+		}
 		notifier_tell(provider->notifier, zone->domain, remote,
 		    keyring_remote(provider->zones->keyring, remote, 0));
 	}
@@ -186,14 +189,12 @@ void provider_rekey(struct provider *provider, const struct keyring *keyring)
 
 struct provider *provider_open(struct event_base *base, const struct provider_ops *ops)
 {
-	const struct notifier_ops notifier_ops = {
-	    .ctx = ops->ctx, .peek = ops->peek, .log = ops->log};
 	struct provider *provider = calloc(1, sizeof(*provider));
 
 	if (provider == NULL) {
 		return NULL;
 	}
-	provider->notifier = notifier_open(base, &notifier_ops, &provider->outgoings.counters);
+	provider->notifier = notifier_open(base, ops, &provider->outgoings.counters);
 	if (outgoings_open(&provider->outgoings, base, ops) != 0 || provider->notifier == NULL) {
 		provider_close(provider);
 		return NULL;

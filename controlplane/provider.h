@@ -17,6 +17,8 @@
 #include "provide.h"
 
 struct connection;
+struct delta;
+struct difference_job;
 struct event_base;
 struct provider;
 struct provider_zones;
@@ -29,11 +31,16 @@ struct reading;
 #define PROVIDER_WAIT_MS            20000
 
 struct provider_ops {
-	void *ctx;
-	// As publisher_read() and publisher_peek().
+	void *ctx; // of the first five: the publication half, publish.h
 	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
 	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
+	void (*read_end)(void *ctx, struct reading *reading);
+	int (*difference)(void *ctx, const uint8_t *apex, uint32_t from, const struct reading *to,
+	    void (*done)(void *ctx, struct delta *delta), void *done_ctx,
+	    struct difference_job **out);
+	void (*difference_cancel)(struct difference_job *job);
 	void (*log)(void *ctx, const uint8_t *apex, const char *text);
+	void *log_ctx;
 };
 
 // NULL when out of memory. `ops` is copied.

@@ -823,10 +823,11 @@ static int publisher_start(
 		p->work = offload_open(p->base, "np-work");
 		p->heavy = offload_open(p->base, "np-heavy");
 		p->look = offload_open(p->base, "np-look");
+		p->reader = offload_open(p->base, "np-reader");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
 		if (p->compiler == NULL || p->work == NULL || p->heavy == NULL || p->look == NULL ||
-		    p->timers_timer == NULL || event_add(p->timers_timer, &period) < 0 ||
-		    publish_journal_open(p) < 0)
+		    p->reader == NULL || p->timers_timer == NULL ||
+		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0) {
@@ -887,6 +888,7 @@ void publisher_close(struct publisher *p)
 	offload_close(p->work);
 	offload_close(p->look);
 	offload_close(p->heavy);
+	offload_close(p->reader);
 	if (p->store != NULL && p->timers_dirty)
 		store_touch(p->store);
 	store_finish(p->store);

@@ -117,6 +117,24 @@ int publisher_read(struct publisher *publisher, const uint8_t *apex, struct read
 int publisher_peek(struct publisher *publisher, const uint8_t *apex, struct reading *out)
     __attribute__((warn_unused_result));
 
+// Closes what was read from end to end, in a thread; `reading` is empty then. What was only glanced
+// at may be closed by reading_close().
+void publisher_read_end(struct publisher *publisher, struct reading *reading);
+
+// What leads from the version with serial `from` to the one that is open, in one chain of RFC 1995
+// 4, as the journal has it. Post: 0, and `done` is called once, from the loop: with the difference,
+// which is the callee's, or with NULL when the journal does not reach that far, or the whole zone
+// is less to send; -EAGAIN: a part of it is still being written, to be asked for again some
+// milliseconds later; another -errno: it is not to be had.
+#define PUBLISHER_DIFFERENCE_MAX ((size_t)64 << 20) // bytes in memory
+struct difference_job;
+typedef void (*publisher_difference_fn)(void *ctx, struct delta *delta);
+int publisher_difference(struct publisher *publisher, const uint8_t *apex, uint32_t from,
+    const struct reading *to, publisher_difference_fn done, void *ctx, struct difference_job **out)
+    __attribute__((warn_unused_result));
+// `done` will not be called. Pre: it was not yet.
+void publisher_difference_cancel(struct difference_job *job);
+
 // What is known of a zone, for status.
 struct publisher_status {
 	bool has_version; // one should be served

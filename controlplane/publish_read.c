@@ -5,7 +5,9 @@
 #include "pzone.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
+#include "offload.h"
 #include "publish_view.h"
 #include "reading.h"
 
@@ -43,6 +45,7 @@ int publisher_peek(struct publisher *p, const uint8_t *apex, struct reading *out
 	view_close(&view); // the mappings stay
 	if (rc < 0)
 		reading_close(out);
+	out->content = zone->current->content;
 	return rc;
 }
 
@@ -53,4 +56,36 @@ int publisher_read(struct publisher *p, const uint8_t *apex, struct reading *out
 	if (rc == -EAGAIN) // a file may rot, and a disk is slow: into memory first
 		publish_load(p, pzone_find(p, apex));
 	return rc;
+}
+
+// Giving back each page takes longer than the loop should be held up by.
+struct unmapping {
+	struct offload_job job; // first
+	struct reading reading;
+};
+
+static void unmapping_run(struct offload_job *job)
+{
+	reading_close(&((struct unmapping *)job)->reading);
+}
+
+static void unmapping_done(struct offload_job *job)
+{
+	free(job);
+}
+
+void publisher_read_end(struct publisher *p, struct reading *reading)
+{
+	struct unmapping *unmapping =
+	    reading->map_count > 0 && !p->closing ? calloc(1, sizeof(*unmapping)) : NULL;
+
+	if (unmapping == NULL) {
+		reading_close(reading);
+		return;
+	}
+	unmapping->job.run = unmapping_run;
+	unmapping->job.done = unmapping_done;
+	unmapping->reading = *reading;
+	*reading = (struct reading){0};
+	offload_submit(p->reader, &unmapping->job);
 }

@@ -101,6 +101,7 @@ struct publisher {
 	struct offload *work, *heavy; // the latter for what takes long
 	struct offload *look;         // for who only looks
 	struct journal_writer *journal;
+	struct offload *reader; // of the journal
 	struct event *timers_timer, *sweep;
 	struct pzone **zones;
 	size_t zone_count, zone_cap;

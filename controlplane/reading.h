@@ -6,11 +6,13 @@
 #pragma once
 
 #include <stddef.h>
+#include <stdint.h>
 
 #include "reader.h"
 
 struct reading {
 	struct zone_version version; // as the reader wants it
+	uint64_t content;            // names what it holds, for the journal
 	// The reading's own: what is to be unmapped.
 	struct {
 		const void *mem;

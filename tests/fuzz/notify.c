@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Anything a stranger may send to the control plane's DNS sockets, as NOTIFY for a zone that is
-// ours.
+// Anything a stranger may send to the control plane's DNS sockets: a query of a downstream server
+// or a NOTIFY for a zone that is ours, or a reply to a NOTIFY of ours.
 #include <netinet/in.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "notice.h"
 #include "notify.h"
+#include "provide.h"
 #include "wire.h"
 
 static struct config_remote remote;
@@ -33,6 +35,62 @@ static void accepted(
 	(void)serial;
 }
 
+static struct config_remote downstream;
+static const struct config_remote *downstreams[] = {&downstream};
+static struct config_zone provided = {.provide_xfr = downstreams, .provide_xfr_count = 1};
+
+static const struct config_zone *provided_zone(void *ctx, const uint8_t *apex)
+{
+	(void)ctx;
+	return (apex[0] & 1) != 0 ? &provided : NULL;
+}
+
+static void reply_judge(const uint8_t *reply, size_t len, size_t cap)
+{
+	if (len > cap || (len > 0 && (len < WIRE_HEADER_LEN || (reply[2] & 0x80) == 0))) {
+		abort();
+	}
+}
+
+static void query_fuzz(
+    const uint8_t *msg, size_t size, const struct sockaddr *from, const struct keyring *keyring)
+{
+	struct provide_counters counters = {0};
+	struct provide_service service = {
+	    .zone = provided_zone, .keyring = keyring, .counters = &counters};
+	uint8_t reply[REQUEST_REPLY_MAX];
+
+	for (int transport = PROVIDE_UDP; transport <= PROVIDE_FORWARDED; transport++) {
+		struct request request;
+		struct tsig_key *key = NULL;
+		size_t len = 0;
+		enum provide_verdict verdict =
+		    provide_judge(&service, (enum provide_transport)transport, msg, size, from,
+		        1795000000, &request, &key, reply, sizeof(reply), &len);
+
+		if (verdict == PROVIDE_REPLIED) {
+			reply_judge(reply, len, sizeof(reply));
+		} else if (verdict == PROVIDE_ALLOWED &&
+		           (request.question_end > size || request.has_tsig < 0 ||
+		               (request.has_tsig == 1) != (key != NULL))) {
+			abort();
+		}
+	}
+}
+
+static void reply_fuzz(const uint8_t *msg, size_t size, const struct tsig_key *key)
+{
+	static const uint8_t apex[] = "\7example";
+	struct notice_sent sent = {.id = size < 2 ? 0 : wire_get16(msg), .mac_len = 32};
+	char error[NOTICE_ERROR_MAX];
+
+	// Nothing that was not signed with the key confirms.
+	if (notice_reply(apex, key, &sent, 1795000000, msg, size, error) == NOTICE_CONFIRMED) {
+		abort();
+	}
+	(void)notice_reply(apex, NULL, &sent, 1795000000, msg, size, error);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static struct keyring *keyring;
@@ -55,6 +113,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			abort();
 		}
 		memcpy(&source.addr, &from, sizeof(from));
+		downstream.addresses = calloc(1, sizeof(*downstream.addresses));
+		downstream.address_count = 1;
+		memcpy(&downstream.addresses->addr, &from, sizeof(from));
 	}
 	struct notify_service service = {
 	    .sources = sources, .accept = accepted, .keyring = keyring, .counters = &counters};
@@ -64,9 +125,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	size_t len = notify_handle(
 	    &service, exact, size, (struct sockaddr *)&from, 1795000000, reply, sizeof(reply));
 
-	if (len > sizeof(reply) || (len > 0 && (len < WIRE_HEADER_LEN || (reply[2] & 0x80) == 0))) {
-		abort();
-	}
+	reply_judge(reply, len, sizeof(reply));
+	query_fuzz(exact, size, (struct sockaddr *)&from, keyring);
+	reply_fuzz(exact, size, keyring_of(keyring, &config_key));
 	free(exact);
 	return 0;
 }

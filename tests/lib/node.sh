@@ -21,7 +21,7 @@ node_server=() # further words of the section server, one "word: value" each
 node_controlplane=() # the same of the section controlplane
 declare -A node_remote=() # peer -> words of that remote instead of address and key, one a line
 node_keys=()    # further keys, "ID ALGORITHM SECRET" each
-node_remotes=() # further remotes, "ID PEER KEYS" each; KEYS as in the configuration
+node_remotes=() # further remotes, "ID PEER-OR-ADDRESS [KEYS]" each; KEYS as in the configuration
 node_dir=$work/node
 mkdir -p "$node_dir/run" "$node_dir/storage"
 
@@ -76,7 +76,7 @@ node_configure() {
 	echo "remote:"
 	for key in "${node_remotes[@]}"; do
 		read -r id peer keys <<<"$key"
-		printf '  - {id: %s, address: %s@53, key: %s}\n' "$id" "${peer_address[$peer]}" "$keys"
+		printf '  - {id: %s, address: %s@53%s}\n' "$id" "${peer_address[$peer]:-$peer}" "${keys:+, key: $keys}"
 	done
 	for peer in nsd knot bind; do
 		echo "  - id: $peer"

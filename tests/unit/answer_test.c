@@ -16,6 +16,8 @@
 #include <cmocka.h>
 
 #include "compile.h"
+#include "delta.h"
+#include "overlay.h"
 #include "rrtype.h"
 #include "session.h"
 #include "wire.h"
@@ -109,14 +111,13 @@ struct talk {
 	uint8_t message[WIRE_MESSAGE_MAX];
 };
 
-static struct talk *talk_open(
-    const struct sample *zone, enum answer_form form, const char *algorithm, bool opt)
+static struct talk *talk_ask(const struct sample *zone, enum answer_form form,
+    const struct session_ask *ask, const struct records *changes, const char *algorithm, bool opt)
 {
 	static const uint8_t key_name[] = "\3key";
 	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
 	    .records = SESSION_RECORDS_MAX,
 	    .rrset_records = SESSION_RRSET_MAX};
-	const struct session_ask ask = {.any_serial = true};
 	struct talk *talk = calloc(1, sizeof(*talk));
 	struct request request;
 
@@ -124,7 +125,7 @@ static struct talk *talk_open(
 		assert_int_equal(
 		    tsig_key_new(key_name, algorithm, (const uint8_t *)"secret", 6, &talk->key), 0);
 	}
-	talk->client = session_open(apex, talk->key, 4711, &ask, &limits);
+	talk->client = session_open(apex, talk->key, 4711, ask, &limits);
 	talk->question_len =
 	    session_request(talk->client, talk->question, sizeof(talk->question), NOW);
 	assert_true(talk->question_len > 0);
@@ -133,8 +134,34 @@ static struct talk *talk_open(
 	request.has_opt = opt;
 	talk->writer = calloc(1, sizeof(*talk->writer));
 	answer_writer_open(talk->writer, &request, talk->key);
-	assert_true(answer_records_start(&talk->writer->records, form, &zone->version));
+	assert_true(answer_records_start(&talk->writer->records, form, &zone->version, changes));
 	return talk;
+}
+
+static struct talk *talk_open(
+    const struct sample *zone, enum answer_form form, const char *algorithm, bool opt)
+{
+	static const struct session_ask whole = {.any_serial = true};
+
+	return talk_ask(zone, form, &whole, NULL, algorithm, opt);
+}
+
+// Hands all messages to the client.
+static void talk_run(struct talk *talk)
+{
+	int rc = 1;
+
+	while (rc == 1) {
+		size_t len;
+
+		rc = answer_writer_next(
+		    talk->writer, talk->message, ANSWER_MESSAGE_SIZE, WIRE_MESSAGE_MAX, NOW, &len);
+		assert_true(rc >= 0);
+		(void)session_message(talk->client, talk->message, len, NOW);
+	}
+	if (talk->client->state != SESSION_DONE) {
+		fail_msg("%s", talk->client->error);
+	}
 }
 
 static void talk_close(struct talk *talk)
@@ -290,6 +317,106 @@ static void one_soa_says_that_nothing_is_newer_and_keeps_to_the_size(void **stat
 	zone_drop(&zone);
 }
 
+// From serial 7 to 8: every fourth host goes, as many come, and a TXT.
+static struct delta *delta_make(const struct sample *zone, unsigned hosts)
+{
+	static const uint8_t text[] = "\5hello";
+	struct delta *delta = delta_new(apex, 7);
+	struct record soa;
+	uint8_t after[256], owner[NAME_LEN_MAX];
+	char name[64];
+
+	assert_true(version_soa(&zone->version, &soa));
+	memcpy(after, soa.rdata, soa.rdlen);
+	after[soa.rdlen - 17] = 8;
+	for (int added = 0; added < 2; added++) {
+		assert_int_equal(delta_add(delta, added, apex, RRTYPE_SOA, 300,
+		                     added ? after : soa.rdata, soa.rdlen),
+		    0);
+		for (uint32_t i = 0; i < hosts; i += 4) {
+			snprintf(name, sizeof(name), "%s%u.Sub.example", added ? "new" : "host", i);
+			assert_true(name_from_text(name, strlen(name), NULL, owner) > 0);
+			assert_int_equal(
+			    delta_add(delta, added, owner, RRTYPE_A, 300, (uint8_t *)&i, 4), 0);
+		}
+	}
+	assert_true(name_from_text("Text.example", 12, NULL, owner) > 0);
+	assert_int_equal(delta_add(delta, true, owner, RRTYPE_TXT, 60, text, 6), 0);
+	delta->to = 8;
+	delta->steps = 1;
+	return delta;
+}
+
+static void a_difference_arrives_as_it_is(void **state)
+{
+	const struct session_ask ask = {.incremental = true, .ours = {.serial = 7}};
+	struct delta *delta;
+	struct sample zone, after = {0};
+	struct talk *talk;
+	char error[COMPILE_ERROR_MAX];
+	static const struct compile_options options = {.generation = 2, .id = 2};
+
+	zone_make(&zone, 4000, 0);
+	delta = delta_make(&zone, 4000);
+	assert_int_equal(delta_apply(delta, &zone.version, &after.records, error), 0);
+	assert_int_equal(image_buffer_open(&after.buffer, -1, 1 << 30), 0);
+	assert_int_equal(compile_image(after.records, &options, &after.buffer, error), 0);
+	after.version.layer_count = 1;
+	assert_int_equal(
+	    image_open(&after.version.layer[0], after.buffer.mem, after.buffer.used), 0);
+	talk = talk_ask(&after, ANSWER_DIFFERENCE, &ask, delta->changes, "hmac-sha1", true);
+	talk_run(talk);
+	struct delta *got = session_take_delta(talk->client);
+
+	assert_non_null(got);
+	assert_int_equal(got->from, 7);
+	assert_int_equal(got->to, 8);
+	records_same(got->changes, delta->changes);
+	assert_memory_equal(got->added, delta->added, delta->changes->count);
+	delta_free(got);
+	delta_free(delta);
+	talk_close(talk);
+	zone_drop(&after);
+	zone_drop(&zone);
+}
+
+static void a_version_of_layers_arrives_as_one(void **state)
+{
+	static const struct compile_options options = {.key = {{1, 2}}, .generation = 2, .id = 2};
+	struct sample zone;
+	struct records *want;
+	struct overlay overlay;
+	struct image_buffer top;
+	struct delta *delta;
+	char error[COMPILE_ERROR_MAX];
+	struct talk *talk;
+
+	zone_make(&zone, 4000, 0);
+	delta = delta_make(&zone, 4000);
+	assert_int_equal(delta_apply(delta, &zone.version, &want, error), 0);
+	if (overlay_make(&zone.version, delta, &zone.version, NULL, 10000, &overlay, error) != 0) {
+		fail_msg("%s", error);
+	}
+	assert_int_equal(image_buffer_open(&top, -1, 1 << 30), 0);
+	assert_int_equal(compile_overlay(overlay.records, &overlay.plan, &options, &top, error), 0);
+	zone.version.layer[1] = zone.version.layer[0];
+	assert_int_equal(image_open(&zone.version.layer[0], top.mem, top.used), 0);
+	zone.version.layer_count = 2;
+	talk = talk_open(&zone, ANSWER_WHOLE, "hmac-sha256", false);
+	talk_run(talk);
+	struct records *got = session_take(talk->client);
+
+	assert_int_equal(records_sort(got), 0);
+	records_same(got, want);
+	records_free(got);
+	records_free(want);
+	overlay_free(&overlay);
+	image_buffer_close(&top);
+	delta_free(delta);
+	talk_close(talk);
+	zone_drop(&zone);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -299,6 +426,8 @@ int main(void)
 	    cmocka_unit_test(a_message_changed_or_left_out_does_not_verify),
 	    cmocka_unit_test(a_large_record_gets_a_message_of_its_own_size),
 	    cmocka_unit_test(a_record_that_fits_no_message_is_an_error_and_not_a_torn_zone),
+	    cmocka_unit_test(a_difference_arrives_as_it_is),
+	    cmocka_unit_test(a_version_of_layers_arrives_as_one),
 	    cmocka_unit_test(one_soa_says_that_nothing_is_newer_and_keeps_to_the_size),
 	};
 
