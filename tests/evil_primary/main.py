@@ -54,7 +54,9 @@ def zones(key, which):
             variants = []
         for variant in variants:
             out.append(Zone(c, variant, len(out), key))
-    return out
+    # PART=K/N: every N-th zone, so that a server that stumbles over one case does not spoil all the others.
+    part, parts = map(int, os.environ.get("PART", "0/1").split("/"))
+    return out[part::parts]
 
 
 def config(all_zones, key):
