@@ -41,6 +41,13 @@ bool pacing_ask(struct pacing *pacing, struct pacing_waiter *waiter, enum pacing
 	return true;
 }
 
+static bool total_allows(const struct pacing *pacing, enum pacing_kind kind)
+{
+	const bool first = kind == PACING_TRANSFER && pacing->active[kind] == 0;
+
+	return pacing->total->active[kind] < (first ? PACING_TRANSFERS_FIRST : limit_all[kind]);
+}
+
 static bool query_allowed(struct pacing *pacing, int64_t now_ms)
 {
 	if (pacing->second_ms == INT64_MIN || now_ms - pacing->second_ms >= 1000) {
@@ -57,7 +64,7 @@ struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms)
 			struct pacing_waiter *first = TAILQ_FIRST(&pacing->queues[kind][urgency]);
 
 			if (first == NULL || pacing->active[kind] >= limit_one[kind] ||
-			    pacing->total->active[kind] >= limit_all[kind] ||
+			    !total_allows(pacing, (enum pacing_kind)kind) ||
 			    (kind == PACING_QUERY && !query_allowed(pacing, now_ms))) {
 				continue;
 			}

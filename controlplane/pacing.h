@@ -20,7 +20,10 @@ enum pacing_kind { PACING_QUERY, PACING_TRANSFER, PACING_KINDS };
 #define PACING_QUERIES_PER_S 2000
 // Of all primaries at once: a transfer holds a buffer of 320 KB and a growing zone.
 #define PACING_TRANSFERS_ALL 100
-#define PACING_QUERIES_ALL   1000
+// One more for a primary that has none under way, up to so many: ten broken primaries whose
+// transfers creep along for hours must not keep those of all others waiting.
+#define PACING_TRANSFERS_FIRST 300
+#define PACING_QUERIES_ALL     1000
 // A primary that was silent so often in a row counts as down for so long: what is not urgent fails
 // at once, so that a dead primary costs each of a million zones nothing.
 #define PACING_SILENT_MAX 3

@@ -341,6 +341,35 @@ static void pacing_serves_notify_first_and_keeps_its_limits(void **state)
 	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[PACING_TRANSFERS - 1]);
 }
 
+// Ten primaries that have all slots there are, and one that has none.
+static void crowds_do_not_keep_a_primary_from_its_first_transfer(void **state)
+{
+	struct pacing_total total = {{0}};
+	struct pacing crowd[PACING_TRANSFERS_ALL / PACING_TRANSFERS + 1], one;
+	struct pacing_waiter waiters[PACING_TRANSFERS_ALL + 3] = {0};
+	size_t used = 0;
+
+	for (size_t i = 0; i < PACING_TRANSFERS_ALL / PACING_TRANSFERS; i++) {
+		pacing_init(&crowd[i], &total);
+		for (unsigned k = 0; k < PACING_TRANSFERS; k++, used++) {
+			assert_true(pacing_ask(
+			    &crowd[i], &waiters[used], PACING_TRANSFER, ZONE_URGENCY_NOTIFY, 0));
+			assert_ptr_equal(pacing_next(&crowd[i], 0), &waiters[used]);
+		}
+	}
+	pacing_init(&one, &total);
+	assert_true(pacing_ask(&one, &waiters[used], PACING_TRANSFER, ZONE_URGENCY_REFRESH, 0));
+	assert_true(pacing_ask(&one, &waiters[used + 1], PACING_TRANSFER, ZONE_URGENCY_REFRESH, 0));
+	assert_ptr_equal(pacing_next(&one, 0), &waiters[used]);
+	assert_null(pacing_next(&one, 0)); // but no more than the first
+
+	total.active[PACING_TRANSFER] = PACING_TRANSFERS_FIRST;
+	pacing_init(&crowd[10], &total);
+	assert_true(
+	    pacing_ask(&crowd[10], &waiters[used + 2], PACING_TRANSFER, ZONE_URGENCY_NOTIFY, 0));
+	assert_null(pacing_next(&crowd[10], 0));
+}
+
 static void a_silent_primary_is_left_alone_but_for_one_probe_and_notify(void **state)
 {
 	struct pacing_total total = {{0}};
@@ -423,6 +452,7 @@ int main(void)
 	    cmocka_unit_test(each_notify_gets_the_reply_and_the_counter_it_deserves),
 	    cmocka_unit_test(a_notify_cut_anywhere_is_never_accepted),
 	    cmocka_unit_test(pacing_serves_notify_first_and_keeps_its_limits),
+	    cmocka_unit_test(crowds_do_not_keep_a_primary_from_its_first_transfer),
 	    cmocka_unit_test(a_silent_primary_is_left_alone_but_for_one_probe_and_notify),
 	    cmocka_unit_test(queries_of_one_second_are_limited_and_the_next_one_has_a_date),
 	    cmocka_unit_test(the_heap_gives_deadlines_in_order_whatever_was_moved_or_removed),
