@@ -43,7 +43,7 @@ class Case:
     check: typing.Callable = None       # async (judge, zone): once the version expected is served
     act: typing.Callable = None         # async (judge, zone): instead of one NOTIFY
     seconds: float = 20                 # until the next primary is asked
-    family: str = ""
+    crowd: int = 0                      # so many zones at once, ten to an evil primary
 
     def variants(self):
         return [v for v in zones.VARIANTS if v.form in self.forms and v.signed in self.signed]

@@ -127,6 +127,21 @@ digest_case("twice", "ZONEMD|digest", lambda x: [zonemd(x.zone, x.new, right_dig
 digest_case("unknown-scheme-only", None, lambda x: [zonemd(x.zone, x.new, bytes(48), scheme=200)], expect=SERVED)
 
 
+# --- ten primaries that take every transfer there is room for, and let none of them end
+
+async def creep(x):
+    """More than the least rate, for a while, and no end."""
+    more = [Record(under("r%d" % i, x.zone.wire), wire.A, bytes([10, 0, 0, i])) for i in range(25)]
+    messages = [message.pack() for message in x.answer(more, per_message=4)[:-1]]
+    data = b"".join(len(message).to_bytes(2, "big") + message for message in messages)
+    for at in range(0, len(data), 30):
+        await x.raw(data[at:at + 30])
+        await asyncio.sleep(0.2)
+
+case("creeping-transfers", "connection closed before the end", forms=("axfr",), signed=(False,),
+     crowd=100, seconds=40)(creep)
+
+
 # --- two primaries of one mind, and not
 
 async def other_content(x):

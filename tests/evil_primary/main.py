@@ -11,8 +11,8 @@
                                                 configuration of NSD, Knot or BIND as the secondary
     main.py watch KEY SECRET WHICH EDGE         plays the primaries for it; one line each: which version it took
 
-WHICH: `all`, `sample` (each case in one of its variants, another each run), `plain` (all without TSIG where it does
-not matter), or a pattern of names."""
+WHICH: `all`, `sample` (each case in one of its variants, another each run), `plain:PATTERN` (without TSIG where it
+does not matter), or a pattern of names."""
 import asyncio
 import base64
 import os
@@ -46,10 +46,15 @@ def zones(key, which):
     out = []
     for c in case.CASES:
         variants = c.variants()
+        if c.crowd and (which in ("all", "sample") or re.search(which, c.name)):
+            out += [Zone(c, variants[0], len(out) + i, key, i) for i in range(c.crowd)]
+        if c.crowd:
+            continue
         if which == "sample":
             variants = [dice.choice(variants)]
-        elif which == "plain":
+        elif which.startswith("plain:"):
             variants = [v for v in variants if not v.signed or c.signed == (True,)]
+            variants = variants if re.search(which[len("plain:"):], c.name) else []
         elif which != "all" and not re.search(which, c.name):
             variants = []
         for variant in variants:
@@ -103,22 +108,28 @@ async def judge_all(all_zones, edge, port, path, go, npctl):
     while not os.path.exists(go):
         await asyncio.sleep(0.05)
 
-    async def one(zone):
+    async def tried(zones):
+        """-> what was said of the last, what went wrong first, or None."""
+        outcomes = await asyncio.gather(*(asyncio.wait_for(judged.run(zone), 120) for zone in zones),
+                                        return_exceptions=True)
+        for outcome in outcomes:
+            if isinstance(outcome, BaseException):
+                return "", str(outcome) if isinstance(outcome, judge.Wrong) else repr(outcome)
+        return outcomes[-1], None
+
+    async def one(*zones):
         nonlocal failed
         async with gate:
-            began, said, wrong = time.monotonic(), "", None
-            try:
-                said = await asyncio.wait_for(judged.run(zone), 120)
-            except judge.Wrong as error:
-                wrong = str(error)
-            except Exception as error:
-                wrong = repr(error)
+            began = time.monotonic()
+            said, wrong = await tried(zones)
             ended = time.monotonic()
         await asyncio.sleep(0.5)            # for the heartbeats that were under way
         beat = worst_beat(heartbeats(path), began, ended)
         if wrong is None and beat > HEARTBEAT_MAX_MS:
             wrong = "the heartbeat zone was %d ms late" % beat
-        title = "%s, %s%s" % (zone.case.name, zone.form.upper(), ", TSIG" if zone.key else "")
+        zone = zones[0]
+        title = "%s, %s%s%s" % (zone.case.name, zone.form.upper(), ", TSIG" if zone.key else "",
+                                ", %d zones" % len(zones) if len(zones) > 1 else "")
         if wrong is not None:
             failed += 1
             say("fail", "%s: %s" % (title, wrong))
@@ -128,8 +139,12 @@ async def judge_all(all_zones, edge, port, path, go, npctl):
 
     began = time.monotonic()
     # The slow ones first, so that they are not waited for alone at the end.
-    order = sorted(all_zones, key=lambda z: -z.case.seconds)
+    order = sorted((z for z in all_zones if not z.case.crowd), key=lambda z: -z.case.seconds)
     await asyncio.gather(*(one(zone) for zone in order))
+    for c in case.CASES:
+        crowd = [zone for zone in all_zones if zone.case is c]
+        if c.crowd and crowd:
+            await one(*crowd)
     beats = [ms for at, ms in heartbeats(path) if at >= began]
     beats.sort()
     say("figures", "%d cases in %d zones, %d wrong; %d heartbeats: p50 %.1f ms, p99 %.1f ms, worst %.1f ms" % (

@@ -89,20 +89,20 @@ class Exchange:
 
 
 class Server:
-    """`zones` by (address) -> Zone; `behave(exchange, evil)` answers a transfer, `soa(exchange, evil)` gives the
-    bytes that answer an SOA query, or None."""
+    """`behaviour.transfer(exchange, evil)` answers a transfer, `behaviour.soa(exchange, evil, tcp)` gives the bytes that
+    answer an SOA query, or None."""
 
     def __init__(self, zones, behaviour):
-        self.evil = {zone.evil_address: zone for zone in zones}
-        self.good = {zone.good_address: zone for zone in zones}
+        self.zones = {}                 # (address, name) -> (zone, evil?)
+        for zone in zones:
+            self.zones[zone.evil_address, zone.wire] = (zone, True)
+            self.zones[zone.good_address, zone.wire] = (zone, False)
+        self.greeters = {zone.evil_address: zone for zone in zones if zone.case.greet is not None}
         self.behaviour = behaviour
         self.errors = []                # of our own, and what the node did wrong
         self.notify_replies = {}        # (address, id) -> future
         self.datagrams = self.listener = None
         self.conversations = set()
-
-    def find(self, address):
-        return (self.evil[address], True) if address in self.evil else (self.good[address], False)
 
     async def open(self):
         self.listener = await asyncio.start_server(self.connected, "0.0.0.0", PORT, backlog=512, limit=1 << 17)
@@ -122,10 +122,8 @@ class Server:
 
     def exchange(self, address, data, writer=None):
         """-> Exchange, evil?"""
-        zone, evil = self.find(address)
         query = wire.parse_query(data)
-        if query.name != zone.wire:
-            raise ValueError("asked for another zone")
+        zone, evil = self.zones[address, query.name]
         signer = None
         if zone.key is not None:
             signer = tsig.Signer(zone.key, tsig.verify_query(zone.key, query))
@@ -140,8 +138,8 @@ class Server:
         writer.reader = reader
         self.conversations.add(asyncio.current_task())
         try:
-            zone, evil = self.find(address)
-            if evil and zone.armed and zone.case.greet is not None:
+            zone = self.greeters.get(address)
+            if zone is not None and zone.armed:
                 await zone.case.greet(Exchange(zone, wire.Query(b"", 0, 0, zone.wire, wire.AXFR), None, writer))
             while True:
                 length = struct.unpack("!H", await reader.readexactly(2))[0]

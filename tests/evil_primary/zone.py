@@ -19,14 +19,18 @@ class Zone:
     """`form` is how the evil primary is asked: for a whole zone, since the version before came from the good
     one, or for a difference, since it came from itself."""
 
-    def __init__(self, case, variant, number, key):
+    def __init__(self, case, variant, number, key, member=None):
+        """`member`: of a crowd of zones with few primaries."""
         self.case, self.form = case, variant.form
         self.key = key if variant.signed else None
         self.number = number
-        self.domain = "%s.%s%s.test." % (case.name, self.form, "-tsig" if variant.signed else "")
+        self.domain = "%s%s.%s%s.test." % (case.name, "" if member is None else "-%d" % member, self.form,
+                                           "-tsig" if variant.signed else "")
         self.wire = name_to_wire(self.domain)
         host = "%d.%d" % (number // 200, number % 200 + 1)
         self.evil_address, self.good_address = "198.18." + host, "198.19." + host
+        if member is not None:
+            self.evil_address = "198.18.250.%d" % (member // 10 + 1)
         self.old, self.new, self.good = case.serials
         self.first_source = "evil" if self.form == "ixfr" else "good"
         self.armed = False              # the evil primary is evil

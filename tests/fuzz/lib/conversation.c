@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// A primary's side of a transfer (see conversation.h). Signs with OpenSSL's one-shot HMAC: nothing of
-// tsig.c, which is judged here, is used.
+// A primary's side of a transfer (see conversation.h). Signs with OpenSSL's one-shot HMAC: nothing
+// of tsig.c, which is judged here, is used.
 #include "conversation.h"
 
 #include <openssl/evp.h>
@@ -69,7 +69,8 @@ static void soa_put(struct conversation *c, uint32_t ours, uint8_t choice)
 	wire_put32(rdata + 2, serial_choice(ours, choice));
 	for (int i = 6; i < 22; i += 4)
 		wire_put32(rdata + i, (choice & 0x10) != 0 ? UINT32_MAX : 1);
-	record_put(c, (choice & 0x20) != 0 ? "a" : "", RRTYPE_SOA, RRCLASS_IN, 60, rdata, sizeof(rdata));
+	record_put(
+	    c, (choice & 0x20) != 0 ? "a" : "", RRTYPE_SOA, RRCLASS_IN, 60, rdata, sizeof(rdata));
 }
 
 static void host_put(struct conversation *c, const char *label, uint16_t number)
@@ -82,8 +83,7 @@ static void host_put(struct conversation *c, const char *label, uint16_t number)
 
 static void message_end(struct conversation *c, uint8_t how, uint8_t edit_at, uint8_t edit)
 {
-	const size_t before =
-	    c->message_count > 0 ? c->messages[c->message_count - 1].records : 0;
+	const size_t before = c->message_count > 0 ? c->messages[c->message_count - 1].records : 0;
 
 	if (c->message_count == CONVERSATION_MESSAGES || c->record_count == before)
 		return;
@@ -105,7 +105,8 @@ static void bytes_record(struct conversation *c, struct cursor *cursor)
 	record_put(c, "u", type, RRCLASS_IN, cursor_u32(cursor), rdata, len);
 }
 
-// A record that may be none at all: then what follows in the message is what the parser makes of it.
+// A record that may be none at all: then what follows in the message is what the parser makes of
+// it.
 static void bytes_put(struct conversation *c, struct cursor *cursor)
 {
 	uint8_t raw[255];
@@ -209,7 +210,8 @@ static void time_put(uint8_t *out, uint64_t time_s)
 static size_t sign_message(
     struct signer *signer, uint8_t *msg, size_t len, enum signature how, uint64_t now_s)
 {
-	static const uint8_t algorithm[] = "\x0b" "hmac-sha256";
+	static const uint8_t algorithm[] = "\x0b"
+	                                   "hmac-sha256";
 	static const uint8_t key[] = CONVERSATION_KEY, other[] = "\1o";
 	const uint8_t *name = how == SIGNED_BY_OTHER ? other : key;
 	const uint64_t time_s = how == SIGNED_LATE ? now_s - 301 : now_s;
@@ -349,7 +351,8 @@ size_t conversation_play(const struct conversation *c, struct session *session, 
 			free(exact);
 			session_holds(session);
 			// Nothing is believed that is not signed to its very end.
-			if (sign && (session->state == SESSION_DONE || session->state == SESSION_STALE))
+			if (sign &&
+			    (session->state == SESSION_DONE || session->state == SESSION_STALE))
 				must(*sound && how == SIGNED);
 		} else {
 			from = c->record_count;

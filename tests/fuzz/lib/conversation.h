@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What a primary says in one transfer, made of a fuzzer's choices: records, where messages end, what
-// is wrong with each header and each signature. It can be said as it stands, one record a message,
-// or all in one, so that the same content in other messages can be held against it.
+// What a primary says in one transfer, made of a fuzzer's choices: records, where messages end,
+// what is wrong with each header and each signature. It can be said as it stands, one record a
+// message, or all in one, so that the same content in other messages can be held against it.
 #pragma once
 
 #include <stdbool.h>
@@ -42,15 +42,18 @@ struct conversation {
 	uint8_t bytes[128 * 1024];
 };
 
-#define CONVERSATION_APEX "\x07" "example\x03" "com"
+#define CONVERSATION_APEX \
+	"\x07"            \
+	"example\x03"     \
+	"com"
 
 // Post: *c is what the cursor's bytes say, for a secondary that holds serial `ours`.
 void conversation_read(struct conversation *c, struct cursor *cursor, uint32_t ours);
 
 enum split { AS_IT_STANDS, ONE_EACH, ALL_TOGETHER };
 
-// Says it to the session, signed when `sign`, and checks what a session must keep with each message.
-// Post: what message ended it or was the last; *sound: it was signed as it must be so far.
+// Says it to the session, signed when `sign`, and checks what a session must keep with each
+// message. Post: what message ended it or was the last; *sound: it was signed as it must be so far.
 size_t conversation_play(const struct conversation *c, struct session *session, enum split split,
     bool sign, const uint8_t *request_mac, size_t request_mac_len, uint64_t now_s, bool *sound);
 
