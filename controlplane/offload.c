@@ -14,6 +14,8 @@
 #include <sys/eventfd.h>
 #include <unistd.h>
 
+#define WAKE_TRIES 8
+
 struct queue {
 	struct offload_job *first, **last;
 };
@@ -49,10 +51,22 @@ static struct offload_job *queue_take(struct queue *queue)
 	return job;
 }
 
+// The counter cannot overflow: the loop resets it before it looks at the queue. So nothing is known
+// that could fail here; if something does, once is no reason to end, and a loop that is never woken
+// is.
+static void loop_wake(struct offload *offload)
+{
+	const uint64_t one = 1;
+
+	for (int i = 0; i < WAKE_TRIES; i++)
+		if (write(offload->notify, &one, sizeof(one)) == sizeof(one))
+			return;
+	abort();
+}
+
 static void *offload_main(void *arg)
 {
 	struct offload *offload = arg;
-	const uint64_t one = 1;
 
 	pthread_mutex_lock(&offload->lock);
 	for (;;) {
@@ -71,9 +85,7 @@ static void *offload_main(void *arg)
 		offload->running = false;
 		if (offload->waiting.first == NULL)
 			pthread_cond_signal(&offload->idle);
-		// The counter cannot overflow: the loop resets it before it looks at the queue.
-		if (write(offload->notify, &one, sizeof(one)) != sizeof(one))
-			abort();
+		loop_wake(offload);
 	}
 	pthread_mutex_unlock(&offload->lock);
 	return NULL;

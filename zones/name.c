@@ -318,6 +318,9 @@ size_t name_to_text(const uint8_t *name, char *out)
 	return (size_t)(p - out);
 }
 
+// No name begins within the header, whatever its bytes may look like: the id is anybody's choice.
+#define MESSAGE_HEADER_LEN 12
+
 int name_from_wire(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
     uint8_t out[NAME_LEN_MAX], size_t *out_len)
 {
@@ -336,7 +339,7 @@ int name_from_wire(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
 
 			size_t target = (size_t)(c & 0x3f) << 8 | msg[pos + 1];
 
-			if (target >= piece)
+			if (target >= piece || target < MESSAGE_HEADER_LEN)
 				return -EINVAL;
 			if (taken == 0)
 				taken = (int)(pos + 2 - start);

@@ -57,7 +57,8 @@ int name_from_text(const char *text, size_t len, const uint8_t *origin, uint8_t 
 size_t name_to_text(const uint8_t *name, char *out);
 
 // The name at msg[pos], its compression pointers followed (RFC 1035 4.1.4). Each pointer must point
-// before the piece it was found in, so the walk ends. What stands at `pos` itself must end by
-// `end`. Post: the name is in out, its length in *out_len; the bytes taken at `pos`, or -EINVAL.
+// before the piece it was found in, so the walk ends, and behind the header. What stands at `pos`
+// itself must end by `end`. Post: the name is in out, its length in *out_len; the bytes taken at
+// `pos`, or -EINVAL.
 int name_from_wire(const uint8_t *msg, size_t msg_len, size_t pos, size_t end,
     uint8_t out[NAME_LEN_MAX], size_t *out_len);

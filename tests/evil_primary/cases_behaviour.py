@@ -155,7 +155,7 @@ case("equal-serial-other-content", None, forms=("axfr",), hint=False, expect="eq
 
 async def stalls_in_steps(x):
     """A message, a pause: never long enough to count as silence."""
-    for message in x.answer(per_message=2):
+    for message in x.answer(per_message=4):
         await x.send(message)
         await asyncio.sleep(0.2)
 

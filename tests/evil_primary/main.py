@@ -37,7 +37,7 @@ from behaviour import Behaviour
 from zone import Zone
 
 AT_ONCE = int(os.environ.get("EVIL_AT_ONCE", "40"))
-HEARTBEAT_MAX_MS = float(os.environ.get("EVIL_HEARTBEAT_MAX_MS", "1000"))
+HEARTBEAT_MAX_MS = float(os.environ.get("EVIL_HEARTBEAT_MAX_MS", "2000"))
 
 
 def zones(key, which):

@@ -140,6 +140,7 @@ class Server:
         try:
             zone = self.greeters.get(address)
             if zone is not None and zone.armed:
+                zone.exchanges.append("greeted")
                 await zone.case.greet(Exchange(zone, wire.Query(b"", 0, 0, zone.wire, wire.AXFR), None, writer))
             while True:
                 length = struct.unpack("!H", await reader.readexactly(2))[0]

@@ -229,6 +229,8 @@ static void compressed_names_are_expanded(void **state)
 	    {RRTYPE_NS, "c019", -EINVAL, ""},     // itself
 	    {RRTYPE_NS, "c01a", -EINVAL, ""},     // forward
 	    {RRTYPE_NS, "0161c019", -EINVAL, ""}, // a loop
+	    {RRTYPE_NS, "c000", -EINVAL, ""},     // the id, which might pass for a name
+	    {RRTYPE_NS, "c00b", -EINVAL, ""},     // the header's last byte
 	    {RRTYPE_NS, "c0", -EINVAL, ""},
 	    {RRTYPE_NS, "c00c00", -EINVAL, ""}, // bytes left over
 	    {RRTYPE_NS, "8001", -EINVAL, ""},
