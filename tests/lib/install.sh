@@ -12,7 +12,8 @@ packages_format=(clang-format)
 packages_clang=(clang lld llvm)
 packages_net=(iproute2 iputils-ping ethtool psmisc procps util-linux xz-utils python3)
 packages_peers=(nsd knot knot-dnsutils knot-dnssecutils unbound bind9 bind9-utils bind9-dnsutils ldnsutils dnsperf strace
-	tcpdump)
+	tcpdump openssl)
+packages_bench=(valgrind)
 packages_demo=(publicsuffix)
 
 # The package names among "$@" that are not installed, one a line.
