@@ -134,7 +134,7 @@ static void build_end(struct build *build)
 		close(build->image);
 	// The next difference need not read it again.
 	if (zone != NULL && build->heavy && !p->closing && zone->current != NULL &&
-	    !version_in_memory(zone->current))
+	    version_layer_on_disk(zone->current) != NULL)
 		publish_load(p, zone);
 	view_close(&build->served);
 	view_close(&build->ground_view);

@@ -37,14 +37,6 @@ static void recall_free(struct recall *recall)
 	free(recall);
 }
 
-static struct layer *layer_to_read(const struct version *version)
-{
-	for (unsigned i = 0; i < version->layer_count; i++)
-		if (version->layer[i]->image.fd < 0)
-			return version->layer[i];
-	return NULL;
-}
-
 static void recall_run(struct offload_job *job)
 {
 	struct recall *recall = (struct recall *)job;
@@ -57,7 +49,7 @@ static void recall_run(struct offload_job *job)
 static void recall_go(struct recall *recall)
 {
 	struct version *version = recall->version;
-	const struct layer *layer = layer_to_read(version);
+	const struct layer *layer = version_layer_on_disk(version);
 
 	if (layer == NULL) {
 		recall->version = NULL;
@@ -90,7 +82,7 @@ static void recall_done(struct offload_job *job)
 		    strerror(-recall->fd));
 		publish_failed(recall->publisher, recall->zone, reason);
 	} else {
-		struct layer *layer = layer_to_read(recall->version);
+		struct layer *layer = version_layer_on_disk(recall->version);
 
 		if (layer != NULL && layer->id == recall->layer_id)
 			layer->image.fd = recall->fd;

@@ -109,16 +109,7 @@ static int version_send(struct publisher *p, struct pzone *zone, struct version 
 	return 0;
 }
 
-// The first layer that lies only on disk; NULL: all are in memory.
-static struct layer *layer_to_load(const struct version *version)
-{
-	for (unsigned i = 0; version != NULL && i < version->layer_count; i++)
-		if (version->layer[i]->image.fd < 0)
-			return version->layer[i];
-	return NULL;
-}
-
-// The same of those that version_send() would send.
+// The first layer of those that version_send() would send that lies only on disk.
 static struct layer *layer_to_send(const struct pzone *zone, const struct version *version)
 {
 	const unsigned there = layers_there(zone, version);
@@ -216,7 +207,7 @@ static void layer_load(struct publisher *p, struct pzone *zone, const struct lay
 
 void publish_load(struct publisher *p, struct pzone *zone)
 {
-	layer_load(p, zone, layer_to_load(zone->current));
+	layer_load(p, zone, version_layer_on_disk(zone->current));
 }
 
 static int withdraw_send(struct publisher *p, struct pzone *zone)
@@ -266,7 +257,7 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 		return 0;
 	}
 	if (zone->tell_current && zone->current != NULL) {
-		if (!version_in_memory(zone->current)) {
+		if (version_layer_on_disk(zone->current) != NULL) {
 			if (p->loading >= LOADING_MAX)
 				return -EAGAIN; // load_done() comes back
 			publish_load(p, zone);  // the same

@@ -142,13 +142,12 @@ bool version_has(const struct version *version, const struct layer *layer)
 	return false;
 }
 
-bool version_in_memory(const struct version *version)
+struct layer *version_layer_on_disk(const struct version *version)
 {
-	for (unsigned i = 0; i < version->layer_count; i++) {
+	for (unsigned i = 0; i < version->layer_count; i++)
 		if (version->layer[i]->image.fd < 0)
-			return false;
-	}
-	return true;
+			return version->layer[i];
+	return NULL;
 }
 
 uint64_t version_size(const struct version *version)

@@ -72,7 +72,8 @@ void version_unuse(struct version *version);
 void version_store(struct publisher *p, struct version *version);
 bool version_is_stored(const struct version *version);
 bool version_has(const struct version *version, const struct layer *layer); // NULL has none
-bool version_in_memory(const struct version *version);
+// The first layer that lies only on disk; NULL: all are in memory.
+struct layer *version_layer_on_disk(const struct version *version);
 uint64_t version_size(const struct version *version);
 // How many layers, from the base on, are the same in both; `other` may be NULL.
 unsigned version_common(const struct version *version, const struct version *other);
