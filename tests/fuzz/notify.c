@@ -13,8 +13,9 @@
 #include "provide.h"
 #include "wire.h"
 
-static struct config_remote remote;
-static struct notify_source source = {.remote = &remote};
+enum { PRIMARY, DOWNSTREAM, KEYED, REMOTES };
+static struct config_remote remotes[REMOTES];
+static struct notify_source source = {.remote = &remotes[PRIMARY]};
 
 static const struct notify_source *sources(
     void *ctx, const uint8_t *qname, size_t *count, void **zone)
@@ -35,8 +36,7 @@ static void accepted(
 	(void)serial;
 }
 
-static struct config_remote downstream;
-static const struct config_remote *downstreams[] = {&downstream};
+static const struct config_remote *downstreams[] = {&remotes[DOWNSTREAM]};
 static struct config_zone provided = {.provide_xfr = downstreams, .provide_xfr_count = 1};
 
 static const struct config_zone *provided_zone(void *ctx, const uint8_t *apex)
@@ -78,7 +78,7 @@ static void query_fuzz(
 	}
 }
 
-static void reply_fuzz(const uint8_t *msg, size_t size, const struct tsig_key *key)
+static void reply_fuzz(const uint8_t *msg, size_t size, struct tsig_key *key)
 {
 	static const uint8_t apex[] = "\7example";
 	struct notice_sent sent = {.id = size < 2 ? 0 : wire_get16(msg), .mac_len = 32};
@@ -107,15 +107,16 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    .secret = strdup("c2VjcmV0LXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OTA=")};
 		config.keys = &config_key;
 		config.key_count = 1;
-		config.remotes = &remote;
-		config.remote_count = 1;
+		remotes[KEYED].key = &config_key;
+		config.remotes = remotes;
+		config.remote_count = REMOTES;
 		if (keyring_open(&config, NULL, &keyring, error) != 0) {
 			abort();
 		}
 		memcpy(&source.addr, &from, sizeof(from));
-		downstream.addresses = calloc(1, sizeof(*downstream.addresses));
-		downstream.address_count = 1;
-		memcpy(&downstream.addresses->addr, &from, sizeof(from));
+		remotes[DOWNSTREAM].addresses = calloc(1, sizeof(*remotes[DOWNSTREAM].addresses));
+		remotes[DOWNSTREAM].address_count = 1;
+		memcpy(&remotes[DOWNSTREAM].addresses->addr, &from, sizeof(from));
 	}
 	struct notify_service service = {
 	    .sources = sources, .accept = accepted, .keyring = keyring, .counters = &counters};
@@ -127,7 +128,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 	reply_judge(reply, len, sizeof(reply));
 	query_fuzz(exact, size, (struct sockaddr *)&from, keyring);
-	reply_fuzz(exact, size, keyring_of(keyring, &config_key));
+	reply_fuzz(exact, size, keyring_remote(keyring, &remotes[KEYED], 0));
 	free(exact);
 	return 0;
 }

@@ -11,6 +11,9 @@
 # A failing check is counted and the scenario goes on; a failing `require` ends it.
 set -uo pipefail
 
+# The tools are those that ./dev installs: a python3 of a version manager takes half a second more.
+PATH=/usr/sbin:/usr/bin:/sbin:/bin:$PATH
+
 top=$(readlink -f "$(dirname "${BASH_SOURCE[0]}")/../..")
 build=${NAMEPLANE_BUILD:-$top/build}
 shared=${NAMEPLANE_SHARED:-$top/../shared}
@@ -139,8 +142,13 @@ wait_log() {
 }
 
 log_matches() {
-	# -c reads to the end: with -q a long log kills tail by SIGPIPE, and pipefail calls that no match.
-	tail -n "+$3" "$work/$1.log" 2>/dev/null | grep -cE -- "$2" >/dev/null
+	tail -n "+$3" "$work/$1.log" 2>/dev/null | has -E "$2"
+}
+
+# has [-E] PATTERN: grep -q for the end of a pipe. It reads all of it: -q ends at the first match,
+# the writer dies of SIGPIPE, and pipefail calls that no match.
+has() {
+	grep -c "$@" >/dev/null
 }
 
 log_lines() {
