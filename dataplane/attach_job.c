@@ -49,7 +49,7 @@ void job_free(struct job *job)
 static int layer_check(const struct publication *item, const struct publication_layer *layer,
     char error[IMAGE_ERROR_MAX])
 {
-	const struct image_header *header = layer->block->image.header;
+	const struct image_header *header = block_header(layer->block);
 	const char *why = NULL;
 
 	if (header->apex_len != item->apex_len ||

@@ -96,7 +96,7 @@ static int publication_apply(struct attach *attach, struct publication *item, co
 	}
 	if (live != NULL && item->generation <= served_version(live)->generation) {
 		const struct image_header *header =
-		    item->layer[item->count - 1].block->image.header;
+		    block_header(item->layer[item->count - 1].block);
 
 		// Sent twice: a LIVE was lost with its connection.
 		if (item->generation == served_version(live)->generation &&
@@ -153,7 +153,7 @@ static const char *publish_refusal(
 
 	if (!image_is_sealed(fd))
 		return "the descriptor is not sealed";
-	if (fstat(fd, &st) != 0 || message->publish.image_offset % IMAGE_PAGE != 0 ||
+	if (fstat(fd, &st) != 0 || message->publish.image_offset % IMAGE_ALIGN != 0 ||
 	    (uint64_t)st.st_size < message->publish.image_offset ||
 	    (uint64_t)st.st_size - message->publish.image_offset < message->publish.image_size)
 		return "the image does not lie within its file";

@@ -8,10 +8,12 @@
 
 #include "boot.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
@@ -22,10 +24,17 @@
 
 #define COMPLAINTS_MAX 20 // lines about broken zones; a million of them help nobody
 
+// Small images stand one behind the other in a file. A part of it is read at once; a read of each
+// would be a system call for each of a million zones.
+#define WINDOW ((uint64_t)256 << 10)
+static_assert(WINDOW >= BLOCK_COPY_MAX, "holds what is copied");
+
 struct boot {
 	const char *storage;
 	uint64_t file_id; // open as fd: one file may hold many images
 	int fd;
+	uint64_t window_at, window_len; // what of the file is in the window
+	uint8_t *window;
 	size_t broken;
 };
 
@@ -38,11 +47,33 @@ static int file_open(struct boot *boot, uint64_t file_id)
 	if (boot->fd >= 0)
 		close(boot->fd);
 	boot->fd = -1;
+	boot->window_len = 0;
 	if (manifest_image_path(boot->storage, file_id, path, sizeof(path)) != 0)
 		return -ENAMETOOLONG;
 	boot->fd = open(path, O_RDONLY | O_CLOEXEC);
 	boot->file_id = file_id;
 	return boot->fd >= 0 ? 0 : -errno;
+}
+
+// A small image by way of the window. Post: 0 or -errno; -EINVAL where the file ends before it.
+static int small_load(struct boot *boot, uint64_t offset, uint64_t size, struct block **out)
+{
+	if (offset < boot->window_at || offset - boot->window_at > boot->window_len ||
+	    boot->window_len - (offset - boot->window_at) < size) {
+		boot->window_len = 0;
+		while (boot->window_len < size) {
+			ssize_t n = pread(boot->fd, boot->window + boot->window_len,
+			    WINDOW - boot->window_len, (off_t)(offset + boot->window_len));
+
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return n < 0 ? -errno : -EINVAL;
+			boot->window_len += (uint64_t)n;
+		}
+		boot->window_at = offset;
+	}
+	return block_copy(boot->window + (offset - boot->window_at), size, out);
 }
 
 static int layer_load(struct boot *boot, const struct manifest_layer *layer, struct block **out,
@@ -51,7 +82,9 @@ static int layer_load(struct boot *boot, const struct manifest_layer *layer, str
 	int ret = file_open(boot, layer->file_id);
 
 	if (ret == 0)
-		ret = block_load(boot->fd, layer->offset, layer->size, out);
+		ret = layer->size <= BLOCK_COPY_MAX
+		          ? small_load(boot, layer->offset, layer->size, out)
+		          : block_load(boot->fd, layer->offset, layer->size, out);
 	if (ret != 0) {
 		snprintf(error, IMAGE_ERROR_MAX, "image %016" PRIx64 ": %s", layer->file_id,
 		    strerror(-ret));
@@ -71,9 +104,10 @@ static int zone_load(struct boot *boot, struct served *served, const struct mani
 		ret = layer_load(boot, &zone->layer[i], &block[i], error);
 	if (ret != 0)
 		goto drop;
-	if (block[0]->image.header->apex_len != zone->apex_len ||
-	    memcmp(block[0]->image.header->apex, zone->apex, zone->apex_len) != 0 ||
-	    block[0]->image.header->serial != zone->serial) {
+	const struct image_header *header = block_header(block[0]);
+	if (header->apex_len != zone->apex_len ||
+	    memcmp(header->apex, zone->apex, zone->apex_len) != 0 ||
+	    header->serial != zone->serial) {
 		snprintf(error, IMAGE_ERROR_MAX, "the image is of another zone or serial");
 		ret = -EINVAL;
 		goto drop;
@@ -107,9 +141,20 @@ static void complain(struct boot *boot, const struct manifest_zone *zone, const 
 	log_error("boot: %s is not served: %s", name, error);
 }
 
+// In the order in which they lie in the files.
+static int by_place(const void *a, const void *b)
+{
+	const struct manifest_layer *x = ((const struct manifest_zone *)a)->layer,
+	                            *y = ((const struct manifest_zone *)b)->layer;
+
+	if (x->file_id != y->file_id)
+		return x->file_id < y->file_id ? -1 : 1;
+	return x->offset < y->offset ? -1 : x->offset > y->offset;
+}
+
 int boot_load(struct served *served, _Atomic(struct zone_table *) *published, const char *storage)
 {
-	struct boot boot = {.storage = storage, .fd = -1};
+	struct boot boot = {.storage = storage, .fd = -1, .window = malloc(WINDOW)};
 	char error[MANIFEST_ERROR_MAX];
 	struct manifest manifest;
 	struct hash_key key;
@@ -123,10 +168,12 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 
 	// Without a manifest the key is of no zone; the first image that comes brings its own.
 	key = (struct hash_key){{manifest.hash_key[0], manifest.hash_key[1]}};
-	ret = served_open(served, published, &key);
+	ret = boot.window != NULL ? served_open(served, published, &key) : -ENOMEM;
 	if (ret != 0)
 		goto out;
 	served->generation_max = manifest.generation_max;
+	if (manifest.zone_count > 0)
+		qsort(manifest.zones, manifest.zone_count, sizeof(manifest.zones[0]), by_place);
 	for (size_t i = 0; i < manifest.zone_count; i++) {
 		char why[IMAGE_ERROR_MAX] = "";
 
@@ -142,5 +189,6 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 		log_info("boot: %zu of %zu zones are served.", served->count, manifest.zone_count);
 out:
 	manifest_free(&manifest);
+	free(boot.window);
 	return ret;
 }

@@ -13,9 +13,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BLOCK_HEADER 128 // of a copied block; the image behind it is 64-byte aligned
-static_assert(sizeof(struct block) <= BLOCK_HEADER && BLOCK_HEADER % 64 == 0, "");
-
 static int read_at(int fd, uint8_t *bytes, uint64_t size, uint64_t offset)
 {
 	while (size > 0) {
@@ -32,23 +29,51 @@ static int read_at(int fd, uint8_t *bytes, uint64_t size, uint64_t offset)
 	return 0;
 }
 
-static int block_copy(int fd, uint64_t offset, uint64_t size, struct block **out)
+static bool is_size(uint64_t size)
 {
-	// aligned_alloc wants whole alignments.
-	uint8_t *mem = aligned_alloc(64, BLOCK_HEADER + ((size + 63) & ~UINT64_C(63)));
-	struct block *block = (struct block *)(void *)mem;
-	int ret;
+	return size >= sizeof(struct image_header) + IMAGE_TAIL && size <= IMAGE_SIZE_MAX &&
+	       size % IMAGE_ALIGN == 0;
+}
 
-	if (mem == NULL)
-		return -ENOMEM;
-	ret = read_at(fd, mem + BLOCK_HEADER, size, offset);
-	if (ret != 0) {
-		free(mem);
-		return ret;
+// A block of uninitialised memory, *mem. NULL when out of memory.
+static struct block *block_new(uint64_t size, uint8_t **mem)
+{
+	// Apart: what alignment leaves over beside the image is as large as a block.
+	struct block *block = malloc(sizeof(*block));
+
+	*mem = block != NULL ? aligned_alloc(IMAGE_ALIGN, size) : NULL;
+	if (*mem == NULL) {
+		free(block);
+		return NULL;
 	}
-	*block = (struct block){.image = {.mem = mem + BLOCK_HEADER, .size = size}, .refs = 1};
-	*out = block;
+	*block = (struct block){.mem = *mem, .size = size, .refs = 1};
+	return block;
+}
+
+int block_copy(const uint8_t *bytes, uint64_t size, struct block **out)
+{
+	uint8_t *mem;
+
+	if (!is_size(size))
+		return -EINVAL;
+	*out = block_new(size, &mem);
+	if (*out == NULL)
+		return -ENOMEM;
+	memcpy(mem, bytes, size);
 	return 0;
+}
+
+static int block_read(int fd, uint64_t offset, uint64_t size, struct block **out)
+{
+	uint8_t *mem;
+	struct block *block = block_new(size, &mem);
+	int ret = block != NULL ? read_at(fd, mem, size, offset) : -ENOMEM;
+
+	if (ret != 0)
+		block_drop(block);
+	else
+		*out = block;
+	return ret;
 }
 
 static int block_map(int fd, uint64_t offset, uint64_t size, struct block **out)
@@ -64,7 +89,7 @@ static int block_map(int fd, uint64_t offset, uint64_t size, struct block **out)
 		free(block);
 		return ret;
 	}
-	*block = (struct block){.image = {.mem = mem, .size = size}, .refs = 1, .mapped = true};
+	*block = (struct block){.mem = mem, .size = size, .refs = 1, .mapped = true};
 	// Pages that could be evicted would come back by a fault in a worker, or not at all when
 	// the disk is gone (SIGBUS). Without the right to lock memory it is served all the same.
 	block->locked = mlock(mem, size) == 0;
@@ -78,22 +103,17 @@ int block_load(int fd, uint64_t offset, uint64_t size, struct block **out)
 
 	if (fstat(fd, &st) != 0)
 		return -errno;
-	if (size < sizeof(struct image_header) + IMAGE_TAIL || size > IMAGE_SIZE_MAX ||
-	    (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
+	if (!is_size(size) || (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
 		return -EINVAL;
-	if (size > BLOCK_COPY_MAX && offset % IMAGE_PAGE == 0 &&
+	if (size > BLOCK_COPY_MAX && offset % IMAGE_ALIGN == 0 &&
 	    block_map(fd, offset, size, out) == 0)
 		return 0;
-	return block_copy(fd, offset, size, out);
+	return block_read(fd, offset, size, out);
 }
 
 int block_verify(struct block *block, char error[IMAGE_ERROR_MAX])
 {
-	int ret = image_verify(block->image.mem, block->image.size, error);
-
-	if (ret != 0)
-		return ret;
-	return image_open(&block->image, block->image.mem, block->image.size);
+	return image_verify(block->mem, block->size, error);
 }
 
 void block_drop(struct block *block)
@@ -104,26 +124,30 @@ void block_drop(struct block *block)
 	if (--block->refs > 0)
 		return;
 	if (block->mapped)
-		image_unmap(block->image.mem, block->image.size);
+		image_unmap(block->mem, block->size);
+	else
+		free((void *)(uintptr_t)block->mem);
 	free(block);
 }
 
 int stored_version_new(
     struct block *const block[], unsigned count, uint64_t generation, struct stored_version **out)
 {
-	struct stored_version *version = calloc(1, sizeof(*version));
-	int ret;
+	struct stored_version *version;
+	int ret = 0;
 
+	assert(count >= 1 && count <= IMAGE_LAYERS_MAX);
+	version = calloc(1, sizeof(*version) - (IMAGE_LAYERS_MAX - count) * sizeof(struct image));
 	if (version == NULL)
 		return -ENOMEM;
-	assert(count >= 1 && count <= IMAGE_LAYERS_MAX);
 	version->generation = generation;
 	version->version.layer_count = count;
-	for (unsigned i = 0; i < count; i++) {
+	for (unsigned i = 0; i < count && ret == 0; i++) {
 		version->block[i] = block[i];
-		version->version.layer[i] = block[i]->image;
+		ret = image_open(&version->version.layer[i], block[i]->mem, block[i]->size);
 	}
-	ret = version_check(&version->version);
+	if (ret == 0)
+		ret = version_check(&version->version);
 	if (ret != 0) {
 		free(version);
 		return ret;

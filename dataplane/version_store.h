@@ -20,16 +20,21 @@
 #define BLOCK_COPY_MAX (UINT64_C(64) << 10)
 
 struct block {
-	struct image image; // opened; valid after block_verify() only
-	uint32_t refs;      // attach: rw
-	bool mapped;        // otherwise the image stands behind this struct
-	bool locked;        // in memory for good: no page fault in a worker
+	const uint8_t *mem; // proven by block_verify()
+	uint64_t size;
+	uint32_t refs; // attach: rw
+	bool mapped;   // otherwise the memory is from the heap
+	bool locked;   // in memory for good: no page fault in a worker
 };
 
 // Takes `size` bytes at `offset` of the file. Pre: the file does not change any more.
 // Post: 0 and one reference; -EINVAL when the file is shorter or `size` is none of an image;
 // -errno.
 int block_load(int fd, uint64_t offset, uint64_t size, struct block **out)
+    __attribute__((nonnull, warn_unused_result));
+
+// The same of bytes in memory, which are copied.
+int block_copy(const uint8_t *bytes, uint64_t size, struct block **out)
     __attribute__((nonnull, warn_unused_result));
 
 // Proves the image. Post: 0, or -EINVAL and one sentence in `error`.
@@ -39,10 +44,11 @@ int block_verify(struct block *block, char error[IMAGE_ERROR_MAX])
 // Gives one reference back. NULL is accepted.
 void block_drop(struct block *block);
 
+// Allocated as long as its layers need: nearly all zones have one.
 struct stored_version {
-	struct zone_version version;           // what readers see
-	struct block *block[IMAGE_LAYERS_MAX]; // of version.layer[i]; one reference each
 	uint64_t generation;
+	struct block *block[IMAGE_LAYERS_MAX]; // of version.layer[i]; one reference each
+	struct zone_version version;           // what readers see
 };
 
 // Makes a version of the blocks, top first, and takes over their references.
@@ -57,6 +63,11 @@ void stored_version_free(struct stored_version *version);
 // The stored version of what the zone table points at.
 static inline struct stored_version *stored_version_of(const struct zone_version *version)
 {
-	return (struct stored_version *)(uintptr_t)version;
+	return (
+	    struct stored_version *)((uintptr_t)version - offsetof(struct stored_version, version));
 }
-static_assert(offsetof(struct stored_version, version) == 0, "stored_version_of() relies on it");
+
+static inline const struct image_header *block_header(const struct block *block)
+{
+	return (const struct image_header *)(const void *)block->mem;
+}

@@ -240,7 +240,7 @@ static int write_image(struct compilation *c, struct image_header *header)
 	c->bucket_count = compile_bucket_count(c->indexed);
 	c->buckets =
 	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
-	order = image_buffer_take(c->buffer, (size_t)c->held * sizeof(*order), CACHE_LINE);
+	order = image_buffer_take(c->buffer, (size_t)c->held * sizeof(*order), 8);
 	if (c->buckets == NULL || order == NULL || compile_denial_place(c, header) != 0)
 		return -ENOMEM;
 	section[IMAGE_BUCKETS] =
@@ -304,12 +304,8 @@ static int finish_header(struct compilation *c, struct image_header *header)
 		overlay_facts(c->overlay, header);
 	header->probe_max = c->probe_max > 0 ? c->probe_max : 1;
 	header->apex_ref = c->units[0].node_ref;
-	header->apex_len = records->apex_len;
-	header->apex_labels = (uint8_t)name_labels(records->apex);
-	name_lower(header->apex, records->apex, records->apex_len);
-
 	const size_t end = c->buffer->used + IMAGE_TAIL;
-	const size_t size = (end + IMAGE_PAGE - 1) & ~(size_t)(IMAGE_PAGE - 1);
+	const size_t size = (end + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1);
 	if (image_buffer_take(c->buffer, size - c->buffer->used, 1) == NULL)
 		return -ENOMEM;
 	if (ftruncate(c->buffer->fd, (off_t)size) != 0)
@@ -337,8 +333,15 @@ static int compile(const struct records *records, const struct compile_overlay *
 	error[0] = '\0';
 	if ((result = records_check(records, error)) != 0)
 		return result;
-	struct image_header *header = image_buffer_take(buffer, sizeof(*header), IMAGE_PAGE);
-	result = header != NULL ? compile_names(&c) : -ENOMEM;
+	struct image_header *header = image_buffer_take(buffer, sizeof(*header), IMAGE_ALIGN);
+	if (header != NULL && image_buffer_take(buffer, records->apex_len, 1) != NULL) {
+		header->apex_len = records->apex_len;
+		header->apex_labels = (uint8_t)name_labels(records->apex);
+		name_lower(header->apex, records->apex, records->apex_len);
+		result = compile_names(&c);
+	} else {
+		result = -ENOMEM;
+	}
 	if (result != 0)
 		goto out;
 	result = -ENOMEM;

@@ -8,6 +8,7 @@
 
 #include "compile_private.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -234,9 +235,14 @@ static int nsec3_param(
 		    iterations, IMAGE_ITERATIONS_MAX);
 		return -EINVAL;
 	}
-	header->nsec3_iterations = (uint16_t)iterations;
+	// Nothing stands behind the apex yet.
+	uint8_t *salt = image_buffer_take(c->buffer, param->rdata[4], 1);
+	if (salt == NULL)
+		return -ENOMEM;
+	assert(salt == image_salt(header));
+	memcpy(salt, param->rdata + 5, param->rdata[4]);
 	header->nsec3_salt_len = param->rdata[4];
-	memcpy(header->nsec3_salt, param->rdata + 5, param->rdata[4]);
+	header->nsec3_iterations = (uint16_t)iterations;
 	return 0;
 }
 
@@ -276,9 +282,9 @@ int compile_denial_place(struct compilation *c, struct image_header *header)
 {
 	const enum image_section_id id = c->chain_nsec3 ? IMAGE_NSEC3_ORDER : IMAGE_NSEC_ORDER;
 	const size_t item = c->chain_nsec3 ? sizeof(struct image_nsec3) : sizeof(struct image_nsec);
-	const void *at = image_buffer_take(c->buffer, c->chain_count * item, 64);
+	const void *at = image_buffer_take(c->buffer, c->chain_count * item, 8);
 	const void *lost =
-	    image_buffer_take(c->buffer, c->lost_count * sizeof(struct image_nsec3), 64);
+	    image_buffer_take(c->buffer, c->lost_count * sizeof(struct image_nsec3), 8);
 
 	if (at == NULL || lost == NULL)
 		return -ENOMEM;

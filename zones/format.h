@@ -12,10 +12,10 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    5
+#define IMAGE_VERSION    6
 #define IMAGE_BYTE_ORDER 0x01020304u
-#define IMAGE_PAGE       4096 // an image's size is a multiple of this
-#define IMAGE_TAIL       128  // zero bytes that end every image: wide loads may run past any object
+#define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
+#define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
 #define IMAGE_SIZE_MAX   (UINT64_C(8) << 32)
 #define IMAGE_LAYERS_MAX 3 // a base and at most two overlays
 
@@ -200,11 +200,20 @@ struct image_header {
 	uint8_t nsec3_salt_len;
 	uint8_t apex_len;
 	struct image_section section[IMAGE_SECTIONS];
-	uint8_t apex[256]; // lower case
-	uint8_t nsec3_salt[256];
 	uint8_t apex_labels;
-	uint8_t spare[75];
+	uint8_t spare[3];
+	uint8_t apex[]; // lower case, apex_len bytes; then the salt, nsec3_salt_len bytes
 };
-static_assert(sizeof(struct image_header) == 768, "twelve lines");
+static_assert(sizeof(struct image_header) == 184, "the apex begins within the third line");
 static_assert(offsetof(struct image_header, section) == 116, "layout");
-static_assert(offsetof(struct image_header, apex) == 180, "layout");
+static_assert(offsetof(struct image_header, apex) == 184, "layout");
+
+static inline const uint8_t *image_salt(const struct image_header *header)
+{
+	return header->apex + header->apex_len;
+}
+// Bytes of the header with its names: where the first object may stand.
+static inline size_t image_header_size(const struct image_header *header)
+{
+	return sizeof(*header) + header->apex_len + header->nsec3_salt_len;
+}

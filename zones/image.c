@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define BUFFER_STEP (1u << 20) // the file grows by at least this, and by half of itself
+#define PAGE        4096       // what mappings and files grow by
 #define ALL_SEALS   (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 int image_open(struct image *image, const void *mem, size_t size)
@@ -63,16 +64,14 @@ static void lanes_add(uint64_t lane[4], const uint8_t *at, size_t n)
 uint64_t image_checksum(const void *mem, size_t size)
 {
 	uint64_t lane[4] = {1, 2, 3, 4};
-	union {
-		struct image_header header;
-		uint8_t bytes[sizeof(struct image_header)];
-	} first;
+	enum { CHECKSUM_AT = offsetof(struct image_header, checksum) };
+	uint8_t first[IMAGE_ALIGN];
 	const uint8_t *at = mem;
 
-	static_assert(sizeof(first) % 32 == 0, "whole steps");
-	memcpy(&first, mem, sizeof(first));
-	first.header.checksum = 0;
-	lanes_add(lane, first.bytes, sizeof(first));
+	static_assert(CHECKSUM_AT + 8 <= sizeof(first), "the field is in the first line");
+	memcpy(first, mem, sizeof(first));
+	memset(first + CHECKSUM_AT, 0, 8);
+	lanes_add(lane, first, sizeof(first));
 	lanes_add(lane, at + sizeof(first), (size - sizeof(first)) & ~(size_t)31);
 	uint64_t sum = size;
 	for (unsigned j = 0; j < 4; j++)
@@ -112,7 +111,7 @@ void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align)
 		return NULL;
 	if (at + n > buffer->size) {
 		size_t size = at + n + buffer->size / 2 + BUFFER_STEP;
-		size = size < buffer->cap ? size & ~(size_t)(IMAGE_PAGE - 1) : buffer->cap;
+		size = size < buffer->cap ? size & ~(size_t)(PAGE - 1) : buffer->cap;
 		if (size < at + n)
 			size = at + n;
 		if (ftruncate(buffer->fd, (off_t)size) != 0)
@@ -155,10 +154,12 @@ static int map(int fd, size_t offset, size_t size, int flags, const void **mem)
 	// A mapping past the file's end would be a SIGBUS later.
 	if (size == 0 || (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
 		return -EINVAL;
-	void *at = mmap(NULL, size, PROT_READ, MAP_SHARED | flags, fd, (off_t)offset);
+	const size_t before = offset % PAGE; // on the first page, of others
+	void *at =
+	    mmap(NULL, before + size, PROT_READ, MAP_SHARED | flags, fd, (off_t)(offset - before));
 	if (at == MAP_FAILED)
 		return -errno;
-	*mem = at;
+	*mem = (const uint8_t *)at + before;
 	return 0;
 }
 
@@ -174,6 +175,8 @@ int image_map_lazy(int fd, size_t offset, size_t size, const void **mem)
 
 void image_unmap(const void *mem, size_t size)
 {
+	const size_t before = (uintptr_t)mem % PAGE;
+
 	if (mem != NULL)
-		munmap((void *)(uintptr_t)mem, size);
+		munmap((void *)((uintptr_t)mem - before), before + size);
 }

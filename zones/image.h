@@ -62,7 +62,8 @@ int image_seal(int fd) __attribute__((warn_unused_result));
 // True when `fd` is a memfd with all four seals.
 bool image_is_sealed(int fd);
 
-// Maps a sealed image read-only. Post: 0 or -errno; unmap with image_unmap().
+// Maps a sealed image read-only; it may begin anywhere in the file. Post: 0 or -errno; unmap with
+// image_unmap().
 int image_map(int fd, size_t offset, size_t size, const void **mem)
     __attribute__((warn_unused_result));
 // The same without a look at any page: at once, whatever the size. For those who read a little, or

@@ -24,6 +24,7 @@
 
 struct verifier {
 	struct image image;
+	uint64_t first; // that an object may have: behind the header's names
 	uint64_t limit; // first byte that no object may touch: the tail
 	struct hash_key key;
 	char *error;
@@ -44,8 +45,7 @@ static bool in_range(const struct verifier *v, uint32_t ref, uint64_t count, uin
 {
 	const uint64_t at = (uint64_t)ref << 3;
 
-	return at >= sizeof(struct image_header) && at <= v->limit &&
-	       count <= (v->limit - at) / size;
+	return at >= v->first && at <= v->limit && count <= (v->limit - at) / size;
 }
 
 static bool is_lower(const uint8_t *name, size_t len)
@@ -71,14 +71,17 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "made on a machine of the other byte order");
 	if (header->version != IMAGE_VERSION)
 		return bad(v, "format version %u, expected %u", header->version, IMAGE_VERSION);
-	if (header->size != size || size % IMAGE_PAGE != 0 || size > IMAGE_SIZE_MAX)
+	if (header->size != size || size % IMAGE_ALIGN != 0 || size > IMAGE_SIZE_MAX)
 		return bad(v, "size %llu in the header, %zu bytes present",
 		    (unsigned long long)header->size, size);
 	if (header->checksum != image_checksum(mem, size))
 		return bad(v, "checksum does not match: the image is damaged");
 	if (image_open(&v->image, mem, size) != 0)
 		return bad(v, "header");
+	v->first = image_header_size(header);
 	v->limit = size - IMAGE_TAIL;
+	if (v->first > v->limit)
+		return bad(v, "names of the header out of range");
 	for (size_t i = v->limit; i < size; i++) {
 		if (v->image.mem[i] != 0)
 			return bad(v, "the tail is not zero");

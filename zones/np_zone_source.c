@@ -95,7 +95,8 @@ static int text_open(struct zone_source *source, const char *origin)
 // All of it in memory, aligned as images are. It is not mapped: the file may change under us.
 static uint8_t *file_read(int fd, off_t from, size_t size)
 {
-	uint8_t *mem = aligned_alloc(IMAGE_PAGE, (size + IMAGE_PAGE - 1) / IMAGE_PAGE * IMAGE_PAGE);
+	uint8_t *mem =
+	    aligned_alloc(IMAGE_ALIGN, (size + IMAGE_ALIGN - 1) / IMAGE_ALIGN * IMAGE_ALIGN);
 	size_t len = 0;
 
 	while (mem != NULL && len < size) {

@@ -68,7 +68,7 @@ struct seam_message {
 			uint32_t serial;
 			uint32_t layer; // 0: a new base, replaces everything; n: stands on the n
 			                // layers below
-			uint64_t image_offset; // bytes into the memfd; a multiple of IMAGE_PAGE
+			uint64_t image_offset; // bytes into the memfd; a multiple of IMAGE_ALIGN
 			uint64_t image_size;
 			int64_t expires_at; // unix seconds; 0: never
 			uint32_t more;      // 1: wait for the layer above, of the same generation

@@ -30,7 +30,7 @@ static struct node_ref name_search(
 		return version_nsec_find(denial->version, name, match);
 	denial->hashes++;
 	nsec3_hash(
-	    name, len, header->nsec3_salt, header->nsec3_salt_len, header->nsec3_iterations, hash);
+	    name, len, image_salt(header), header->nsec3_salt_len, header->nsec3_iterations, hash);
 	return version_nsec3_find(denial->version, hash, match);
 }
 

@@ -54,7 +54,7 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 		        index % 8 % node->rrset_count;
 	switch (kind) {
 	case 0: // the header, and sections in it
-		return index % sizeof(*header);
+		return index % (uint32_t)image_header_size(header);
 	case 1:
 		return (uint32_t)offsetof(struct image_header, section) + index % 48;
 	case 2:

@@ -77,10 +77,10 @@ static void publish_with_fault(struct peer *peer, enum fault fault, unsigned ext
 		image.fd = open("/dev/zero", O_RDONLY | O_CLOEXEC);
 		break;
 	case SIZE_PAST_END:
-		message.publish.image_size += IMAGE_PAGE;
+		message.publish.image_size += IMAGE_ALIGN;
 		break;
 	case SIZE_SHORT:
-		message.publish.image_size -= IMAGE_PAGE;
+		message.publish.image_size -= IMAGE_ALIGN;
 		break;
 	case SIZE_ZERO:
 		message.publish.image_size = 0;
@@ -90,7 +90,7 @@ static void publish_with_fault(struct peer *peer, enum fault fault, unsigned ext
 		message.publish.image_size -= 64;
 		break;
 	case OFFSET_HUGE:
-		message.publish.image_offset = UINT64_MAX - IMAGE_PAGE + 1;
+		message.publish.image_offset = UINT64_MAX - IMAGE_ALIGN + 1;
 		break;
 	case NO_LAYER_BELOW:
 		message.publish.layer = 2;

@@ -375,7 +375,7 @@ static void every_flipped_byte_is_refused_or_harmless(void **state)
 	unsigned accepted = 0;
 
 	build(&b, sample());
-	uint8_t *copy = aligned_alloc(IMAGE_PAGE, b.buffer.used);
+	uint8_t *copy = aligned_alloc(IMAGE_ALIGN, b.buffer.used);
 	assert_non_null(copy);
 	for (size_t i = 0; i < b.buffer.used; i++) {
 		for (unsigned bit = 0; bit < 8; bit += i % 3 + 1) {
@@ -405,7 +405,7 @@ static void every_flipped_byte_is_refused_or_harmless(void **state)
 // A copy of the sample to be forged. Owned by the caller.
 static uint8_t *forge(struct built *b)
 {
-	uint8_t *copy = aligned_alloc(IMAGE_PAGE, b->buffer.used);
+	uint8_t *copy = aligned_alloc(IMAGE_ALIGN, b->buffer.used);
 
 	assert_non_null(copy);
 	memcpy(copy, b->buffer.mem, b->buffer.used);
