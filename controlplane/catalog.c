@@ -174,7 +174,7 @@ static int members_index(struct scan *scan)
 int catalog_read(
     const struct zone_version *version, struct catalog **out, char error[CATALOG_ERROR_MAX])
 {
-	const uint8_t *apex = version_header(version)->apex;
+	const uint8_t *apex = image_apex(version_header(version));
 	struct scan scan = {.error = error, .depth = name_labels(apex)};
 	struct version_records records;
 	struct record record;

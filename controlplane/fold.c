@@ -58,7 +58,7 @@ static void fold_free(struct fold *fold)
 
 static int whole_batch(struct fold *fold)
 {
-	struct records *records = records_new(version_header(&fold->version)->apex);
+	struct records *records = records_new(image_apex(version_header(&fold->version)));
 	struct delta_walk *walk = NULL;
 	struct version_iter iter;
 	struct node_ref node;

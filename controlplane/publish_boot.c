@@ -33,7 +33,7 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 	const struct image_header *header = version.layer[0].header;
 	const struct hash_key key = {.k = {header->hash_key[0], header->hash_key[1]}};
 
-	if (qname_parse(&q, header->apex, header->apex_len, header->apex_len) == 0)
+	if (qname_parse(&q, image_apex(header), header->apex_len, header->apex_len) == 0)
 		return false;
 	qname_hash(&q, &key);
 	apex = version_find(&version, &q, q.labels);

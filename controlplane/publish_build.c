@@ -187,7 +187,7 @@ static bool is_asked_for(struct build *build, const void *mem)
 	struct zone_version version = {.layer_count = build->kept + 1};
 
 	if (header->apex_len != build->apex_len ||
-	    memcmp(header->apex, build->apex, build->apex_len) != 0 ||
+	    memcmp(image_apex(header), build->apex, build->apex_len) != 0 ||
 	    header->generation != build->options.generation || header->id != build->options.id ||
 	    header->hash_key[0] != build->options.key.k[0] ||
 	    header->hash_key[1] != build->options.key.k[1] ||

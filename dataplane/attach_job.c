@@ -53,7 +53,7 @@ static int layer_check(const struct publication *item, const struct publication_
 	const char *why = NULL;
 
 	if (header->apex_len != item->apex_len ||
-	    memcmp(header->apex, item->apex, item->apex_len) != 0)
+	    memcmp(image_apex(header), item->apex, item->apex_len) != 0)
 		why = "the image is of another zone";
 	else if (header->serial != layer->serial)
 		why = "the image has another serial";

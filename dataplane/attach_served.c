@@ -165,15 +165,16 @@ int served_set(
 	if (ret == 0)
 		ret = zones_make_room(served);
 	if (ret == 0)
-		ret = zone_table_set(served->table, header->apex, &version->version, &retired);
+		ret =
+		    zone_table_set(served->table, image_apex(header), &version->version, &retired);
 	if (ret != 0)
 		return ret;
 	if (retired.version == NULL) {
-		struct zone_entry *entry = zone_table_get(served->table, header->apex);
+		struct zone_entry *entry = zone_table_get(served->table, image_apex(header));
 
 		place(served, served->count++, (struct served_zone){.entry = entry});
 	}
-	zone = served_get(served, header->apex);
+	zone = served_get(served, image_apex(header));
 	zone->expiry = expiry;
 	expiry_tell(zone, now);
 	state_set(served, zone, now);

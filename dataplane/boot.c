@@ -106,7 +106,7 @@ static int zone_load(struct boot *boot, struct served *served, const struct mani
 		goto drop;
 	const struct image_header *header = block_header(block[0]);
 	if (header->apex_len != zone->apex_len ||
-	    memcmp(header->apex, zone->apex, zone->apex_len) != 0 ||
+	    memcmp(image_apex(header), zone->apex, zone->apex_len) != 0 ||
 	    header->serial != zone->serial) {
 		snprintf(error, IMAGE_ERROR_MAX, "the image is of another zone or serial");
 		ret = -EINVAL;

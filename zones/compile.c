@@ -334,10 +334,11 @@ static int compile(const struct records *records, const struct compile_overlay *
 	if ((result = records_check(records, error)) != 0)
 		return result;
 	struct image_header *header = image_buffer_take(buffer, sizeof(*header), IMAGE_ALIGN);
-	if (header != NULL && image_buffer_take(buffer, records->apex_len, 1) != NULL) {
+	uint8_t *apex = header != NULL ? image_buffer_take(buffer, records->apex_len, 1) : NULL;
+	if (apex != NULL) {
 		header->apex_len = records->apex_len;
 		header->apex_labels = (uint8_t)name_labels(records->apex);
-		name_lower(header->apex, records->apex, records->apex_len);
+		name_lower(apex, records->apex, records->apex_len);
 		result = compile_names(&c);
 	} else {
 		result = -ENOMEM;

@@ -306,7 +306,7 @@ static bool starts_from(
 {
 	const struct image_header *header = version_header(base);
 
-	if (header->serial == delta->from && name_equal(header->apex, delta->changes->apex))
+	if (header->serial == delta->from && name_equal(image_apex(header), delta->changes->apex))
 		return true;
 	snprintf(error, DELTA_ERROR_MAX,
 	    "The difference starts from serial %u, not from ours (%u).", delta->from,

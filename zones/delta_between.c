@@ -229,7 +229,7 @@ int delta_between(const struct zone_version *before, const struct zone_version *
 {
 	const struct image_header *header = version_header(before);
 	struct search search = {
-	    .delta = delta_new(header->apex, header->serial), .bytes_max = bytes_max};
+	    .delta = delta_new(image_apex(header), header->serial), .bytes_max = bytes_max};
 	int rc = search.delta != NULL ? 0 : -ENOMEM;
 
 	*out = NULL;

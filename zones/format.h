@@ -202,15 +202,19 @@ struct image_header {
 	struct image_section section[IMAGE_SECTIONS];
 	uint8_t apex_labels;
 	uint8_t spare[3];
-	uint8_t apex[]; // lower case, apex_len bytes; then the salt, nsec3_salt_len bytes
+	// uint8_t apex[apex_len]; lower case
+	// uint8_t nsec3_salt[nsec3_salt_len];
 };
 static_assert(sizeof(struct image_header) == 184, "the apex begins within the third line");
 static_assert(offsetof(struct image_header, section) == 116, "layout");
-static_assert(offsetof(struct image_header, apex) == 184, "layout");
 
+static inline const uint8_t *image_apex(const struct image_header *header)
+{
+	return (const uint8_t *)(header + 1);
+}
 static inline const uint8_t *image_salt(const struct image_header *header)
 {
-	return header->apex + header->apex_len;
+	return image_apex(header) + header->apex_len;
 }
 // Bytes of the header with its names: where the first object may stand.
 static inline size_t image_header_size(const struct image_header *header)

@@ -87,9 +87,9 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 			return bad(v, "the tail is not zero");
 	}
 	if (header->apex_len == 0 ||
-	    name_len_checked(header->apex, header->apex_len) != header->apex_len ||
-	    !is_lower(header->apex, header->apex_len) ||
-	    name_labels(header->apex) != header->apex_labels)
+	    name_len_checked(image_apex(header), header->apex_len) != header->apex_len ||
+	    !is_lower(image_apex(header), header->apex_len) ||
+	    name_labels(image_apex(header)) != header->apex_labels)
 		return bad(v, "apex name");
 	v->key = (struct hash_key){{header->hash_key[0], header->hash_key[1]}};
 
@@ -267,7 +267,7 @@ static int node_name_verify(struct verifier *v, const struct image_node *node)
 	    name_len_checked(node->name, node->name_len) != node->name_len ||
 	    !is_lower(node->name, node->name_len) || name_labels(node->name) != node->labels)
 		return bad(v, "a name is malformed");
-	if (!name_is_under(node->name, header->apex))
+	if (!name_is_under(node->name, image_apex(header)))
 		return bad(v, "a name is not in the zone");
 	if (node->cut_labels > node->labels)
 		return bad(v, "zone cut below its own name");
@@ -511,7 +511,7 @@ static int apex_verify(struct verifier *v)
 	const struct node_ref apex = {
 	    .image = &v->image, .node = image_at(&v->image, header->apex_ref)};
 	if (apex.node->name_len != header->apex_len || (apex.node->flags & NODE_APEX) == 0 ||
-	    memcmp(apex.node->name, header->apex, header->apex_len) != 0)
+	    memcmp(apex.node->name, image_apex(header), header->apex_len) != 0)
 		return bad(v, "apex is another name");
 	const struct image_rrset *soa = node_rrset(apex, RRTYPE_SOA);
 	if (soa == NULL || soa->rr_count != 1)

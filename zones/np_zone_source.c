@@ -145,7 +145,7 @@ static int image_file_open(struct zone_source *source, int fd, size_t size, cons
 
 	const struct image_header *header = version_header(&source->version);
 
-	memcpy(source->apex, header->apex, header->apex_len);
+	memcpy(source->apex, image_apex(header), header->apex_len);
 	if ((header->flags & IMAGE_OVERLAY) != 0) {
 		complain(
 		    "%s is an overlay: it means nothing without its base; give the storage folder",

@@ -503,7 +503,7 @@ static int load_descendant(struct plan *p, uint32_t index)
 
 static int load_targets(struct plan *p, uint32_t index)
 {
-	const uint8_t *apex = version_header(p->below)->apex;
+	const uint8_t *apex = image_apex(version_header(p->below));
 	const uint32_t first = place_at(p, index)->first, count = place_at(p, index)->count;
 	const uint8_t further = (uint8_t)(place_at(p, index)->around - 1);
 	int rc = 0;
@@ -619,7 +619,8 @@ static int plan_write(struct plan *p, struct overlay *out)
 static int plan_run(struct plan *p, const struct overlay_names *since, struct overlay *out)
 {
 	int rc = changes_load(p);
-	const uint32_t apex = rc == 0 ? place_load(p, version_header(p->below)->apex) : PLACE_NONE;
+	const uint32_t apex =
+	    rc == 0 ? place_load(p, image_apex(version_header(p->below))) : PLACE_NONE;
 
 	if (rc == 0 && apex == PLACE_NONE)
 		rc = -ENOMEM;
@@ -655,8 +656,8 @@ int overlay_make(const struct zone_version *version, const struct delta *delta,
 	*out = (struct overlay){0};
 	snprintf(error, DELTA_ERROR_MAX, "Out of memory.");
 	rc = places_open(&p.places, below);
-	p.records = records_new(version_header(below)->apex);
-	p.scratch = records_new(version_header(below)->apex);
+	p.records = records_new(image_apex(version_header(below)));
+	p.scratch = records_new(image_apex(version_header(below)));
 	if (rc == 0 && (p.records == NULL || p.scratch == NULL))
 		rc = -ENOMEM;
 	if (rc == 0)

@@ -33,7 +33,7 @@ int version_check(const struct zone_version *version)
 		if (((header->flags ^ below->flags) & (IMAGE_SIGNED | IMAGE_NSEC3)) != 0)
 			return -EINVAL;
 		if (header->below_id != below->id || header->apex_len != below->apex_len ||
-		    memcmp(header->apex, below->apex, header->apex_len) != 0 ||
+		    memcmp(image_apex(header), image_apex(below), header->apex_len) != 0 ||
 		    header->hash_key[0] != below->hash_key[0] ||
 		    header->hash_key[1] != below->hash_key[1])
 			return -EINVAL;

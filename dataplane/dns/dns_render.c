@@ -42,8 +42,9 @@ static void render_negative(struct render *r, uint16_t rcode, const struct looku
 
 	r->query->rcode = rcode;
 	r->outcome = rcode == RCODE_NXDOMAIN ? DNS_OUTCOME_nxdomain : DNS_OUTCOME_nodata;
-	if (soa == NULL || !render_rrset(r, SECTION_AUTHORITY, version_header(r->version)->apex,
-	                       apex.image, soa, version_header(r->version)->soa_minimum))
+	if (soa == NULL ||
+	    !render_rrset(r, SECTION_AUTHORITY, image_apex(version_header(r->version)), apex.image,
+	        soa, version_header(r->version)->soa_minimum))
 		render_truncate(r);
 	if (r->do_sigs && rcode == RCODE_NXDOMAIN)
 		denial_nxdomain(&r->denial, r->name, lookup);
@@ -106,8 +107,8 @@ static bool chain_follow(struct render *r, const uint8_t *name)
 	r->name = &r->chain_name;
 	r->owner = r->owner_bytes;
 	if (r->chain_name.labels < header->apex_labels ||
-	    memcmp(r->chain_name.lower + r->chain_name.start[header->apex_labels], header->apex,
-	        header->apex_len) != 0)
+	    memcmp(r->chain_name.lower + r->chain_name.start[header->apex_labels],
+	        image_apex(header), header->apex_len) != 0)
 		return false;
 	qname_hash(&r->chain_name, &key);
 	for (unsigned i = 0; i < r->hops; i++) {

@@ -264,7 +264,7 @@ static void version_ask(
 	struct zone_retired retired;
 	uint16_t reply_len;
 
-	must(table != NULL && zone_table_set(table, header->apex, version, &retired) == 0);
+	must(table != NULL && zone_table_set(table, image_apex(header), version, &retired) == 0);
 	for (unsigned i = 0; i < QUESTIONS_MAX && (i == 0 || c->left > 0); i++) {
 		uint8_t some[12];
 		struct cursor one = {some, cursor_bytes(c, some, sizeof(some))};
@@ -281,7 +281,7 @@ static void version_ask(
 		(void)ask_once(&ask, false, 0xa5, reply, &reply_len);
 		(void)ask_once(&ask, true, 0x5a, reply, &reply_len);
 	}
-	must(zone_table_remove(table, header->apex, &retired));
+	must(zone_table_remove(table, image_apex(header), &retired));
 	free(retired.entry);
 	free(retired.slots);
 	zone_table_free(table);

@@ -79,7 +79,7 @@ static void parcel_make(void)
 
 		must(at + image->size <= sizeof(parcel));
 		entries[i].name.len = image->header->apex_len;
-		memcpy(entries[i].name.wire, image->header->apex, image->header->apex_len);
+		memcpy(entries[i].name.wire, image_apex(image->header), image->header->apex_len);
 		entries[i].generation = 1 + i;
 		entries[i].offset = at;
 		entries[i].size = image->size;
@@ -138,7 +138,7 @@ static void name_fill(struct seam_name *name, unsigned which)
 	const struct image_header *header = zone_image(which)->header;
 
 	name->len = header->apex_len;
-	memcpy(name->wire, header->apex, header->apex_len);
+	memcpy(name->wire, image_apex(header), header->apex_len);
 }
 
 // What a well-meaning sender would say.

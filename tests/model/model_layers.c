@@ -121,7 +121,7 @@ static int difference_add(
 static struct records *served_records(const struct layers *layers)
 {
 	const struct zone_version *version = &layers->version;
-	struct records *records = records_new(version_header(version)->apex);
+	struct records *records = records_new(image_apex(version_header(version)));
 	struct delta_walk *walk = NULL;
 	struct version_iter iter;
 	struct node_ref node;

@@ -360,7 +360,7 @@ static void read_all(const struct zone_version *version)
 		    {version->layer[0].header->hash_key[0], version->layer[0].header->hash_key[1]}};
 		wire(questions[i], name);
 		if (qname_parse(&q, name, sizeof(name), sizeof(name)) == 0 ||
-		    !name_is_under(name, version->layer[0].header->apex))
+		    !name_is_under(name, image_apex(version->layer[0].header)))
 			continue;
 		qname_hash(&q, &k);
 		version_lookup(version, &q, &found);

@@ -107,7 +107,8 @@ static void serve(enum zoo_set set, const struct zone_version *version)
 {
 	struct zone_retired retired;
 
-	must(zone_table_set(tables[set], version_header(version)->apex, version, &retired) == 0);
+	must(zone_table_set(tables[set], image_apex(version_header(version)), version, &retired) ==
+	     0);
 	free(retired.slots); // the table has grown
 }
 
