@@ -87,7 +87,7 @@ static void zone_load(struct zone_table *table, char *text)
 
 	if (records == NULL || zonefile_parse_file(file, apex, collect, records, &at) != 0)
 		die(file, at.message);
-	if (records_sort(records) != 0 || image_buffer_open(&image, -1, image_cap(file)) != 0)
+	if (records_sort(records) != 0 || image_buffer_open(&image, image_cap(file)) != 0)
 		die("out of memory", "");
 	if (compile_image(records, &options, &image, error) != 0)
 		die(file, error);

@@ -105,7 +105,7 @@ static void add_zone(
 	    zonefile_parse_text(text, len, name, add_record, records, &error) != 0)
 		die("%s: zone %s, line %u: %s", path, apex, error.line, error.message);
 	memcpy(options.key.k, s->manifest.hash_key, sizeof options.key.k);
-	if (records_sort(records) != 0 || image_buffer_open(&buffer, -1, IMAGE_CAP) != 0)
+	if (records_sort(records) != 0 || image_buffer_open(&buffer, IMAGE_CAP) != 0)
 		die("no memory");
 	if (compile_image(records, &options, &buffer, why) != 0)
 		die("%s: zone %s: %s", path, apex, why);
@@ -117,7 +117,6 @@ static void add_zone(
 	zone->layer[0] = (struct manifest_layer){s->file_id, s->at, buffer.used};
 	write_image(s, &buffer);
 	image_buffer_close(&buffer);
-	close(buffer.fd);
 	records_free(records);
 }
 

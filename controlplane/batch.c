@@ -12,6 +12,8 @@
 
 #include "name.h"
 
+#define PIECE ((size_t)256 << 10) // more than the longest rdata
+
 struct batch_header {
 	uint64_t count;
 	uint8_t apex[NAME_LEN_MAX + 1];
@@ -33,52 +35,40 @@ static bool owner_repeats(const struct records *records, size_t i)
 	return i > 0 && records->items[i].owner == records->items[i - 1].owner;
 }
 
-static size_t names_size(const struct compile_overlay *overlay)
-{
-	size_t bytes = 0;
+// What was put and is not in the file yet.
+struct out {
+	int fd, rc;
+	uint64_t at; // bytes put
+	size_t held;
+	uint8_t *piece;
+};
 
-	for (uint32_t i = 0; overlay != NULL && i < overlay->count; i++)
-		bytes += 1 + name_len(overlay->names[i]);
-	return bytes;
+static void out_flush(struct out *out)
+{
+	for (size_t done = 0; done < out->held && out->rc == 0;) {
+		const ssize_t n = write(out->fd, out->piece + done, out->held - done);
+
+		if (n < 0 && errno != EINTR)
+			out->rc = -errno;
+		else if (n > 0)
+			done += (size_t)n;
+	}
+	out->held = 0;
 }
 
-static void names_write(const struct compile_overlay *overlay, uint8_t *at)
+// Pre: n <= PIECE.
+static void out_put(struct out *out, const void *bytes, size_t n)
 {
-	for (uint32_t i = 0; i < overlay->count; i++) {
-		const size_t len = name_len(overlay->names[i]);
-
-		*at++ = overlay->gone[i];
-		memcpy(at, overlay->names[i], len);
-		at += len;
-	}
+	if (out->held + n > PIECE)
+		out_flush(out);
+	if (n > 0)
+		memcpy(out->piece + out->held, bytes, n);
+	out->held += n;
+	out->at += n;
 }
 
-int batch_write(const struct records *records, const struct compile_overlay *overlay, size_t *size)
+static void records_write(struct out *out, const struct records *records)
 {
-	size_t bytes = sizeof(struct batch_header) + names_size(overlay);
-	struct batch_header *header;
-	uint8_t *mem, *at;
-	int rc, fd;
-
-	for (size_t i = 0; i < records->count; i++)
-		bytes += sizeof(struct batch_record) + records->items[i].rdlen +
-		         (owner_repeats(records, i) ? 0 : records->items[i].owner_len);
-	fd = memfd_create("np-records", MFD_CLOEXEC);
-	if (fd < 0)
-		return -errno;
-	if (ftruncate(fd, (off_t)bytes) < 0) {
-		rc = -errno;
-		goto close;
-	}
-	mem = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
-	if (mem == MAP_FAILED) {
-		rc = -errno;
-		goto close;
-	}
-	header = (struct batch_header *)mem;
-	header->count = records->count;
-	memcpy(header->apex, records->apex, records->apex_len);
-	at = mem + sizeof(*header);
 	for (size_t i = 0; i < records->count; i++) {
 		const struct record *item = &records->items[i];
 		struct batch_record record = {.ttl = item->ttl,
@@ -86,28 +76,55 @@ int batch_write(const struct records *records, const struct compile_overlay *ove
 		    .rdlen = item->rdlen,
 		    .owner_len = owner_repeats(records, i) ? 0 : item->owner_len};
 
-		memcpy(at, &record, sizeof(record));
-		at += sizeof(record);
-		memcpy(at, item->owner, record.owner_len);
-		at += record.owner_len;
-		if (item->rdlen > 0)
-			memcpy(at, item->rdata, item->rdlen);
-		at += item->rdlen;
+		out_put(out, &record, sizeof(record));
+		out_put(out, item->owner, record.owner_len);
+		out_put(out, item->rdata, item->rdlen);
 	}
-	if (overlay != NULL) {
-		header->is_overlay = 1;
-		header->overlay = *overlay;
-		header->overlay.names = NULL;
-		header->overlay.gone = NULL;
-		header->names_at = (uint64_t)(at - mem);
-		names_write(overlay, at);
+}
+
+static void names_write(struct out *out, const struct compile_overlay *overlay)
+{
+	for (uint32_t i = 0; i < overlay->count; i++) {
+		out_put(out, &(uint8_t){overlay->gone[i]}, 1);
+		out_put(out, overlay->names[i], name_len(overlay->names[i]));
 	}
-	munmap(mem, bytes);
-	*size = bytes;
-	return fd;
-close:
-	close(fd);
-	return rc;
+}
+
+// Written, not mapped: a page at a time the faults take longer than the copy.
+int batch_write(const struct records *records, const struct compile_overlay *overlay, size_t *size)
+{
+	struct batch_header header = {.count = records->count};
+	struct out out = {.fd = memfd_create("np-records", MFD_CLOEXEC), .piece = malloc(PIECE)};
+
+	if (out.fd < 0)
+		out.rc = -errno;
+	else if (out.piece == NULL)
+		out.rc = -ENOMEM;
+	if (out.rc == 0) {
+		memcpy(header.apex, records->apex, records->apex_len);
+		out_put(&out, &header, sizeof(header));
+		records_write(&out, records);
+	}
+	if (out.rc == 0 && overlay != NULL) {
+		header.is_overlay = 1;
+		header.overlay = *overlay;
+		header.overlay.names = NULL;
+		header.overlay.gone = NULL;
+		header.names_at = out.at;
+		names_write(&out, overlay);
+	}
+	out_flush(&out);
+	if (out.rc == 0 && overlay != NULL &&
+	    pwrite(out.fd, &header, sizeof(header), 0) != (ssize_t)sizeof(header))
+		out.rc = -EIO;
+	free(out.piece);
+	if (out.rc == 0) {
+		*size = out.at;
+		return out.fd;
+	}
+	if (out.fd >= 0)
+		close(out.fd);
+	return out.rc;
 }
 
 static struct records *records_read(const void *mem, size_t size)

@@ -59,7 +59,9 @@ extern char **environ;
 static int child_spawn(struct child *child)
 {
 	static char name[] = "np-compiler", argument[] = COMPILER_ARGUMENT;
-	char *argv[] = {name, argument, NULL}, *envp[] = {NULL};
+	// malloc() asks for huge pages, where the system gives them (glibc 2.35).
+	static char huge_pages[] = "GLIBC_TUNABLES=glibc.malloc.hugetlb=1";
+	char *argv[] = {name, argument, NULL}, *envp[] = {huge_pages, NULL};
 	posix_spawn_file_actions_t actions;
 	posix_spawnattr_t attributes;
 	int pair[2], rc;

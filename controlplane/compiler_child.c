@@ -53,13 +53,15 @@ static void image_make(
 		return;
 	reply->rc = records_sort(input.records);
 	if (reply->rc == 0)
-		reply->rc = image_buffer_open(&buffer, fd, request->image_cap);
+		reply->rc = image_buffer_open(&buffer, request->image_cap);
 	if (reply->rc == 0) {
 		reply->rc = input.is_overlay ? compile_overlay(input.records, &input.overlay,
 		                                   &request->options, &buffer, reply->error)
 		                             : compile_image(input.records, &request->options,
 		                                   &buffer, reply->error);
 		reply->used = buffer.used;
+		if (reply->rc == 0)
+			reply->rc = image_buffer_write(&buffer, fd);
 		image_buffer_close(&buffer);
 	}
 	batch_free(&input);
@@ -87,6 +89,10 @@ int compiler_child_main(void)
 	struct compiler_reply reply;
 	int fds[2], rc;
 
+	// malloc() asks the system how large huge pages are when it is first called: now, while
+	// files may be opened.
+	void *volatile first = malloc(1);
+	free(first);
 	rc = sandbox_enter(COMPILER_SOCKET, (uint64_t)pages / 4 * 3 * (uint64_t)page);
 	if (rc < 0)
 		return 100; // standard error is gone by now; the parent reports the code

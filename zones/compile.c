@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include "name.h"
 #include "reader.h"
@@ -308,9 +307,6 @@ static int finish_header(struct compilation *c, struct image_header *header)
 	const size_t size = (end + IMAGE_ALIGN - 1) & ~(size_t)(IMAGE_ALIGN - 1);
 	if (image_buffer_take(c->buffer, size - c->buffer->used, 1) == NULL)
 		return -ENOMEM;
-	if (ftruncate(c->buffer->fd, (off_t)size) != 0)
-		return -errno;
-	c->buffer->size = size;
 	header->size = size;
 	header->checksum = image_checksum(header, size);
 	return 0;

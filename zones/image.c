@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// An image as a block of memory: checksum, the growing memfd it is built in, seals, mapping. What
+// An image as a block of memory: checksum, the growing memory it is built in, seals, mapping. What
 // is inside is judged by image_verify.c.
 
 #include "image.h"
@@ -13,8 +13,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define BUFFER_STEP (1u << 20) // the file grows by at least this, and by half of itself
-#define PAGE        4096       // what mappings and files grow by
+#include "hugepage.h"
+
+#define WRITE_PIECE ((size_t)8 << 20)
+#define PAGE        4096 // what mappings grow by
 #define ALL_SEALS   (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 int image_open(struct image *image, const void *mem, size_t size)
@@ -82,24 +84,17 @@ uint64_t image_checksum(const void *mem, size_t size)
 // --- building
 // -------------------------------------------------------------------------------------
 
-int image_buffer_open(struct image_buffer *buffer, int fd, size_t cap)
+int image_buffer_open(struct image_buffer *buffer, size_t cap)
 {
-	*buffer = (struct image_buffer){.fd = fd, .cap = cap};
-	if (fd < 0) {
-		buffer->fd = memfd_create("nameplane-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-		if (buffer->fd < 0)
-			return -errno;
-	}
-	// Address space for all of `cap` now; the file behind it grows as it is used.
-	void *mem =
-	    mmap(NULL, cap, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_NORESERVE, buffer->fd, 0);
-	if (mem == MAP_FAILED) {
-		const int error = -errno;
-		if (fd < 0)
-			close(buffer->fd);
-		return error;
-	}
-	buffer->mem = mem;
+	// Address space for all of `cap` now; memory only as it is used.
+	void *mem = mmap(NULL, cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (mem == MAP_FAILED)
+		return -errno;
+	*buffer = (struct image_buffer){.mem = mem, .cap = cap};
+	// Not from the start: most images are small. What cannot have huge pages has small ones.
+	if (cap > HUGEPAGE)
+		hugepage_advise(buffer->mem + HUGEPAGE / 2, cap - HUGEPAGE / 2);
 	return 0;
 }
 
@@ -110,16 +105,37 @@ void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align)
 	if (at > buffer->cap || n > buffer->cap - at)
 		return NULL;
 	if (at + n > buffer->size) {
-		size_t size = at + n + buffer->size / 2 + BUFFER_STEP;
-		size = size < buffer->cap ? size & ~(size_t)(PAGE - 1) : buffer->cap;
-		if (size < at + n)
-			size = at + n;
-		if (ftruncate(buffer->fd, (off_t)size) != 0)
+		size_t size = (at + n + buffer->size / 2 + HUGEPAGE) & ~(HUGEPAGE - 1);
+		if (size > buffer->cap)
+			size = buffer->cap;
+		if (mprotect(buffer->mem, size, PROT_READ | PROT_WRITE) != 0)
 			return NULL;
 		buffer->size = size;
 	}
 	buffer->used = at + n;
 	return buffer->mem + at;
+}
+
+int image_buffer_write(struct image_buffer *buffer, int fd)
+{
+	size_t dropped = 0;
+
+	for (size_t at = 0; at < buffer->used;) {
+		const size_t left = buffer->used - at;
+		const ssize_t n = pwrite(
+		    fd, buffer->mem + at, left < WRITE_PIECE ? left : WRITE_PIECE, (off_t)at);
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EIO;
+		at += (size_t)n;
+		const size_t whole = at & ~(HUGEPAGE - 1);
+		if (whole > dropped)
+			(void)madvise(buffer->mem + dropped, whole - dropped, MADV_DONTNEED);
+		dropped = whole;
+	}
+	buffer->used = 0;
+	return 0;
 }
 
 void image_buffer_close(struct image_buffer *buffer)

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// An image as a whole: open, verify, checksum, and a growing memfd to build one in. An image is
+// An image as a whole: open, verify, checksum, and growing memory to build one in. An image is
 // immutable after image_seal(); then any number of threads and processes may read it.
 #pragma once
 
@@ -41,21 +41,24 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 
 uint64_t image_checksum(const void *mem, size_t size);
 
-// The memory an image is compiled into: a memfd that grows in place (its address never changes).
+// The memory an image is compiled into: private, growing in place (its address never changes), in
+// huge pages where the system has them: a page at a time, the faults of a large image take longer
+// than its compilation. Owned by one thread.
 struct image_buffer {
 	uint8_t *mem;
 	size_t used; // bytes given out
-	size_t size; // bytes the file has now
+	size_t size; // bytes that may be touched now
 	size_t cap;  // bytes of address space
-	int fd;
 };
 
-// Post: 0 or -errno. `cap`: the largest image that may be built. `fd` -1: a new memfd is made.
-int image_buffer_open(struct image_buffer *buffer, int fd, size_t cap)
-    __attribute__((warn_unused_result));
+// Post: 0 or -errno. `cap`: the largest image that may be built.
+int image_buffer_open(struct image_buffer *buffer, size_t cap) __attribute__((warn_unused_result));
 // `n` zeroed bytes at an address aligned to `align` (a power of two), or NULL when out of memory.
 void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align);
-void image_buffer_close(struct image_buffer *buffer); // unmaps; the fd stays open
+// Moves what was taken to the begin of a file, a piece at a time, so that both together are never
+// twice as large. Post: 0 or -errno; there is nothing left to look at.
+int image_buffer_write(struct image_buffer *buffer, int fd) __attribute__((warn_unused_result));
+void image_buffer_close(struct image_buffer *buffer);
 
 // Seals (WRITE, SHRINK, GROW, SEAL). Pre: no writable mapping is left. Post: 0 or -errno.
 int image_seal(int fd) __attribute__((warn_unused_result));

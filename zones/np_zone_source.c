@@ -165,7 +165,7 @@ int source_open(struct zone_source *source, const char *path, const char *origin
 	struct stat st;
 	uint64_t magic = 0;
 
-	*source = (struct zone_source){.path = path, .buffer = {.fd = -1}};
+	*source = (struct zone_source){.path = path};
 
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 
@@ -194,10 +194,7 @@ void source_close(struct zone_source *source)
 	records_free(source->records);
 	for (unsigned i = 0; i < IMAGE_LAYERS_MAX; i++)
 		free(source->mem[i]);
-	if (source->buffer.mem != NULL)
-		image_buffer_close(&source->buffer);
-	if (source->buffer.fd >= 0)
-		close(source->buffer.fd);
+	image_buffer_close(&source->buffer);
 }
 
 int source_records(struct zone_source *source)
@@ -230,10 +227,8 @@ int source_image(struct zone_source *source, uint64_t generation)
 		complain("no random numbers: %s", strerror(errno));
 		return EXIT_TROUBLE;
 	}
-	if (image_buffer_open(&source->buffer, -1, IMAGE_SIZE_MAX) < 0) {
-		source->buffer = (struct image_buffer){.fd = -1};
+	if (image_buffer_open(&source->buffer, IMAGE_SIZE_MAX) < 0)
 		return out_of_memory();
-	}
 
 	int ret = compile_image(source->records, &options, &source->buffer, error);
 

@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "arena.h"
+#include "hugepage.h"
 #include "name.h"
 #include "rdata.h"
 #include "rrtype.h"
@@ -56,6 +57,7 @@ int records_add(struct records *records, const uint8_t *owner, uint16_t type, ui
 		struct record *items = reallocarray(records->items, cap, sizeof(*items));
 		if (items == NULL)
 			return -ENOMEM;
+		hugepage_advise(items + records->cap, (cap - records->cap) * sizeof(*items));
 		records->items = items;
 		records->cap = cap;
 		last = records->count > 0 ? &items[records->count - 1] : NULL;

@@ -55,7 +55,7 @@ static const struct zone_version *base(unsigned which)
 		    records_add(records, host, RRTYPE_A, 60, (const uint8_t *)"\xc0\0\2\2", 4) !=
 		        0 ||
 		    records_add(records, alias, RRTYPE_CNAME, 60, host, sizeof(host)) != 0 ||
-		    records_sort(records) != 0 || image_buffer_open(buffer, -1, 1 << 20) != 0 ||
+		    records_sort(records) != 0 || image_buffer_open(buffer, 1 << 20) != 0 ||
 		    compile_image(records, &options, buffer, error) != 0 ||
 		    image_open(&version->layer[0], buffer->mem, buffer->used) != 0) {
 			abort();

@@ -20,18 +20,10 @@
 
 static char text[COMPILE_ERROR_MAX + 64];
 
-static void image_drop(struct image_buffer *image)
-{
-	if (image->mem == NULL)
-		return;
-	image_buffer_close(image);
-	close(image->fd);
-}
-
 void layers_drop(struct layers *layers)
 {
 	for (unsigned i = 0; i < layers->version.layer_count; i++)
-		image_drop(&layers->images[i]);
+		image_buffer_close(&layers->images[i]);
 	layers->version.layer_count = 0;
 }
 
@@ -42,7 +34,7 @@ static const char *image_make(struct layers *layers, const struct records *recor
 	    .key = layers->key, .generation = 1, .id = ++layers->last_id};
 	int bad;
 
-	if (image_buffer_open(out, -1, IMAGE_MAX) != 0)
+	if (image_buffer_open(out, IMAGE_MAX) != 0)
 		return "out of memory";
 	bad = overlay == NULL ? compile_image(records, &options, out, text)
 	                      : compile_overlay(records, overlay, &options, out, text);
@@ -50,7 +42,7 @@ static const char *image_make(struct layers *layers, const struct records *recor
 		bad = image_verify(out->mem, out->used, text);
 	if (bad == 0)
 		return NULL;
-	image_drop(out);
+	image_buffer_close(out);
 	return text;
 }
 
@@ -161,7 +153,7 @@ static const char *overlay_put(struct layers *layers, const struct overlay *over
 	if (error != NULL)
 		return error;
 	for (unsigned i = 0; i < drop; i++)
-		image_drop(&layers->images[i]);
+		image_buffer_close(&layers->images[i]);
 	const unsigned kept = version->layer_count - drop;
 	memmove(&layers->images[1], &layers->images[drop], kept * sizeof(layers->images[0]));
 	memmove(&version->layer[1], &version->layer[drop], kept * sizeof(version->layer[0]));

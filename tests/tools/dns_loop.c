@@ -46,7 +46,7 @@ static void load(const char *origin, const char *file)
 	uint8_t apex[NAME_LEN_MAX];
 	struct zonefile_error err = {0};
 	char error[COMPILE_ERROR_MAX] = "";
-	struct image_buffer buffer = {.fd = -1};
+	struct image_buffer buffer = {0};
 	struct zone_version *version = calloc(1, sizeof(*version));
 	struct zone_retired retired;
 	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
@@ -57,7 +57,7 @@ static void load(const char *origin, const char *file)
 	struct records *records = records_new(apex);
 	if (records == NULL || zonefile_parse_file(file, apex, collect, records, &err) != 0)
 		snprintf(error, sizeof(error), "%u:%u: %s", err.line, err.column, err.message);
-	else if (records_sort(records) != 0 || image_buffer_open(&buffer, -1, 1u << 28) != 0)
+	else if (records_sort(records) != 0 || image_buffer_open(&buffer, 1u << 28) != 0)
 		snprintf(error, sizeof(error), "out of memory");
 	else if (compile_image(records, &options, &buffer, error) == 0)
 		(void)!image_verify(buffer.mem, buffer.used, error);
@@ -68,7 +68,6 @@ static void load(const char *origin, const char *file)
 		    zone_table_set((struct zone_table *)(uintptr_t)context.table, apex, version,
 		        &retired) == 0) {
 			loaded++;
-			close(buffer.fd);
 			return;
 		}
 	}

@@ -71,7 +71,7 @@ static void zone_make(struct sample *zone, unsigned hosts, size_t large)
 		free(text);
 	}
 	assert_int_equal(records_sort(zone->records), 0);
-	assert_int_equal(image_buffer_open(&zone->buffer, -1, 1 << 30), 0);
+	assert_int_equal(image_buffer_open(&zone->buffer, 1 << 30), 0);
 	if (compile_image(zone->records, &options, &zone->buffer, error) != 0) {
 		fail_msg("%s", error);
 	}
@@ -359,7 +359,7 @@ static void a_difference_arrives_as_it_is(void **state)
 	zone_make(&zone, 4000, 0);
 	delta = delta_make(&zone, 4000);
 	assert_int_equal(delta_apply(delta, &zone.version, &after.records, error), 0);
-	assert_int_equal(image_buffer_open(&after.buffer, -1, 1 << 30), 0);
+	assert_int_equal(image_buffer_open(&after.buffer, 1 << 30), 0);
 	assert_int_equal(compile_image(after.records, &options, &after.buffer, error), 0);
 	after.version.layer_count = 1;
 	assert_int_equal(
@@ -397,7 +397,7 @@ static void a_version_of_layers_arrives_as_one(void **state)
 	if (overlay_make(&zone.version, delta, &zone.version, NULL, 10000, &overlay, error) != 0) {
 		fail_msg("%s", error);
 	}
-	assert_int_equal(image_buffer_open(&top, -1, 1 << 30), 0);
+	assert_int_equal(image_buffer_open(&top, 1 << 30), 0);
 	assert_int_equal(compile_overlay(overlay.records, &overlay.plan, &options, &top, error), 0);
 	zone.version.layer[1] = zone.version.layer[0];
 	assert_int_equal(image_open(&zone.version.layer[0], top.mem, top.used), 0);

@@ -54,14 +54,17 @@ static void catalog_make(const char *apex, const char *lines, struct reading *re
 	assert_int_equal(
 	    zonefile_parse_text(text, strlen(text), wire(apex), record_take, records, &where), 0);
 	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&buffer, -1, 1u << 30), 0);
+	assert_int_equal(image_buffer_open(&buffer, 1u << 30), 0);
 	assert_int_equal(compile_image(records, &options, &buffer, error), 0);
 	records_free(records);
+	const int fd = memfd_create("image", MFD_CLOEXEC);
+	const size_t size = buffer.used;
+
+	assert_int_equal(image_buffer_write(&buffer, fd), 0);
 	image_buffer_close(&buffer);
-	assert_int_equal(ftruncate(buffer.fd, (off_t)buffer.used), 0);
 	*reading = (struct reading){0};
-	assert_int_equal(reading_layer(reading, buffer.fd, 0, buffer.used), 0);
-	close(buffer.fd);
+	assert_int_equal(reading_layer(reading, fd, 0, size), 0);
+	close(fd);
 }
 
 static int read_lines(const char *lines, struct catalog **out, char error[CATALOG_ERROR_MAX])

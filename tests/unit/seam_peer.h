@@ -87,13 +87,14 @@ static inline struct peer_image peer_image_make(const char *apex_text, uint32_t 
 		assert_int_equal(records_add(records, owner, RRTYPE_A, 300, address, 4), 0);
 	}
 	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&buffer, -1, 1u << 30), 0);
+	assert_int_equal(image_buffer_open(&buffer, 1u << 30), 0);
 	if (compile_image(records, &options, &buffer, error) != 0)
 		fail_msg("%s", error);
 	records_free(records);
-	image = (struct peer_image){.fd = buffer.fd, .size = buffer.used};
+	image = (struct peer_image){
+	    .fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING), .size = buffer.used};
+	assert_int_equal(image_buffer_write(&buffer, image.fd), 0);
 	image_buffer_close(&buffer);
-	assert_int_equal(ftruncate(image.fd, (off_t)image.size), 0);
 	return image;
 }
 

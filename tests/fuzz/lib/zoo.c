@@ -46,7 +46,7 @@ uint8_t *zoo_compile(const struct records *records, const struct hash_key *key, 
 	struct image_buffer buffer;
 	uint8_t *mem = NULL;
 
-	must(image_buffer_open(&buffer, -1, 1u << 26) == 0);
+	must(image_buffer_open(&buffer, 1u << 26) == 0);
 	if (compile_image(records, &options, &buffer, error) == 0) {
 		mem = aligned_alloc(64, buffer.used);
 		must(mem != NULL);
@@ -54,7 +54,6 @@ uint8_t *zoo_compile(const struct records *records, const struct hash_key *key, 
 		*size = buffer.used;
 	}
 	image_buffer_close(&buffer);
-	close(buffer.fd);
 	return mem;
 }
 
