@@ -234,6 +234,8 @@ void publish_live(struct publisher *p, struct pzone *zone)
 	char name[NAME_TEXT_MAX];
 
 	zone->live_generation = zone->next->generation;
+	version_prove(zone->next);
+	version_store(p, zone->next);
 	promote(p, zone);
 	name_to_text(zone->apex, name);
 	log_info("%s: serial %u is live after %.1f ms (generation %llu)", name,
@@ -249,9 +251,11 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 {
 	char name[NAME_TEXT_MAX];
 
-	if (zone->stage != STAGE_READY || !version_is_stored(zone->next))
+	if (zone->stage != STAGE_READY)
 		return;
 	if (!zone->hidden && (p->connected || p->greeting || zone->next->attempts > 0))
+		return;
+	if (!version_is_stored(zone->next))
 		return;
 	promote(p, zone);
 	name_to_text(zone->apex, name);

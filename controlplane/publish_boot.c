@@ -17,6 +17,20 @@
 #include "image.h"
 #include "reader.h"
 
+bool rdata_soa(const uint8_t *rdata, size_t len, struct zone_soa *soa)
+{
+	uint32_t field[5]; // serial, refresh, retry, expire, minimum
+
+	if (len < sizeof(field))
+		return false;
+	const uint8_t *tail = rdata + len - sizeof(field);
+	for (unsigned i = 0; i < 5; i++)
+		field[i] = (uint32_t)tail[4 * i] << 24 | (uint32_t)tail[4 * i + 1] << 16 |
+		           (uint32_t)tail[4 * i + 2] << 8 | tail[4 * i + 3];
+	*soa = (struct zone_soa){field[0], field[1], field[2], field[3]};
+	return true;
+}
+
 bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 {
 	struct zone_version version = {.layer_count = 1};
@@ -24,8 +38,7 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 	struct rdata_iter iter;
 	struct node_ref apex;
 	struct qname q;
-	const uint8_t *rdata, *tail;
-	uint32_t field[5];
+	const uint8_t *rdata;
 	uint16_t len;
 
 	if (image_open(&version.layer[0], mem, size) < 0)
@@ -42,14 +55,7 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 		return false;
 	iter = rrset_rdata(apex.image, rrset);
 	rdata = rdata_next(&iter, &len);
-	if (rdata == NULL || len < sizeof(field))
-		return false;
-	tail = rdata + len - sizeof(field); // serial, refresh, retry, expire, minimum
-	for (unsigned i = 0; i < 5; i++)
-		field[i] = (uint32_t)tail[4 * i] << 24 | (uint32_t)tail[4 * i + 1] << 16 |
-		           (uint32_t)tail[4 * i + 2] << 8 | tail[4 * i + 3];
-	*soa = (struct zone_soa){field[0], field[1], field[2], field[3]};
-	return true;
+	return rdata != NULL && rdata_soa(rdata, len, soa);
 }
 
 // Reads the header and the SOA of a stored image; it was verified before it was stored, but a disk

@@ -5,7 +5,9 @@
 // difference becomes an overlay, or is applied to the whole, the zone's digest is checked, and a
 // batch is written (work thread), compiled (child), then sealed, verified and compared with what is
 // served (work thread). What takes long has a thread and a child of its own, so that a small change
-// never waits for a large zone. A build whose zone lost interest runs to its end and is dropped.
+// never waits for a large zone. A large image is not verified here when a data plane is there to do
+// it: until that one has said LIVE, nothing reads it and it is not stored. A build whose zone lost
+// interest runs to its end and is dropped.
 #include "pzone.h"
 
 #include <errno.h>
@@ -60,10 +62,13 @@ struct build {
 	unsigned ground_count;
 	struct overlay_names since; // owned
 	bool on_ground;
-	unsigned kept; // of either, the lowest that stay below what is made; 0: a base is made
-	bool whole;    // an overlay will not do
-	bool heavy;    // then it takes long
+	unsigned kept;  // of either, the lowest that stay below what is made; 0: a base is made
+	bool whole;     // an overlay will not do
+	bool heavy;     // then it takes long
+	bool entrusted; // the data plane verifies it
+	// As the records have it; of an overlay as the image has it.
 	struct zone_soa soa;
+	struct gate_facts facts;
 	bool equal, held;
 	int rc;
 	char error[PUBLISH_REASON_MAX];
@@ -81,6 +86,7 @@ static struct version *version_of(struct build *build)
 		return NULL;
 	}
 	build->image = -1;
+	top->unproven = build->entrusted;
 	version_stand_on(version, top);
 	for (unsigned i = build->kept; i > 0; i--)
 		version_stand_on(version, build->on_ground
@@ -190,9 +196,7 @@ static bool is_asked_for(struct build *build, const void *mem)
 	    memcmp(image_apex(header), build->apex, build->apex_len) != 0 ||
 	    header->generation != build->options.generation || header->id != build->options.id ||
 	    header->hash_key[0] != build->options.key.k[0] ||
-	    header->hash_key[1] != build->options.key.k[1] ||
-	    !image_soa(mem, build->image_size, &build->soa) ||
-	    build->soa.serial != header->serial ||
+	    header->hash_key[1] != build->options.key.k[1] || build->soa.serial != header->serial ||
 	    image_open(&version.layer[0], mem, build->image_size) < 0)
 		return false;
 	const struct zone_version *below = build->on_ground ? &build->ground : &build->before;
@@ -202,20 +206,33 @@ static bool is_asked_for(struct build *build, const void *mem)
 	return version_check(&version) == 0;
 }
 
+static bool image_proven(struct build *build, const void *mem)
+{
+	char error[IMAGE_ERROR_MAX];
+
+	if (image_verify(mem, build->image_size, error) == 0)
+		return true;
+	build_fail(build, "The compiled image does not verify: %s", error);
+	return false;
+}
+
 static void image_judge(struct build *build, const void *mem)
 {
 	char error[IMAGE_ERROR_MAX];
 
-	if (image_verify(mem, build->image_size, error) < 0) {
-		build_fail(build, "The compiled image does not verify: %s", error);
+	if (!build->entrusted && !image_proven(build, mem))
 		return;
-	}
+	if (build->kept > 0 && !image_soa(mem, build->image_size, &build->soa))
+		build->soa.serial = ~((const struct image_header *)mem)->serial;
 	if (!is_asked_for(build, mem)) {
 		build_fail(build, "The compiler made an image of something else.");
 		return;
 	}
 	build->rc = 0;
 	memcpy(&build->header, mem, sizeof(build->header));
+	if (build->kept > 0)
+		build->facts = gate_facts_of(mem, build->image_size);
+	build->facts.rr_count = build->header.rr_count;
 	// A file can have rotted since the start; then there is nothing to compare with.
 	if (build->before.layer_count == 0 && build->served.count > 0 &&
 	    view_map(&build->served, &build->before, error) < 0)
@@ -226,9 +243,16 @@ static void image_judge(struct build *build, const void *mem)
 
 	build->equal = build->kept == 0 && build->before.layer_count == 1 &&
 	               top->size == build->image_size && image_same(mem, top->mem, top->size);
-	if (!build->equal && build->shrink_limit < 100)
-		build->held = gate_holds(
-		    top->mem, top->size, mem, build->image_size, build->shrink_limit, build->error);
+	if (!build->equal && build->shrink_limit < 100) {
+		const struct gate_facts before = gate_facts_of(top->mem, top->size);
+
+		build->held = gate_holds(&before, &build->facts, build->shrink_limit, build->error);
+	}
+	// It may be held for long, and over restarts: without a data plane's proof.
+	if (build->held && build->entrusted) {
+		build->entrusted = false;
+		build->held = image_proven(build, mem);
+	}
 }
 
 // Sealed first: what is verified can then no longer change, whoever still holds the descriptor.
@@ -242,7 +266,8 @@ static void verify_run(struct offload_job *job)
 	if (rc == 0)
 		rc = image_seal(build->image);
 	if (rc == 0)
-		rc = image_map(build->image, 0, build->image_size, &mem);
+		rc = (build->entrusted ? image_map_lazy : image_map)(
+		    build->image, 0, build->image_size, &mem);
 	if (rc < 0) {
 		build_fail(build, "The image cannot be sealed: %s.", strerror(-rc));
 		return;
@@ -253,9 +278,33 @@ static void verify_run(struct offload_job *job)
 	view_close(&build->ground_view);
 }
 
+static void proof_run(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+	const void *mem;
+	const int rc = image_map(build->image, 0, build->image_size, &mem);
+
+	if (rc < 0) {
+		build_fail(build, "The image cannot be read: %s.", strerror(-rc));
+		return;
+	}
+	(void)image_proven(build, mem);
+	image_unmap(mem, build->image_size);
+}
+
 static void verify_done(struct offload_job *job)
 {
-	build_end((struct build *)job);
+	struct build *build = (struct build *)job;
+
+	// Gone meanwhile: then it is our business after all.
+	if (build->entrusted && build->rc == 0 && !build->publisher->connected &&
+	    !build->publisher->closing) {
+		build->entrusted = false;
+		build->job.run = proof_run;
+		offload_submit(build->publisher->heavy, &build->job);
+		return;
+	}
+	build_end(build);
 }
 
 static void compile_done(struct compiler_job *job, int fd, uint64_t used, const char *error)
@@ -272,6 +321,8 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 		build_end(build);
 		return;
 	}
+	build->entrusted = build->kept == 0 && used > HEAVY_IMAGE && build->publisher->connected &&
+	                   !build->zone->hidden;
 	build->job.run = verify_run;
 	build->job.done = verify_done;
 	offload_submit(
@@ -320,6 +371,20 @@ static bool digest_good(struct build *build)
 		return true;
 	build_fail(build, "%s", error);
 	return false;
+}
+
+// What the image will be compared with, and what of it is asked before it is proven.
+static void apex_look(struct build *build, const struct records *records)
+{
+	for (size_t i = 0; i < records->count; i++) {
+		const struct record *item = &records->items[i];
+
+		if (item->owner_len != build->apex_len || !name_equal(item->owner, build->apex))
+			continue;
+		if (item->type == RRTYPE_SOA)
+			(void)rdata_soa(item->rdata, item->rdlen, &build->soa);
+		build->facts.has_dnskey |= item->type == RRTYPE_DNSKEY;
+	}
 }
 
 static void batch_make(
@@ -406,6 +471,7 @@ static void batch_run(struct offload_job *job)
 		difference_apply(build);
 	if (build->content.records == NULL || !digest_good(build))
 		return;
+	apex_look(build, build->content.records);
 	batch_make(build, build->content.records, NULL);
 	records_free(build->content.records);
 	build->content.records = NULL;

@@ -3,7 +3,7 @@
 //
 // The shrink guard: is a whole, well-formed version so much less than the one served that a person
 // should look at it first? (In 2010 a registry's zone came with three quarters of it missing and a
-// correct SOA at its end.) Work thread; reads verified images only.
+// correct SOA at its end.) Work thread.
 #include "pzone.h"
 
 #include <stdio.h>
@@ -25,11 +25,16 @@ static bool apex_has(const void *mem, uint64_t size, uint16_t type)
 	return rrset != NULL && rrset->rr_count > 0;
 }
 
-bool gate_holds(const void *served, uint64_t served_size, const void *mem, uint64_t size,
+struct gate_facts gate_facts_of(const void *mem, uint64_t size)
+{
+	return (struct gate_facts){.rr_count = ((const struct image_header *)mem)->rr_count,
+	    .has_dnskey = apex_has(mem, size, RRTYPE_DNSKEY)};
+}
+
+bool gate_holds(const struct gate_facts *served, const struct gate_facts *next,
     unsigned shrink_limit, char reason[PUBLISH_REASON_MAX])
 {
-	const uint64_t before = ((const struct image_header *)served)->rr_count;
-	const uint64_t after = ((const struct image_header *)mem)->rr_count;
+	const uint64_t before = served->rr_count, after = next->rr_count;
 
 	if (shrink_limit >= 100)
 		return false;
@@ -43,7 +48,7 @@ bool gate_holds(const void *served, uint64_t served_size, const void *mem, uint6
 		    (unsigned long long)before, shrink_limit);
 		return true;
 	}
-	if (apex_has(served, served_size, RRTYPE_DNSKEY) && !apex_has(mem, size, RRTYPE_DNSKEY)) {
+	if (served->has_dnskey && !next->has_dnskey) {
 		snprintf(reason, PUBLISH_REASON_MAX,
 		    "Held: it has no DNSKEY at its apex, and the version served has.");
 		return true;

@@ -136,10 +136,15 @@ void build_cancel(struct build *build); // nobody wants the result any more
 void publish_built(
     struct publisher *p, struct pzone *zone, struct version *version, const char *reason);
 
-// publish_gate.c. Pre: both are verified images of the zone, `served` the older. Post: whether
-// `mem` is to be held, and then why.
+// publish_gate.c: what is looked at of two versions of a zone. Post of gate_holds(): whether `next`
+// is to be held, and then why.
 #define SHRINK_RECORDS_MIN 100 // of fewer records any share is soon lost
-bool gate_holds(const void *served, uint64_t served_size, const void *mem, uint64_t size,
+struct gate_facts {
+	uint64_t rr_count;
+	bool has_dnskey; // at the apex
+};
+struct gate_facts gate_facts_of(const void *mem, uint64_t size); // Pre: a verified image
+bool gate_holds(const struct gate_facts *served, const struct gate_facts *next,
     unsigned shrink_limit, char reason[PUBLISH_REASON_MAX]);
 
 // publish_seam.c: what is told to the data plane and what it says.
@@ -170,7 +175,8 @@ const char *publish_journal_trouble(const struct publisher *p); // "" when there
 
 // publish_boot.c
 int publish_boot(struct publisher *p, const struct manifest *manifest);
-// The SOA of an image in memory. Post: false when it has none.
+// The SOA of a verified image in memory, or of its rdata. Post: false when it has none.
+bool rdata_soa(const uint8_t *rdata, size_t len, struct zone_soa *soa);
 bool image_soa(const void *mem, size_t size, struct zone_soa *soa);
 
 // publish_history.c: what STORAGE/history says of a zone.

@@ -117,11 +117,17 @@ void version_store(struct publisher *p, struct version *version)
 	for (unsigned i = version->layer_count; i-- > 0;) {
 		struct layer *layer = version->layer[i];
 
-		if (layer->image.put || layer->image.stored)
+		if (layer->image.put || layer->image.stored || layer->unproven)
 			continue;
 		p->unstored++;
 		store_put(p->store, &layer->image);
 	}
+}
+
+void version_prove(struct version *version)
+{
+	for (unsigned i = 0; i < version->layer_count; i++)
+		version->layer[i]->unproven = false;
 }
 
 bool version_is_stored(const struct version *version)

@@ -25,6 +25,7 @@ struct layer {
 	uint32_t serial;
 	uint32_t names; // it holds
 	unsigned refs;  // versions that stand on it
+	bool unproven;  // it is verified by the data plane, which has not said LIVE yet
 	unsigned users; // of these, the one served, the next, a held one; and builds that read it
 	// A large one stays mapped while it has users: to find the pages again takes longer than to
 	// make an overlay. NULL: it is not.
@@ -68,9 +69,10 @@ void version_free(struct publisher *p, struct version *version); // NULL is acce
 void version_use(struct version *version);
 void version_unuse(struct version *version);
 
-// Has the store write what it has not got. Pre: every layer is in memory or stored.
+// Has the store write what it has not got and is proven. Pre: every layer is in memory or stored.
 void version_store(struct publisher *p, struct version *version);
 bool version_is_stored(const struct version *version);
+void version_prove(struct version *version); // every layer of it was verified
 bool version_has(const struct version *version, const struct layer *layer); // NULL has none
 // The first layer that lies only on disk; NULL: all are in memory.
 struct layer *version_layer_on_disk(const struct version *version);

@@ -22,6 +22,8 @@
 #include "reader.h"
 #include "rrtype.h"
 
+#define PREFETCH_BUCKETS 8
+
 struct verifier {
 	struct image image;
 	uint64_t first; // that an object may have: behind the header's names
@@ -399,6 +401,18 @@ static int slot_verify(struct verifier *v, uint32_t at, unsigned slot)
 	}
 }
 
+// Names lie in canonical order and the index has them by their hash: what is next is far away.
+static void slots_prefetch(const struct verifier *v, uint32_t at)
+{
+	if (at >= v->image.bucket_count)
+		return;
+	const uint32_t *ref = v->image.buckets[at].ref;
+	for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++) {
+		if (in_range(v, ref[slot], 1, sizeof(struct image_node)))
+			__builtin_prefetch(image_at(&v->image, ref[slot]));
+	}
+}
+
 static int index_verify(struct verifier *v)
 {
 	const struct image *image = &v->image;
@@ -408,6 +422,7 @@ static int index_verify(struct verifier *v)
 
 	for (uint32_t at = 0; at < image->bucket_count; at++) {
 		const struct image_bucket *bucket = &image->buckets[at];
+		slots_prefetch(v, at + PREFETCH_BUCKETS);
 		if (bucket->used > IMAGE_SLOTS)
 			return bad(v, "slots of a bucket");
 		for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++) {

@@ -39,9 +39,10 @@ static const uint8_t other[] = "\5other";
 struct data_plane {
 	int sock; // -1: not connected
 	struct event *event;
-	enum { TAKE, REFUSE, DIE } manner;
-	uint64_t highest, live; // generations
-	uint32_t serial;        // of what it took last
+	enum { TAKE, REFUSE, DIE, PONDER } manner;
+	struct seam_message pondered; // the answer it has not given yet
+	uint64_t highest, live;       // generations
+	uint32_t serial;              // of what it took last
 	unsigned published, withdrawn, renewed;
 	bool sealed; // all images it got were
 };
@@ -96,6 +97,10 @@ static void plane_publish(struct data_plane *plane, const struct seam_message *m
 		return;
 	reply.zone.name = message->publish.name;
 	reply.zone.serial = message->publish.serial;
+	if (plane->manner == PONDER) {
+		plane->pondered = reply;
+		return;
+	}
 	if (plane->manner == DIE) {
 		plane_close(plane);
 		return;
@@ -1235,10 +1240,77 @@ static void two_control_planes_do_not_share_a_storage(void **state)
 	assert_non_null(strstr(error, "Another np-controlplane"));
 }
 
+// Its image is so large that the data plane's proof stands for ours.
+#define LARGE 30000
+
+static void a_large_version_is_stored_when_the_data_plane_has_proven_it(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	f->plane.manner = PONDER;
+	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, LARGE, true));
+	WAIT_FOR(f, f->plane.published == 1);
+	for (unsigned i = 0; i < 50; i++)
+		turn(f);
+	assert_int_equal(f->answers, 0);
+	assert_int_equal(images_on_disk(f), 0);
+	f->plane.live = f->plane.pondered.generation;
+	plane_send(&f->plane, &f->plane.pondered);
+	WAIT_FOR(f, f->live);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	// Not one that it refuses.
+	f->plane.manner = REFUSE;
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, LARGE, true));
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	for (unsigned i = 0; i < 50; i++)
+		turn(f);
+	assert_int_equal(manifest_serial(f), 7);
+	// Less is seen without a look into the image.
+	f->plane.manner = TAKE;
+	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, LARGE / 3, true));
+	WAIT_FOR(f, f->token == 9);
+	assert_true(f->held);
+}
+
+// At any moment of the build: without it the version is proven and stored here, or it waits
+// for the next one.
+static void a_data_plane_goes_during_a_large_build(void **state)
+{
+	struct fixture *f = *state;
+	int64_t began, whole_ms;
+
+	plane_connect(f, false);
+	began = now_ms();
+	publisher_publish(f->publisher, apex, 1, 0, zone_make(apex, 1, LARGE, true));
+	WAIT_FOR(f, f->live);
+	whole_ms = now_ms() - began;
+	for (uint32_t serial = 2; serial < 10; serial++) {
+		const unsigned answers = f->answers;
+
+		publisher_publish(
+		    f->publisher, apex, serial, 0, zone_make(apex, serial, LARGE, true));
+		for (began = now_ms(); now_ms() - began < whole_ms * (serial - 2) / 7;)
+			turn(f);
+		f->plane.highest = f->plane.live;
+		plane_close(&f->plane);
+		for (began = now_ms(); f->answers == answers && now_ms() - began < 2 * whole_ms;)
+			turn(f);
+		plane_connect(f, true);
+		WAIT_FOR(f, f->answers > answers);
+		assert_true(f->live);
+		WAIT_FOR(f, manifest_serial(f) == serial);
+		WAIT_FOR(f, f->plane.serial == serial);
+	}
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    CASE(a_large_version_is_stored_when_the_data_plane_has_proven_it),
+	    CASE(a_data_plane_goes_during_a_large_build),
 	    CASE(a_version_is_live_first_and_durable_soon_after),
 	    CASE(without_a_data_plane_stored_is_as_good_as_live),
 	    CASE(a_refused_version_changes_nothing),
