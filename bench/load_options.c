@@ -19,7 +19,7 @@
 static const char help[] =
     "np-load: offers DNS queries to a server over a DPDK port and checks its replies.\n"
     "\n"
-    "usage: np-load --memif SOCKET --queries FILE [OPTION...]\n"
+    "usage: np-load --memif SOCKET --queries FILE|--names PATTERN [OPTION...]\n"
     "\n"
     "port\n"
     "  --memif SOCKET[,ARGS]  be the client of a memif server (np-dataplane, testpmd)\n"
@@ -29,9 +29,13 @@ static const char help[] =
     "  --cpu N                the CPU to run on (0)\n"
     "queries\n"
     "  --queries FILE         lines 'NAME TYPE [any|answer|referral|nodata|nxdomain|refused]'\n"
-    "  --count N              queries prepared, then sent round and round (the lines of the file)\n"
-    "  --mix hit:N,below:N,missing:N  the name itself; a random label in front; instead of its\n"
-    "                         first label (hit)\n"
+    "  --names PATTERN        'd######.example.:1000000[:TYPE[:EXPECTATION]]': so many names, "
+    "counted\n"
+    "                         through in the place of the #s\n"
+    "  --count N              queries prepared, then sent round and round (as many as names)\n"
+    "  --mix hit:N,referral:N,nxdomain:N,random:N  the name itself; below it, a delegation; a "
+    "random\n"
+    "                         label instead of its first; a random label in front (hit)\n"
     "  --order sequence|uniform|zipf[:S]  how names are drawn (sequence; S is 1)\n"
     "  --seed N               (1)\n"
     "  --edns SHARE --do SHARE --ipv6 SHARE  shares from 0 to 1 (1, 0, 0)\n"
@@ -48,6 +52,8 @@ static const char help[] =
     "  --seconds N            measured time (5); --warmup N before it (1)\n"
     "replies\n"
     "  --check N              look at one reply in N whole; 1: all (64)\n"
+    "  --linger               when done, keep the port until standard input ends: the server goes "
+    "first\n"
     "  --echo                 the peer only swaps MAC addresses (testpmd macswap)\n"
     "out\n"
     "  --name TEXT --json FILE --csv FILE --quiet\n";
@@ -59,6 +65,7 @@ enum {
 	OPT_EAL,
 	OPT_CPU,
 	OPT_QUERIES,
+	OPT_NAMES,
 	OPT_COUNT,
 	OPT_MIX,
 	OPT_ORDER,
@@ -82,6 +89,7 @@ enum {
 	OPT_WARMUP,
 	OPT_CHECK,
 	OPT_ECHO,
+	OPT_LINGER,
 	OPT_NAME,
 	OPT_JSON,
 	OPT_CSV,
@@ -91,16 +99,17 @@ enum {
 
 static const struct option words[] = {{"memif", 1, 0, OPT_MEMIF}, {"vdev", 1, 0, OPT_VDEV},
     {"allow", 1, 0, OPT_ALLOW}, {"eal", 1, 0, OPT_EAL}, {"cpu", 1, 0, OPT_CPU},
-    {"queries", 1, 0, OPT_QUERIES}, {"count", 1, 0, OPT_COUNT}, {"mix", 1, 0, OPT_MIX},
-    {"order", 1, 0, OPT_ORDER}, {"seed", 1, 0, OPT_SEED}, {"edns", 1, 0, OPT_EDNS},
-    {"do", 1, 0, OPT_DO}, {"ipv6", 1, 0, OPT_IPV6}, {"payload", 1, 0, OPT_PAYLOAD},
-    {"expect", 1, 0, OPT_EXPECT}, {"to", 1, 0, OPT_TO}, {"to6", 1, 0, OPT_TO6},
-    {"from", 1, 0, OPT_FROM}, {"from6", 1, 0, OPT_FROM6}, {"sources", 1, 0, OPT_SOURCES},
-    {"to-mac", 1, 0, OPT_TO_MAC}, {"from-mac", 1, 0, OPT_FROM_MAC}, {"rate", 1, 0, OPT_RATE},
-    {"window", 1, 0, OPT_WINDOW}, {"burst", 1, 0, OPT_BURST}, {"seconds", 1, 0, OPT_SECONDS},
-    {"warmup", 1, 0, OPT_WARMUP}, {"check", 1, 0, OPT_CHECK}, {"echo", 0, 0, OPT_ECHO},
-    {"name", 1, 0, OPT_NAME}, {"json", 1, 0, OPT_JSON}, {"csv", 1, 0, OPT_CSV},
-    {"quiet", 0, 0, OPT_QUIET}, {"help", 0, 0, OPT_HELP}, {0}};
+    {"queries", 1, 0, OPT_QUERIES}, {"names", 1, 0, OPT_NAMES}, {"count", 1, 0, OPT_COUNT},
+    {"mix", 1, 0, OPT_MIX}, {"order", 1, 0, OPT_ORDER}, {"seed", 1, 0, OPT_SEED},
+    {"edns", 1, 0, OPT_EDNS}, {"do", 1, 0, OPT_DO}, {"ipv6", 1, 0, OPT_IPV6},
+    {"payload", 1, 0, OPT_PAYLOAD}, {"expect", 1, 0, OPT_EXPECT}, {"to", 1, 0, OPT_TO},
+    {"to6", 1, 0, OPT_TO6}, {"from", 1, 0, OPT_FROM}, {"from6", 1, 0, OPT_FROM6},
+    {"sources", 1, 0, OPT_SOURCES}, {"to-mac", 1, 0, OPT_TO_MAC}, {"from-mac", 1, 0, OPT_FROM_MAC},
+    {"rate", 1, 0, OPT_RATE}, {"window", 1, 0, OPT_WINDOW}, {"burst", 1, 0, OPT_BURST},
+    {"seconds", 1, 0, OPT_SECONDS}, {"warmup", 1, 0, OPT_WARMUP}, {"check", 1, 0, OPT_CHECK},
+    {"echo", 0, 0, OPT_ECHO}, {"linger", 0, 0, OPT_LINGER}, {"name", 1, 0, OPT_NAME},
+    {"json", 1, 0, OPT_JSON}, {"csv", 1, 0, OPT_CSV}, {"quiet", 0, 0, OPT_QUIET},
+    {"help", 0, 0, OPT_HELP}, {0}};
 
 static bool number(const char *text, double low, double high, double *out)
 {
@@ -183,6 +192,9 @@ static bool query_option(struct load_options *o, int word, const char *text)
 	case OPT_QUERIES:
 		o->queries = text;
 		return true;
+	case OPT_NAMES:
+		o->pattern = text;
+		return true;
 	case OPT_COUNT:
 		if (!whole(text, 1 << LOAD_UNIT_BITS, &v) || v == 0)
 			return false;
@@ -262,6 +274,9 @@ static bool load_option(struct load_options *o, int word, const char *text)
 	case OPT_ECHO:
 		o->echo = true;
 		return true;
+	case OPT_LINGER:
+		o->linger = true;
+		return true;
 	case OPT_NAME:
 		o->name = text;
 		return true;
@@ -330,10 +345,11 @@ int load_options_parse(struct load_options *o, int argc, char **argv)
 		fprintf(stderr, "np-load: '%s' belongs to no option; see --help.\n", argv[optind]);
 		return 2;
 	}
-	if ((o->vdev[0] == '\0') == (o->allow == NULL) || o->queries == NULL) {
-		fprintf(stderr,
-		    "np-load: one of --memif, --vdev and --allow, and --queries, must be "
-		    "given; see --help.\n");
+	if ((o->vdev[0] == '\0') == (o->allow == NULL) ||
+	    (o->queries == NULL) == (o->pattern == NULL)) {
+		fprintf(stderr, "np-load: one of --memif, --vdev and --allow, and one of --queries "
+		                "and --names, "
+		                "must be given; see --help.\n");
 		return 2;
 	}
 	return 0;

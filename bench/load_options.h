@@ -20,8 +20,9 @@ struct load_options {
 	const char *eal[LOAD_EAL_MAX];
 	unsigned eal_count;
 	unsigned cpu;
-	const char *queries;
-	size_t count; // templates
+	const char *queries; // a file, or NULL: pattern
+	const char *pattern; // load_list_generate's
+	size_t count;        // templates
 	struct load_stream_options stream;
 	struct load_packet_options packet;
 	double rate;     // queries a second; 0: as many as the window lets through
@@ -30,6 +31,7 @@ struct load_options {
 	double seconds, warmup;
 	unsigned check_every; // one reply in this many is looked at whole
 	bool echo, quiet;
+	bool linger; // keep the port until standard input ends
 	const char *csv, *json, *name;
 };
 

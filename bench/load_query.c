@@ -16,6 +16,7 @@
 
 #define RANDOM_LABEL_LEN 10
 #define ENTRY_HEAD       4
+#define GENERATED_MAX    100000000ul // names after a pattern: they are kept in memory
 
 static const char *const expect_words[] = {
 #define X(id, word) word,
@@ -147,6 +148,42 @@ int load_list_read(struct load_list *list, const char *path, unsigned *line)
 	return rc < 0 ? rc : 0;
 }
 
+int load_list_generate(struct load_list *list, const char *pattern)
+{
+	const size_t before = strcspn(pattern, "#:");
+	const size_t digits = strspn(pattern + before, "#");
+	const char *after = pattern + before + digits;
+	const size_t after_len = strcspn(after, "#:");
+	char line[2 * NAME_LEN_MAX + 64], rest[64];
+	unsigned long count;
+	char *end;
+	size_t n;
+
+	if (digits == 0 || digits > 9 || after[after_len] != ':' ||
+	    before + after_len > NAME_LEN_MAX)
+		return -EINVAL;
+	count = strtoul(after + after_len + 1, &end, 10);
+	if (count == 0 || count > GENERATED_MAX || (*end != '\0' && *end != ':'))
+		return -EINVAL;
+	n = strlen(end);
+	if (n >= sizeof rest)
+		return -EINVAL;
+	memcpy(rest, end, n + 1);
+	for (char *p = rest; *p != '\0'; p++)
+		*p = *p == ':' ? ' ' : *p;
+	for (unsigned long i = 0; i < count; i++) {
+		struct load_query query;
+		const int len = snprintf(line, sizeof line, "%.*s%0*lu%.*s%s", (int)before, pattern,
+		    (int)digits, i, (int)after_len, after, rest);
+
+		if (load_query_parse(line, (size_t)len, &query) != 1)
+			return -EINVAL;
+		if (load_list_add(list, &query) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
 void load_list_free(struct load_list *list)
 {
 	free(list->bytes);
@@ -156,7 +193,7 @@ void load_list_free(struct load_list *list)
 
 int load_mix_parse(const char *text, unsigned weight[LOAD_SHAPE_COUNT])
 {
-	static const char *const words[] = {"hit", "below", "missing"};
+	static const char *const words[] = {"hit", "referral", "nxdomain", "random"};
 	unsigned sum = 0;
 
 	memset(weight, 0, LOAD_SHAPE_COUNT * sizeof *weight);
@@ -276,12 +313,15 @@ void load_stream_next(struct load_stream *s, struct load_query *query)
 		draw -= s->options.weight[shape++];
 	load_list_get(s->list, pick(s), query);
 	switch (shape) {
-	case SHAPE_BELOW:
+	case SHAPE_REFERRAL:
 		label_front(query, 0, &s->random);
-		if (query->expect != EXPECT_REFERRAL)
-			query->expect = EXPECT_ANY;
+		query->expect = EXPECT_REFERRAL;
 		break;
-	case SHAPE_MISSING:
+	case SHAPE_RANDOM:
+		label_front(query, 0, &s->random);
+		query->expect = EXPECT_ANY;
+		break;
+	case SHAPE_NXDOMAIN:
 		label_front(query, query->name[0] == 0 ? 0 : 1u + query->name[0], &s->random);
 		query->expect = EXPECT_NXDOMAIN;
 		break;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What np-load asks: a list of names from a file, and a stream drawn from it by seed, shape and
-// popularity. Used before the load starts, on one thread.
+// What np-load asks: a list of names from a file or after a pattern, and a stream drawn from it by
+// seed, shape and popularity. Used before the load starts, on one thread.
 #pragma once
 
 #include <stddef.h>
@@ -56,12 +56,18 @@ void load_list_get(const struct load_list *list, size_t index, struct load_query
 // Post: 0; or -errno, and *line is the line that is wrong (0: the file cannot be read).
 int load_list_read(struct load_list *list, const char *path, unsigned *line)
     __attribute__((warn_unused_result));
+// "TEXT#TEXT:COUNT[:TYPE[:EXPECTATION]]": the names with 0 to COUNT - 1 for the '#', of at least as
+// many digits as there are '#'s. Type A when missing. Post: 0, -EINVAL or -ENOMEM.
+int load_list_generate(struct load_list *list, const char *pattern)
+    __attribute__((warn_unused_result));
 void load_list_free(struct load_list *list);
 
 enum load_shape {
-	SHAPE_HIT,     // the name as it stands in the list
-	SHAPE_BELOW,   // a random label in front of it: under a delegation, a referral
-	SHAPE_MISSING, // a random label instead of its first: NXDOMAIN
+	SHAPE_HIT,      // the name as it stands in the list
+	SHAPE_REFERRAL, // a random label in front of it, where the list has delegations
+	SHAPE_NXDOMAIN, // a random label instead of its first
+	SHAPE_RANDOM,   // a random label in front of it; what the answer is, is the zone's own
+	                // business
 	LOAD_SHAPE_COUNT
 };
 
@@ -74,7 +80,7 @@ struct load_stream_options {
 	double zipf_exponent;
 };
 
-// "hit:40,below:30,missing:30". Post: 0 or -EINVAL.
+// "hit:40,referral:30,nxdomain:30". Post: 0 or -EINVAL.
 int load_mix_parse(const char *text, unsigned weight[LOAD_SHAPE_COUNT]);
 
 struct load_stream {

@@ -21,6 +21,11 @@ static double latency_us(const struct load_report *r, const struct load_interval
 	return (double)load_histogram_at(&i->latency, share) / r->tsc_hz * 1e6;
 }
 
+static double clear_us(const struct load_report *r, const struct load_interval *i, double share)
+{
+	return (double)load_histogram_at(&i->clear, share) / r->tsc_hz * 1e6;
+}
+
 static uint64_t faults(const struct load_counts *c)
 {
 	return c->checked - c->fault[FAULT_NONE];
@@ -84,6 +89,11 @@ static void summary(const struct load_report *r, const struct load_interval *t)
 	printf("latency us:");
 	for (size_t p = 0; p < PERCENTILES; p++)
 		printf(" %s %.1f", percentiles[p].word, latency_us(r, t, percentiles[p].share));
+	if (c->stalls > 0)
+		printf("  (without the %" PRIu64
+		       " stalls of this program, %.1f ms: p99 %.1f p99_9 %.1f)",
+		    c->stalls, (double)c->stalled_us / 1e3, clear_us(r, t, 0.99),
+		    clear_us(r, t, 0.999));
 	printf("\nrcodes:");
 	for (unsigned i = 0; i < 16; i++) {
 		if (c->rcode[i] > 0)
@@ -125,7 +135,7 @@ static int json(const struct load_report *r, const struct load_interval *t)
 	fprintf(f, "{\"name\": ");
 	json_text(f, o->name);
 	fprintf(f, ", \"queries\": ");
-	json_text(f, o->queries);
+	json_text(f, o->pattern != NULL ? o->pattern : o->queries);
 	fprintf(f,
 	    ", \"seconds\": %.3f, \"rate\": %.0f, \"window\": %u, \"sent\": %" PRIu64
 	    ", \"received\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"refused\": %" PRIu64
@@ -138,6 +148,12 @@ static int json(const struct load_report *r, const struct load_interval *t)
 	for (size_t p = 0; p < PERCENTILES; p++)
 		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
 		    latency_us(r, t, percentiles[p].share));
+	fprintf(f,
+	    "},\n \"stalls\": %" PRIu64 ", \"stalled_us\": %" PRIu64 ", \"latency_clear_us\": {",
+	    c->stalls, c->stalled_us);
+	for (size_t p = 0; p < PERCENTILES; p++)
+		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
+		    clear_us(r, t, percentiles[p].share));
 	fprintf(f, "},\n \"rcodes\": {");
 	for (unsigned i = 0, n = 0; i < 16; i++) {
 		if (c->rcode[i] > 0)

@@ -33,6 +33,9 @@ struct loop {
 	uint32_t under_way;
 	uint32_t since_check;
 	uint64_t last_reply; // TSC
+	uint64_t last_look;  // TSC of the last look at the port
+	uint64_t stall_end;  // TSC of the end of the last stall; 0: none
+	uint64_t stall_most; // TSC cycles between two looks that are no stall yet
 	uint64_t due_base;   // TSC when query number 0 of the open loop was due
 	double per_cycle;    // queries per TSC cycle
 	uint64_t due_sent;   // queries sent or refused in the open loop
@@ -121,8 +124,8 @@ static inline void receive(struct loop *l, const struct rte_mbuf *m, uint64_t no
 	const uint8_t *frame = rte_pktmbuf_mtod(m, const uint8_t *);
 	size_t udp_off = frame[12] == 0x08 ? 34 : 54;
 	size_t port_off = udp_off + (echo ? 0 : 2);
+	uint64_t entry, took;
 	uint32_t slot;
-	uint64_t entry;
 	uint16_t id;
 
 	if (m->data_len < udp_off + 20) {
@@ -138,7 +141,10 @@ static inline void receive(struct loop *l, const struct rte_mbuf *m, uint64_t no
 	}
 	l->slots[slot] = 0;
 	l->under_way--;
-	load_histogram_add(&l->run->current.latency, (now - (entry >> LOAD_UNIT_BITS)) & TSC_MASK);
+	took = (now - (entry >> LOAD_UNIT_BITS)) & TSC_MASK;
+	load_histogram_add(&l->run->current.latency, took);
+	if (now - took > l->stall_end)
+		load_histogram_add(&l->run->current.clear, took);
 	c->received++;
 	c->bytes += m->pkt_len;
 	c->rcode[frame[udp_off + 11] & 15]++;
@@ -151,14 +157,20 @@ static unsigned receive_burst(struct loop *l)
 {
 	struct rte_mbuf *bufs[LOAD_BURST_MAX];
 	bool echo = l->run->options->echo;
-	uint64_t now;
 	unsigned n = rte_eth_rx_burst(l->run->port->id, 0, bufs, LOAD_BURST_MAX);
+	uint64_t now = rte_rdtsc();
 
+	if (now - l->last_look > l->stall_most) {
+		l->stall_end = now;
+		l->run->current.counts.stalls++;
+		l->run->current.counts.stalled_us +=
+		    (uint64_t)((double)(now - l->last_look) / l->run->tsc_hz * 1e6);
+	}
+	l->last_look = now;
 	if (n == 0)
 		return 0;
 	for (unsigned i = 0; i < n; i++)
 		rte_prefetch0(rte_pktmbuf_mtod(bufs[i], const uint8_t *));
-	now = rte_rdtsc();
 	for (unsigned i = 0; i < n; i++)
 		receive(l, bufs[i], now, echo);
 	rte_pktmbuf_free_bulk(bufs, n);
@@ -214,6 +226,7 @@ static void tick(struct load_run *run, double seconds, double now, bool measured
 	if (measured) {
 		counts_add(&run->total.counts, &run->current.counts);
 		load_histogram_merge(&run->total.latency, &run->current.latency);
+		load_histogram_merge(&run->total.clear, &run->current.clear);
 		run->total.seconds += seconds;
 		if (run->tick != NULL)
 			run->tick(run->tick_ctx, &run->current, now);
@@ -232,6 +245,7 @@ static void drain(struct loop *l, const volatile int *stop)
 	run->current.counts.lost += l->under_way;
 	counts_add(&run->total.counts, &run->current.counts);
 	load_histogram_merge(&run->total.latency, &run->current.latency);
+	load_histogram_merge(&run->total.clear, &run->current.clear);
 }
 
 static void loop(struct loop *l, const volatile int *stop)
@@ -247,7 +261,8 @@ static void loop(struct loop *l, const volatile int *stop)
 
 	l->due_base = start;
 	l->per_cycle = o->rate / run->tsc_hz;
-	l->last_reply = start;
+	l->last_reply = l->last_look = start;
+	l->stall_most = (uint64_t)(LOAD_STALL_US / 1e6 * run->tsc_hz);
 	for (;;) {
 		uint64_t now = rte_rdtsc();
 		if (now >= next || *stop) {
@@ -258,6 +273,8 @@ static void loop(struct loop *l, const volatile int *stop)
 				break;
 			next = now + second < end ? now + second : end;
 			now = rte_rdtsc();
+			// A report takes its time. What waited for that waited for us.
+			l->last_look = l->stall_end = now;
 		}
 		receive_burst(l);
 		if (o->rate > 0)

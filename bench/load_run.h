@@ -13,15 +13,20 @@
 #include "load_port.h"
 
 #define LOAD_BURST_MAX 64
+// Between two looks at the port lie some microseconds. When it was more than this, something else
+// had this CPU; what was under way then waited for us and not for the server.
+#define LOAD_STALL_US 50
 
 struct load_counts {
 	uint64_t sent;
-	uint64_t refused;   // the port took no more (open loop: not offered in time)
-	uint64_t received;  // replies that belong to a query under way
-	uint64_t strangers; // frames that do not
-	uint64_t lost;      // queries given up
-	uint64_t truncated; // replies with TC
-	uint64_t bytes;     // of the replies' frames
+	uint64_t refused;    // the port took no more (open loop: not offered in time)
+	uint64_t received;   // replies that belong to a query under way
+	uint64_t strangers;  // frames that do not
+	uint64_t lost;       // queries given up
+	uint64_t truncated;  // replies with TC
+	uint64_t bytes;      // of the replies' frames
+	uint64_t stalls;     // times this program did not run for longer than LOAD_STALL_US
+	uint64_t stalled_us; // and how long in all
 	uint64_t rcode[16];
 	uint64_t checked;
 	uint64_t fault[LOAD_FAULT_COUNT];
@@ -31,7 +36,8 @@ struct load_counts {
 struct load_interval {
 	double seconds; // its length
 	struct load_counts counts;
-	struct load_histogram latency;
+	struct load_histogram latency; // of all replies
+	struct load_histogram clear;   // of those during whose wait there was no stall
 };
 
 struct load_run {

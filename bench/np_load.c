@@ -9,6 +9,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <rte_cycles.h>
 
@@ -25,22 +26,34 @@ static void on_signal(int number)
 	stop++;
 }
 
+// Post: 0; or -1 and what is wrong has been said.
+static int names(const struct load_options *o, struct load_list *list)
+{
+	unsigned line = 0;
+	int rc = o->pattern != NULL ? load_list_generate(list, o->pattern)
+	                            : load_list_read(list, o->queries, &line);
+
+	if (rc != 0 && line > 0)
+		fprintf(stderr, "np-load: %s:%u: not a query.\n", o->queries, line);
+	else if (rc == -EINVAL && o->pattern != NULL)
+		fprintf(stderr, "np-load: --names does not take '%s'; see --help.\n", o->pattern);
+	else if (rc != 0)
+		fprintf(stderr, "np-load: %s: %s.\n", o->pattern != NULL ? o->pattern : o->queries,
+		    strerror(-rc));
+	else if (list->count == 0)
+		fprintf(stderr, "np-load: %s: no queries.\n", o->queries);
+	return rc == 0 && list->count > 0 ? 0 : -1;
+}
+
 static int prepare(const struct load_options *o, struct load_templates *templates)
 {
 	struct load_list list = {0};
 	struct load_stream stream;
-	unsigned line;
-	int rc = load_list_read(&list, o->queries, &line);
+	int rc = names(o, &list);
 
-	if (rc != 0 && line > 0)
-		fprintf(stderr, "np-load: %s:%u: not a query.\n", o->queries, line);
-	else if (rc != 0)
-		fprintf(stderr, "np-load: %s: %s.\n", o->queries, strerror(-rc));
-	else if (list.count == 0)
-		fprintf(stderr, "np-load: %s: no queries.\n", o->queries);
-	if (rc != 0 || list.count == 0) {
+	if (rc != 0) {
 		load_list_free(&list);
-		return -1;
+		return rc;
 	}
 	rc = load_stream_open(&stream, &list, &o->stream);
 	if (rc == 0) {
@@ -54,6 +67,17 @@ static int prepare(const struct load_options *o, struct load_templates *template
 		fprintf(stderr, "np-load: no memory for the queries.\n");
 	load_list_free(&list);
 	return rc;
+}
+
+// A server whose peer goes away while it looks at the port may look at memory that is gone (DPDK's
+// memif does): so that it can be ended first, this waits until whoever started it closes the pipe.
+static void linger(void)
+{
+	char byte;
+
+	fflush(stdout);
+	while (read(STDIN_FILENO, &byte, 1) > 0)
+		;
 }
 
 static int measure(const struct load_options *o, const struct load_templates *templates,
@@ -103,6 +127,8 @@ int main(int argc, char **argv)
 		signal(SIGINT, on_signal);
 		signal(SIGTERM, on_signal);
 		rc = measure(&options, &templates, &port);
+		if (options.linger && stop == 0)
+			linger();
 		load_port_close(&port);
 	}
 	load_templates_free(&templates);

@@ -60,13 +60,14 @@ static void mixes_name_shapes_and_weights(void **state)
 	unsigned w[LOAD_SHAPE_COUNT];
 
 	(void)state;
-	assert_int_equal(load_mix_parse("hit:40,below:30,missing:30", w), 0);
+	assert_int_equal(load_mix_parse("hit:40,referral:30,nxdomain:20,random:10", w), 0);
 	assert_int_equal(w[SHAPE_HIT], 40);
-	assert_int_equal(w[SHAPE_BELOW], 30);
-	assert_int_equal(w[SHAPE_MISSING], 30);
-	assert_int_equal(load_mix_parse("missing", w), 0);
+	assert_int_equal(w[SHAPE_REFERRAL], 30);
+	assert_int_equal(w[SHAPE_NXDOMAIN], 20);
+	assert_int_equal(w[SHAPE_RANDOM], 10);
+	assert_int_equal(load_mix_parse("nxdomain", w), 0);
 	assert_int_equal(w[SHAPE_HIT], 0);
-	assert_int_equal(w[SHAPE_MISSING], 1);
+	assert_int_equal(w[SHAPE_NXDOMAIN], 1);
 	assert_int_equal(load_mix_parse("", w), -EINVAL);
 	assert_int_equal(load_mix_parse("hit:0", w), -EINVAL);
 	assert_int_equal(load_mix_parse("other:1", w), -EINVAL);
@@ -85,14 +86,77 @@ static void list_of(struct load_list *list, const char *const *lines, size_t n)
 	}
 }
 
+static void patterns_make_the_names_they_say(void **state)
+{
+	static const char *const wrong[] = {"", "d.test", "d#.test", "d#.test:0", "d#.test:x",
+	    "d#.test:9x", "d#.te#st:9", "d#..test:9", "d#.test:9:NOTYPE", "d#.test:9:A:perhaps",
+	    "d#:test:9", "##########.test:1"};
+	struct load_list list = {0};
+	struct load_query q, want;
+
+	(void)state;
+	assert_int_equal(load_list_generate(&list, "d###.sub.test.:1200:AAAA:referral"), 0);
+	assert_int_equal(list.count, 1200);
+	load_list_get(&list, 7, &q);
+	assert_int_equal(load_query_parse("d007.sub.test.", 14, &want), 1);
+	assert_int_equal(q.name_len, want.name_len);
+	assert_memory_equal(q.name, want.name, want.name_len);
+	assert_int_equal(q.type, 28);
+	assert_int_equal(q.expect, EXPECT_REFERRAL);
+	load_list_get(&list, 1199, &q);
+	assert_memory_equal(q.name, "\5d1199\3sub\4test", 16);
+	load_list_free(&list);
+	assert_int_equal(load_list_generate(&list, "#.test:3"), 0);
+	load_list_get(&list, 2, &q);
+	assert_int_equal(q.type, 1);
+	assert_int_equal(q.expect, EXPECT_ANY);
+	load_list_free(&list);
+	for (size_t i = 0; i < sizeof wrong / sizeof wrong[0]; i++) {
+		assert_int_equal(load_list_generate(&list, wrong[i]), -EINVAL);
+		load_list_free(&list);
+	}
+}
+
+// A stream of one shape: what is asked, and what is expected of the answer.
+static void shapes_ask_for_what_they_are_named_after(void **state)
+{
+	static const struct {
+		const char *mix;
+		uint8_t name_len;
+		enum load_expect expect;
+	} cases[] = {{"hit", 13, EXPECT_ANSWER}, {"referral", 24, EXPECT_REFERRAL},
+	    {"nxdomain", 20, EXPECT_NXDOMAIN}, {"random", 24, EXPECT_ANY}};
+	static const char *const lines[] = {"abc.def.test A answer"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof cases[0]; i++) {
+		struct load_stream_options options = {.seed = i};
+		struct load_stream stream;
+		struct load_list list;
+		struct load_query q, again;
+
+		list_of(&list, lines, 1);
+		assert_int_equal(load_mix_parse(cases[i].mix, options.weight), 0);
+		assert_int_equal(load_stream_open(&stream, &list, &options), 0);
+		load_stream_next(&stream, &q);
+		load_stream_next(&stream, &again);
+		assert_int_equal(q.name_len, cases[i].name_len + 1);
+		assert_int_equal(q.expect, cases[i].expect);
+		assert_int_equal(name_len_checked(q.name, q.name_len), q.name_len);
+		assert_int_equal(memcmp(q.name, again.name, q.name_len) == 0, i == 0);
+		load_stream_close(&stream);
+		load_list_free(&list);
+	}
+}
+
 static void streams_keep_the_mix_the_order_and_the_seed(void **state)
 {
 	static const char *const lines[] = {"one.test A referral", "two.test MX answer"};
 	struct load_stream_options options = {
-	    .seed = 7, .weight = {1, 1, 2}, .order = ORDER_UNIFORM};
+	    .seed = 7, .weight = {1, 1, 2, 0}, .order = ORDER_UNIFORM};
 	struct load_stream a, b;
 	struct load_list list;
-	unsigned hit = 0, below = 0, missing = 0;
+	unsigned hit = 0, below = 0, replaced = 0;
 
 	(void)state;
 	list_of(&list, lines, 2);
@@ -107,12 +171,13 @@ static void streams_keep_the_mix_the_order_and_the_seed(void **state)
 		assert_int_equal(name_len_checked(q.name, q.name_len), q.name_len);
 		hit += q.name_len == 10;
 		below += q.name_len == 21;
-		missing += q.name_len == 17;
+		replaced += q.name_len == 17;
 		assert_true(q.name_len != 17 || q.expect == EXPECT_NXDOMAIN);
+		assert_true(q.name_len != 21 || q.expect == EXPECT_REFERRAL);
 	}
-	assert_int_equal(hit + below + missing, 40000);
+	assert_int_equal(hit + below + replaced, 40000);
 	assert_in_range(hit, 9000, 11000);
-	assert_in_range(missing, 19000, 21000);
+	assert_in_range(replaced, 19000, 21000);
 	load_stream_close(&a);
 	load_stream_close(&b);
 	load_list_free(&list);
@@ -186,6 +251,37 @@ static void build(union template_room *out, const char *line, double ip6, uint64
 	load_random_seed(&random, seed);
 	assert_int_equal(load_query_parse(line, strlen(line), &q), 1);
 	load_template_build(&out->t, &q, &options, &random);
+}
+
+static void frames_keep_the_shares_and_the_sources(void **state)
+{
+	struct load_packet_options options = packet_options(0.3);
+	static union template_room m;
+	unsigned ip6 = 0, edns = 0, with_do = 0, seen = 0;
+	struct load_random random;
+	struct load_query q;
+	bool source[256] = {false};
+
+	(void)state;
+	load_random_seed(&random, 5);
+	assert_int_equal(load_query_parse("a.test A", 8, &q), 1);
+	for (unsigned i = 0; i < 20000; i++) {
+		const uint8_t *dns;
+
+		load_template_build(&m.t, &q, &options, &random);
+		dns = m.t.frame + m.t.udp_off + 8;
+		ip6 += m.t.udp_off == 54;
+		edns += dns[11] == 1;
+		with_do += dns[11] == 1 && (dns[12 + m.t.question_len + 7] & 0x80) != 0;
+		if (m.t.udp_off == 34)
+			source[m.t.frame[29]] = true;
+	}
+	for (unsigned i = 0; i < 256; i++)
+		seen += source[i];
+	assert_in_range(ip6, 5700, 6300);
+	assert_in_range(with_do, 4700, 5300);
+	assert_in_range(edns, 12100, 12900); // half of them, and where DO is
+	assert_int_equal(seen, options.sources);
 }
 
 static void every_slot_has_a_right_checksum(void **state)
@@ -333,8 +429,11 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(lines_are_read_as_dnsperf_writes_them),
 	    cmocka_unit_test(mixes_name_shapes_and_weights),
+	    cmocka_unit_test(patterns_make_the_names_they_say),
+	    cmocka_unit_test(shapes_ask_for_what_they_are_named_after),
 	    cmocka_unit_test(streams_keep_the_mix_the_order_and_the_seed),
 	    cmocka_unit_test(zipf_prefers_the_first_names),
+	    cmocka_unit_test(frames_keep_the_shares_and_the_sources),
 	    cmocka_unit_test(every_slot_has_a_right_checksum),
 	    cmocka_unit_test(replies_are_judged_by_their_shape),
 	    cmocka_unit_test(every_wrong_bit_of_a_reply_is_seen),
