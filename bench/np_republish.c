@@ -284,7 +284,8 @@ static void report(const struct source *source, double *took, unsigned count,
 	static const struct {
 		const char *word;
 		double share;
-	} percentiles[] = {{"p50", 0.5}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}};
+	} percentiles[] = {
+	    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}};
 
 	qsort(took, count, sizeof *took, by_size);
 	printf(

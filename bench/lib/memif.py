@@ -37,13 +37,13 @@ def macswap(bench):
     socket = bench.path("macswap.sock")
     options = bench.options
     # As np-load and np-dataplane do it: on hugepages where enough are free for both.
-    memory = ["--in-memory", "-m", "256", "--single-file-segments"]
+    memory, pool = ["--in-memory", "-m", "256", "--single-file-segments"], []
     if hugepages_free_mb() < 512:
-        memory = ["--no-huge", "-m", "256"]
+        memory, pool = ["--no-huge", "-m", "256"], ["--total-num-mbufs=16384"]
     process = bench.start(
         "testpmd.log", "dpdk-testpmd", "--lcores", f"0@{options.load_cpu},1@{options.server_cpu}", "--no-pci", *memory,
         f"--vdev=net_memif0,role=server,id=0,socket-abstract=no,socket={socket}", "--", "--forward-mode=macswap",
-        "--nb-cores=1", "-a", nice=-20, stdin=subprocess.PIPE)
+        "--nb-cores=1", "-a", *pool, nice=-20, stdin=subprocess.PIPE)
     try:
         wait_socket(bench, socket, process)
         yield socket, process
@@ -101,9 +101,9 @@ def run_load(bench, process, *arguments, during=None, after=None, ns=None):
 
 # A control plane that only publishes the node's first zone anew each `every` ms (0: only watches the worker's own
 # latency). Pre: the data plane runs.
-def republish(bench, node, every):
+def republish(bench, node, every, *more):
     publisher = bench.start("np-republish.log", os.path.join(bench.bin, "np-republish"), "--rundir", node.run,
-                            "--storage", node.storage, *(["--every", str(every)] if every else []), nice=-20)
+                            "--storage", node.storage, *(["--every", str(every)] if every else []), *more, nice=-20)
     bench.wait_log(publisher, "ready", 20)
     return publisher
 

@@ -1,7 +1,7 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the Nameplane authors
 #
-# Resident memory of processes, pages that they share counted once each (Pss).
+# Resident memory of processes, pages that they share counted once each (Pss); huge pages, which Pss leaves out, too.
 import re
 import subprocess
 import threading
@@ -12,8 +12,8 @@ def pss_mb(pids):
     for pid in pids:
         try:
             with open(f"/proc/{pid}/smaps_rollup", encoding="ascii") as text:
-                total += int(re.search(r"^Pss: *(\d+)", text.read(), re.M).group(1))
-        except (OSError, AttributeError):  # it has ended
+                total += sum(int(kb) for kb in re.findall(r"^(?:Pss|Private_Hugetlb|Shared_Hugetlb): *(\d+)", text.read(), re.M))
+        except OSError:  # it has ended
             pass
     return total / 1024
 
