@@ -59,6 +59,13 @@ struct config_key {
 
 #define CONFIG_PIN_LEN 32 // SHA-256 of a SubjectPublicKeyInfo (RFC 7858 4.2)
 
+// How much is asked of a primary; of a remote, at each of its addresses.
+struct config_pacing {
+	unsigned transfers;  // at once
+	unsigned queries;    // SOA queries at once
+	unsigned query_rate; // of those, in a second
+};
+
 struct config_remote {
 	char *id;
 	struct config_address *addresses; // tried in order
@@ -74,6 +81,7 @@ struct config_remote {
 	size_t cert_pin_count;
 	char **cert_hostnames; // the certificate must be for one of them, and be issued by a CA
 	size_t cert_hostname_count;
+	struct config_pacing pacing; // as `controlplane` has it, where the remote says nothing
 };
 
 enum config_expire {
@@ -86,6 +94,21 @@ enum config_zonemd {
 	CONFIG_ZONEMD_IF_PRESENT, // checked where the zone has one that we can check
 	CONFIG_ZONEMD_OFF,
 	CONFIG_ZONEMD_ON, // it must be there, and right
+};
+
+// What a secondary zone may cost, and when its primaries are asked. Zones that say nothing of it
+// share their template's.
+struct config_limits {
+	uint64_t transfer_bytes;  // of one transfer, whole or not
+	uint32_t transfer_time_s; // it may take
+	uint32_t transfer_idle_s; // it may be silent
+	uint32_t transfer_rate;   // bytes a second that it brings at least; 0: any
+	uint32_t zone_records;    // of the zone, and of a difference
+	uint32_t rrset_records;
+	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh
+	uint32_t retry_min_s, retry_max_s;
+	uint32_t jitter;                       // percent that both come earlier, at most
+	uint32_t notify_min_ms, notify_max_ms; // between rounds that NOTIFYs cause
 };
 
 struct config_template;
@@ -116,15 +139,15 @@ struct config_zone {
 	uint32_t shrink_limit;  // percent of its records a version may lose; 100: all
 	unsigned journal_depth; // differences kept (default 20)
 	unsigned journal_mb;    // MiB they may take (default 100)
-	uint32_t refresh_min_s, refresh_max_s; // clamp of the SOA's refresh (default 2, 86400)
-	uint32_t retry_min_s, retry_max_s;     // (default 1, 86400)
-	unsigned line;                         // where the zone stands in the file
-	const struct config_catalog *catalog;  // catalog-role: interpret; NULL otherwise
+	const struct config_limits *limits;
+	unsigned line;                        // where the zone stands in the file
+	const struct config_catalog *catalog; // catalog-role: interpret; NULL otherwise
 	const uint8_t *member_of; // wire name of the catalog that the zone comes from, or NULL
 };
 
 struct config_template {
 	struct config_zone zone; // without a domain. First: see section_zone.c
+	struct config_limits limits;
 	char *id;
 	uint32_t seen; // which words it states, for section_zone.c
 	bool notify_from_stated;
@@ -169,6 +192,8 @@ struct config {
 		size_t listen_tls_count;
 		struct config_address metrics; // addr_len 0: off
 		char *control_group; // may use the mutating control socket; "" : root only
+		unsigned transfers_max, queries_max; // at once, of all primaries
+		struct config_pacing pacing;         // of each, unless the remote says otherwise
 	} controlplane;
 	struct config_key *keys;
 	size_t key_count;

@@ -227,6 +227,19 @@ int field_megabytes(
 	return 0;
 }
 
+int field_bytes(struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	uint64_t *dst = field_dst(field, base), bytes;
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	if (!value_size(value->text, &bytes) || bytes < field->min || bytes > field->max)
+		return range_error(r, value, field, "a size", " bytes (units: K, M, G)");
+	*dst = bytes;
+	return 0;
+}
+
 int field_address(struct reader *r, const struct node *value, const struct field *field, void *base)
 {
 	const char *wrong;

@@ -52,6 +52,7 @@ int field_bool(struct reader *, const struct node *, const struct field *, void 
 int field_seconds(struct reader *, const struct node *, const struct field *, void *);   // uint32_t
 int field_ms(struct reader *, const struct node *, const struct field *, void *);        // unsigned
 int field_megabytes(struct reader *, const struct node *, const struct field *, void *); // unsigned
+int field_bytes(struct reader *, const struct node *, const struct field *, void *);     // uint64_t
 int field_address(struct reader *, const struct node *, const struct field *, void *);
 int field_addresses(struct reader *, const struct node *, const struct field *, void *);
 int field_remotes(struct reader *, const struct node *, const struct field *, void *);

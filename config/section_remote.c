@@ -21,7 +21,10 @@ enum {
 	REMOTE_TLS,
 	REMOTE_CERT_KEY,
 	REMOTE_CERT_HOSTNAME,
-	REMOTE_TLS_ALPN
+	REMOTE_TLS_ALPN,
+	REMOTE_TRANSFERS,
+	REMOTE_QUERIES,
+	REMOTE_QUERY_RATE
 };
 
 // An empty list would mean that nothing is checked, and look as if something were.
@@ -143,6 +146,12 @@ static const struct field remote_fields[] = {
     [REMOTE_CERT_KEY] = {"cert-key", field_pins},
     [REMOTE_CERT_HOSTNAME] = {"cert-hostname", field_hostnames},
     [REMOTE_TLS_ALPN] = {"tls-alpn", field_alpn},
+    [REMOTE_TRANSFERS] = {"transfers-in", field_number,
+        offsetof(struct config_remote, pacing.transfers), .min = 1, .max = PACING_TRANSFERS_MAX},
+    [REMOTE_QUERIES] = {"serial-queries", field_number,
+        offsetof(struct config_remote, pacing.queries), .min = 1, .max = PACING_QUERIES_MAX},
+    [REMOTE_QUERY_RATE] = {"serial-query-rate", field_number,
+        offsetof(struct config_remote, pacing.query_rate), .min = 1, .max = PACING_RATE_MAX},
 };
 
 // What is said about a certificate that is never looked at would be trusted by whoever wrote it.

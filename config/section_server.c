@@ -34,6 +34,16 @@ static const struct field controlplane_fields[] = {
         offsetof(struct config, controlplane.listen_tls_count), .min = TLS_PORT},
     {"metrics", field_address, offsetof(struct config, controlplane.metrics), .min = METRICS_PORT},
     {"control-group", field_text, offsetof(struct config, controlplane.control_group), .max = 255},
+    {"transfers-in", field_number, offsetof(struct config, controlplane.transfers_max), .min = 1,
+        .max = 10000},
+    {"transfers-per-remote", field_number, offsetof(struct config, controlplane.pacing.transfers),
+        .min = 1, .max = PACING_TRANSFERS_MAX},
+    {"serial-queries", field_number, offsetof(struct config, controlplane.queries_max), .min = 1,
+        .max = 100000},
+    {"serial-queries-per-remote", field_number,
+        offsetof(struct config, controlplane.pacing.queries), .min = 1, .max = PACING_QUERIES_MAX},
+    {"serial-query-rate", field_number, offsetof(struct config, controlplane.pacing.query_rate),
+        .min = 1, .max = PACING_RATE_MAX},
 };
 
 static int set_default(struct reader *r, char **dst, const char *text)
@@ -74,11 +84,32 @@ int section_server(struct reader *r, const struct node *section)
 	return rc;
 }
 
+// Remotes that say nothing of it are paced as all are.
+static void remotes_pace(struct config *config)
+{
+	const struct config_pacing *all = &config->controlplane.pacing;
+
+	for (size_t i = 0; i < config->remote_count; i++) {
+		struct config_pacing *one = &config->remotes[i].pacing;
+
+		one->transfers = one->transfers != 0 ? one->transfers : all->transfers;
+		one->queries = one->queries != 0 ? one->queries : all->queries;
+		one->query_rate = one->query_rate != 0 ? one->query_rate : all->query_rate;
+	}
+}
+
 int section_controlplane(struct reader *r, const struct node *section)
 {
 	uint32_t seen;
 	int rc = 0;
 
+	// A transfer holds a buffer of 320 KB and a growing zone.
+	r->config->controlplane.transfers_max = 100;
+	r->config->controlplane.queries_max = 1000;
+	// NSD's default is 2 to 16 TCP clients a zone, BIND's transfers-out is 10. A node that
+	// boots with a million zones shall not be a flood.
+	r->config->controlplane.pacing =
+	    (struct config_pacing){.transfers = 10, .queries = 64, .query_rate = 2000};
 	if (section != NULL)
 		rc = mapping_read(r, section, "the section 'controlplane'", controlplane_fields,
 		    FIELD_COUNT(controlplane_fields), r->config, &seen);
@@ -86,5 +117,6 @@ int section_controlplane(struct reader *r, const struct node *section)
 	    r->config->server.cert_file == NULL)
 		return tree_error(r->error, map_get(section, "listen-tls"),
 		    "'listen-tls' needs a 'cert-file' in the section 'server'.");
+	remotes_pace(r->config);
 	return rc < 0 ? rc : set_default(r, &r->config->controlplane.control_group, "");
 }

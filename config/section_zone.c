@@ -3,6 +3,7 @@
 //
 // The sections template and zone. A template is a zone without a name; a zone starts as a copy of
 // its template (of `default` when it names none) and each word it states replaces the template's.
+// Its limits are the template's own unless it says otherwise: a million zones share them.
 #include "sections.h"
 
 #include <assert.h>
@@ -86,11 +87,39 @@ static int field_zonemd(
 	    tree_show(value, shown));
 }
 
+// "7%". False when it is something else, or more than `max`.
+static bool percent_read(const struct node *value, uint64_t max, uint64_t *out)
+{
+	char digits[4] = "";
+
+	if (value->len >= 2 && value->len <= 3 && value->text[value->len - 1] == '%')
+		memcpy(digits, value->text, value->len - 1);
+	return value_number(digits, max, out);
+}
+
+static int field_jitter(
+    struct reader *r, const struct node *value, const struct field *field, void *base)
+{
+	struct config_template *t = base;
+	char shown[TREE_SHOW_MAX];
+	uint64_t percent;
+	int rc = expect_scalar(r, value, field->name);
+
+	if (rc < 0)
+		return rc;
+	if (!percent_read(value, field->max, &percent))
+		return tree_error(r->error, value,
+		    "'%s' is '%s', but must be a share from 0%% to %llu%%.", field->name,
+		    tree_show(value, shown), (unsigned long long)field->max);
+	t->limits.jitter = (uint32_t)percent;
+	return 0;
+}
+
 static int field_shrink_limit(
     struct reader *r, const struct node *value, const struct field *field, void *base)
 {
 	struct config_zone *zone = base;
-	char shown[TREE_SHOW_MAX], digits[4] = "";
+	char shown[TREE_SHOW_MAX];
 	uint64_t percent;
 	int rc = expect_scalar(r, value, field->name);
 
@@ -100,9 +129,7 @@ static int field_shrink_limit(
 		zone->shrink_limit = 100;
 		return 0;
 	}
-	if (value->len >= 2 && value->len <= 3 && value->text[value->len - 1] == '%')
-		memcpy(digits, value->text, value->len - 1);
-	if (!value_number(digits, 99, &percent))
+	if (!percent_read(value, 99, &percent))
 		return tree_error(r->error, value,
 		    "'shrink-limit' is '%s', but must be 'off' or a share from 0%% to 99%%.",
 		    tree_show(value, shown));
@@ -197,13 +224,20 @@ static int field_template_id(
 		word, field_remotes, offsetof(struct config_zone, list), \
 		    offsetof(struct config_zone, number)                 \
 	}
-#define SECONDS(word, member)                                                                \
+#define LIMIT(word, read, member, least, most)                                               \
 	{                                                                                    \
-		word, field_seconds, offsetof(struct config_zone, member), .min = 1,         \
-		                                                           .max = TIME_MAX_S \
+		word, read, offsetof(struct config_template, limits.member), .min = (least), \
+		                                                             .max = (most)   \
 	}
 
-// What zones and templates have in common. A file cannot be shared by zones, so it is not here.
+// A collection of so many records is about 64 GB, so memory ends a transfer before this does on
+// most machines.
+#define ZONE_RECORDS_MAX 1000000000
+// No larger RRset fits a message (zones/records.h).
+#define RRSET_RECORDS_MAX (65535 / 12)
+
+// What zones and templates have in common; zones, too, are read into a template. A file cannot be
+// shared by zones, so it is not here.
 // clang-format off
 #define COMMON_FIELDS \
 	[ZONE_PRIMARIES] = REMOTES("primaries", primaries, primary_count), \
@@ -217,10 +251,19 @@ static int field_template_id(
 	    .min = 2, .max = 10000}, \
 	{"journal-max-usage", field_megabytes, offsetof(struct config_zone, journal_mb), \
 	    .min = 1, .max = 1048576}, \
-	SECONDS("refresh-min-interval", refresh_min_s), \
-	SECONDS("refresh-max-interval", refresh_max_s), \
-	SECONDS("retry-min-interval", retry_min_s), \
-	SECONDS("retry-max-interval", retry_max_s)
+	LIMIT("transfer-max-size", field_bytes, transfer_bytes, 65536, UINT64_C(1) << 40), \
+	LIMIT("transfer-max-time", field_seconds, transfer_time_s, 1, 604800), \
+	LIMIT("transfer-idle-timeout", field_seconds, transfer_idle_s, 1, 3600), \
+	LIMIT("transfer-min-rate", field_number, transfer_rate, 0, 1000000000 / 10), \
+	LIMIT("zone-max-records", field_number, zone_records, 1, ZONE_RECORDS_MAX), \
+	LIMIT("rrset-max-records", field_number, rrset_records, 1, RRSET_RECORDS_MAX), \
+	LIMIT("refresh-min-interval", field_seconds, refresh_min_s, 1, TIME_MAX_S), \
+	LIMIT("refresh-max-interval", field_seconds, refresh_max_s, 1, TIME_MAX_S), \
+	LIMIT("retry-min-interval", field_seconds, retry_min_s, 1, TIME_MAX_S), \
+	LIMIT("retry-max-interval", field_seconds, retry_max_s, 1, TIME_MAX_S), \
+	LIMIT("refresh-jitter", field_jitter, jitter, 0, 50), \
+	LIMIT("notify-min-interval", field_ms, notify_min_ms, 1, 3600000), \
+	LIMIT("notify-max-interval", field_ms, notify_max_ms, 1, 86400000)
 
 enum { ZONE_PRIMARIES, ZONE_NOTIFY_FROM };
 
@@ -241,25 +284,45 @@ static const struct field zone_fields[] = {
 
 static_assert(offsetof(struct config_template, zone) == 0, "both tables take offsets from a zone");
 
-static const struct config_template no_template = {.zone = {.refresh_min_s = 2,
-                                                       .refresh_max_s = 86400,
-                                                       .retry_min_s = 1,
-                                                       .retry_max_s = 86400,
+static const struct config_template no_template = {.zone = {.limits = &no_template.limits,
                                                        .shrink_limit = 50,
                                                        .journal_depth = 20,
-                                                       .journal_mb = 100}};
+                                                       .journal_mb = 100},
+    .limits = {.transfer_bytes = UINT64_C(64) << 30,
+        .transfer_time_s = 4 * 3600,
+        // A primary may have to sign or load before it begins; NSD and BIND allow more, nobody
+        // needs it.
+        .transfer_idle_s = 30,
+        .transfer_rate = 100,
+        .zone_records = ZONE_RECORDS_MAX,
+        .rrset_records = RRSET_RECORDS_MAX,
+        .refresh_min_s = 2,
+        .refresh_max_s = 86400,
+        .retry_min_s = 1,
+        .retry_max_s = 86400,
+        .jitter = 10,
+        // The least one keeps a burst of NOTIFYs for one change to one round; the largest is
+        // what a useless notifier can cost.
+        .notify_min_ms = 50,
+        .notify_max_ms = 30000}};
 
-static int intervals_check(
-    struct reader *r, const struct node *item, const struct config_zone *zone)
+static int limits_check(
+    struct reader *r, const struct node *item, const struct config_limits *limits)
 {
-	if (zone->refresh_min_s > zone->refresh_max_s)
-		return tree_error(r->error, item,
-		    "'refresh-min-interval' is above 'refresh-max-interval' (%u, %u seconds).",
-		    zone->refresh_min_s, zone->refresh_max_s);
-	if (zone->retry_min_s > zone->retry_max_s)
-		return tree_error(r->error, item,
-		    "'retry-min-interval' is above 'retry-max-interval' (%u, %u seconds).",
-		    zone->retry_min_s, zone->retry_max_s);
+	const struct {
+		const char *word;
+		uint32_t least, most;
+		const char *unit;
+	} pairs[] = {{"refresh", limits->refresh_min_s, limits->refresh_max_s, "seconds"},
+	    {"retry", limits->retry_min_s, limits->retry_max_s, "seconds"},
+	    {"notify", limits->notify_min_ms, limits->notify_max_ms, "milliseconds"}};
+
+	for (size_t i = 0; i < sizeof(pairs) / sizeof(pairs[0]); i++)
+		if (pairs[i].least > pairs[i].most)
+			return tree_error(r->error, item,
+			    "'%s-min-interval' is above '%s-max-interval' (%u, %u %s).",
+			    pairs[i].word, pairs[i].word, pairs[i].least, pairs[i].most,
+			    pairs[i].unit);
 	return 0;
 }
 
@@ -274,9 +337,10 @@ static int template_read(struct reader *r, const struct node *item)
 	rc = mapping_read(
 	    r, item, "a template", template_fields, FIELD_COUNT(template_fields), t, &t->seen);
 	if (rc == 0)
-		rc = intervals_check(r, item, &t->zone);
+		rc = limits_check(r, item, &t->limits);
 	if (rc < 0)
 		return rc;
+	t->zone.limits = &t->limits;
 	if (t->id == NULL)
 		return tree_error(r->error, item, "A template has no 'id'.");
 	t->notify_from_stated = (t->seen & 1u << ZONE_NOTIFY_FROM) != 0;
@@ -340,18 +404,38 @@ static int zone_catalog(struct reader *r, const struct node *item, const struct 
 	return 0;
 }
 
+// The template's where the zone says nothing else.
+static int zone_limits(struct reader *r, const struct node *item,
+    const struct config_limits *limits, struct config_zone *zone)
+{
+	struct config_limits *own;
+
+	if (memcmp(limits, zone->limits, sizeof(*limits)) == 0)
+		return 0;
+	own = pool_alloc(r->pool, sizeof(*own));
+	if (own == NULL)
+		return tree_no_memory(r->error);
+	*own = *limits;
+	zone->limits = own;
+	return limits_check(r, item, own);
+}
+
 static int zone_read(struct reader *r, const struct node *item, struct config_zone *zone)
 {
 	const struct config_template *t;
+	struct config_template read;
 	char shown[TREE_SHOW_MAX];
 	uint32_t seen;
 	int rc = zone_template(r, item, &t);
 
 	if (rc < 0)
 		return rc;
-	*zone = t->zone;
+	read = *t;
+	rc = mapping_read(r, item, "a zone", zone_fields, FIELD_COUNT(zone_fields), &read, &seen);
+	*zone = read.zone;
 	zone->line = item->line;
-	rc = mapping_read(r, item, "a zone", zone_fields, FIELD_COUNT(zone_fields), zone, &seen);
+	if (rc == 0)
+		rc = zone_limits(r, item, &read.limits, zone);
 	if (rc < 0)
 		return rc;
 	if (zone->domain == NULL)
@@ -360,8 +444,6 @@ static int zone_read(struct reader *r, const struct node *item, struct config_zo
 		return tree_error(r->error, map_get(item, "domain"), "Duplicate zone '%s'.",
 		    tree_show(map_get(item, "domain"), shown));
 	rc = zone_source(r, item, zone, seen);
-	if (rc == 0)
-		rc = intervals_check(r, item, zone);
 	if (rc == 0)
 		rc = zone_catalog(r, item, zone);
 	if (rc < 0)

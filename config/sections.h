@@ -8,6 +8,11 @@
 
 #include "mapping.h"
 
+// What a remote may be paced to, and the section controlplane for all of them.
+#define PACING_TRANSFERS_MAX 1000
+#define PACING_QUERIES_MAX   10000
+#define PACING_RATE_MAX      1000000
+
 int section_server(struct reader *r, const struct node *section);
 int section_dataplane(struct reader *r, const struct node *section);
 int section_key(struct reader *r, const struct node *section);

@@ -17,6 +17,7 @@
 struct batch_header {
 	uint64_t count;
 	uint8_t apex[NAME_LEN_MAX + 1];
+	uint32_t rrset_max;
 	uint64_t is_overlay;
 	struct compile_overlay overlay; // without the pointers
 	uint64_t names_at;              // of an overlay: for each one 1 byte (gone), then the name
@@ -93,7 +94,7 @@ static void names_write(struct out *out, const struct compile_overlay *overlay)
 // Written, not mapped: a page at a time the faults take longer than the copy.
 int batch_write(const struct records *records, const struct compile_overlay *overlay, size_t *size)
 {
-	struct batch_header header = {.count = records->count};
+	struct batch_header header = {.count = records->count, .rrset_max = records->rrset_max};
 	struct out out = {.fd = memfd_create("np-records", MFD_CLOEXEC), .piece = malloc(PIECE)};
 
 	if (out.fd < 0)
@@ -139,6 +140,7 @@ static struct records *records_read(const void *mem, size_t size)
 	records = records_new(header->apex);
 	if (records == NULL)
 		return NULL;
+	records->rrset_max = header->rrset_max;
 	records->items = calloc(header->count + 1, sizeof(*records->items));
 	if (records->items == NULL)
 		goto free;

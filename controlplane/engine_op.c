@@ -193,8 +193,8 @@ static int op_start(struct engine_zone *ez)
 	ez->op_kind = OP_TRANSFER;
 	engine->counters.transfers_started++;
 	engine->counters.ixfr_started += ez->op_ask.incremental;
-	return transfer_start(
-	    engine->base, &peer, ez->apex, &ez->op_ask, on_transfer, ez, &ez->op.transfer);
+	return transfer_start(engine->base, &peer, ez->apex, &ez->op_ask, &ez->profile->limits,
+	    on_transfer, ez, &ez->op.transfer);
 }
 
 static void op_failed(struct engine_zone *ez, bool query, const char *error)

@@ -240,6 +240,8 @@ static void setup_swap(struct engine *engine, struct setup *setup, struct provid
 	}
 	engine_zones_drop(engine);
 	setup_arm(setup);
+	engine->pacing_total.limit[PACING_QUERY] = setup->config->controlplane.queries_max;
+	engine->pacing_total.limit[PACING_TRANSFER] = setup->config->controlplane.transfers_max;
 	engine->setup = setup;
 	engine->buckets = buckets;
 	engine->bucket_count = bucket_count;
@@ -327,6 +329,7 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	tls_context_unref(old_tls);
 	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
 	engine_ops_rekey(engine);
+	engine_dispatch_all(engine); // more may be allowed now
 	free(taken);
 	engine_arm(engine);
 	return 0;

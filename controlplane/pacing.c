@@ -7,9 +7,6 @@
 #include <stddef.h>
 #include <string.h>
 
-static const unsigned limit_one[PACING_KINDS] = {PACING_QUERIES, PACING_TRANSFERS};
-static const unsigned limit_all[PACING_KINDS] = {PACING_QUERIES_ALL, PACING_TRANSFERS_ALL};
-
 void pacing_init(struct pacing *pacing, struct pacing_total *total)
 {
 	memset(pacing, 0, sizeof(*pacing));
@@ -45,7 +42,8 @@ static bool total_allows(const struct pacing *pacing, enum pacing_kind kind)
 {
 	const bool first = kind == PACING_TRANSFER && pacing->active[kind] == 0;
 
-	return pacing->total->active[kind] < (first ? PACING_TRANSFERS_FIRST : limit_all[kind]);
+	return pacing->total->active[kind] <
+	       pacing->total->limit[kind] * (first ? PACING_FIRST_TIMES : 1);
 }
 
 static bool query_allowed(struct pacing *pacing, int64_t now_ms)
@@ -54,7 +52,7 @@ static bool query_allowed(struct pacing *pacing, int64_t now_ms)
 		pacing->second_ms = now_ms;
 		pacing->second_queries = 0;
 	}
-	return pacing->second_queries < PACING_QUERIES_PER_S;
+	return pacing->second_queries < pacing->query_rate;
 }
 
 struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms)
@@ -63,7 +61,7 @@ struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms)
 		for (unsigned kind = 0; kind < PACING_KINDS; kind++) {
 			struct pacing_waiter *first = TAILQ_FIRST(&pacing->queues[kind][urgency]);
 
-			if (first == NULL || pacing->active[kind] >= limit_one[kind] ||
+			if (first == NULL || pacing->active[kind] >= pacing->limit[kind] ||
 			    !total_allows(pacing, (enum pacing_kind)kind) ||
 			    (kind == PACING_QUERY && !query_allowed(pacing, now_ms))) {
 				continue;
@@ -106,7 +104,7 @@ void pacing_release(struct pacing *pacing, enum pacing_kind kind, bool silent, i
 
 int64_t pacing_again_ms(const struct pacing *pacing, int64_t now_ms)
 {
-	if (pacing->waiting == 0 || pacing->second_queries < PACING_QUERIES_PER_S) {
+	if (pacing->waiting == 0 || pacing->second_queries < pacing->query_rate) {
 		return ZONE_NEVER;
 	}
 	return pacing->second_ms + 1000 > now_ms ? pacing->second_ms + 1000 : now_ms + 1;

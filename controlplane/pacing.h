@@ -13,17 +13,10 @@
 
 enum pacing_kind { PACING_QUERY, PACING_TRANSFER, PACING_KINDS };
 
-// Of one primary at once; NSD's default is 2 to 16 TCP clients a zone, BIND's transfers-out is 10.
-#define PACING_TRANSFERS 10
-#define PACING_QUERIES   64
-// Of one primary in a second, so that a node that boots with a million zones is not a flood.
-#define PACING_QUERIES_PER_S 2000
-// Of all primaries at once: a transfer holds a buffer of 320 KB and a growing zone.
-#define PACING_TRANSFERS_ALL 100
-// One more for a primary that has none under way, up to so many: ten broken primaries whose
-// transfers creep along for hours must not keep those of all others waiting.
-#define PACING_TRANSFERS_FIRST 300
-#define PACING_QUERIES_ALL     1000
+// One more transfer for a primary that has none under way, up to so many times what there may be of
+// all: ten broken primaries whose transfers creep along for hours must not keep those of all others
+// waiting.
+#define PACING_FIRST_TIMES 3
 // A primary that was silent so often in a row counts as down for so long: what is not urgent fails
 // at once, so that a dead primary costs each of a million zones nothing.
 #define PACING_SILENT_MAX 3
@@ -37,12 +30,15 @@ struct pacing_waiter {
 TAILQ_HEAD(pacing_queue, pacing_waiter);
 
 struct pacing_total { // shared by all primaries of an engine
+	unsigned limit[PACING_KINDS];
 	unsigned active[PACING_KINDS];
 };
 
 struct pacing {
 	struct pacing_total *total; // borrowed
 	struct pacing_queue queues[PACING_KINDS][ZONE_URGENCIES];
+	// At once, and of queries in a second; the owner may change them at any time.
+	unsigned limit[PACING_KINDS], query_rate;
 	unsigned active[PACING_KINDS], waiting;
 	unsigned silent; // in a row
 	int64_t down_until_ms;
@@ -50,6 +46,7 @@ struct pacing {
 	unsigned second_queries;
 };
 
+// Post: the limits are zero.
 void pacing_init(struct pacing *pacing, struct pacing_total *total);
 
 // Queues the waiter. Post: false when the primary is down and this can do without it.

@@ -750,6 +750,8 @@ static int zones_set(struct publisher *p, const struct config *config)
 		zone->secondary = config->zones[i].file == NULL;
 		zone->zonemd = zone->secondary ? config->zones[i].zonemd : CONFIG_ZONEMD_OFF;
 		zone->shrink_limit = zone->secondary ? config->zones[i].shrink_limit : 100;
+		zone->records_max =
+		    zone->secondary ? config->zones[i].limits->zone_records : UINT32_MAX;
 		zone->journal.depth = config->zones[i].journal_depth;
 		zone->journal.usage = (uint64_t)config->zones[i].journal_mb << 20;
 		grace_set(p, zone, &config->zones[i]);

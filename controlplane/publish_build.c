@@ -46,7 +46,7 @@ struct build {
 	uint8_t apex_len;
 	struct compile_options options;
 	enum config_zonemd zonemd;
-	uint32_t shrink_limit;
+	uint32_t shrink_limit, records_max;
 	int image; // what the compiler made
 	uint64_t image_size;
 	struct image_header header; // of it, once it is judged
@@ -228,11 +228,17 @@ static void image_judge(struct build *build, const void *mem)
 		build_fail(build, "The compiler made an image of something else.");
 		return;
 	}
-	build->rc = 0;
 	memcpy(&build->header, mem, sizeof(build->header));
 	if (build->kept > 0)
 		build->facts = gate_facts_of(mem, build->image_size);
 	build->facts.rr_count = build->header.rr_count;
+	// A transfer has counted what it brought; this is what a difference has led to.
+	if (build->header.rr_count > build->records_max) {
+		build_fail(build, "It has %llu records, and zone-max-records is %u.",
+		    (unsigned long long)build->header.rr_count, build->records_max);
+		return;
+	}
+	build->rc = 0;
 	// A file can have rotted since the start; then there is nothing to compare with.
 	if (build->before.layer_count == 0 && build->served.count > 0 &&
 	    view_map(&build->served, &build->before, error) < 0)
@@ -548,6 +554,7 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	build->content.delta = NULL;
 	build->zonemd = zone->zonemd;
 	build->shrink_limit = zone->shrink_limit;
+	build->records_max = zone->records_max;
 	build->apex_len = zone->apex_len;
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->compile.batch = -1;

@@ -46,6 +46,7 @@ struct pzone {
 	uint32_t grace_s; // past the SOA's expire
 	enum config_zonemd zonemd;
 	uint32_t shrink_limit; // percent
+	uint32_t records_max;  // of a version
 	struct journal_limits journal;
 
 	struct version *current;                 // what should be served

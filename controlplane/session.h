@@ -28,14 +28,8 @@ struct session_ask {
 struct session_limits {
 	uint64_t bytes;         // received, all messages together
 	uint64_t records;       // of the zone, or of the difference
-	uint32_t rrset_records; // in one run of equal owner and type
+	uint32_t rrset_records; // in one run of equal owner and type; and of what comes of it
 };
-
-// Twice the largest zone we know of; a collection of that many records is about 64 GB, so memory
-// ends a transfer before this does on most machines.
-#define SESSION_RECORDS_MAX UINT64_C(1000000000)
-#define SESSION_BYTES_MAX   (UINT64_C(64) << 30)
-#define SESSION_RRSET_MAX   RECORDS_RRSET_MAX
 
 enum session_state {
 	SESSION_MORE,   // feed the next message

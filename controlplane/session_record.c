@@ -15,6 +15,7 @@
 #include "session_private.h"
 
 #include <errno.h>
+#include <stdio.h>
 #include <string.h>
 
 #include "rdata.h"
@@ -123,7 +124,11 @@ static bool run_good(struct session *session, bool same_owner, uint16_t type)
 		session->run_type = type;
 	}
 	if (session->run > session->limits.rrset_records) {
-		fail_at(session, type, "too many records of one type");
+		char what[64];
+
+		snprintf(what, sizeof(what), "too many records of one type, more than %u",
+		    session->limits.rrset_records);
+		fail_at(session, type, what);
 		return false;
 	}
 	return true;
@@ -194,6 +199,7 @@ static bool delta_begin(struct session *session, uint32_t serial)
 		session_fail(session, "out of memory");
 		return false;
 	}
+	session->delta->changes->rrset_max = session->limits.rrset_records;
 	session->form = FORM_REMOVE;
 	return true;
 }

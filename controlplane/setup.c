@@ -187,6 +187,9 @@ void setup_arm(struct setup *setup)
 			}
 			key_replace(&primary->peer.key, preferred);
 			key_replace(&primary->other_key, keyring_remote(setup->keyring, remote, 1));
+			primary->pacing.limit[PACING_QUERY] = remote->pacing.queries;
+			primary->pacing.limit[PACING_TRANSFER] = remote->pacing.transfers;
+			primary->pacing.query_rate = remote->pacing.query_rate;
 			tls_context_ref(setup->tls[i]);
 			tls_context_unref(primary->peer.tls);
 			primary->peer.tls = setup->tls[i];
@@ -257,8 +260,7 @@ static bool model_same(const struct config_zone *a, const struct config_zone *b)
 	       remotes_same(
 	           a->notify_from, a->notify_from_count, b->notify_from, b->notify_from_count) &&
 	       a->expire == b->expire && a->grace_s == b->grace_s &&
-	       a->refresh_min_s == b->refresh_min_s && a->refresh_max_s == b->refresh_max_s &&
-	       a->retry_min_s == b->retry_min_s && a->retry_max_s == b->retry_max_s;
+	       (a->limits == b->limits || memcmp(a->limits, b->limits, sizeof(*a->limits)) == 0);
 }
 
 // FNV-1a: the operator's words, nobody's weapon.
@@ -346,6 +348,28 @@ static bool sources_fill(
 	return true;
 }
 
+static void limits_fill(const struct config_zone *zone, struct profile *profile)
+{
+	const struct config_limits *limits = zone->limits;
+	struct zone_policy *policy = &profile->policy;
+
+	policy->expire_grace = zone->expire == CONFIG_EXPIRE_GRACE;
+	policy->grace_s = zone->grace_s;
+	policy->refresh_min_s = limits->refresh_min_s;
+	policy->refresh_max_s = limits->refresh_max_s;
+	policy->retry_min_s = limits->retry_min_s;
+	policy->retry_max_s = limits->retry_max_s;
+	policy->jitter = limits->jitter;
+	policy->notify_min_ms = limits->notify_min_ms;
+	policy->notify_max_ms = limits->notify_max_ms;
+	profile->limits = (struct transfer_limits){.session = {.bytes = limits->transfer_bytes,
+	                                               .records = limits->zone_records,
+	                                               .rrset_records = limits->rrset_records},
+	    .time_s = limits->transfer_time_s,
+	    .idle_s = limits->transfer_idle_s,
+	    .rate = limits->transfer_rate};
+}
+
 struct profile *setup_profile(struct setup *setup, const struct config_zone *zone)
 {
 	for (size_t back = 1; back <= setup->profile_count && back <= PROFILE_SEARCH_MAX; back++) {
@@ -368,12 +392,7 @@ struct profile *setup_profile(struct setup *setup, const struct config_zone *zon
 		return NULL;
 	}
 	profile->model = zone;
-	profile->policy.expire_grace = zone->expire == CONFIG_EXPIRE_GRACE;
-	profile->policy.grace_s = zone->grace_s;
-	profile->policy.refresh_min_s = zone->refresh_min_s;
-	profile->policy.refresh_max_s = zone->refresh_max_s;
-	profile->policy.retry_min_s = zone->retry_min_s;
-	profile->policy.retry_max_s = zone->retry_max_s;
+	limits_fill(zone, profile);
 	setup->profiles[setup->profile_count++] = profile;
 	return profile;
 }
@@ -385,7 +404,8 @@ bool profile_same(const struct profile *a, const struct profile *b)
 	return p->primary_count == q->primary_count && p->expire_grace == q->expire_grace &&
 	       p->grace_s == q->grace_s && p->refresh_min_s == q->refresh_min_s &&
 	       p->refresh_max_s == q->refresh_max_s && p->retry_min_s == q->retry_min_s &&
-	       p->retry_max_s == q->retry_max_s &&
+	       p->retry_max_s == q->retry_max_s && p->jitter == q->jitter &&
+	       p->notify_min_ms == q->notify_min_ms && p->notify_max_ms == q->notify_max_ms &&
 	       memcmp(a->ways, b->ways, p->primary_count * sizeof(*a->ways)) == 0 &&
 	       memcmp(p->origins, q->origins, p->primary_count * sizeof(*p->origins)) == 0;
 }

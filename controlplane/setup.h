@@ -13,6 +13,7 @@
 #include "notify.h"
 #include "pacing.h"
 #include "peer.h"
+#include "transfer.h"
 #include "zone.h"
 
 // An address of a remote. Outlives a reload when it stays in the configuration; its keys and what
@@ -30,6 +31,7 @@ struct primary {
 
 struct profile {
 	struct zone_policy policy;
+	struct transfer_limits limits;
 	struct primary **ways; // policy.primary_count of them, references
 	uint64_t *origins;     // as many; policy.origins
 	struct notify_source *sources;
@@ -59,8 +61,8 @@ struct profile *setup_profile(struct setup *setup, const struct config_zone *zon
 // Same ways, in the same order, and the same policy?
 bool profile_same(const struct profile *a, const struct profile *b);
 
-// Gives each primary of the setup its keys and TLS as the configuration and the changes of keys
-// say. To be called when the setup comes into force.
+// Gives each primary of the setup its keys, its TLS and its pacing as the configuration and the
+// changes of keys say. To be called when the setup comes into force.
 void setup_arm(struct setup *setup);
 
 // Takes up other changes of keys. Post: 0; or -errno, one sentence in `error`, nothing has changed.

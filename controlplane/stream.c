@@ -37,6 +37,7 @@ enum stream_stage {
 struct stream {
 	struct event *io;
 	struct event *window; // every STREAM_WINDOW_S
+	struct event *total;  // once, at the end of all time
 	struct stream_handlers handlers;
 	void *ctx;
 	struct tls_context *tls; // a reference; NULL: plain TCP
@@ -46,7 +47,7 @@ struct stream {
 	bool hung_up, heard;
 	short waits_for; // EV_READ or EV_WRITE
 	bool waits_up;
-	unsigned connect_ms, idle_ms, window_bytes_min, windows_left;
+	unsigned connect_ms, idle_ms, window_bytes_min;
 	uint64_t received, received_before; // off the socket; before: at the last window
 	uint8_t *request;
 	size_t request_len, request_sent;
@@ -65,6 +66,7 @@ static void stream_end(struct stream *stream, const char *why)
 {
 	event_del(stream->io);
 	event_del(stream->window);
+	event_del(stream->total);
 	stream->handlers.closed(stream->ctx, why); // frees the stream
 }
 
@@ -322,9 +324,14 @@ static void window_over(evutil_socket_t fd, short what, void *arg)
 		                                                  : "TLS: handshake timed out");
 	} else if (got > 0 && got < stream->window_bytes_min) {
 		stream_end(stream, "too slow");
-	} else if (--stream->windows_left == 0) {
-		stream_end(stream, "took too long");
 	}
+}
+
+static void total_over(evutil_socket_t fd, short what, void *arg)
+{
+	(void)fd;
+	(void)what;
+	stream_end(arg, "took too long");
 }
 
 static int socket_connect(const struct stream_options *options, int *out)
@@ -352,6 +359,7 @@ int stream_open(struct event_base *base, const struct stream_options *options,
     struct stream **out)
 {
 	struct stream *stream = malloc(sizeof(*stream) + options->buffer);
+	const struct timeval total = {.tv_sec = options->total_s};
 	int rc = -ENOMEM;
 
 	if (stream == NULL) {
@@ -367,7 +375,6 @@ int stream_open(struct event_base *base, const struct stream_options *options,
 	stream->ctx = ctx;
 	stream->idle_ms = options->idle_ms;
 	stream->window_bytes_min = options->window_bytes_min;
-	stream->windows_left = options->total_s / STREAM_WINDOW_S + 1;
 	stream->request_len = len + 2;
 	stream->request = malloc(len + 2);
 	if (stream->request == NULL) {
@@ -383,7 +390,9 @@ int stream_open(struct event_base *base, const struct stream_options *options,
 	stream->waits_for = EV_WRITE;
 	stream->io = event_new(base, stream->fd, EV_WRITE | EV_PERSIST, io_ready, stream);
 	stream->window = event_new(base, -1, EV_PERSIST, window_over, stream);
-	if (stream->io == NULL || stream->window == NULL || event_add(stream->io, NULL) != 0 ||
+	stream->total = event_new(base, -1, 0, total_over, stream);
+	if (stream->io == NULL || stream->window == NULL || stream->total == NULL ||
+	    event_add(stream->io, NULL) != 0 || event_add(stream->total, &total) != 0 ||
 	    window_begin(stream, options->connect_ms) != 0) {
 		goto fail;
 	}
@@ -401,6 +410,9 @@ void stream_close(struct stream *stream)
 	}
 	if (stream->io != NULL) {
 		event_free(stream->io);
+	}
+	if (stream->total != NULL) {
+		event_free(stream->total);
 	}
 	if (stream->window != NULL) {
 		event_free(stream->window);

@@ -15,11 +15,6 @@
 #include "wire.h"
 
 #define CONNECT_MS 5000
-// A primary may have to sign or load before it begins; NSD and BIND allow more, nobody needs it.
-#define IDLE_MS 30000
-// 100 bytes a second: a zone of a few records still passes in the first window it fills.
-#define WINDOW_BYTES_MIN (100 * STREAM_WINDOW_S)
-#define TOTAL_S          (4 * 3600)
 // Several whole messages per read; more gains nothing.
 #define BUFFER_LEN (256 * 1024)
 
@@ -78,21 +73,19 @@ static void on_closed(void *ctx, const char *why)
 }
 
 int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
-    const struct session_ask *ask, transfer_done_fn done, void *ctx, struct transfer **out)
+    const struct session_ask *ask, const struct transfer_limits *limits, transfer_done_fn done,
+    void *ctx, struct transfer **out)
 {
 	static const struct stream_handlers handlers = {.message = on_message, .closed = on_closed};
-	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
-	    .records = SESSION_RECORDS_MAX,
-	    .rrset_records = SESSION_RRSET_MAX};
 	struct stream_options options = {.remote = (const struct sockaddr *)&peer->remote,
 	    .remote_len = peer->remote_len,
 	    .local = peer->local_len > 0 ? (const struct sockaddr *)&peer->local : NULL,
 	    .local_len = peer->local_len,
 	    .tls = peer->tls,
 	    .connect_ms = CONNECT_MS,
-	    .idle_ms = IDLE_MS,
-	    .window_bytes_min = WINDOW_BYTES_MIN,
-	    .total_s = TOTAL_S,
+	    .idle_ms = limits->idle_s * 1000,
+	    .window_bytes_min = limits->rate * STREAM_WINDOW_S,
+	    .total_s = limits->time_s,
 	    .buffer = BUFFER_LEN};
 	struct transfer *transfer = calloc(1, sizeof(*transfer));
 	uint8_t request[1024];
@@ -109,7 +102,7 @@ int transfer_start(struct event_base *base, const struct peer *peer, const uint8
 
 	padded.padded = peer->tls != NULL;
 	transfer->session =
-	    session_open(apex, transfer->key, (uint16_t)arc4random(), &padded, &limits);
+	    session_open(apex, transfer->key, (uint16_t)arc4random(), &padded, &limits->session);
 	if (transfer->session == NULL) {
 		goto fail;
 	}

@@ -14,6 +14,13 @@
 struct event_base;
 struct transfer;
 
+// What a transfer may cost.
+struct transfer_limits {
+	struct session_limits session;
+	uint32_t time_s, idle_s;
+	uint32_t rate; // bytes a second, over each STREAM_WINDOW_S in which anything comes; 0: any
+};
+
 struct transfer_result {
 	enum session_state state; // DONE, STALE or FAILED
 	struct zone_soa soa;      // DONE, STALE
@@ -31,8 +38,8 @@ struct transfer_result {
 // transfer is freed when it returns.
 typedef void (*transfer_done_fn)(void *ctx, const struct transfer_result *result);
 
-// `peer` and `ask` are copied, the key is referenced. Post: 0 and *out; or -errno.
+// `peer`, `ask` and `limits` are copied, the key is referenced. Post: 0 and *out; or -errno.
 int transfer_start(struct event_base *base, const struct peer *peer, const uint8_t *apex,
-    const struct session_ask *ask, transfer_done_fn done, void *ctx, struct transfer **out)
-    __attribute__((warn_unused_result));
+    const struct session_ask *ask, const struct transfer_limits *limits, transfer_done_fn done,
+    void *ctx, struct transfer **out) __attribute__((warn_unused_result));
 void transfer_abort(struct transfer *transfer); // NULL is accepted; not from within the callback

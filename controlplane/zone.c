@@ -29,11 +29,6 @@
 #define BOOTSTRAP_MS     1000
 #define BOOTSTRAP_MAX_MS 600000
 
-// Between rounds that NOTIFYs cause. The least one keeps a burst of NOTIFYs for one change to one
-// round; the largest is what a useless notifier can cost.
-#define NOTIFY_SPACING_MS     50
-#define NOTIFY_SPACING_MAX_MS 30000
-
 // A primary that does not do IXFR is asked again after so long: it may have been upgraded.
 #define DELTA_REFUSED_MS 3600000
 // One whose difference did not fit: the whole zone has mended that, but when it happens again and
@@ -59,29 +54,28 @@ static uint32_t zone_random(struct zone *zone)
 	return x;
 }
 
-static int64_t clamp_s(uint32_t value, uint32_t min, uint32_t max)
+static int64_t clamp(uint32_t value, uint32_t min, uint32_t max)
 {
 	uint32_t clamped = value < min ? min : value;
 
 	return clamped > max && max >= min ? max : clamped;
 }
 
-// Up to a tenth earlier than asked, so that zones loaded together do not stay together.
 static int64_t jittered(struct zone *zone, int64_t ms)
 {
-	return ms - ms * (zone_random(zone) % 1024) / 10240;
+	return ms - ms * (zone_random(zone) % 1024) * zone->policy->jitter / 102400;
 }
 
 static int64_t refresh_ms(const struct zone *zone)
 {
-	return 1000 * clamp_s(zone->soa.refresh_s, zone->policy->refresh_min_s,
-	                  zone->policy->refresh_max_s);
+	return 1000 *
+	       clamp(zone->soa.refresh_s, zone->policy->refresh_min_s, zone->policy->refresh_max_s);
 }
 
 static int64_t retry_ms(const struct zone *zone)
 {
 	return 1000 *
-	       clamp_s(zone->soa.retry_s, zone->policy->retry_min_s, zone->policy->retry_max_s);
+	       clamp(zone->soa.retry_s, zone->policy->retry_min_s, zone->policy->retry_max_s);
 }
 
 // The SOA's expire, but never shorter than one refresh and one retry: otherwise the zone would
@@ -325,12 +319,12 @@ static void expiry_renew(struct zone *zone, struct zone_now now, struct zone_act
 static void spacing_after(struct zone *zone, bool news, struct zone_now now)
 {
 	if (news) {
-		zone->notify_spacing_ms = NOTIFY_SPACING_MS;
+		zone->notify_spacing_ms = 0;
 	} else if (zone->round_urgency == ZONE_URGENCY_NOTIFY) {
-		zone->notify_spacing_ms = zone->notify_spacing_ms * 2 > NOTIFY_SPACING_MAX_MS
-		                              ? NOTIFY_SPACING_MAX_MS
-		                              : zone->notify_spacing_ms * 2;
+		zone->notify_spacing_ms *= 2;
 	}
+	zone->notify_spacing_ms = (uint32_t)clamp(
+	    zone->notify_spacing_ms, zone->policy->notify_min_ms, zone->policy->notify_max_ms);
 	zone->notify_after_ms = now.mono_ms + zone->notify_spacing_ms;
 }
 
@@ -738,7 +732,7 @@ void zone_init(struct zone *zone, const struct zone_policy *policy, uint32_t see
 	memset(zone, 0, sizeof(*zone));
 	zone->policy = policy;
 	zone->random = seed != 0 ? seed : 1; // zero is the generator's only fixed point
-	zone->notify_spacing_ms = NOTIFY_SPACING_MS;
+	zone->notify_spacing_ms = policy->notify_min_ms;
 	zone->notify_after_ms = INT64_MIN;
 	zone->delta_after_ms = INT64_MIN;
 	zone->next_ms = ZONE_NEVER;

@@ -34,6 +34,11 @@ struct zone_policy {
 	uint32_t grace_s; // serve so long past the SOA's expire
 	uint32_t refresh_min_s, refresh_max_s;
 	uint32_t retry_min_s, retry_max_s;
+	uint32_t jitter; // percent that a round may come earlier, so that zones loaded together do
+	                 // not stay together
+	// Between rounds that NOTIFYs cause: the least one, and what it grows to while they bring
+	// nothing. Not 0.
+	uint32_t notify_min_ms, notify_max_ms;
 };
 
 // What is stored so that a restart does not forget the age of a copy (wall clock, ms).

@@ -208,7 +208,7 @@ static int entries_put(struct delta_walk *a, const uint8_t *owner)
 		for (end = begin + 1; end < a->count && a->entries[end].type == first->type &&
 		                      covered(&a->entries[end]) == covered(first);)
 			end++;
-		if (end - begin > RECORDS_RRSET_MAX)
+		if (end - begin > a->out->rrset_max)
 			return complain(a, owner, first, "too many records of one type");
 		for (size_t i = begin; i < end; i++) {
 			const struct entry *entry = &a->entries[i];
@@ -336,6 +336,8 @@ int delta_walk_open(const struct delta *delta, const struct zone_version *base, 
 	if (count > 1)
 		qsort_r(index, count, sizeof(*index), by_owner, delta->changes->items);
 	*a = (struct delta_walk){.delta = delta, .index = index, .out = out, .error = error};
+	if (delta != NULL)
+		out->rrset_max = delta->changes->rrset_max;
 	*walk = a;
 	return 0;
 }

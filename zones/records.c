@@ -31,6 +31,7 @@ struct records *records_new(const uint8_t *apex)
 		free(records);
 		return NULL;
 	}
+	records->rrset_max = RECORDS_RRSET_MAX;
 	records->apex_len = (uint8_t)name_len(apex);
 	memcpy(records->apex, apex, records->apex_len);
 	return records;

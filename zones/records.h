@@ -23,6 +23,7 @@ struct records {
 	size_t count;
 	size_t bytes; // memory held, for admission control
 	size_t cap;
+	uint32_t rrset_max;  // records that an RRset may have; RECORDS_RRSET_MAX unless lowered
 	struct arena *arena; // owned: owners and rdata
 	uint8_t apex[255];
 	uint8_t apex_len;
@@ -48,7 +49,7 @@ int records_sort(struct records *records) __attribute__((warn_unused_result));
 
 // What a zone must be before it may be served: exactly one SOA, at the apex; NS at the apex; no
 // CNAME beside other data (RRSIG, NSEC excepted); one CNAME, one DNAME per name; no meta types; no
-// RRset of more than RECORDS_RRSET_MAX records.
+// RRset of more than rrset_max records.
 // Pre: sorted. Post: 0, or -EINVAL and one sentence in `error`.
 int records_check(const struct records *records, char error[RECORDS_ERROR_MAX]);
 

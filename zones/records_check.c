@@ -31,7 +31,7 @@ static unsigned covered(const struct record *record)
 
 // However the records came: a primary may have interleaved them. A signature belongs to the RRset
 // it covers; signatures are counted where they stand together.
-static bool rrsets_fit(const struct record *items, size_t n)
+static bool rrsets_fit(const struct record *items, size_t n, uint32_t max)
 {
 	size_t run = 0;
 
@@ -40,14 +40,15 @@ static bool rrsets_fit(const struct record *items, size_t n)
 		                  covered(&items[i]) == covered(&items[i - 1]);
 
 		run = same ? run + 1 : 1;
-		if (run > RECORDS_RRSET_MAX)
+		if (run > max)
 			return false;
 	}
 	return true;
 }
 
 // What one owner may hold. items[0 .. n) have the same owner, ascending type.
-static int owner_check(const struct record *items, size_t n, bool apex, char *error)
+static int owner_check(
+    const struct record *items, size_t n, bool apex, uint32_t rrset_max, char *error)
 {
 	size_t soa = 0, ns = 0, cname = 0, dname = 0, other = 0;
 
@@ -64,7 +65,7 @@ static int owner_check(const struct record *items, size_t n, bool apex, char *er
 		else if (type != RRTYPE_RRSIG && type != RRTYPE_NSEC && type != RRTYPE_NSEC3)
 			other++;
 	}
-	if (!rrsets_fit(items, n))
+	if (!rrsets_fit(items, n, rrset_max))
 		return complain(error, items[0].owner, "too many records of one type");
 	if (cname > 0 && other > 0)
 		return complain(error, items[0].owner, "CNAME and other data (RFC 1034 3.6.2)");
@@ -96,7 +97,8 @@ int records_check(const struct records *records, char error[RECORDS_ERROR_MAX])
 			if (a->owner != b->owner && !name_equal(a->owner, b->owner))
 				break;
 		}
-		const int bad = owner_check(records->items + begin, end - begin, begin == 0, error);
+		const int bad = owner_check(
+		    records->items + begin, end - begin, begin == 0, records->rrset_max, error);
 		if (bad != 0)
 			return bad;
 	}

@@ -27,6 +27,7 @@ import cases_behaviour  # noqa: F401
 import cases_content    # noqa: F401
 import cases_framing    # noqa: F401
 import cases_ixfr       # noqa: F401
+import cases_limits     # noqa: F401
 import cases_soa        # noqa: F401
 import cases_tsig       # noqa: F401
 import judge

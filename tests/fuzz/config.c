@@ -46,7 +46,9 @@ static void zone_judge(const struct config *config, const struct config_zone *zo
 	remotes_judge(config, zone->notify_from, zone->notify_from_count);
 	remotes_judge(config, zone->notify, zone->notify_count);
 	remotes_judge(config, zone->provide_xfr, zone->provide_xfr_count);
-	must(zone->refresh_min_s <= zone->refresh_max_s && zone->retry_min_s <= zone->retry_max_s);
+	must(zone->limits->refresh_min_s <= zone->limits->refresh_max_s &&
+	     zone->limits->retry_min_s <= zone->limits->retry_max_s &&
+	     zone->limits->notify_min_ms <= zone->limits->notify_max_ms);
 }
 
 static void config_judge(const struct config *config)

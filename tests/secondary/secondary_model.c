@@ -72,11 +72,11 @@ static struct zone_action *expect(struct model *m, enum zone_action_kind kind)
 	return action;
 }
 
-// The next round comes `ms` from now, up to a tenth earlier.
+// The next round comes `ms` from now, earlier by the jitter at most.
 static void next_in(struct model *m, struct zone_now now, int64_t ms)
 {
 	m->next_open = true;
-	m->next_least = now.mono_ms + ms - ms / 10;
+	m->next_least = now.mono_ms + ms - ms * m->policy->jitter / 100;
 	m->next_most = now.mono_ms + ms;
 }
 
@@ -151,11 +151,9 @@ static void round_start(struct model *m, unsigned first, bool told, struct zone_
 
 static void quiet_from(struct model *m, bool news, struct zone_now now)
 {
-	if (news) {
-		m->quiet = 50;
-	} else if (m->told) {
-		m->quiet = m->quiet * 2 < 30 * S ? m->quiet * 2 : 30 * S;
-	}
+	int64_t quiet = news ? 0 : m->told ? 2 * m->quiet : m->quiet;
+
+	m->quiet = between(quiet, m->policy->notify_min_ms, m->policy->notify_max_ms);
 	m->quiet_until = now.mono_ms + m->quiet;
 }
 
@@ -519,7 +517,7 @@ void model_init(struct model *m, const struct zone_policy *policy)
 {
 	*m = (struct model){.policy = policy,
 	    .older = -1,
-	    .quiet = 50,
+	    .quiet = policy->notify_min_ms,
 	    .quiet_until = INT64_MIN,
 	    .delta_not_before = INT64_MIN,
 	    .next = ZONE_NEVER};

@@ -243,8 +243,13 @@ static const char *start(struct world *w)
 
 void world_init(struct world *w, uint64_t seed)
 {
-	static const struct zone_policy plain = {
-	    .refresh_min_s = 2, .refresh_max_s = 86400, .retry_min_s = 1, .retry_max_s = 86400};
+	static const struct zone_policy plain = {.refresh_min_s = 2,
+	    .refresh_max_s = 86400,
+	    .retry_min_s = 1,
+	    .retry_max_s = 86400,
+	    .jitter = 10,
+	    .notify_min_ms = 50,
+	    .notify_max_ms = 30000};
 
 	memset(w, 0, sizeof(*w));
 	w->random = seed;
@@ -256,6 +261,15 @@ void world_init(struct world *w, uint64_t seed)
 		policy->origins = i % 3 == 0 ? NULL : i % 3 == 1 ? origins_two : origins_other;
 		policy->expire_grace = i % 2 != 0;
 		policy->grace_s = i == 1 ? 0 : i == 3 ? UINT32_MAX : 3600;
+		if (i == 5) {
+			policy->jitter = 0;
+			policy->notify_min_ms = policy->notify_max_ms = 5000;
+		}
+		if (i == 6) {
+			policy->jitter = 50;
+			policy->notify_min_ms = 1000;
+			policy->notify_max_ms = 2000;
+		}
 		if (i == 4) {
 			policy->refresh_min_s = policy->refresh_max_s = 300;
 			policy->retry_min_s = policy->retry_max_s = 60;

@@ -115,9 +115,8 @@ static struct talk *talk_ask(const struct sample *zone, enum answer_form form,
     const struct session_ask *ask, const struct records *changes, const char *algorithm, bool opt)
 {
 	static const uint8_t key_name[] = "\3key";
-	static const struct session_limits limits = {.bytes = SESSION_BYTES_MAX,
-	    .records = SESSION_RECORDS_MAX,
-	    .rrset_records = SESSION_RRSET_MAX};
+	static const struct session_limits limits = {
+	    .bytes = UINT64_MAX, .records = UINT64_MAX, .rrset_records = RECORDS_RRSET_MAX};
 	struct talk *talk = calloc(1, sizeof(*talk));
 	struct request request;
 

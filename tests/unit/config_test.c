@@ -269,10 +269,10 @@ static void every_word_is_read(void **state)
 	assert_memory_equal(z[0].domain, "\7example\3com", 13);
 	assert_int_equal(z[0].primary_count, 1);
 	assert_int_equal(z[0].notify_from_count, 1); // not said: who is asked may tell
-	assert_int_equal(z[0].refresh_min_s, 3600);
-	assert_int_equal(z[0].refresh_max_s, 86400);
-	assert_int_equal(z[0].retry_min_s, 1);
-	assert_int_equal(z[0].retry_max_s, 5400);
+	assert_int_equal(z[0].limits->refresh_min_s, 3600);
+	assert_int_equal(z[0].limits->refresh_max_s, 86400);
+	assert_int_equal(z[0].limits->retry_min_s, 1);
+	assert_int_equal(z[0].limits->retry_max_s, 5400);
 	assert_int_equal(z[0].expire, CONFIG_EXPIRE_STRICT);
 	assert_int_equal(z[1].domain_len, 1);
 	assert_int_equal(z[1].primary_count, 2);
@@ -281,8 +281,8 @@ static void every_word_is_read(void **state)
 	assert_int_equal(z[1].grace_s, 0);
 	assert_memory_equal(z[2].domain, "\3a.b\7example", 13);
 	assert_int_equal(z[2].notify_from_count, 0); // said: nobody
-	assert_int_equal(z[2].refresh_min_s, 2);
-	assert_int_equal(z[2].retry_min_s, 10);
+	assert_int_equal(z[2].limits->refresh_min_s, 2);
+	assert_int_equal(z[2].limits->retry_min_s, 10);
 	assert_int_equal(z[2].expire, CONFIG_EXPIRE_GRACE);
 	assert_int_equal(z[0].zonemd, CONFIG_ZONEMD_IF_PRESENT);
 	assert_int_equal(z[2].zonemd, CONFIG_ZONEMD_ON);
@@ -293,6 +293,151 @@ static void every_word_is_read(void **state)
 	assert_int_equal(z[2].journal_depth, 5);
 	assert_int_equal(z[2].journal_mb, 2);
 	assert_int_equal(z[2].grace_s, 604800);
+	config_free(c);
+}
+
+// Every limit of incoming transfers: its word, where it may stand, what holds without it, and both
+// ends of what it may be.
+#define LIMIT_IN_ZONE(member)   offsetof(struct config_limits, member)
+#define LIMIT_IN_REMOTE(member) offsetof(struct config_remote, pacing.member)
+#define LIMIT_FOR_ALL(member)   offsetof(struct config, controlplane.member)
+static const struct limit_word {
+	const char *word;
+	enum { IN_ZONE, IN_REMOTE, FOR_ALL } place;
+	size_t offset, size;
+	uint64_t without;
+	const char *least, *most;
+	uint64_t least_is, most_is;
+	const char *below, *above, *sentence;
+} limit_words[] = {
+    {"transfer-max-size", IN_ZONE, LIMIT_IN_ZONE(transfer_bytes), 8, UINT64_C(64) << 30, "64K",
+        "1024G", 65536, UINT64_C(1) << 40, "65535", "1025G", "a size from 65536 to 1099511627776"},
+    {"transfer-max-time", IN_ZONE, LIMIT_IN_ZONE(transfer_time_s), 4, 14400, "1s", "1w", 1, 604800,
+        "999ms", "604801", "a time from 1 to 604800"},
+    {"transfer-idle-timeout", IN_ZONE, LIMIT_IN_ZONE(transfer_idle_s), 4, 30, "1", "1h", 1, 3600,
+        "0", "61m", "a time from 1 to 3600"},
+    {"transfer-min-rate", IN_ZONE, LIMIT_IN_ZONE(transfer_rate), 4, 100, "0", "100000000", 0,
+        100000000, "-1", "100000001", "a number from 0 to 100000000"},
+    {"zone-max-records", IN_ZONE, LIMIT_IN_ZONE(zone_records), 4, 1000000000, "1", "1000000000", 1,
+        1000000000, "0", "1000000001", "a number from 1 to 1000000000"},
+    {"rrset-max-records", IN_ZONE, LIMIT_IN_ZONE(rrset_records), 4, 5461, "1", "5461", 1, 5461, "0",
+        "5462", "a number from 1 to 5461"},
+    {"refresh-jitter", IN_ZONE, LIMIT_IN_ZONE(jitter), 4, 10, "0%", "50%", 0, 50, "5", "51%",
+        "a share from 0% to 50%"},
+    {"notify-min-interval", IN_ZONE, LIMIT_IN_ZONE(notify_min_ms), 4, 50, "1ms", "30s", 1, 30000,
+        "0", "2h", "a time from 1 to 3600000 milliseconds"},
+    {"notify-max-interval", IN_ZONE, LIMIT_IN_ZONE(notify_max_ms), 4, 30000, "50ms", "1d", 50,
+        86400000, "0", "2d", "a time from 1 to 86400000 milliseconds"},
+    {"transfers-in", IN_REMOTE, LIMIT_IN_REMOTE(transfers), 4, 10, "1", "1000", 1, 1000, "0",
+        "1001", "a number from 1 to 1000"},
+    {"serial-queries", IN_REMOTE, LIMIT_IN_REMOTE(queries), 4, 64, "1", "10000", 1, 10000, "0",
+        "10001", "a number from 1 to 10000"},
+    {"serial-query-rate", IN_REMOTE, LIMIT_IN_REMOTE(query_rate), 4, 2000, "1", "1000000", 1,
+        1000000, "0", "1000001", "a number from 1 to 1000000"},
+    {"transfers-in", FOR_ALL, LIMIT_FOR_ALL(transfers_max), 4, 100, "1", "10000", 1, 10000, "0",
+        "10001", "a number from 1 to 10000"},
+    {"transfers-per-remote", FOR_ALL, LIMIT_FOR_ALL(pacing.transfers), 4, 10, "1", "1000", 1, 1000,
+        "0", "1001", "a number from 1 to 1000"},
+    {"serial-queries", FOR_ALL, LIMIT_FOR_ALL(queries_max), 4, 1000, "1", "100000", 1, 100000, "0",
+        "100001", "a number from 1 to 100000"},
+    {"serial-queries-per-remote", FOR_ALL, LIMIT_FOR_ALL(pacing.queries), 4, 64, "1", "10000", 1,
+        10000, "0", "10001", "a number from 1 to 10000"},
+    {"serial-query-rate", FOR_ALL, LIMIT_FOR_ALL(pacing.query_rate), 4, 2000, "1", "1000000", 1,
+        1000000, "0", "1000001", "a number from 1 to 1000000"},
+};
+
+// A file with one remote and one zone that says one word more; NULL: it does not. By a template
+// when `indirect`.
+static void limit_text(
+    const struct limit_word *word, const char *value, bool indirect, char out[512])
+{
+	char more[3][80] = {"", "", ""};
+
+	if (value != NULL)
+		snprintf(more[word->place], sizeof(more[0]), ", %s: %s", word->word, value);
+	snprintf(out, 512,
+	    "controlplane: {control-group: a%s}\n"
+	    "remote: [{id: p, address: 192.0.2.1%s}]\n"
+	    "template: [{id: t, primaries: p%s}]\n"
+	    "zone: [{domain: a, template: t%s}]\n",
+	    more[FOR_ALL], more[IN_REMOTE], indirect ? more[IN_ZONE] : "",
+	    indirect ? "" : more[IN_ZONE]);
+}
+
+static uint64_t limit_value(const struct limit_word *word, const struct config *c)
+{
+	const void *base = word->place == IN_ZONE     ? (const void *)c->zones[0].limits
+	                   : word->place == IN_REMOTE ? (const void *)&c->remotes[0]
+	                                              : (const void *)c;
+	uint64_t wide = 0;
+
+	memcpy(&wide, (const char *)base + word->offset, word->size);
+	return wide;
+}
+
+static void limit_accepted(const struct limit_word *word, const char *value, uint64_t expected)
+{
+	for (int indirect = 0; indirect < 2; indirect++) {
+		char text[512];
+
+		limit_text(word, value, indirect, text);
+		struct config *c = accept_text(text, 0);
+
+		if (limit_value(word, c) != expected) {
+			print_error(
+			    "%s: %llu\n", word->word, (unsigned long long)limit_value(word, c));
+			fail();
+		}
+		// What stands in the section controlplane goes for every remote that says nothing.
+		if (word->place == FOR_ALL)
+			assert_int_equal(
+			    c->remotes[0].pacing.transfers, c->controlplane.pacing.transfers);
+		config_free(c);
+	}
+}
+
+static void every_limit_has_a_default_two_ends_and_a_sentence(void **state)
+{
+	for (size_t i = 0; i < sizeof(limit_words) / sizeof(limit_words[0]); i++) {
+		const struct limit_word *word = &limit_words[i];
+		const char *bad[] = {word->below, word->above, "lots", "''", "[1]"};
+
+		limit_accepted(word, NULL, word->without);
+		limit_accepted(word, word->least, word->least_is);
+		limit_accepted(word, word->most, word->most_is);
+		for (size_t k = 0; k < sizeof(bad) / sizeof(bad[0]); k++) {
+			struct config_error error;
+			struct config *c;
+			char text[512];
+
+			limit_text(word, bad[k], k % 2 != 0, text);
+			assert_true(config_parse(text, strlen(text), 0, &c, &error) < 0);
+			assert_non_null(strstr(error.message, word->word));
+			if (k < 3 && strstr(error.message, word->sentence) == NULL) {
+				print_error("%s: %s\n", bad[k], error.message);
+				fail();
+			}
+		}
+	}
+}
+
+static void zones_that_say_nothing_share_the_limits_of_their_template(void **state)
+{
+	struct config *c =
+	    accept_text("remote: [{id: p, address: 192.0.2.1}]\n"
+	                "template: [{id: t, primaries: p, zone-max-records: 7}]\n"
+	                "zone: [{domain: a, template: t}, {domain: b, template: t},\n"
+	                "  {domain: c, template: t, rrset-max-records: 3},\n"
+	                "  {domain: d, primaries: p}, {domain: e, primaries: p}]\n",
+	        0);
+	const struct config_zone *z = c->zones;
+
+	assert_ptr_equal(z[0].limits, z[1].limits);
+	assert_int_equal(z[1].limits->zone_records, 7);
+	assert_int_equal(z[2].limits->zone_records, 7);
+	assert_int_equal(z[2].limits->rrset_records, 3);
+	assert_int_equal(z[0].limits->rrset_records, 5461);
+	assert_ptr_equal(z[3].limits, z[4].limits);
 	config_free(c);
 }
 
@@ -425,6 +570,9 @@ static const struct {
         "a time from 1 to"},
     {REMOTE "zone:\n  - ^{domain: a, primaries: p, retry-min-interval: 2d}\n", "is above"},
     {REMOTE "zone:\n  - ^{domain: a, primaries: p, refresh-max-interval: 1}\n", "is above"},
+    {REMOTE "zone:\n  - ^{domain: a, primaries: p, notify-min-interval: 31s}\n",
+        "'notify-min-interval' is above 'notify-max-interval' (31000, 30000 milliseconds)"},
+    {REMOTE "template:\n  - ^{id: t, retry-min-interval: 2d}\n", "is above"},
     {"key:\n  - id: a\n    algorithm: ^hmac-md5\n    secret: AA==\n", "must be one of hmac-sha1"},
     {"key:\n  - id: a\n    algorithm: hmac-sha1\n    secret: ^A\n", "'secret' is not base64"},
     {"key:\n  - id: a\n    algorithm: hmac-sha1\n    secret: ^A=A=\n", "'secret' is not base64"},
@@ -682,6 +830,8 @@ int main(void)
 	    cmocka_unit_test(the_example_of_the_design_is_accepted_as_it_stands),
 	    cmocka_unit_test(an_empty_file_has_the_defaults),
 	    cmocka_unit_test(every_word_is_read),
+	    cmocka_unit_test(every_limit_has_a_default_two_ends_and_a_sentence),
+	    cmocka_unit_test(zones_that_say_nothing_share_the_limits_of_their_template),
 	    cmocka_unit_test(a_mistake_is_refused_with_its_line_and_column),
 	    cmocka_unit_test(a_missing_file_is_refused_only_when_asked),
 	    cmocka_unit_test(a_secret_never_shows_in_a_message),

@@ -223,15 +223,22 @@ static void each_difference_leads_where_it_says_or_is_refused_with_its_reason(vo
 	}
 }
 
-static void an_rrset_that_grows_past_a_message_is_refused(void **state)
+// `most` records of a type are fine, one more is not.
+static void rrset_grows_past(uint32_t most)
 {
 	struct records *before = zone_of(SOA(1) NS), *after;
 	struct delta *delta = delta_of("-" SOA(1) "+" SOA(2), 1);
 	char error[DELTA_ERROR_MAX];
 
-	for (uint32_t i = 0; i <= RECORDS_RRSET_MAX; i++) {
+	delta->changes->rrset_max = most;
+	for (uint32_t i = 0; i <= most; i++) {
 		const uint8_t rdata[4] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 
+		if (i == most) {
+			assert_int_equal(apply(before, delta, &after, error), 0);
+			assert_int_equal(after->rrset_max, most);
+			records_free(after);
+		}
 		assert_int_equal(delta_add(delta, true, apex, RRTYPE_A, 60, rdata, 4), 0);
 	}
 	assert_int_equal(apply(before, delta, &after, error), -EINVAL);
@@ -240,17 +247,25 @@ static void an_rrset_that_grows_past_a_message_is_refused(void **state)
 	records_free(before);
 }
 
+static void an_rrset_that_grows_past_a_message_or_the_limit_is_refused(void **state)
+{
+	rrset_grows_past(RECORDS_RRSET_MAX);
+	rrset_grows_past(7);
+}
+
 // A primary that sends the records of two RRsets in turn gets no further.
-static void an_rrset_past_a_message_is_no_zone(void **state)
+static void interleaved_past(uint32_t most)
 {
 	struct records *records = zone_of(SOA(1) NS);
 	char error[RECORDS_ERROR_MAX];
 
-	for (uint32_t i = 0; i <= RECORDS_RRSET_MAX; i++) {
+	assert_int_equal(records->rrset_max, RECORDS_RRSET_MAX);
+	records->rrset_max = most;
+	for (uint32_t i = 0; i <= most; i++) {
 		const uint8_t v4[4] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 		const uint8_t v6[16] = {10, (uint8_t)(i >> 16), (uint8_t)(i >> 8), (uint8_t)i};
 
-		if (i == RECORDS_RRSET_MAX) { // that many are fine
+		if (i == most) { // that many are fine
 			assert_int_equal(records_sort(records), 0);
 			assert_int_equal(records_check(records, error), 0);
 		}
@@ -261,6 +276,12 @@ static void an_rrset_past_a_message_is_no_zone(void **state)
 	assert_int_equal(records_check(records, error), -EINVAL);
 	assert_non_null(strstr(error, "too many records of one type"));
 	records_free(records);
+}
+
+static void an_rrset_past_a_message_or_the_limit_is_no_zone(void **state)
+{
+	interleaved_past(RECORDS_RRSET_MAX);
+	interleaved_past(7);
 }
 
 static void what_lies_outside_the_zone_is_not_taken(void **state)
@@ -550,8 +571,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_difference_leads_where_it_says_or_is_refused_with_its_reason),
-	    cmocka_unit_test(an_rrset_that_grows_past_a_message_is_refused),
-	    cmocka_unit_test(an_rrset_past_a_message_is_no_zone),
+	    cmocka_unit_test(an_rrset_that_grows_past_a_message_or_the_limit_is_refused),
+	    cmocka_unit_test(an_rrset_past_a_message_or_the_limit_is_no_zone),
 	    cmocka_unit_test(what_lies_outside_the_zone_is_not_taken),
 	    cmocka_unit_test(a_difference_is_what_goes_and_what_comes),
 	    cmocka_unit_test(a_difference_larger_than_its_bound_is_given_up),

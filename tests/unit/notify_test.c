@@ -316,13 +316,28 @@ static void a_notify_cut_anywhere_is_never_accepted(void **state)
 	assert_int_equal(accepted, 0);
 }
 
+#define TRANSFERS     10
+#define QUERY_RATE    2000
+#define TRANSFERS_ALL 100
+
+static const struct pacing_total pacing_all = {
+    .limit = {[PACING_QUERY] = 1000, [PACING_TRANSFER] = TRANSFERS_ALL}};
+
+static void pacing_ready(struct pacing *pacing, struct pacing_total *total)
+{
+	pacing_init(pacing, total);
+	pacing->limit[PACING_QUERY] = 64;
+	pacing->limit[PACING_TRANSFER] = TRANSFERS;
+	pacing->query_rate = QUERY_RATE;
+}
+
 static void pacing_serves_notify_first_and_keeps_its_limits(void **state)
 {
-	struct pacing_total total = {{0}};
+	struct pacing_total total = pacing_all;
 	struct pacing pacing;
 	struct pacing_waiter waiters[40] = {0};
 
-	pacing_init(&pacing, &total);
+	pacing_ready(&pacing, &total);
 	for (unsigned i = 0; i < 40; i++) {
 		enum zone_urgency urgency = i == 39   ? ZONE_URGENCY_NOTIFY
 		                            : i == 38 ? ZONE_URGENCY_EXPIRING
@@ -332,39 +347,39 @@ static void pacing_serves_notify_first_and_keeps_its_limits(void **state)
 	}
 	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[39]);
 	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[38]);
-	for (unsigned i = 0; i < PACING_TRANSFERS - 2; i++) {
+	for (unsigned i = 0; i < TRANSFERS - 2; i++) {
 		assert_ptr_equal(pacing_next(&pacing, 0), &waiters[i]);
 	}
 	assert_null(pacing_next(&pacing, 0));
 	pacing_release(&pacing, PACING_TRANSFER, false, 0);
-	pacing_cancel(&pacing, &waiters[PACING_TRANSFERS - 2]);
-	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[PACING_TRANSFERS - 1]);
+	pacing_cancel(&pacing, &waiters[TRANSFERS - 2]);
+	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[TRANSFERS - 1]);
 }
 
 // Ten primaries that have all slots there are, and one that has none.
 static void crowds_do_not_keep_a_primary_from_its_first_transfer(void **state)
 {
-	struct pacing_total total = {{0}};
-	struct pacing crowd[PACING_TRANSFERS_ALL / PACING_TRANSFERS + 1], one;
-	struct pacing_waiter waiters[PACING_TRANSFERS_ALL + 3] = {0};
+	struct pacing_total total = pacing_all;
+	struct pacing crowd[TRANSFERS_ALL / TRANSFERS + 1], one;
+	struct pacing_waiter waiters[TRANSFERS_ALL + 3] = {0};
 	size_t used = 0;
 
-	for (size_t i = 0; i < PACING_TRANSFERS_ALL / PACING_TRANSFERS; i++) {
-		pacing_init(&crowd[i], &total);
-		for (unsigned k = 0; k < PACING_TRANSFERS; k++, used++) {
+	for (size_t i = 0; i < TRANSFERS_ALL / TRANSFERS; i++) {
+		pacing_ready(&crowd[i], &total);
+		for (unsigned k = 0; k < TRANSFERS; k++, used++) {
 			assert_true(pacing_ask(
 			    &crowd[i], &waiters[used], PACING_TRANSFER, ZONE_URGENCY_NOTIFY, 0));
 			assert_ptr_equal(pacing_next(&crowd[i], 0), &waiters[used]);
 		}
 	}
-	pacing_init(&one, &total);
+	pacing_ready(&one, &total);
 	assert_true(pacing_ask(&one, &waiters[used], PACING_TRANSFER, ZONE_URGENCY_REFRESH, 0));
 	assert_true(pacing_ask(&one, &waiters[used + 1], PACING_TRANSFER, ZONE_URGENCY_REFRESH, 0));
 	assert_ptr_equal(pacing_next(&one, 0), &waiters[used]);
 	assert_null(pacing_next(&one, 0)); // but no more than the first
 
-	total.active[PACING_TRANSFER] = PACING_TRANSFERS_FIRST;
-	pacing_init(&crowd[10], &total);
+	total.active[PACING_TRANSFER] = PACING_FIRST_TIMES * TRANSFERS_ALL;
+	pacing_ready(&crowd[10], &total);
 	assert_true(
 	    pacing_ask(&crowd[10], &waiters[used + 2], PACING_TRANSFER, ZONE_URGENCY_NOTIFY, 0));
 	assert_null(pacing_next(&crowd[10], 0));
@@ -372,11 +387,11 @@ static void crowds_do_not_keep_a_primary_from_its_first_transfer(void **state)
 
 static void a_silent_primary_is_left_alone_but_for_one_probe_and_notify(void **state)
 {
-	struct pacing_total total = {{0}};
+	struct pacing_total total = pacing_all;
 	struct pacing pacing;
 	struct pacing_waiter one = {0}, two = {0}, three = {0};
 
-	pacing_init(&pacing, &total);
+	pacing_ready(&pacing, &total);
 	for (unsigned i = 0; i < PACING_SILENT_MAX; i++) {
 		assert_true(pacing_ask(&pacing, &one, PACING_QUERY, ZONE_URGENCY_REFRESH, 0));
 		assert_ptr_equal(pacing_next(&pacing, 0), &one);
@@ -390,12 +405,12 @@ static void a_silent_primary_is_left_alone_but_for_one_probe_and_notify(void **s
 
 static void queries_of_one_second_are_limited_and_the_next_one_has_a_date(void **state)
 {
-	struct pacing_total total = {{0}};
+	struct pacing_total total = pacing_all;
 	struct pacing pacing;
 	struct pacing_waiter waiter = {0};
 
-	pacing_init(&pacing, &total);
-	for (unsigned i = 0; i < PACING_QUERIES_PER_S; i++) {
+	pacing_ready(&pacing, &total);
+	for (unsigned i = 0; i < QUERY_RATE; i++) {
 		assert_true(pacing_ask(&pacing, &waiter, PACING_QUERY, ZONE_URGENCY_REFRESH, 500));
 		assert_ptr_equal(pacing_next(&pacing, 500), &waiter);
 		pacing_release(&pacing, PACING_QUERY, false, 500);

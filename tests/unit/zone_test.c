@@ -26,29 +26,44 @@ static const struct zone_policy policy_one = {.primary_count = 1,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 static const struct zone_policy policy_three = {.primary_count = 3,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 static const struct zone_policy policy_grace = {.primary_count = 1,
     .expire_grace = true,
     .grace_s = 3600,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 static const struct zone_policy policy_none = {.primary_count = 0,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 static const struct zone_policy policy_clamped = {.primary_count = 1,
     .refresh_min_s = 100,
     .refresh_max_s = 200,
     .retry_min_s = 10,
-    .retry_max_s = 20};
+    .retry_max_s = 20,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 
 // Two primaries, the first with two addresses.
 static const uint64_t origins[] = {11, 11, 22};
@@ -57,14 +72,20 @@ static const struct zone_policy policy_known = {.primary_count = 3,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 static const uint64_t origins_other[] = {33};
 static const struct zone_policy policy_other = {.primary_count = 1,
     .origins = origins_other,
     .refresh_min_s = 2,
     .refresh_max_s = 86400,
     .retry_min_s = 1,
-    .retry_max_s = 86400};
+    .retry_max_s = 86400,
+    .jitter = 10,
+    .notify_min_ms = 50,
+    .notify_max_ms = 30000};
 
 // What a zone in these tests has unless said otherwise: refresh 1 h, retry 10 min, expire 1 week.
 #define SOA(n)                                                                       \
