@@ -147,8 +147,11 @@ void members_boot(struct members *members, const struct config *config, const ch
 {
 	char error[MANIFEST_ERROR_MAX];
 	struct manifest manifest;
+	bool any = false;
 
-	if (manifest_load(storage, &manifest, error) < 0)
+	for (size_t i = 0; i < config->zone_count; i++)
+		any |= config->zones[i].catalog != NULL;
+	if (!any || manifest_load(storage, &manifest, error) < 0)
 		return;
 	for (size_t i = 0; i < config->zone_count; i++) {
 		const struct config_zone *zone = &config->zones[i];

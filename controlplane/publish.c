@@ -202,6 +202,47 @@ static void kept_take_out(struct publisher *p, struct pzone *zone, uint64_t cont
 	}
 }
 
+void publish_dirty(struct publisher *p, struct pzone *zone, bool history)
+{
+	zone->history_dirty |= history;
+	if (zone->dirty)
+		return;
+	zone->dirty = true;
+	zone->next_dirty = p->dirty;
+	p->dirty = zone;
+}
+
+// What is on disk need not stay in memory as well: of small images, the last ones do.
+static void image_rest(struct publisher *p, struct pzone *zone)
+{
+	if (!zone->resting) {
+		zone->resting = true;
+		zone->next_resting = NULL;
+		*p->resting_last = zone;
+		p->resting_last = &zone->next_resting;
+		p->resting_count++;
+	}
+	while (p->resting_count > IMAGES_IN_MEMORY) {
+		const struct version *version;
+		struct store_image *image;
+
+		zone = p->resting;
+		p->resting = zone->next_resting;
+		if (p->resting == NULL)
+			p->resting_last = &p->resting;
+		p->resting_count--;
+		zone->resting = false;
+		version = zone->current;
+		image = version != NULL ? &version->layer[0]->image : NULL;
+		if (image == NULL || image->fd < 0 || !image->stored ||
+		    image->size >= STACK_BASE_MIN || version->layer_count > 1 ||
+		    zone->stage != STAGE_NONE || zone->tell_current)
+			continue;
+		close(image->fd);
+		image->fd = -1;
+	}
+}
+
 static void promote(struct publisher *p, struct pzone *zone)
 {
 	struct version *old = zone->current;
@@ -223,7 +264,9 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->expires_at = zone->current->expires_at;
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
 	zone->published_ms = zone->current->when_ms = clock_wall_ms();
-	zone->history_dirty = true;
+	publish_dirty(p, zone, true);
+	if (version_is_stored(zone->current))
+		image_rest(p, zone);
 	zone->mark = store_touch(p->store);
 	if (!p->closing && p->ops.changed != NULL)
 		p->ops.changed(p->ops.ctx, zone->apex);
@@ -391,45 +434,51 @@ void publish_gone(struct publisher *p)
 // --- what the store asks and tells
 // ----------------------------------------------------------------
 
-static int store_snapshot(void *ctx, struct manifest *manifest)
+// Post: false when nothing of the zone is on disk, or it is gone: no layer then.
+static bool entry_fill(const struct pzone *zone, struct manifest_zone *entry)
+{
+	const struct version *version = zone->configured ? zone->current : NULL;
+
+	entry->apex_len = zone->apex_len;
+	memcpy(entry->apex, zone->apex, zone->apex_len);
+	// Not durable yet: until it is, the newest that is stored takes its place.
+	for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
+		if (version != NULL && !version_is_stored(version))
+			version = zone->kept[k];
+	if (version == NULL || !version_is_stored(version))
+		return false;
+	entry->layer_count = version->layer_count;
+	entry->serial = version->soa.serial;
+	entry->generation = version->generation;
+	entry->expires_at = zone->expires_at;
+	entry->grace_s = zone->grace_s;
+	entry->hidden = zone->hidden;
+	for (unsigned l = 0; l < version->layer_count; l++) {
+		const struct store_image *image = &version->layer[l]->image;
+
+		entry->layer[l] = (struct manifest_layer){
+		    .file_id = image->file_id, .offset = image->offset, .size = image->size};
+	}
+	return true;
+}
+
+static int store_snapshot(void *ctx, bool all, struct manifest *manifest)
 {
 	const struct publisher *p = ctx;
+	size_t count = 0;
 
-	manifest->zones = calloc(p->zone_count + 1, sizeof(*manifest->zones));
+	for (const struct pzone *zone = p->dirty; !all && zone != NULL; zone = zone->next_dirty)
+		count++;
+	manifest->zones = calloc((all ? p->zone_count : count) + 1, sizeof(*manifest->zones));
 	if (manifest->zones == NULL)
 		return -ENOMEM;
 	manifest->generation_max = p->generation + GENERATIONS_AHEAD;
 	memcpy(manifest->hash_key, p->key.k, sizeof(manifest->hash_key));
-	for (size_t i = 0; i < p->zone_count; i++) {
-		const struct pzone *zone = p->zones[i];
-		const struct version *version = zone->current;
-		struct manifest_zone *entry = &manifest->zones[manifest->zone_count];
-
-		if (!zone->configured)
-			continue;
-		// Not durable yet: until it is, the newest that is stored takes its place.
-		for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
-			if (version != NULL && !version_is_stored(version))
-				version = zone->kept[k];
-		if (version == NULL || !version_is_stored(version))
-			continue;
-		entry->apex_len = zone->apex_len;
-		memcpy(entry->apex, zone->apex, zone->apex_len);
-		entry->layer_count = version->layer_count;
-		entry->serial = version->soa.serial;
-		entry->generation = version->generation;
-		entry->expires_at = zone->expires_at;
-		entry->grace_s = zone->grace_s;
-		entry->hidden = zone->hidden;
-		for (unsigned l = 0; l < version->layer_count; l++) {
-			const struct store_image *image = &version->layer[l]->image;
-
-			entry->layer[l] = (struct manifest_layer){.file_id = image->file_id,
-			    .offset = image->offset,
-			    .size = image->size};
-		}
-		manifest->zone_count++;
-	}
+	for (size_t i = 0; all && i < p->zone_count; i++)
+		if (entry_fill(p->zones[i], &manifest->zones[manifest->zone_count]))
+			manifest->zone_count++;
+	for (const struct pzone *zone = p->dirty; !all && zone != NULL; zone = zone->next_dirty)
+		(void)entry_fill(zone, &manifest->zones[manifest->zone_count++]);
 	return 0;
 }
 
@@ -449,31 +498,13 @@ static void store_stored(void *ctx, struct store_image *image)
 		if (!of_served)
 			return;
 	}
-	zone->history_dirty = true;
+	publish_dirty(p, zone, true);
+	if (version_has(zone->current, layer))
+		image_rest(p, zone);
 	if (zone->current != NULL && version_is_stored(zone->current))
 		zone->mark = store_touch(p->store);
 	else
 		store_touch(p->store);
-}
-
-static void store_marked(void *ctx, uint64_t mark)
-{
-	struct publisher *p = ctx;
-	size_t in_memory = 0;
-
-	for (size_t i = 0; i < p->zone_count; i++) {
-		const struct version *version = p->zones[i]->current;
-		struct store_image *image = version != NULL ? &version->layer[0]->image : NULL;
-
-		if (image == NULL || image->fd < 0 || !image->stored ||
-		    image->size >= STACK_BASE_MIN || version->layer_count > 1)
-			continue;
-		if (++in_memory > IMAGES_IN_MEMORY && p->zones[i]->stage == STAGE_NONE &&
-		    !p->zones[i]->tell_current) {
-			close(image->fd);
-			image->fd = -1;
-		}
-	}
 }
 
 // --- what the engine asks and tells
@@ -511,6 +542,7 @@ static void expires_at_set(struct publisher *p, struct pzone *zone, int64_t expi
 	if (zone->expires_at == expires_at)
 		return;
 	zone->expires_at = expires_at;
+	publish_dirty(p, zone, false);
 	zone->tell_renew = true;
 	publish_tell(p, zone);
 	publish_flush(p);
@@ -688,7 +720,7 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
 	zone->has_timers = zone->expired = zone->pinned = false;
-	zone->history_dirty = true;
+	publish_dirty(p, zone, true);
 	zone->expires_at = 0;
 	zone->withdraw_generation = ++p->generation;
 	zone->tell_withdraw = true;
@@ -704,6 +736,7 @@ static void grace_set(struct publisher *p, struct pzone *zone, const struct conf
 	if (zone->grace_s == grace_s)
 		return;
 	zone->grace_s = grace_s;
+	publish_dirty(p, zone, false);
 	zone->tell_renew = true;
 	publish_tell(p, zone);
 	p->timers_dirty = true;
@@ -715,6 +748,7 @@ static void hidden_set(struct publisher *p, struct pzone *zone, bool hidden)
 	if (zone->hidden == hidden)
 		return;
 	zone->hidden = hidden;
+	publish_dirty(p, zone, false);
 	if (hidden && zone->live_generation != 0) {
 		zone->withdraw_generation = ++p->generation;
 		zone->tell_withdraw = true;
@@ -802,8 +836,7 @@ static int publisher_start(
 	const struct store_ops ops = {.ctx = p,
 	    .snapshot = store_snapshot,
 	    .history = publish_history_snapshot,
-	    .stored = store_stored,
-	    .committed = store_marked};
+	    .stored = store_stored};
 	const struct timeval period = {.tv_sec = TIMERS_PERIOD_S};
 	struct manifest manifest;
 	int rc;
@@ -863,6 +896,7 @@ int publisher_open(struct event_base *base, const struct config *config,
 		return rc;
 	p->base = base;
 	p->ops = *ops;
+	p->resting_last = &p->resting;
 	p->queue_last = &p->queue;
 	p->deferred_last = &p->deferred;
 	p->unstored_max = getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : UNSTORED_MAX;

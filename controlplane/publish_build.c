@@ -132,7 +132,7 @@ static void build_end(struct build *build)
 	if (zone != NULL && build->rc == 0 && build->equal && zone->current != NULL)
 		zone->current->origin = build->content.origin;
 	if (zone != NULL)
-		zone->history_dirty = true;
+		publish_dirty(p, zone, true);
 	snprintf(reason, sizeof(reason), "%s", build->error);
 	if (build->compile.batch >= 0)
 		close(build->compile.batch);

@@ -18,7 +18,7 @@ static_assert(VERSIONS_KEPT + 1 <= HISTORY_VERSIONS_MAX, "all of them, and a hel
 
 void publish_history_touch(struct publisher *p, struct pzone *zone)
 {
-	zone->history_dirty = true;
+	publish_dirty(p, zone, true);
 	store_touch(p->store);
 }
 
@@ -78,24 +78,27 @@ static int zone_put(const struct pzone *zone, struct history_records *records)
 int publish_history_snapshot(void *ctx, bool all, struct history_records *records)
 {
 	struct publisher *p = ctx;
+	int rc = 0;
 
-	for (size_t i = 0; i < p->zone_count; i++) {
-		const struct pzone *zone = p->zones[i];
-		const bool has = zone_has_history(zone);
-		int rc = 0;
-
-		// One that has none any more is told once more, so that what was told is forgotten.
-		if (all ? has : zone->history_dirty && (has || zone->history_told))
+	for (size_t i = 0; all && i < p->zone_count && rc == 0; i++)
+		if (zone_has_history(p->zones[i]))
+			rc = zone_put(p->zones[i], records);
+	// One that has none any more is told once more, so that what was told is forgotten.
+	for (const struct pzone *zone = p->dirty; !all && zone != NULL && rc == 0;
+	     zone = zone->next_dirty)
+		if (zone->history_dirty && (zone_has_history(zone) || zone->history_told))
 			rc = zone_put(zone, records);
-		if (rc != 0)
-			return rc;
-	}
-	for (size_t i = 0; i < p->zone_count; i++) {
-		struct pzone *zone = p->zones[i];
+	if (rc != 0)
+		return rc;
+	for (size_t i = 0; all && i < p->zone_count; i++)
+		p->zones[i]->history_told = zone_has_history(p->zones[i]);
+	while (p->dirty != NULL) {
+		struct pzone *zone = p->dirty;
 
-		if (all || zone->history_dirty)
+		p->dirty = zone->next_dirty;
+		if (zone->history_dirty)
 			zone->history_told = zone_has_history(zone);
-		zone->history_dirty = false;
+		zone->dirty = zone->history_dirty = false;
 	}
 	return 0;
 }

@@ -58,8 +58,10 @@ struct pzone {
 	bool pinned;           // nothing new is taken
 	int64_t pinned_ms;     // wall clock
 	struct recall *recall; // an older version on its way back; until it is live or refused
-	bool history_dirty;    // what STORAGE/history says of it is to be written again
-	bool history_told;     // it says something
+	bool dirty;            // in the list of those whose manifest entry or history changed
+	struct pzone *next_dirty;
+	bool history_dirty; // what STORAGE/history says of it is to be written again
+	bool history_told;  // it says something
 	enum pzone_stage stage;
 	uint32_t token;         // of `next`
 	int64_t started_us;     // monotonic: records in hand
@@ -86,6 +88,8 @@ struct pzone {
 	struct pzone *next_deferred;
 	bool tell_renew, tell_current, tell_withdraw;
 	bool loading; // its image is being read from disk
+	bool resting; // in the list of those whose image is on disk and in memory
+	struct pzone *next_resting;
 };
 
 struct ask;
@@ -109,6 +113,9 @@ struct publisher {
 	struct idmap map; // apex -> struct pzone
 	struct pzone *queue, **queue_last;
 	struct pzone *deferred, **deferred_last;
+	struct pzone *dirty;                   // since the last commit was taken
+	struct pzone *resting, **resting_last; // the oldest first
+	size_t resting_count;
 	size_t loading;                // images being read from disk
 	size_t unstored, unstored_max; // images in memory only, each a descriptor
 	bool connected;                // HELLO_END was seen
@@ -179,6 +186,10 @@ int publish_boot(struct publisher *p, const struct manifest *manifest);
 // The SOA of a verified image in memory, or of its rdata. Post: false when it has none.
 bool rdata_soa(const uint8_t *rdata, size_t len, struct zone_soa *soa);
 bool image_soa(const void *mem, size_t size, struct zone_soa *soa);
+
+// What the next commit has to say of the zone is another thing now: its entry of the manifest, and
+// (`history`) its record of the history. Written when the store is touched.
+void publish_dirty(struct publisher *p, struct pzone *zone, bool history);
 
 // publish_history.c: what STORAGE/history says of a zone.
 void publish_history_touch(struct publisher *p, struct pzone *zone); // it is another thing now

@@ -20,6 +20,7 @@
 #define LARGE_IMAGE       ((uint64_t)1 << 20) // has a file of its own
 #define RETRY_S           5
 #define HISTORY_SLACK     ((uint64_t)64 * 1024) // it may grow by so much before it is written anew
+#define CHANGES_SLACK     ((uint64_t)64 * 1024) // the same of the manifest
 
 static void commit_free(struct commit *commit)
 {
@@ -79,11 +80,18 @@ static void commit_done(struct offload_job *job)
 	store->running = NULL;
 	// After a failure the file may end in anything.
 	if (commit->rc < 0)
-		store->history_end = store->history_base = 0;
+		store->history_end = store->history_base = store->manifest_mark = 0;
 	else if (commit->with_manifest)
 		store->history_end = commit->history_end;
 	if (commit->rc == 0 && commit->history_anew)
 		store->history_base = commit->history_end;
+	if (commit->rc == 0 && commit->with_manifest) {
+		store->changes_end = commit->changes_end;
+		if (commit->manifest_anew) {
+			store->manifest_mark = commit->manifest.mark;
+			store->manifest_size = commit->manifest.size;
+		}
+	}
 	if (commit->rc < 0) {
 		if (store->trouble[0] == '\0')
 			log_error("the %s cannot be stored: %s; trying again", commit->step,
@@ -99,10 +107,8 @@ static void commit_done(struct offload_job *job)
 	if (store->trouble[0] != '\0')
 		log_info("storing works again");
 	store->trouble[0] = '\0';
-	if (commit->with_manifest) {
+	if (commit->with_manifest)
 		store->committed = commit->mark;
-		store->ops.committed(store->ops.ctx, commit->mark);
-	}
 	// A large manifest is not written over and over without a pause as long as itself.
 	if (commit->duration_ms > 100)
 		store_later(store, commit->duration_ms);
@@ -173,7 +179,12 @@ static int commit_take_state(struct store *store, struct commit *commit)
 	commit->history_anew =
 	    store->history_end == 0 || store->history_end > store->history_base * 2 + HISTORY_SLACK;
 	commit->history_end = commit->history_anew ? 0 : store->history_end;
-	rc = store->ops.snapshot(store->ops.ctx, &commit->manifest);
+	// A manifest of a million zones is not written for one that changed.
+	commit->manifest_anew = store->manifest_mark == 0 ||
+	                        store->changes_end > store->manifest_size / 2 + CHANGES_SLACK;
+	commit->manifest_mark = store->manifest_mark;
+	commit->changes_end = commit->manifest_anew ? 0 : store->changes_end;
+	rc = store->ops.snapshot(store->ops.ctx, commit->manifest_anew, &commit->manifest);
 	// Last: what it gave out counts as told.
 	return rc == 0 ? store->ops.history(store->ops.ctx, commit->history_anew, &commit->history)
 	               : rc;

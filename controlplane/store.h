@@ -32,16 +32,16 @@ struct store_image {
 
 struct store_ops {
 	void *ctx;
-	// Fills in what the next manifest says; every image named must be stored. `manifest` is
-	// zeroed; zones are malloc'ed. Post: 0 or -errno.
-	int (*snapshot)(void *ctx, struct manifest *manifest);
-	// Appends the history's record of each zone that changed since it was last asked (`all`: of
-	// each that has one). Post: 0 or -ENOMEM, nothing counts as told then.
+	// Fills in what the next manifest says (`all`), or the zones that changed since history()
+	// was last asked; every image named must be stored, a zone that is gone has no layer.
+	// `manifest` is zeroed; zones are malloc'ed. Post: 0 or -errno.
+	int (*snapshot)(void *ctx, bool all, struct manifest *manifest);
+	// Asked directly after snapshot(). Appends the history's record of each zone that changed
+	// since it was last asked (`all`: of each that has one). Post: 0 or -ENOMEM, nothing counts
+	// as told then.
 	int (*history)(void *ctx, bool all, struct history_records *records);
 	// The image is durable now.
 	void (*stored)(void *ctx, struct store_image *image);
-	// A manifest taken when the mark was `mark` is durable now.
-	void (*committed)(void *ctx, uint64_t mark);
 };
 
 // Makes the folders, takes the lock, loads the manifest (zeroed when there is none yet; a broken

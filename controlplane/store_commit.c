@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "disk.h"
+#include "image.h"
 
 int64_t store_now_ms(void)
 {
@@ -27,14 +28,14 @@ int64_t store_now_ms(void)
 int store_copy_bytes(int from, off_t at, int to, uint64_t size)
 {
 	static const size_t step = (size_t)1 << 20;
-	void *mem;
+	const void *mem;
 	int rc = 0;
 
 	if (size == 0)
 		return 0;
-	mem = mmap(NULL, size, PROT_READ, MAP_SHARED, from, at);
-	if (mem == MAP_FAILED)
-		return -errno;
+	rc = image_map(from, (size_t)at, size, &mem);
+	if (rc < 0)
+		return rc;
 	for (uint64_t done = 0; done < size && rc == 0;) {
 		size_t n = size - done < step ? (size_t)(size - done) : step;
 		ssize_t written = write(to, (const char *)mem + done, n);
@@ -44,7 +45,7 @@ int store_copy_bytes(int from, off_t at, int to, uint64_t size)
 		else if (written > 0)
 			done += (uint64_t)written;
 	}
-	munmap(mem, size);
+	image_unmap(mem, size);
 	return rc;
 }
 
@@ -109,7 +110,10 @@ void store_commit_run(struct offload_job *job)
 	}
 	if (commit->rc == 0 && commit->with_manifest) {
 		commit->step = "manifest";
-		commit->rc = manifest_save(commit->storage, &commit->manifest);
+		commit->rc = commit->manifest_anew
+		                 ? manifest_save(commit->storage, &commit->manifest)
+		                 : manifest_append(commit->storage, commit->manifest_mark,
+		                       &commit->manifest, &commit->changes_end);
 		// Only after the manifest that no longer names them.
 		for (size_t i = 0; i < commit->remove_count && commit->rc == 0; i++)
 			if (manifest_image_path(

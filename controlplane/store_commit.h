@@ -33,6 +33,9 @@ struct commit {
 	uint64_t history_end; // where they go; afterwards, where they end
 	bool with_manifest;
 	struct manifest manifest;
+	bool manifest_anew;     // it is all there is, and not what changed
+	uint64_t manifest_mark; // of what the changes follow
+	uint64_t changes_end;   // where they go; afterwards, where they end
 	uint64_t mark;
 	uint64_t *remove; // ids of files, after the manifest
 	size_t remove_count;
@@ -43,5 +46,5 @@ struct commit {
 
 void store_commit_run(struct offload_job *job);
 int64_t store_now_ms(void);
-// `size` bytes of `from` at `at` (a multiple of the page) to the end of `to`.
+// `size` bytes of `from` at `at` to the end of `to`.
 int store_copy_bytes(int from, off_t at, int to, uint64_t size);

@@ -17,9 +17,11 @@ struct store {
 	struct store_image *waiting, **last;
 	struct store_files files;
 	uint64_t touched, committed;
-	uint64_t history_end;   // of its file; 0: it is to be written anew
-	uint64_t history_base;  // where it ended when it was last written anew
-	struct commit *running; // the thread has it
+	uint64_t history_end;                // of its file; 0: it is to be written anew
+	uint64_t history_base;               // where it ended when it was last written anew
+	uint64_t manifest_mark;              // of the manifest on disk; 0: it is to be written anew
+	uint64_t manifest_size, changes_end; // its bytes, and of the changes behind it
+	struct commit *running;              // the thread has it
 	bool closing;
 	char trouble[STORE_ERROR_MAX];
 };

@@ -8,14 +8,16 @@
 //...
 //
 // The checksum covers every byte behind it and the header's other fields, so that a torn or rotten
-// file is refused as a whole: the node then starts empty and waits for the control plane.
+// file is refused as a whole: the node then starts empty and waits for the control plane. What
+// changed since it was written stands in STORAGE/manifest.changes (manifest_changes.c).
 
-#include "manifest.h"
+#include "manifest_private.h"
 
 #include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <inttypes.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -24,23 +26,7 @@
 
 #include "name.h"
 
-#define MANIFEST_MAGIC      0x3146494e4d4e0a8dULL // 8d 0a "NMNIF1": not text
-#define MANIFEST_VERSION    2
-#define MANIFEST_BYTE_ORDER 0x01020304u
-#define MANIFEST_SIZE_MAX   (UINT64_C(1) << 32) // some 30 million zones
-
-struct disk_header {
-	uint64_t magic;
-	uint32_t version;
-	uint32_t byte_order;
-	uint64_t size;     // bytes of the file
-	uint64_t checksum; // of the file with this field 0
-	uint64_t generation_max;
-	uint64_t hash_key[2];
-	uint64_t zone_count;
-};
-static_assert(sizeof(struct disk_header) == 64, "no padding");
-
+#define MANIFEST_MAGIC 0x3146494e4d4e0a8dULL // 8d 0a "NMNIF1": not text
 struct disk_zone {
 	uint64_t generation;
 	int64_t expires_at;
@@ -59,7 +45,7 @@ static size_t apex_space(size_t apex_len)
 }
 
 // Four lanes of multiply and fold. It guards against rot and torn writes, not against an enemy.
-static uint64_t checksum(const uint8_t *at, size_t size)
+uint64_t manifest_checksum(const uint8_t *at, size_t size)
 {
 	uint64_t lane[4] = {1, 2, 3, 4};
 	uint64_t sum = size;
@@ -95,9 +81,8 @@ static int failed(char error[MANIFEST_ERROR_MAX], const char *what)
 	return ret;
 }
 
-// Reads the zone at *at. Post: 0 and *at behind it, or -EINVAL.
-static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zone *zone,
-    char error[MANIFEST_ERROR_MAX])
+int manifest_zone_read(const uint8_t **at, const uint8_t *end, bool gone,
+    struct manifest_zone *zone, char error[MANIFEST_ERROR_MAX])
 {
 	struct disk_zone disk;
 	uint8_t lower[NAME_LEN_MAX];
@@ -106,7 +91,7 @@ static int zone_read(const uint8_t **at, const uint8_t *end, struct manifest_zon
 		return broken(error, "it ends inside a zone");
 	memcpy(&disk, *at, sizeof(disk));
 	*at += sizeof(disk);
-	if (disk.layer_count == 0 || disk.layer_count > IMAGE_LAYERS_MAX)
+	if ((disk.layer_count == 0 && !gone) || disk.layer_count > IMAGE_LAYERS_MAX)
 		return broken(error, "a zone has no layer or too many");
 	if (disk.hidden > 1)
 		return broken(error, "whether a zone is hidden");
@@ -156,11 +141,12 @@ static int manifest_read(
 		return broken(error, "another version or byte order");
 	if (header.size != size || size % 8 != 0)
 		return broken(error, "its size is not what it says");
-	if (checksum(bytes, size) != header.checksum)
+	if (manifest_checksum(bytes, size) != header.checksum)
 		return broken(error, "its checksum is wrong");
 	if (header.zone_count > size / sizeof(struct disk_zone))
 		return broken(error, "it cannot hold so many zones");
 
+	manifest->mark = header.checksum;
 	manifest->generation_max = header.generation_max;
 	memcpy(manifest->hash_key, header.hash_key, sizeof(manifest->hash_key));
 	manifest->zones = calloc(header.zone_count + 1, sizeof(manifest->zones[0]));
@@ -169,7 +155,8 @@ static int manifest_read(
 		return failed(error, "cannot hold");
 	}
 	for (; manifest->zone_count < header.zone_count; manifest->zone_count++) {
-		int ret = zone_read(&at, end, &manifest->zones[manifest->zone_count], error);
+		int ret = manifest_zone_read(
+		    &at, end, false, &manifest->zones[manifest->zone_count], error);
 
 		if (ret != 0)
 			return ret;
@@ -204,7 +191,9 @@ static int manifest_path(const char *storage, const char *file, char *out, size_
 	return len >= 0 && (size_t)len < cap ? 0 : -ENAMETOOLONG;
 }
 
-int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
+// Post: as manifest_load(), and *ino the file's number.
+static int load_once(
+    const char *storage, struct manifest *manifest, ino_t *ino, char error[MANIFEST_ERROR_MAX])
 {
 	char path[4096];
 	struct stat st;
@@ -225,6 +214,7 @@ int manifest_load(const char *storage, struct manifest *manifest, char error[MAN
 		ret = failed(error, "cannot read");
 		goto close_fd;
 	}
+	*ino = st.st_ino;
 	if (!S_ISREG(st.st_mode) || (uint64_t)st.st_size > MANIFEST_SIZE_MAX) {
 		ret = broken(error, "not a file, or far too large");
 		goto close_fd;
@@ -235,6 +225,10 @@ int manifest_load(const char *storage, struct manifest *manifest, char error[MAN
 	else
 		ret = manifest_read(bytes, (size_t)st.st_size, manifest, error);
 	free(bytes);
+	if (ret == 0 && manifest_changes_load(storage, manifest, manifest->mark) != 0) {
+		errno = ENOMEM;
+		ret = failed(error, "cannot hold");
+	}
 	if (ret != 0)
 		manifest_free(manifest);
 close_fd:
@@ -242,18 +236,38 @@ close_fd:
 	return ret;
 }
 
-static size_t manifest_size(const struct manifest *manifest)
+// While the old manifest and then the changes of a new one were read, nothing fits.
+static bool replaced_meanwhile(const char *storage, ino_t ino)
 {
-	size_t size = sizeof(struct disk_header);
+	char path[4096];
+	struct stat st;
 
-	for (size_t i = 0; i < manifest->zone_count; i++)
-		size += sizeof(struct disk_zone) +
-		        manifest->zones[i].layer_count * sizeof(struct manifest_layer) +
-		        apex_space(manifest->zones[i].apex_len);
-	return size;
+	return manifest_path(storage, "manifest", path, sizeof(path)) == 0 &&
+	       stat(path, &st) == 0 && st.st_ino != ino;
 }
 
-static uint8_t *zone_write(uint8_t *at, const struct manifest_zone *zone)
+#define LOADS_MAX 5 // a manifest is not written again so fast
+
+int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
+{
+	ino_t ino = 0;
+	int ret;
+
+	for (unsigned i = 1;; i++) {
+		ret = load_once(storage, manifest, &ino, error);
+		if (ret != 0 || i == LOADS_MAX || !replaced_meanwhile(storage, ino))
+			return ret;
+		manifest_free(manifest);
+	}
+}
+
+size_t manifest_zone_size(const struct manifest_zone *zone)
+{
+	return sizeof(struct disk_zone) + zone->layer_count * sizeof(struct manifest_layer) +
+	       apex_space(zone->apex_len);
+}
+
+uint8_t *manifest_zone_write(uint8_t *at, const struct manifest_zone *zone)
 {
 	struct disk_zone disk = {
 	    .generation = zone->generation,
@@ -274,7 +288,34 @@ static uint8_t *zone_write(uint8_t *at, const struct manifest_zone *zone)
 	return at + apex_space(zone->apex_len);
 }
 
-static int write_all(int fd, const uint8_t *bytes, size_t size)
+uint8_t *manifest_bytes(const struct manifest *manifest, struct disk_header header, size_t *size)
+{
+	uint8_t *bytes, *at;
+
+	*size = sizeof(header);
+	for (size_t i = 0; i < manifest->zone_count; i++)
+		*size += manifest_zone_size(&manifest->zones[i]);
+	bytes = calloc(1, *size);
+	if (bytes == NULL)
+		return NULL;
+	header.version = MANIFEST_VERSION;
+	header.byte_order = MANIFEST_BYTE_ORDER;
+	header.size = *size;
+	header.checksum = 0;
+	header.generation_max = manifest->generation_max;
+	header.zone_count = manifest->zone_count;
+	memcpy(bytes, &header, sizeof(header));
+	at = bytes + sizeof(header);
+	for (size_t i = 0; i < manifest->zone_count; i++) {
+		assert(manifest->zones[i].layer_count <= IMAGE_LAYERS_MAX);
+		at = manifest_zone_write(at, &manifest->zones[i]);
+	}
+	header.checksum = manifest_checksum(bytes, *size);
+	memcpy(bytes, &header, sizeof(header));
+	return bytes;
+}
+
+int manifest_write_all(int fd, const uint8_t *bytes, size_t size)
 {
 	while (size > 0) {
 		ssize_t n = write(fd, bytes, size);
@@ -282,7 +323,7 @@ static int write_all(int fd, const uint8_t *bytes, size_t size)
 		if (n < 0 && errno == EINTR)
 			continue;
 		if (n < 0)
-			return -1;
+			return -errno;
 		bytes += n;
 		size -= (size_t)n;
 	}
@@ -297,7 +338,7 @@ static int file_write(const char *path, const uint8_t *bytes, size_t size)
 
 	if (fd < 0)
 		return -errno;
-	if (write_all(fd, bytes, size) != 0 || fsync(fd) != 0)
+	if (manifest_write_all(fd, bytes, size) != 0 || fsync(fd) != 0)
 		ret = -errno;
 	if (close(fd) != 0 && ret == 0)
 		ret = -errno;
@@ -306,8 +347,7 @@ static int file_write(const char *path, const uint8_t *bytes, size_t size)
 	return ret;
 }
 
-// Makes the names in a folder durable.
-static int folder_sync(const char *path)
+int manifest_folder_sync(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	int ret = 0;
@@ -320,40 +360,29 @@ static int folder_sync(const char *path)
 	return ret;
 }
 
-int manifest_save(const char *storage, const struct manifest *manifest)
+int manifest_save(const char *storage, struct manifest *manifest)
 {
-	size_t size = manifest_size(manifest);
+	const struct disk_header header = {
+	    .magic = MANIFEST_MAGIC, .hash_key = {manifest->hash_key[0], manifest->hash_key[1]}};
 	char path[4096], temporary[4096];
-	struct disk_header header = {
-	    .magic = MANIFEST_MAGIC,
-	    .version = MANIFEST_VERSION,
-	    .byte_order = MANIFEST_BYTE_ORDER,
-	    .size = size,
-	    .generation_max = manifest->generation_max,
-	    .hash_key = {manifest->hash_key[0], manifest->hash_key[1]},
-	    .zone_count = manifest->zone_count,
-	};
-	uint8_t *bytes, *at;
+	uint8_t *bytes;
+	size_t size;
 	int ret;
 
 	if (manifest_path(storage, "manifest", path, sizeof(path)) != 0 ||
 	    manifest_path(storage, "manifest.new", temporary, sizeof(temporary)) != 0)
 		return -ENAMETOOLONG;
-	if (size > MANIFEST_SIZE_MAX)
-		return -EFBIG;
-	bytes = calloc(1, size);
+	for (size_t i = 0; i < manifest->zone_count; i++)
+		assert(manifest->zones[i].layer_count >= 1);
+	bytes = manifest_bytes(manifest, header, &size);
 	if (bytes == NULL)
 		return -ENOMEM;
-	memcpy(bytes, &header, sizeof(header));
-	at = bytes + sizeof(header);
-	for (size_t i = 0; i < manifest->zone_count; i++) {
-		assert(manifest->zones[i].layer_count >= 1 &&
-		       manifest->zones[i].layer_count <= IMAGE_LAYERS_MAX);
-		at = zone_write(at, &manifest->zones[i]);
+	if (size > MANIFEST_SIZE_MAX) {
+		free(bytes);
+		return -EFBIG;
 	}
-	header.checksum = checksum(bytes, size);
-	memcpy(bytes, &header, sizeof(header));
-
+	manifest->mark = ((const struct disk_header *)(const void *)bytes)->checksum;
+	manifest->size = size;
 	ret = file_write(temporary, bytes, size);
 	free(bytes);
 	if (ret != 0)
@@ -363,7 +392,7 @@ int manifest_save(const char *storage, const struct manifest *manifest)
 		unlink(temporary);
 		return ret;
 	}
-	return folder_sync(storage);
+	return manifest_folder_sync(storage);
 }
 
 void manifest_free(struct manifest *manifest)

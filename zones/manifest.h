@@ -32,7 +32,10 @@ struct manifest_zone {
 	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // [0] the top, the last the base
 };
 
+// `mark` and `size` are of the file that was loaded or saved.
 struct manifest {
+	uint64_t mark;
+	uint64_t size;
 	uint64_t generation_max;     // highest generation ever used, zones since removed included
 	uint64_t hash_key[2];        // of all images of this node
 	struct manifest_zone *zones; // owned
@@ -44,8 +47,14 @@ struct manifest {
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
     __attribute__((warn_unused_result));
 // Durable when it returns 0. Post: 0 or -errno; on error the old manifest is untouched.
-int manifest_save(const char *storage, const struct manifest *manifest)
+int manifest_save(const char *storage, struct manifest *manifest)
     __attribute__((warn_unused_result));
+// Says what changed since the manifest with that mark was saved: zones as they are now (with no
+// layer: they are gone), and the highest generation. A million zones are not written again for one
+// that changed. *end: where the changes said before end, 0 at first; then where these do. Durable
+// and whole when it returns 0. Post: 0 or -errno; after an error the next must be manifest_save().
+int manifest_append(const char *storage, uint64_t mark, const struct manifest *changes,
+    uint64_t *end) __attribute__((warn_unused_result));
 void manifest_free(struct manifest *manifest);
 
 // "STORAGE/images/<id>.img" into out. Post: 0 or -ENAMETOOLONG.

@@ -7,6 +7,7 @@
 #include "manifest.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -22,17 +23,20 @@
 
 static char folder[] = "/tmp/np-manifest-XXXXXX";
 static char path[64];
+static char changes_path[96];
 
 static int folder_make(void **state)
 {
 	if (mkdtemp(folder) == NULL)
 		return -1;
 	snprintf(path, sizeof(path), "%s/manifest", folder);
+	snprintf(changes_path, sizeof(changes_path), "%s.changes", path);
 	return 0;
 }
 
 static int folder_remove(void **state)
 {
+	unlink(changes_path);
 	unlink(path);
 	return rmdir(folder);
 }
@@ -255,6 +259,98 @@ static void a_failed_save_leaves_the_old_manifest(void **state)
 	free(zones);
 }
 
+// A zone changes and one comes; then one goes, and the one that came. Post: where each ends.
+static void append_two_changes(uint64_t mark, uint64_t end[2])
+{
+	struct manifest_zone zones[2];
+	struct manifest changes = {
+	    .generation_max = (1u << 20) + 1, .zones = zones, .zone_count = 2};
+	uint64_t at = 0;
+
+	zone_make(&zones[0], "\7example\3com", 13, 1);
+	zones[0].serial = 77;
+	zone_make(&zones[1], "\3new", 5, 1);
+	assert_int_equal(manifest_append(folder, mark, &changes, &at), 0);
+	end[0] = at;
+	zone_make(&zones[0], "\3net", 5, 0);
+	zone_make(&zones[1], "\3new", 5, 0);
+	changes.generation_max++;
+	assert_int_equal(manifest_append(folder, mark, &changes, &at), 0);
+	end[1] = at;
+}
+
+static void assert_after(unsigned records)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	assert_int_equal(manifest.generation_max, (1u << 20) + records);
+	assert_int_equal(manifest.zone_count, records == 0 ? 3 : records == 1 ? 4 : 2);
+	assert_int_equal(manifest.zones[1].apex_len, 13);
+	assert_int_equal(manifest.zones[1].layer_count, records == 0 ? 3 : 1);
+	if (records > 0)
+		assert_int_equal(manifest.zones[1].serial, 77);
+	for (size_t i = 0; i < manifest.zone_count; i++)
+		assert_true(manifest.zones[i].layer_count >= 1);
+	manifest_free(&manifest);
+}
+
+static uint64_t mark_of_three_zones(void)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+	uint64_t mark;
+
+	unlink(changes_path);
+	save_three_zones();
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	mark = manifest.mark;
+	manifest_free(&manifest);
+	return mark;
+}
+
+// Killed at any byte: what was committed before is there, whole, and nothing of what was not.
+static void changes_cut_anywhere_are_those_committed_before(void **state)
+{
+	uint64_t end[2], mark = mark_of_three_zones();
+
+	append_two_changes(mark, end);
+	assert_after(2);
+	for (uint64_t size = end[1]; size-- > 0;) {
+		assert_int_equal(truncate(changes_path, (off_t)size), 0);
+		assert_after(size >= end[0] ? 1 : 0);
+	}
+}
+
+static void changes_of_another_manifest_say_nothing(void **state)
+{
+	uint64_t end[2];
+
+	append_two_changes(mark_of_three_zones() + 1, end);
+	assert_after(0);
+}
+
+static void a_changed_byte_ends_the_changes(void **state)
+{
+	uint64_t end[2], mark = mark_of_three_zones();
+
+	append_two_changes(mark, end);
+	for (uint64_t at = 0; at < end[1]; at++) {
+		int fd = open(changes_path, O_RDWR);
+		uint8_t byte;
+
+		assert_true(fd >= 0 && pread(fd, &byte, 1, (off_t)at) == 1);
+		byte ^= 0x10;
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+		assert_after(at < end[0] ? 0 : 1);
+		byte ^= 0x10;
+		assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
+		close(fd);
+	}
+	unlink(changes_path);
+}
+
 static void an_image_has_its_id_in_its_path(void **state)
 {
 	char out[64];
@@ -275,6 +371,9 @@ int main(void)
 	    cmocka_unit_test(a_manifest_with_any_byte_changed_is_refused),
 	    cmocka_unit_test(impossible_zones_are_refused),
 	    cmocka_unit_test(a_failed_save_leaves_the_old_manifest),
+	    cmocka_unit_test(changes_cut_anywhere_are_those_committed_before),
+	    cmocka_unit_test(changes_of_another_manifest_say_nothing),
+	    cmocka_unit_test(a_changed_byte_ends_the_changes),
 	    cmocka_unit_test(an_image_has_its_id_in_its_path),
 	};
 

@@ -28,7 +28,7 @@ struct fixture {
 	unsigned forgets; // the one of this rank that is stored takes the others along; 0: none
 };
 
-static int snapshot(void *ctx, struct manifest *manifest)
+static int snapshot(void *ctx, bool all, struct manifest *manifest)
 {
 	manifest->zones = calloc(1, sizeof(*manifest->zones));
 	return manifest->zones != NULL ? 0 : -1;
@@ -52,18 +52,11 @@ static void stored(void *ctx, struct store_image *image)
 	}
 }
 
-static void committed(void *ctx, uint64_t mark)
-{
-}
-
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct store_ops ops = {.ctx = f,
-	    .snapshot = snapshot,
-	    .history = history,
-	    .stored = stored,
-	    .committed = committed};
+	const struct store_ops ops = {
+	    .ctx = f, .snapshot = snapshot, .history = history, .stored = stored};
 	char error[STORE_ERROR_MAX];
 	struct manifest manifest;
 
