@@ -193,7 +193,8 @@ struct config {
 		struct config_address metrics; // addr_len 0: off
 		char *control_group; // may use the mutating control socket; "" : root only
 		unsigned transfers_max, queries_max; // at once, of all primaries
-		struct config_pacing pacing;         // of each, unless the remote says otherwise
+		uint64_t memory_max; // bytes of the images served; 0: what the system has left
+		struct config_pacing pacing; // of each, unless the remote says otherwise
 	} controlplane;
 	struct config_key *keys;
 	size_t key_count;

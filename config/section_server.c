@@ -34,6 +34,8 @@ static const struct field controlplane_fields[] = {
         offsetof(struct config, controlplane.listen_tls_count), .min = TLS_PORT},
     {"metrics", field_address, offsetof(struct config, controlplane.metrics), .min = METRICS_PORT},
     {"control-group", field_text, offsetof(struct config, controlplane.control_group), .max = 255},
+    {"memory-max", field_bytes, offsetof(struct config, controlplane.memory_max),
+        .min = UINT64_C(1) << 20, .max = UINT64_C(1) << 44},
     {"transfers-in", field_number, offsetof(struct config, controlplane.transfers_max), .min = 1,
         .max = 10000},
     {"transfers-per-remote", field_number, offsetof(struct config, controlplane.pacing.transfers),

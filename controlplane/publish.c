@@ -253,6 +253,8 @@ static void promote(struct publisher *p, struct pzone *zone)
 	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
 		zone->kept[i] = zone->kept[i - 1];
 	zone->kept[0] = old;
+	p->image_bytes -= old != NULL ? version_size(old) : 0;
+	p->image_bytes += version_size(zone->next);
 	zone->current = zone->next;
 	zone->next = NULL;
 	if (old != NULL)
@@ -711,6 +713,7 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	content_free(&zone->waiting);
 	held_drop(p, zone);
 	version_free(p, zone->next);
+	p->image_bytes -= zone->current != NULL ? version_size(zone->current) : 0;
 	version_free(p, zone->current);
 	zone->next = zone->current = NULL;
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
@@ -809,6 +812,7 @@ int publisher_reconfigure(struct publisher *p, const struct config *config)
 
 	if (rc < 0)
 		return rc;
+	p->memory_max = config->controlplane.memory_max;
 	store_touch(p->store);
 	publish_flush(p);
 	return 0;
@@ -896,6 +900,7 @@ int publisher_open(struct event_base *base, const struct config *config,
 		return rc;
 	p->base = base;
 	p->ops = *ops;
+	p->memory_max = config->controlplane.memory_max;
 	p->resting_last = &p->resting;
 	p->queue_last = &p->queue;
 	p->deferred_last = &p->deferred;

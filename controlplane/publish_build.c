@@ -21,6 +21,7 @@
 #include <unistd.h>
 
 #include "batch.h"
+#include "admission.h"
 #include "compiler.h"
 #include "delta.h"
 #include "image.h"
@@ -66,6 +67,7 @@ struct build {
 	bool whole;     // an overlay will not do
 	bool heavy;     // then it takes long
 	bool entrusted; // the data plane verifies it
+	struct admission admission;
 	// As the records have it; of an overlay as the image has it.
 	struct zone_soa soa;
 	struct gate_facts facts;
@@ -469,6 +471,21 @@ static void difference_run(struct offload_job *job)
 	}
 }
 
+// Post: false when the version would not fit into memory.
+static bool admitted(struct build *build, const struct records *records)
+{
+	char reason[ADMISSION_REASON_MAX];
+
+	// A small one is built without a look at the system's files.
+	const uint64_t available =
+	    records->bytes > ADMISSION_LOOK_MIN ? admission_available("") : UINT64_MAX;
+
+	if (admission_fits(&build->admission, available, records->count, records->bytes, reason))
+		return true;
+	build_fail(build, "%s", reason);
+	return false;
+}
+
 static void batch_run(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
@@ -478,6 +495,8 @@ static void batch_run(struct offload_job *job)
 	if (build->content.records == NULL || !digest_good(build))
 		return;
 	apex_look(build, build->content.records);
+	if (!admitted(build, build->content.records))
+		return;
 	batch_make(build, build->content.records, NULL);
 	records_free(build->content.records);
 	build->content.records = NULL;
@@ -559,6 +578,7 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->compile.batch = -1;
 	build->rc = -ECANCELED; // until the image was judged
+	build->admission = (struct admission){p->memory_max, p->image_bytes};
 	build->options.key = p->key;
 	build->options.generation = ++p->generation;
 	while (build->options.id == 0)

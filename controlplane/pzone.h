@@ -113,6 +113,8 @@ struct publisher {
 	struct idmap map; // apex -> struct pzone
 	struct pzone *queue, **queue_last;
 	struct pzone *deferred, **deferred_last;
+	uint64_t memory_max;                   // of the configuration
+	uint64_t image_bytes;                  // of the versions that are `current`
 	struct pzone *dirty;                   // since the last commit was taken
 	struct pzone *resting, **resting_last; // the oldest first
 	size_t resting_count;

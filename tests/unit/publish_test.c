@@ -458,6 +458,28 @@ static void a_version_that_kills_the_data_plane_is_given_up(void **state)
 	assert_true(f->live);
 }
 
+// Refused before it is built, whatever the system has: the one served stays.
+static void a_version_beyond_memory_max_is_refused_and_the_old_one_stays(void **state)
+{
+	struct fixture *f = *state;
+	struct config *limited = config_of(f, BOTH "controlplane: {memory-max: 1M}\n");
+
+	plane_connect(f, false);
+	publish(f, 7);
+	assert_int_equal(publisher_reconfigure(f->publisher, limited), 0);
+	config_free(f->config);
+	f->config = limited;
+	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 20000, true));
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "memory-max is 1 MiB"));
+	assert_non_null(strstr(status_of(f, apex).error, "memory-max is 1 MiB"));
+	assert_int_equal(status_of(f, apex).serial, 7);
+	assert_int_equal(f->plane.serial, 7);
+	publish(f, 9); // a small one fits
+	assert_true(f->live);
+}
+
 static void an_equal_version_is_not_sent_again(void **state)
 {
 	struct fixture *f = *state;
@@ -1316,6 +1338,7 @@ int main(int argc, char **argv)
 	    CASE(a_refused_version_changes_nothing),
 	    CASE(a_zone_the_compiler_refuses_names_the_reason),
 	    CASE(a_version_that_kills_the_data_plane_is_given_up),
+	    CASE(a_version_beyond_memory_max_is_refused_and_the_old_one_stays),
 	    CASE(an_equal_version_is_not_sent_again),
 	    CASE(a_restarted_control_plane_serves_a_restarted_data_plane),
 	    CASE(what_the_data_plane_has_already_is_not_sent),

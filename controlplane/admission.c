@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// May a version be built? See admission.h.
+#include "admission.h"
+
+#include <inttypes.h>
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+// Stays free: the data plane's tables, sockets, and whatever else runs on the node.
+#define RESERVE_SHARE 20 // a twentieth of what is left
+#define RESERVE_MIN   (UINT64_C(64) << 20)
+
+// A TLD of delegations has 65 bytes an image's record beside what the record itself is, the signed
+// root 100; sorting and compiling take less than this for each.
+#define IMAGE_A_RECORD  100
+#define TABLES_A_RECORD 128
+
+uint64_t admission_image_size(uint64_t count, uint64_t bytes)
+{
+	return count * IMAGE_A_RECORD + bytes;
+}
+
+uint64_t admission_build_size(uint64_t count, uint64_t bytes)
+{
+	return admission_image_size(count, bytes) + bytes + count * TABLES_A_RECORD;
+}
+
+// The number behind `word` in a file of lines "WORD NUMBER". Post: false when there is none.
+static bool field_read(const char *path, const char *word, uint64_t *out)
+{
+	FILE *file = fopen(path, "re");
+	const size_t len = strlen(word);
+	char line[256];
+	bool found = false;
+
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL)
+		found = strncmp(line, word, len) == 0 && sscanf(line + len, "%" SCNu64, out) == 1;
+	if (file != NULL)
+		fclose(file);
+	return found;
+}
+
+// "max" is no number.
+static bool number_read(const char *folder, const char *name, uint64_t *out)
+{
+	char path[PATH_MAX];
+
+	return snprintf(path, sizeof(path), "%s/%s", folder, name) < (int)sizeof(path) &&
+	       field_read(path, "", out);
+}
+
+// What one control group has left, its idle cache counted as free.
+static uint64_t group_left(const char *folder)
+{
+	uint64_t max, current, cache = 0;
+	char stat[PATH_MAX];
+
+	if (!number_read(folder, "memory.max", &max) ||
+	    !number_read(folder, "memory.current", &current))
+		return UINT64_MAX;
+	if (snprintf(stat, sizeof(stat), "%s/memory.stat", folder) < (int)sizeof(stat))
+		(void)field_read(stat, "inactive_file ", &cache);
+	current -= cache < current ? cache : current;
+	return max > current ? max - current : 0;
+}
+
+// Our group and all above it; the way is in the line "0::PATH".
+static uint64_t groups_left(const char *root)
+{
+	char path[PATH_MAX / 2], folder[PATH_MAX], line[PATH_MAX / 2] = "";
+	uint64_t least = UINT64_MAX;
+	size_t base;
+	FILE *file;
+	int n;
+
+	if (snprintf(path, sizeof(path), "%s/proc/self/cgroup", root) >= (int)sizeof(path))
+		return UINT64_MAX;
+	file = fopen(path, "re");
+	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
+		if (strncmp(line, "0::/", 4) == 0)
+			break;
+	if (file != NULL)
+		fclose(file);
+	if (strncmp(line, "0::/", 4) != 0)
+		return UINT64_MAX;
+	line[strcspn(line, "\n")] = '\0';
+	n = snprintf(folder, sizeof(folder), "%s/sys/fs/cgroup", root);
+	base = (size_t)n;
+	if (n < 0 || snprintf(folder + base, sizeof(folder) - base, "%s", line + 3) >=
+	                 (int)(sizeof(folder) - base))
+		return UINT64_MAX;
+	// Bounded by the path: each round takes a part off.
+	while (strlen(folder) > base) {
+		const uint64_t left = group_left(folder);
+
+		least = left < least ? left : least;
+		*strrchr(folder, '/') = '\0';
+	}
+	return least;
+}
+
+uint64_t admission_available(const char *root)
+{
+	char path[PATH_MAX];
+	uint64_t free_kib, groups = groups_left(root);
+
+	if (snprintf(path, sizeof(path), "%s/proc/meminfo", root) >= (int)sizeof(path) ||
+	    !field_read(path, "MemAvailable:", &free_kib))
+		return groups;
+	return free_kib << 10 < groups ? free_kib << 10 : groups;
+}
+
+static uint64_t mib(uint64_t bytes)
+{
+	return (bytes + (1 << 20) - 1) >> 20;
+}
+
+bool admission_fits(const struct admission *admission, uint64_t available, uint64_t count,
+    uint64_t bytes, char reason[ADMISSION_REASON_MAX])
+{
+	const uint64_t image = admission_image_size(count, bytes),
+	               build = admission_build_size(count, bytes);
+	uint64_t reserve = available / RESERVE_SHARE;
+
+	if (admission->memory_max != 0 &&
+	    (image > admission->memory_max || admission->images > admission->memory_max - image)) {
+		snprintf(reason, ADMISSION_REASON_MAX,
+		    "It does not fit: its image would have about %" PRIu64 " MiB, %" PRIu64
+		    " MiB are served, and memory-max is %" PRIu64 " MiB.",
+		    mib(image), mib(admission->images), mib(admission->memory_max));
+		return false;
+	}
+	reserve = reserve > RESERVE_MIN ? reserve : RESERVE_MIN;
+	if (available != UINT64_MAX && (build > available || available - build < reserve)) {
+		snprintf(reason, ADMISSION_REASON_MAX,
+		    "It does not fit: to build it takes about %" PRIu64
+		    " MiB, and the system has %" PRIu64 " MiB left, of which %" PRIu64
+		    " stay free.",
+		    mib(build), mib(available), mib(reserve));
+		return false;
+	}
+	return true;
+}

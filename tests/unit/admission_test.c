@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What the system has left, out of files as the kernel writes them, and what fits into it.
+
+#include "admission.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define MIB (UINT64_C(1) << 20)
+
+static char root[] = "/tmp/admission_test.XXXXXX";
+
+static void put(const char *path, const char *text)
+{
+	char command[256], whole[256];
+	FILE *file;
+
+	snprintf(whole, sizeof(whole), "%s/%s", root, path);
+	snprintf(command, sizeof(command), "mkdir -p $(dirname %s)", whole);
+	assert_int_equal(system(command), 0);
+	file = fopen(whole, "w");
+	assert_non_null(file);
+	fputs(text, file);
+	assert_int_equal(fclose(file), 0);
+}
+
+static int root_make(void **state)
+{
+	return mkdtemp(root) != NULL ? 0 : -1;
+}
+
+static int root_remove(void **state)
+{
+	char command[64];
+
+	snprintf(command, sizeof(command), "rm -rf %s", root);
+	return system(command);
+}
+
+static void nothing_is_known_where_there_is_nothing_to_read(void **state)
+{
+	assert_true(admission_available(root) == UINT64_MAX);
+}
+
+static void the_least_of_system_and_groups_is_left(void **state)
+{
+	put("proc/meminfo",
+	    "MemTotal:       24000000 kB\nMemFree:  1 kB\nMemAvailable:  8388608 kB\n");
+	assert_int_equal(admission_available(root), 8192 * MIB);
+
+	put("proc/self/cgroup", "9:name=systemd:/\n0::/system.slice/np.service\n");
+	assert_int_equal(admission_available(root), 8192 * MIB); // no limit anywhere
+	put("sys/fs/cgroup/system.slice/np.service/memory.max", "max\n");
+	put("sys/fs/cgroup/system.slice/np.service/memory.current", "1048576\n");
+	assert_int_equal(admission_available(root), 8192 * MIB);
+	put("sys/fs/cgroup/system.slice/memory.max", "4294967296\n");
+	put("sys/fs/cgroup/system.slice/memory.current", "3221225472\n");
+	assert_int_equal(admission_available(root), 1024 * MIB);
+	// Cache that nobody looks at is given back.
+	put("sys/fs/cgroup/system.slice/memory.stat", "anon 5\nfile 7\ninactive_file 1073741824\n");
+	assert_int_equal(admission_available(root), 2048 * MIB);
+	put("sys/fs/cgroup/system.slice/np.service/memory.max", "1048576\n");
+	assert_int_equal(admission_available(root), 0);
+}
+
+static void what_fits_is_built(void **state)
+{
+	const struct admission free = {0}, limited = {.memory_max = 300 * MIB, .images = 100 * MIB};
+	const uint64_t count = 1000000, bytes = 60 * MIB;
+	const uint64_t image = admission_image_size(count, bytes),
+	               build = admission_build_size(count, bytes);
+	char reason[ADMISSION_REASON_MAX] = "";
+
+	assert_true(image > bytes && build > image);
+	assert_true(admission_fits(&free, UINT64_MAX, count, bytes, reason));
+	assert_true(admission_fits(&free, 2 * build, count, bytes, reason));
+	assert_false(admission_fits(&free, build, count, bytes, reason)); // a part stays free
+	assert_non_null(strstr(reason, "MiB left"));
+	assert_false(admission_fits(&free, 0, count, bytes, reason));
+	assert_true(admission_fits(&limited, UINT64_MAX, count, bytes, reason));
+	assert_false(admission_fits(&limited, UINT64_MAX, 2 * count, bytes, reason));
+	assert_non_null(strstr(reason, "memory-max is 300 MiB"));
+	assert_false(admission_fits(&limited, UINT64_MAX, UINT64_MAX / 1000, 0, reason));
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(nothing_is_known_where_there_is_nothing_to_read),
+	    cmocka_unit_test(the_least_of_system_and_groups_is_left),
+	    cmocka_unit_test(what_fits_is_built),
+	};
+
+	return cmocka_run_group_tests(tests, root_make, root_remove);
+}
