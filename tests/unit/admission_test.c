@@ -21,7 +21,7 @@ static char root[] = "/tmp/admission_test.XXXXXX";
 
 static void put(const char *path, const char *text)
 {
-	char command[256], whole[256];
+	char command[512], whole[256];
 	FILE *file;
 
 	snprintf(whole, sizeof(whole), "%s/%s", root, path);
