@@ -109,8 +109,8 @@ static void offload_finished(evutil_socket_t fd, short what, void *arg)
 {
 	uint64_t count;
 
-	if (read(fd, &count, sizeof(count)) == sizeof(count))
-		finished_done(arg);
+	(void)!read(fd, &count, sizeof(count)); // nothing: offload_run() woke us
+	finished_done(arg);
 }
 
 void offload_drain(struct offload *offload)
@@ -187,4 +187,13 @@ void offload_submit(struct offload *offload, struct offload_job *job)
 	queue_put(&offload->waiting, job);
 	pthread_cond_signal(&offload->wake);
 	pthread_mutex_unlock(&offload->lock);
+}
+
+void offload_run(struct offload *offload, struct offload_job *job)
+{
+	job->run(job);
+	pthread_mutex_lock(&offload->lock);
+	queue_put(&offload->finished, job);
+	pthread_mutex_unlock(&offload->lock);
+	event_active(offload->event, EV_READ, 0);
 }

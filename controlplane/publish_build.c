@@ -35,6 +35,8 @@
 #define HEAVY_RECORDS 20000
 #define HEAVY_BATCH   ((uint64_t)1 << 20)
 #define HEAVY_IMAGE   ((uint64_t)4 << 20)
+#define LIGHT_RECORDS 64 // of a difference; less work than to wake a thread
+#define LIGHT_IMAGE   ((uint64_t)64 << 10)
 
 struct build {
 	struct offload_job job; // first
@@ -66,6 +68,7 @@ struct build {
 	unsigned kept;  // of either, the lowest that stay below what is made; 0: a base is made
 	bool whole;     // an overlay will not do
 	bool heavy;     // then it takes long
+	bool light;     // so little that no thread is woken for it
 	bool entrusted; // the data plane verifies it
 	struct admission admission;
 	// As the records have it; of an overlay as the image has it.
@@ -333,8 +336,12 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 	                   !build->zone->hidden;
 	build->job.run = verify_run;
 	build->job.done = verify_done;
-	offload_submit(
-	    used > HEAVY_IMAGE ? build->publisher->heavy : build->publisher->work, &build->job);
+	if (build->light && build->kept > 0 && used <= LIGHT_IMAGE)
+		offload_run(build->publisher->work, &build->job);
+	else
+		offload_submit(
+		    used > HEAVY_IMAGE ? build->publisher->heavy : build->publisher->work,
+		    &build->job);
 }
 
 // --- before it
@@ -597,7 +604,13 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 		build->heavy = build->content.records->count > HEAVY_RECORDS;
 	build->job.run = build->delta != NULL ? difference_run : batch_run;
 	build->job.done = batch_done;
-	offload_submit(build->heavy && build->delta == NULL ? p->heavy : p->work, &build->job);
+	build->light = build->delta != NULL && build->delta->changes->count <= LIGHT_RECORDS &&
+	               view_in_memory(&build->served) && view_in_memory(&build->ground_view);
+	if (build->light)
+		offload_run(p->work, &build->job);
+	else
+		offload_submit(
+		    build->heavy && build->delta == NULL ? p->heavy : p->work, &build->job);
 }
 
 void build_cancel(struct build *build)

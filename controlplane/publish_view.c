@@ -94,6 +94,15 @@ int view_map(struct view *view, struct zone_version *out, char error[IMAGE_ERROR
 	return rc;
 }
 
+bool view_in_memory(const struct view *view)
+{
+	for (unsigned i = 0; i < view->count; i++) {
+		if (view->image[i].on_disk && !view->image[i].borrowed)
+			return false;
+	}
+	return true;
+}
+
 void view_close(struct view *view)
 {
 	for (unsigned i = 0; i < view->count; i++) {

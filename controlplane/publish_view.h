@@ -33,4 +33,5 @@ int view_open(struct view *view, const struct publisher *p, const struct version
 // Any one thread. Post: 0, and *out is valid until view_close; or -errno and one sentence.
 int view_map(struct view *view, struct zone_version *out, char error[IMAGE_ERROR_MAX])
     __attribute__((warn_unused_result));
-void view_close(struct view *view); // an empty view is accepted
+bool view_in_memory(const struct view *view); // to map it reads no file
+void view_close(struct view *view);           // an empty view is accepted
