@@ -2,8 +2,7 @@
 # Copyright (c) 2026 the Nameplane authors
 #
 # One worker and np-load, joined by memif: shared memory, no kernel, no NIC. testpmd in macswap mode takes the worker's
-# place for the figure beside it. All at the highest priority: other work on the machine then takes little from any,
-# and the attach thread, which has the generator's CPU, gets its share. The server is always ended before np-load gives its port back: a memif port that is
+# place for the figure beside it. The server is always ended before np-load gives its port back: a memif port that is
 # polled while its peer goes away may read memory that is gone.
 import contextlib
 import json
@@ -43,7 +42,7 @@ def macswap(bench):
     process = bench.start(
         "testpmd.log", "dpdk-testpmd", "--lcores", f"0@{options.load_cpu},1@{options.server_cpu}", "--no-pci", *memory,
         f"--vdev=net_memif0,role=server,id=0,socket-abstract=no,socket={socket}", "--", "--forward-mode=macswap",
-        "--nb-cores=1", "-a", *pool, nice=-20, stdin=subprocess.PIPE)
+        "--nb-cores=1", "-a", *pool, stdin=subprocess.PIPE)
     try:
         wait_socket(bench, socket, process)
         yield socket, process
@@ -56,7 +55,7 @@ def macswap(bench):
 def worker(bench, store):
     socket = bench.path("worker.sock")
     node = Nameplane(bench, f"memif:{socket}", storage=store, addresses=ADDRESSES)
-    process = node.start_dataplane(nice=-20)
+    process = node.start_dataplane()
     try:
         yield socket, process, node
     finally:
@@ -76,7 +75,7 @@ def run_load(bench, process, *arguments, during=None, after=None, ns=None):
     with contextlib.suppress(FileNotFoundError):
         os.unlink(result)
     loader = bench.start("np-load.log", os.path.join(bench.bin, "np-load"), "--linger", "--json", result, "--cpu",
-                         str(bench.options.load_cpu), *arguments, ns=ns, nice=-20, stdin=subprocess.PIPE)
+                         str(bench.options.load_cpu), *arguments, ns=ns, stdin=subprocess.PIPE)
     try:
         if during is not None:
             during()
@@ -103,7 +102,7 @@ def run_load(bench, process, *arguments, during=None, after=None, ns=None):
 # latency). Pre: the data plane runs.
 def republish(bench, node, every, *more):
     publisher = bench.start("np-republish.log", os.path.join(bench.bin, "np-republish"), "--rundir", node.run,
-                            "--storage", node.storage, *(["--every", str(every)] if every else []), *more, nice=-20)
+                            "--storage", node.storage, *(["--every", str(every)] if every else []), *more)
     bench.wait_log(publisher, "ready", 20)
     return publisher
 

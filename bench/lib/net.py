@@ -10,7 +10,7 @@ import socket
 import struct
 import time
 
-from .bench import Failure, run, socket_in
+from .bench import Failure, run, socket_in, tail
 
 SERVED, CLIENT, MANAGEMENT = "10.53.0.1", "10.53.0.2", "10.53.0.3"
 CLIENT6 = "2001:db8:53::2"
@@ -75,6 +75,6 @@ def wait_answer(ns, name, kind=1, seconds=60, every=0.001, address=SERVED, proce
             except OSError:
                 pass
             if process is not None and process.poll() is not None:
-                raise Failure(f"{process.log}: it ended before it answered")
+                raise Failure(f"{process.log}: it ended before it answered (status {process.poll()}): {tail(process.log_path)}")
             time.sleep(max(0.0, asked + every - time.monotonic()))
-    raise Failure(f"no answer for {name} within {seconds} s")
+    raise Failure(f"no answer for {name} within {seconds} s" + (f": {tail(process.log_path)}" if process else ""))

@@ -55,8 +55,8 @@ class Nameplane:
         self.config = write(bench.path("nameplane", "node.yaml"), text)
 
     # Not pinned as a whole: the worker pins itself, the sleeping threads are elsewhere.
-    def start_dataplane(self, ready=120, nice=None):
-        process = self.bench.start("dataplane.log", self.bench.dataplane, "-c", self.config, ns=self.ns, nice=nice)
+    def start_dataplane(self, ready=120):
+        process = self.bench.start("dataplane.log", self.bench.dataplane, "-c", self.config, ns=self.ns)
         if ready:
             self.bench.wait_log(process, "ready", ready)
         return process
@@ -111,10 +111,10 @@ def bind(folder, zones):
 
 
 # nsd, knot, knot-xdp, bind; `wrap` stands before the command (valgrind).
-def start_peer(bench, name, ns, zones, cpu=None, nice=None, wrap=()):
+def start_peer(bench, name, ns, zones, cpu=None, wrap=()):
     folder = bench.path(name)
     shutil.rmtree(folder, ignore_errors=True)  # nothing left of an earlier start
     make = {"nsd": nsd, "knot": knot, "bind": bind, "knot-xdp": lambda f, z: knot(f, z, True)}.get(name)
     if make is None:
         raise Failure(f"there is no server '{name}'")
-    return bench.start(name + ".log", *wrap, *make(folder, zones), ns=ns, cpu=cpu, nice=nice)
+    return bench.start(name + ".log", *wrap, *make(folder, zones), ns=ns, cpu=cpu)
