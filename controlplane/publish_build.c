@@ -133,10 +133,12 @@ static void build_end(struct build *build)
 			snprintf(build->error, sizeof(build->error), "Out of memory.");
 		}
 	}
-	// Now the same data is known from there.
+	// Equal: now the same data is known from there. That is all there is to write of it.
+	const bool known = zone != NULL && build->rc == 0 && build->equal &&
+	                   zone->current != NULL && zone->current->origin == build->content.origin;
 	if (zone != NULL && build->rc == 0 && build->equal && zone->current != NULL)
 		zone->current->origin = build->content.origin;
-	if (zone != NULL)
+	if (zone != NULL && !known)
 		publish_dirty(p, zone, true);
 	snprintf(reason, sizeof(reason), "%s", build->error);
 	if (build->compile.batch >= 0)
