@@ -74,8 +74,10 @@ static void link_watch(struct attach *attach)
 	struct epoll_event event = {
 	    .events = (read ? EPOLLIN : 0u) | (write ? EPOLLOUT : 0u), .data.fd = attach->link.fd};
 
-	if (attach->link.fd >= 0)
-		(void)epoll_ctl(attach->epoll_fd, EPOLL_CTL_MOD, attach->link.fd, &event);
+	if (attach->link.fd < 0 || event.events == attach->watched)
+		return;
+	if (epoll_ctl(attach->epoll_fd, EPOLL_CTL_MOD, attach->link.fd, &event) == 0)
+		attach->watched = event.events;
 }
 
 static void greet(struct attach *attach)
@@ -97,6 +99,7 @@ static void greet(struct attach *attach)
 	}
 	attach->greeting = true;
 	attach->served.cursor = 0;
+	attach->watched = EPOLLIN;
 	if (epoll_ctl(attach->epoll_fd, EPOLL_CTL_ADD, attach->link.fd, &event) != 0)
 		connection_lost(attach, "out of memory");
 }

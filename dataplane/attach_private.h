@@ -49,7 +49,8 @@ struct attach {
 	uint64_t boot_id;
 	struct served served;
 	struct link link;
-	bool greeting; // HELLO was sent, HAVEs are under way: nothing is read yet
+	uint32_t watched; // what epoll tells of the link
+	bool greeting;    // HELLO was sent, HAVEs are under way: nothing is read yet
 
 	struct job *staged; // layers that wait for the one above
 	struct verifier images, parcels;
