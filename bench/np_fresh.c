@@ -29,16 +29,12 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "out_message.h"
+
 #define PORT         53
 #define ASK_EVERY_NS 200000
 #define GIVE_UP_NS   INT64_C(30000000000)
 #define LOAD_S       600
-#define MESSAGE_MAX  65535
-#define SOA          6
-#define NS           2
-#define A            1
-#define AXFR         252
-#define IXFR         251
 
 static const uint8_t apex[] = "\5fresh";
 static const uint8_t soa_rdata[] = "\2ns\300\14\1h\300\14"; // names that point at the apex
@@ -70,58 +66,15 @@ static void die(const char *what)
 // --- messages
 // ----------------------------------------------------------------------------------------------
 
-struct out {
-	uint8_t bytes[2 + MESSAGE_MAX];
-	size_t at;
-	uint16_t count;
-};
-
-static void put16(struct out *o, unsigned value)
+static void begin_ours(struct out *o, unsigned id, unsigned flags, unsigned type)
 {
-	o->bytes[o->at++] = (uint8_t)(value >> 8);
-	o->bytes[o->at++] = (uint8_t)value;
-}
-
-static void put32(struct out *o, uint32_t value)
-{
-	put16(o, value >> 16);
-	put16(o, value & 0xffff);
-}
-
-static void put(struct out *o, const void *bytes, size_t n)
-{
-	memcpy(o->bytes + o->at, bytes, n);
-	o->at += n;
-}
-
-// Behind two bytes for TCP's length.
-static void begin(struct out *o, unsigned id, unsigned flags, unsigned type)
-{
-	o->at = 2;
-	o->count = 0;
-	put16(o, id);
-	put16(o, flags);
-	put16(o, 1);
-	put32(o, 0);
-	put16(o, 0);
-	put(o, apex, sizeof(apex));
-	put16(o, type);
-	put16(o, 1);
-}
-
-static void record(struct out *o, unsigned type, unsigned ttl, size_t rdlen)
-{
-	put16(o, type);
-	put16(o, 1);
-	put32(o, ttl);
-	put16(o, (unsigned)rdlen);
-	o->count++;
+	begin(o, id, flags, apex, sizeof(apex), type);
 }
 
 static void put_soa(struct out *o, uint32_t serial)
 {
 	put16(o, 0xc00c);
-	record(o, SOA, 3600, sizeof(soa_rdata) - 1 + 20);
+	record(o, TYPE_SOA, 3600, sizeof(soa_rdata) - 1 + 20);
 	put(o, soa_rdata, sizeof(soa_rdata) - 1);
 	put32(o, serial);
 	put32(o, 3600);
@@ -141,16 +94,8 @@ static void put_a(struct out *o, uint32_t name, uint32_t address)
 
 	put(o, owner, label(owner, name));
 	put16(o, 0xc00c);
-	record(o, A, 300, 4);
+	record(o, TYPE_A, 300, 4);
 	put32(o, address);
-}
-
-static void end(struct out *o)
-{
-	o->bytes[0] = (uint8_t)((o->at - 2) >> 8);
-	o->bytes[1] = (uint8_t)(o->at - 2);
-	o->bytes[2 + 6] = (uint8_t)(o->count >> 8);
-	o->bytes[2 + 7] = (uint8_t)o->count;
 }
 
 static uint32_t change_name(uint32_t change)
@@ -192,13 +137,13 @@ static bool send_axfr(int fd, struct out *o, unsigned id)
 	atomic_compare_exchange_strong(&first_axfr_ns, &none, now_ns());
 	for (uint32_t i = 0; ok && i < made; i++)
 		address[change_name(i)] = 0x0a000000 + i + 1;
-	begin(o, id, 0x8400, AXFR);
+	begin_ours(o, id, 0x8400, TYPE_AXFR);
 	put_soa(o, 1 + made);
 	put16(o, 0xc00c);
-	record(o, NS, 3600, 5);
+	record(o, TYPE_NS, 3600, 5);
 	put(o, "\2ns\300\14", 5);
 	put(o, "\2ns\300\14", 5);
-	record(o, A, 3600, 4);
+	record(o, TYPE_A, 3600, 4);
 	put32(o, 0xc0000235);
 	for (uint32_t i = 0; i < names && ok; i++) {
 		put_a(o, i, address[i] != 0 ? address[i] : 0xc0000201);
@@ -206,7 +151,7 @@ static bool send_axfr(int fd, struct out *o, unsigned id)
 			continue;
 		end(o);
 		ok = send_all(fd, o->bytes, o->at);
-		begin(o, id, 0x8400, AXFR);
+		begin_ours(o, id, 0x8400, TYPE_AXFR);
 	}
 	free(address);
 	put_soa(o, 1 + made);
@@ -220,7 +165,7 @@ static bool send_ixfr(int fd, struct out *o, unsigned id, uint32_t serial)
 
 	if (serial < 1 || serial > 1 + made || made + 1 - serial > 500)
 		return send_axfr(fd, o, id);
-	begin(o, id, 0x8400, IXFR);
+	begin_ours(o, id, 0x8400, TYPE_IXFR);
 	put_soa(o, 1 + made);
 	for (uint32_t i = serial - 1; i < made; i++) {
 		put_soa(o, 1 + i);
@@ -245,7 +190,7 @@ static unsigned question(const uint8_t *msg, size_t len, uint32_t *serial)
 		return 0;
 	const unsigned type = (unsigned)msg[at] << 8 | msg[at + 1];
 	// The SOA in authority ends with five numbers; an OPT may follow it.
-	if (type == IXFR && msg[9] == 1) {
+	if (type == TYPE_IXFR && msg[9] == 1) {
 		const size_t soa = at + 4 + ((msg[at + 4] & 0xc0) == 0xc0 ? 2 : sizeof(apex));
 		const size_t rdlen = (size_t)msg[soa + 8] << 8 | msg[soa + 9];
 		const uint8_t *field = msg + soa + 10 + rdlen - 20;
@@ -282,14 +227,14 @@ static void *connection_main(void *arg)
 			break;
 		const unsigned id = (unsigned)msg[0] << 8 | msg[1];
 		switch (question(msg, len, &serial)) {
-		case AXFR:
+		case TYPE_AXFR:
 			ok = send_axfr(fd, o, id);
 			break;
-		case IXFR:
+		case TYPE_IXFR:
 			ok = send_ixfr(fd, o, id, serial);
 			break;
 		default:
-			begin(o, id, 0x8400, SOA);
+			begin_ours(o, id, 0x8400, TYPE_SOA);
 			put_soa(o, 1 + atomic_load_explicit(&changed, memory_order_acquire));
 			end(o);
 			ok = send_all(fd, o->bytes, o->at);
@@ -333,7 +278,7 @@ static void *udp_main(void *arg)
 		const unsigned type = len > 0 ? question(msg, (size_t)len, &serial) : 0;
 		if (type == 0)
 			continue; // the response to a NOTIFY
-		begin(&o, (unsigned)msg[0] << 8 | msg[1], 0x8400, type);
+		begin_ours(&o, (unsigned)msg[0] << 8 | msg[1], 0x8400, type);
 		put_soa(&o, 1 + atomic_load_explicit(&changed, memory_order_acquire));
 		end(&o);
 		sendto(sock, o.bytes + 2, o.at - 2, 0, (struct sockaddr *)&from, from_len);
@@ -387,7 +332,7 @@ static int64_t ask_until(int sock, uint32_t name, uint32_t address, int64_t give
 	len += label(query + len, name);
 	memcpy(query + len, apex, sizeof(apex));
 	len += sizeof(apex);
-	query[len + 1] = A;
+	query[len + 1] = TYPE_A;
 	query[len + 3] = 1;
 	len += 4;
 	while (seen < 0 && now_ns() < give_up) {
@@ -423,7 +368,7 @@ static void notify_send(int sock)
 	static struct out o;
 	static uint16_t id = 100;
 
-	begin(&o, ++id, 0x2400, SOA); // NOTIFY, AA
+	begin_ours(&o, ++id, 0x2400, TYPE_SOA); // NOTIFY, AA
 	put_soa(&o, 1 + atomic_load_explicit(&changed, memory_order_relaxed));
 	end(&o);
 	if (sendto(sock, o.bytes + 2, o.at - 2, 0, (struct sockaddr *)&notify, sizeof(notify)) < 0)

@@ -1,9 +1,10 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the Nameplane authors
-"""main.py WHAT EDGE-NAMESPACE EDGE PORT KEY SECRET BUILD FOLDER CPU: what the scenario `run` calls. Finds out which system
+"""main.py SIZE WHAT EDGE-NAMESPACE EDGE PORT KEY SECRET BUILD FOLDER CPU: what the scenario `run` calls. Finds out which system
 calls an update takes, and then makes each of them fail, or kills the process there; one line for each case.
 
+SIZE: `small`, or `layers`: a zone so large that a difference becomes an overlay.
 WHAT: `sample` or `all`, or a pattern of cases (`controlplane.*fsync`)."""
 import base64
 import collections
@@ -20,9 +21,12 @@ import node as nodes
 import source
 import tsig
 
-SAMPLE = int(os.environ.get("FAULTS_SAMPLE", "60"))
+SAMPLE = int(os.environ.get("FAULTS_SAMPLE", "30"))
 MOST = int(os.environ.get("FAULTS_MOST", "12"))     # of one call in one thread
 CONVERGE_S = float(os.environ.get("FAULTS_CONVERGE_S", "5"))
+SMALL = (30, 30)        # names, and how many each version changes
+LAYERS = (5000, 100)    # so that each difference is an overlay, and most begin a fold
+OVERLAY_MAX = 100000    # bytes; the base of LAYERS is larger
 
 # What the kernel may say. Calls that are not here are only places to be killed at.
 FAULTS = {
@@ -56,9 +60,9 @@ def title(case):
 
 
 class Faults:
-    def __init__(self, node, edge, port, key, folder):
-        self.node, self.folder = node, folder
-        self.source = source.Source("192.0.2.1", (edge, port), key)
+    def __init__(self, node, edge, port, key, folder, layers):
+        self.node, self.folder, self.layers = node, folder, layers
+        self.source = source.Source("192.0.2.1", (edge, port), key, *(LAYERS if layers else SMALL))
         self.watcher = source.Watcher(edge, self.source)
         self.round = 0
 
@@ -71,9 +75,9 @@ class Faults:
     # --- a version
 
     def change(self):
-        """Differences and whole zones in turn."""
+        """Differences and whole zones in turn; of layers one whole in 20, since all begins anew with it."""
         self.round += 1
-        self.source.change(whole=self.round % 2 == 0)
+        self.source.change(whole=self.round % (20 if self.layers else 2) == 0)
 
     def converged(self):
         return self.watcher.serial == self.source.serial
@@ -105,7 +109,7 @@ class Faults:
     def calls(self, process):
         """-> {call: the most that one thread makes of it during an update and its storing}"""
         most = collections.Counter()
-        for _ in range(4):                      # two of each kind
+        for _ in range(4):                      # two of each kind, or up to the first fold and one more
             path = os.path.join(self.folder, "calls")
             tracer = self.node.trace(process, path)
             self.change()
@@ -129,6 +133,11 @@ class Faults:
             for number in range(1, min(count, MOST) + 1):
                 out += [Case(process, call, number, fault) for fault in ("KILL", *FAULTS.get(call, "").split())]
         return out
+
+    def overlays(self):
+        """How many image files are too small to hold the zone."""
+        folder = os.path.join(self.folder, "node", "storage", "images")
+        return sum(os.path.getsize(os.path.join(folder, name)) < OVERLAY_MAX for name in os.listdir(folder))
 
     # --- a case
 
@@ -205,14 +214,16 @@ def choose(cases, what, seed):
 
 
 def main():
-    what, namespace, edge, port, key_name, secret, build, folder, cpu = sys.argv[1:]
+    size, what, namespace, edge, port, key_name, secret, build, folder, cpu = sys.argv[1:]
     node = nodes.Node(namespace, build, os.path.join(folder, "node", "node.yaml"), folder, cpu)
-    faults = Faults(node, edge, int(port), tsig.Key(key_name, base64.b64decode(secret)), folder)
+    faults = Faults(node, edge, int(port), tsig.Key(key_name, base64.b64decode(secret)), folder, size == "layers")
     slowest, failed, ran, unreached = 0.0, 0, 0, 0
     try:
         faults.start()
         cases = faults.cases("controlplane") + faults.cases("dataplane")
         say("figures", "%d cases there are" % len(cases))
+        if faults.layers and faults.overlays() == 0:
+            raise RuntimeError("there are no overlays")
         holds = {name: node.holds(name) for name in node.processes}
         pids = {name: node.processes[name].pid for name in node.processes}
         for case in choose(cases, what, int(os.environ.get("SEED", "1"))):

@@ -80,7 +80,7 @@ class Node:
         targets = [w for pid in self.pids(name) for w in ("-p", str(pid))]
         tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", path, *words, *targets],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 5
+        limit = time.monotonic() + 30
         while time.monotonic() < limit and alive(tracer):
             with open("/proc/%d/status" % self.processes[name].pid) as status:
                 if "TracerPid:\t0\n" not in status.read():

@@ -1,7 +1,8 @@
 # SPDX-License-Identifier: BSD-2-Clause
 # Copyright (c) 2026 the Nameplane authors
 """A primary of one zone that changes when it is told to, and a client that reads it without pause. Every name says
-the serial, so that an answer of two versions, or of one that was never there, is seen."""
+the serial at which it changed last, so that an answer of two versions, or of one that was never there, is seen."""
+import bisect
 import random
 import socket
 import struct
@@ -13,13 +14,8 @@ import tsig
 import wire
 
 ZONE = wire.name_to_wire("faults.test.")
-HOSTS = 30
 PORT = 5300
-OWNERS = [ZONE] + [wire.under("h%d" % i, ZONE) for i in range(HOSTS)]
-
-
-def texts(serial):
-    return [wire.Record(owner, wire.TXT, wire.text(str(serial))) for owner in OWNERS]
+RECORDS_MAX = 1000      # of one message
 
 
 def soa(serial):
@@ -28,9 +24,12 @@ def soa(serial):
 
 
 class Source:
-    """`whole`: answers a question for a difference with the zone."""
+    """`whole`: answers a question for a difference with the zone. Each version changes `part` of the names and the apex."""
 
-    def __init__(self, address, control, key):
+    def __init__(self, address, control, key, hosts, part):
+        self.owners = [ZONE] + [wire.under("h%d" % i, ZONE) for i in range(hosts)]
+        self.said = [[1] for _ in self.owners]  # the serials at which each changed
+        self.part = part
         self.control, self.key, self.serial, self.whole = control, key, 1, True
         self.acknowledged = 0
         self.udp = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -39,20 +38,36 @@ class Source:
         for serve in (self.serve_udp, self.serve_tcp, self.tell):
             threading.Thread(target=serve, daemon=True).start()
 
+    def text(self, index, serial):
+        """What a name says in that version."""
+        said = self.said[index]
+        return wire.Record(self.owners[index], wire.TXT, wire.text(str(said[bisect.bisect(said, serial) - 1])))
+
+    def upto(self, index, value):
+        """The last version in which a name says `value`; None: it never did."""
+        said = self.said[index]
+        at = bisect.bisect_left(said, value)
+        if at == len(said) or said[at] != value:
+            return None
+        return said[at + 1] - 1 if at + 1 < len(said) else self.serial
+
     def records(self, query):
         serial, last = self.serial, soa(self.serial)
         if query.qtype == wire.SOA or (query.qtype == wire.IXFR and query.serial == serial):
             return [last]
         if query.qtype == wire.IXFR and not self.whole and 0 < query.serial < serial:
-            return [last, soa(query.serial), *texts(query.serial), last, *texts(serial), last]
+            changed = [i for i, said in enumerate(self.said) if bisect.bisect(said, serial) > bisect.bisect(said, query.serial)]
+            return [last, soa(query.serial), *(self.text(i, query.serial) for i in changed),
+                    last, *(self.text(i, serial) for i in changed), last]
         ns1 = wire.under("ns1", ZONE)
-        return [last, wire.Record(ZONE, wire.NS, ns1), wire.Record(ns1, wire.A, b"\xc0\0\2\1"), *texts(serial), last]
+        return [last, wire.Record(ZONE, wire.NS, ns1), wire.Record(ns1, wire.A, b"\xc0\0\2\1"),
+                *(self.text(i, serial) for i in range(len(self.owners))), last]
 
     def answer(self, data):
         query = wire.parse_query(data)
         signer = tsig.Signer(self.key, tsig.verify_query(self.key, query))
         records = self.records(query)
-        step = max(1, len(records) // 3)        # some messages: a read each
+        step = max(1, min(len(records) // 3, RECORDS_MAX))     # some messages: a read each
         return [signer.sign(wire.Message(query.ident, ZONE, query.qtype, records[i:i + step]).pack())
                 for i in range(0, len(records), step)]
 
@@ -94,11 +109,14 @@ class Source:
 
     def change(self, whole):
         self.whole = whole
-        self.serial += 1
+        for i in [0, *random.sample(range(1, len(self.owners)), self.part)]:
+            self.said[i].append(self.serial + 1)
+        self.serial += 1        # last: no thread looks at what is said after it
 
 
 class Watcher:
-    """Asks for a random name all the time. What must not be is in `wrong`."""
+    """Asks for a random name all the time, and each second time for the apex. What must not be is in `wrong`; `serial` is
+    the least that is served as far as was seen."""
 
     def __init__(self, edge, source):
         self.source, self.socket = source, socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
@@ -122,7 +140,8 @@ class Watcher:
             return None
 
     def one(self):
-        owner = random.choice(OWNERS)
+        index = random.choice((0, random.randrange(len(self.source.owners))))
+        owner = self.source.owners[index]
         reply = self.ask(owner, wire.TXT)
         if reply is None:
             if not self.down and time.monotonic() - self.heard > 1:
@@ -135,13 +154,18 @@ class Watcher:
             self.wrong.append("rcode %d for %s" % (reply.rcode, dnswire.name_to_text(owner)))
             return
         seen = [int(r[4][1:]) for r in reply.answer if r[1] == wire.TXT]
-        if len(seen) != 1 or not 0 < seen[0] <= self.source.serial:
+        upto = self.source.upto(index, seen[0]) if len(seen) == 1 else None
+        if upto is None:
             self.wrong.append("%s says %s" % (dnswire.name_to_text(owner), seen))
             return
+        if self.down:           # what a start brings back may be older
+            if index == 0:
+                self.serial = seen[0]
+            return
         # With one question at a time, answers are in order: a version never goes back.
-        if self.serial is not None and seen[0] < self.serial and not self.down:
-            self.wrong.append("serial %d after %d" % (seen[0], self.serial))
-        self.serial = seen[0]
+        if self.serial is not None and upto < self.serial:
+            self.wrong.append("%s says %d, of a version before %d" % (dnswire.name_to_text(owner), seen[0], self.serial))
+        self.serial = max(self.serial or 0, seen[0])
 
     def watch(self):
         while True:
