@@ -440,15 +440,17 @@ static bool file_wanted(const char *path, bool (*wanted)(void *ctx, const uint8_
 {
 	const int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	struct disk_head head;
-	bool good;
+	int rc;
 
 	if (fd < 0)
-		return false;
-	good = journal_read_at(fd, 0, &head, sizeof(head)) == 0 &&
-	       head.checksum == journal_head_sum(&head) &&
-	       name_len_checked(head.apex, sizeof(head.apex)) == head.apex_len;
+		return true; // not to be read now is no reason to lose it
+	rc = journal_read_at(fd, 0, &head, sizeof(head));
 	close(fd);
-	return good && wanted(ctx, head.apex);
+	if (rc != 0 && rc != -EBADMSG)
+		return true;
+	return rc == 0 && head.checksum == journal_head_sum(&head) &&
+	       name_len_checked(head.apex, sizeof(head.apex)) == head.apex_len &&
+	       wanted(ctx, head.apex);
 }
 
 void journal_sweep(const char *storage, bool (*wanted)(void *ctx, const uint8_t *apex), void *ctx)

@@ -448,6 +448,8 @@ static bool entry_fill(const struct pzone *zone, struct manifest_zone *entry)
 		if (version != NULL && !version_is_stored(version))
 			version = zone->kept[k];
 	if (version == NULL || !version_is_stored(version))
+		version = zone->configured ? zone->unread : NULL;
+	if (version == NULL)
 		return false;
 	entry->layer_count = version->layer_count;
 	entry->serial = version->soa.serial;
@@ -503,10 +505,13 @@ static void store_stored(void *ctx, struct store_image *image)
 	publish_dirty(p, zone, true);
 	if (version_has(zone->current, layer))
 		image_rest(p, zone);
-	if (zone->current != NULL && version_is_stored(zone->current))
+	if (zone->current != NULL && version_is_stored(zone->current)) {
+		version_free(p, zone->unread); // after the manifest that no longer names it
+		zone->unread = NULL;
 		zone->mark = store_touch(p->store);
-	else
+	} else {
 		store_touch(p->store);
+	}
 }
 
 // --- what the engine asks and tells
@@ -665,6 +670,7 @@ static void pzone_free(struct publisher *p, struct pzone *zone)
 	version_free(p, zone->held);
 	version_free(p, zone->next);
 	version_free(p, zone->current);
+	version_free(p, zone->unread);
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
 		version_free(p, zone->kept[i]);
 	free((void *)(uintptr_t)zone->apex);
@@ -715,7 +721,8 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	version_free(p, zone->next);
 	p->image_bytes -= zone->current != NULL ? version_size(zone->current) : 0;
 	version_free(p, zone->current);
-	zone->next = zone->current = NULL;
+	version_free(p, zone->unread);
+	zone->next = zone->current = zone->unread = NULL;
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
 		version_free(p, zone->kept[i]);
 		zone->kept[i] = NULL;

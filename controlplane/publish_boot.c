@@ -6,6 +6,7 @@
 // served.
 #include "pzone.h"
 
+#include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 #include <unistd.h>
 
 #include "image.h"
+#include "log.h"
 #include "reader.h"
 
 bool rdata_soa(const uint8_t *rdata, size_t len, struct zone_soa *soa)
@@ -59,9 +61,10 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 }
 
 // Reads the header and the SOA of a stored image; it was verified before it was stored, but a disk
-// can lie, so it is verified again.
+// can lie, so it is verified again. Post: NULL when it is gone or broken; *rc is not 0 when it only
+// cannot be read now.
 static struct layer *stored_layer_read(struct publisher *p, struct pzone *zone,
-    const struct manifest_layer *at, struct version *version)
+    const struct manifest_layer *at, struct version *version, int *rc)
 {
 	char path[PATH_MAX], error[IMAGE_ERROR_MAX];
 	struct layer *layer = NULL;
@@ -72,16 +75,25 @@ static struct layer *stored_layer_read(struct publisher *p, struct pzone *zone,
 	if (manifest_image_path(p->storage, at->file_id, path, sizeof(path)) < 0)
 		return NULL;
 	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0)
+	if (fd < 0) {
+		*rc = errno != ENOENT ? -errno : 0;
 		return NULL;
-	if (fstat(fd, &st) == 0 && (uint64_t)st.st_size >= at->offset &&
-	    (uint64_t)st.st_size - at->offset >= at->size &&
-	    image_map(fd, at->offset, at->size, &mem) == 0) {
+	}
+	if (fstat(fd, &st) < 0)
+		*rc = -errno;
+	else if ((uint64_t)st.st_size >= at->offset &&
+	         (uint64_t)st.st_size - at->offset >= at->size)
+		*rc = image_map(fd, at->offset, at->size, &mem);
+	else
+		mem = NULL;
+	if (*rc == 0 && mem != NULL) {
 		const struct image_header *header = mem;
 
 		if (image_verify(mem, at->size, error) == 0 &&
-		    (version->layer_count > 0 || image_soa(mem, at->size, &version->soa)))
+		    (version->layer_count > 0 || image_soa(mem, at->size, &version->soa))) {
 			layer = layer_new(zone, -1, header);
+			*rc = layer == NULL ? -ENOMEM : 0;
+		}
 		if (layer != NULL && version->layer_count == 0) {
 			version->content = header->id;
 			version->rr_count = header->rr_count;
@@ -96,34 +108,75 @@ static struct layer *stored_layer_read(struct publisher *p, struct pzone *zone,
 	return layer;
 }
 
-// Puts a layer that lies on disk under the version. Post: false when it does not belong there.
-static bool layer_adopt(struct publisher *p, struct version *version, struct layer *layer)
+// Puts a layer that lies on disk under the version. Post: 0; -EBADMSG: it does not belong there; or
+// -ENOMEM.
+static int layer_adopt(struct publisher *p, struct version *version, struct layer *layer)
 {
 	const struct layer *above =
 	    version->layer_count > 0 ? version->layer[version->layer_count - 1] : NULL;
 
-	if ((above != NULL && above->below_id != layer->id) ||
-	    store_adopt(p->store, &layer->image) < 0)
-		return false;
+	if (above != NULL && above->below_id != layer->id)
+		return -EBADMSG;
+	if (store_adopt(p->store, &layer->image) < 0)
+		return -ENOMEM;
 	version_stand_on(version, layer);
-	return true;
+	return 0;
+}
+
+// What cannot be read now (no descriptors, no memory, a disk that fails) is not lost: the files
+// stay and the manifest goes on naming them until the zone has another version. Post: 0 or -1.
+static int unread_keep(
+    struct publisher *p, struct pzone *zone, const struct manifest_zone *entry, int rc)
+{
+	struct version *unread = version_new(zone);
+	char name[NAME_TEXT_MAX];
+
+	name_to_text(zone->apex, name);
+	log_error("%s: the stored version cannot be read now: %s; it stays where it is", name,
+	    strerror(-rc));
+	for (unsigned i = 0; unread != NULL && i < entry->layer_count; i++) {
+		const struct image_header header = {.size = entry->layer[i].size};
+		struct layer *layer = layer_new(zone, -1, &header);
+
+		if (layer != NULL) {
+			layer->image.file_id = entry->layer[i].file_id;
+			layer->image.offset = entry->layer[i].offset;
+		}
+		if (layer == NULL || store_adopt(p->store, &layer->image) < 0) {
+			free(layer);
+			version_free(p, unread);
+			return -1;
+		}
+		version_stand_on(unread, layer);
+	}
+	if (unread == NULL)
+		return -1;
+	unread->generation = entry->generation;
+	unread->soa.serial = entry->serial;
+	zone->unread = unread;
+	zone->expires_at = zone->secondary ? entry->expires_at : 0;
+	return 0;
 }
 
 static int zone_adopt(struct publisher *p, struct pzone *zone, const struct manifest_zone *entry)
 {
 	struct version *version = version_new(zone);
+	int rc = 0;
 
 	if (version == NULL)
 		return -1;
 	version->generation = entry->generation;
 	for (unsigned i = 0; i < entry->layer_count; i++) {
-		struct layer *layer = stored_layer_read(p, zone, &entry->layer[i], version);
+		struct layer *layer = stored_layer_read(p, zone, &entry->layer[i], version, &rc);
+		const int adopted = layer != NULL ? layer_adopt(p, version, layer) : rc;
 
-		if (layer == NULL || !layer_adopt(p, version, layer)) {
-			layer_unref(p, layer);
-			version_free(p, version);
+		if (layer != NULL && adopted == 0)
+			continue;
+		layer_unref(p, layer);
+		version_free(p, version);
+		if (adopted == 0 || adopted == -EBADMSG)
 			return 0; // without a version the zone starts anew
-		}
+		return unread_keep(p, zone, entry, adopted);
 	}
 	if (version->layer[version->layer_count - 1]->below_id != 0) {
 		version_free(p, version);

@@ -246,10 +246,15 @@ static void image_judge(struct build *build, const void *mem)
 		return;
 	}
 	build->rc = 0;
-	// A file can have rotted since the start; then there is nothing to compare with.
-	if (build->before.layer_count == 0 && build->served.count > 0 &&
-	    view_map(&build->served, &build->before, error) < 0)
-		build->before.layer_count = 0;
+	if (build->before.layer_count == 0 && build->served.count > 0) {
+		const int rc = view_map(&build->served, &build->before, error);
+
+		// A file can have rotted since the start; then there is nothing to compare with.
+		if (rc < 0)
+			build->before.layer_count = 0;
+		if (rc < 0 && rc != -EBADMSG && rc != -EINVAL)
+			build_fail(build, "The version served cannot be read: %s", error);
+	}
 	if (build->before.layer_count == 0)
 		return;
 	const struct image *top = &build->before.layer[0];
@@ -532,13 +537,14 @@ static void batch_done(struct offload_job *job)
 	compiler_submit(build->publisher->compiler, &build->compile);
 }
 
-// Everything of a version that the threads will look at. Post: the number of layers, 0 when it
-// cannot be had.
-static unsigned version_hold_open(const struct publisher *p, const struct version *version,
+// Everything of a version that the threads will look at. Post: the number of layers, or -errno.
+static int version_hold_open(const struct publisher *p, const struct version *version,
     struct view *view, struct layer *layers[IMAGE_LAYERS_MAX])
 {
-	if (view_open(view, p, version) < 0)
-		return 0;
+	const int rc = view_open(view, p, version);
+
+	if (rc < 0)
+		return rc;
 	for (unsigned i = 0; i < version->layer_count; i++) {
 		struct layer *layer = layers[i] = version->layer[i];
 
@@ -547,7 +553,7 @@ static unsigned version_hold_open(const struct publisher *p, const struct versio
 		view->image[i].mem = layer_map(layer);
 		view->image[i].borrowed = layer->mem != NULL;
 	}
-	return version->layer_count;
+	return (int)version->layer_count;
 }
 
 static void ground_take(struct build *build, const struct folding *folding)
@@ -559,8 +565,38 @@ static void ground_take(struct build *build, const struct folding *folding)
 	if (folding->len > 0)
 		memcpy(since, folding->since, folding->len);
 	build->since = (struct overlay_names){since, folding->len};
-	build->ground_count = version_hold_open(
+	const int count = version_hold_open(
 	    build->publisher, folding->ground, &build->ground_view, build->ground_layers);
+
+	build->ground_count = count > 0 ? (unsigned)count : 0; // without, there is another place
+}
+
+// What is served, to compare with. Post: false when it is there and cannot be had now: what was not
+// compared is not published. An image that is gone from the disk will not come back.
+static bool served_take(struct build *build)
+{
+	const struct version *served = build->zone->current;
+	const int count = served == NULL ? 0
+	                                 : version_hold_open(build->publisher, served,
+	                                       &build->served, build->layers);
+
+	build->layer_count = count > 0 ? (unsigned)count : 0;
+	if (count >= 0 || count == -ENOENT)
+		return true;
+	build_fail(build, "The version served cannot be read: %s.", strerror(-count));
+	return false;
+}
+
+// In the threads for what takes long: all of a large zone, and a difference to a large version that
+// lies on disk, because what is read from there is verified first.
+static bool takes_long(const struct build *build)
+{
+	if (build->delta == NULL || !build->heavy)
+		return build->heavy;
+	for (unsigned i = 0; i < build->served.count; i++)
+		if (build->served.image[i].on_disk && build->served.image[i].size > HEAVY_IMAGE)
+			return true;
+	return false;
 }
 
 void build_start(struct publisher *p, struct pzone *zone, const struct content *content)
@@ -593,9 +629,10 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	while (build->options.id == 0)
 		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
 			abort();
-	if (zone->current != NULL)
-		build->layer_count =
-		    version_hold_open(p, zone->current, &build->served, build->layers);
+	if (!served_take(build)) {
+		build_end(build);
+		return;
+	}
 	if (build->delta != NULL)
 		fold_note(p, zone, build->delta);
 	if (build->delta != NULL && zone->folding.ground != NULL)
@@ -611,8 +648,7 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	if (build->light)
 		offload_run(p->work, &build->job);
 	else
-		offload_submit(
-		    build->heavy && build->delta == NULL ? p->heavy : p->work, &build->job);
+		offload_submit(takes_long(build) ? p->heavy : p->work, &build->job);
 }
 
 void build_cancel(struct build *build)

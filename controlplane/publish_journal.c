@@ -172,14 +172,17 @@ static void batch_done(struct offload_job *job);
 
 static void batch_start(struct journal_writer *writer)
 {
+	static const struct timeval later = {.tv_sec = RETRY_S};
 	struct batch *batch;
 
 	if (writer->running || writer->closing || writer->waiting == NULL ||
 	    event_pending(writer->retry, EV_TIMEOUT, NULL))
 		return;
 	batch = calloc(1, sizeof(*batch));
-	if (batch == NULL)
-		return; // with the next step
+	if (batch == NULL) {
+		event_add(writer->retry, &later);
+		return;
+	}
 	batch->job.run = batch_run;
 	batch->job.done = batch_done;
 	batch->writer = writer;
@@ -327,7 +330,7 @@ static bool zone_wanted(void *ctx, const uint8_t *apex)
 {
 	const struct pzone *zone = pzone_find(ctx, apex);
 
-	return zone != NULL && zone->configured && zone->current != NULL;
+	return zone != NULL && zone->configured && (zone->current != NULL || zone->unread != NULL);
 }
 
 int publish_journal_open(struct publisher *p)

@@ -53,6 +53,7 @@ struct pzone {
 	struct version *kept[VERSIONS_KEPT - 1]; // newest first
 	struct version *next;                    // STAGE_READY, STAGE_SENT
 	struct version *held;                    // waits for a person
+	struct version *unread; // could not be read at the start; stored until there is another
 	struct folding folding;
 	uint32_t held_token;   // 0: nobody waits for what becomes of it
 	bool pinned;           // nothing new is taken

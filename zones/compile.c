@@ -359,8 +359,9 @@ out:
 		snprintf(
 		    error, COMPILE_ERROR_MAX, "the overlay's names are not those of its records");
 	else if (result == -EFBIG)
-		snprintf(
-		    error, COMPILE_ERROR_MAX, "an RRset has more records than an image can hold");
+		snprintf(error, COMPILE_ERROR_MAX,
+		    "an RRset has more records, or the index fuller places, than an image can "
+		    "hold");
 	free(c.chain);
 	free(c.lost);
 	free(c.units);

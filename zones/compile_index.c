@@ -30,7 +30,7 @@ int compile_index(struct compilation *c)
 			if (distance == 1 && c->buckets[at].overflow < UINT16_MAX)
 				c->buckets[at].overflow++;
 			at = at + 1 == c->bucket_count ? 0 : at + 1;
-			if (++distance > c->bucket_count)
+			if (++distance > c->bucket_count || distance > IMAGE_PROBES_MAX)
 				return -EFBIG;
 		}
 		if (distance > c->probe_max)

@@ -32,6 +32,9 @@
 // `overflow` is not 0, so many names whose home is here stand in following buckets (wrapping), no
 // further than probe_max buckets away.
 #define IMAGE_SLOTS 10
+// A lookup is bounded whatever the image says. With six names to a bucket on average, 10 M names
+// need 8; for a run of 64 full ones no key would ever be found.
+#define IMAGE_PROBES_MAX 64
 struct image_bucket {
 	uint16_t tag[IMAGE_SLOTS];
 	uint16_t overflow;
@@ -190,7 +193,7 @@ struct image_header {
 	uint32_t flags;
 	uint32_t
 	    rrsig_expiry_min; // earliest RRSIG expiration (RFC 4034 3.1.5 serial time); 0: unsigned
-	uint32_t probe_max;   // buckets that a lookup may have to look at, 1..
+	uint32_t probe_max;   // buckets that a lookup may have to look at, 1..IMAGE_PROBES_MAX
 	uint32_t apex_ref;    // node of the apex: every overlay holds it, too
 	uint32_t
 	    negative_ref; // struct image_answer: SOA in authority for NXDOMAIN and NODATA, DO=0

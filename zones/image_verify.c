@@ -124,7 +124,8 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "targets out of range");
 	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
 		return bad(v, "number of names");
-	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count)
+	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count ||
+	    header->probe_max > IMAGE_PROBES_MAX)
 		return bad(v, "probe limit");
 	if (header->rr_count == 0)
 		return bad(v, "number of records");

@@ -62,8 +62,7 @@ static uint32_t place_load(struct plan *p, const uint8_t *name)
 	if (index == PLACE_NONE || place_at(p, index)->loaded)
 		return index;
 	const struct place *place = place_at(p, index);
-	const struct node_ref node =
-	    place_node(p->version, place->name, place->len, place->hash, place->labels);
+	const struct node_ref node = place_node(p->version, place->name, place->len, place->hash);
 	const size_t first = p->records->count;
 	if ((node.node != NULL && delta_walk_copy(p->walk, node) != 0) ||
 	    loaded(p, index, first) != 0)
@@ -138,7 +137,7 @@ static int changes_load(struct plan *p)
 			return -ENOMEM;
 		const struct place *place = place_at(p, index);
 		const struct node_ref node =
-		    place_node(p->version, place->name, place->len, place->hash, place->labels);
+		    place_node(p->version, place->name, place->len, place->hash);
 		const size_t first = p->records->count;
 		int rc = delta_walk_change(p->walk, node);
 		if (rc == 0)

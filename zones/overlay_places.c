@@ -13,7 +13,6 @@
 
 #define NAME_SLACK  64 // version_find_name() reads past a name
 #define SLOTS_FIRST 256
-#define HASH_LABEL  32 // "<32 characters>.apex" may own an NSEC3
 
 int places_open(struct places *places, const struct zone_version *below)
 {
@@ -73,15 +72,12 @@ static int slots_grow(struct places *places)
 	return 0;
 }
 
-struct node_ref place_node(const struct zone_version *version, const uint8_t *name, unsigned len,
-    uint64_t hash, unsigned labels)
+struct node_ref place_node(
+    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
 {
 	const struct node_ref node = version_find_name(version, name, len, hash);
 
-	if (node.node != NULL || name[0] != HASH_LABEL ||
-	    labels != version_apex_labels(version) + 1)
-		return node;
-	return version_find_in_order(version, name);
+	return node.node != NULL ? node : version_find_in_order(version, name);
 }
 
 uint32_t places_find(const struct places *places, const uint8_t *name)
@@ -113,7 +109,7 @@ uint32_t places_get(struct places *places, const uint8_t *name)
 	struct place *place = &places->items[places->count++];
 	*place = (struct place){
 	    .name = copy, .hash = hash, .len = (uint8_t)len, .labels = (uint8_t)name_labels(copy)};
-	place->below = place_node(places->below, copy, place->len, hash, place->labels);
+	place->below = place_node(places->below, copy, place->len, hash);
 	*slot = places->count;
 	if (places->count * 2 > places->slot_count && slots_grow(places) != 0)
 		return PLACE_NONE;

@@ -58,6 +58,7 @@ int places_mark_parents(struct places *places, const uint8_t *name, unsigned ape
     __attribute__((warn_unused_result));
 bool places_is_parent(const struct places *places, uint64_t hash);
 
-// The node of a name in a version, owners of NSEC3 included.
-struct node_ref place_node(const struct zone_version *version, const uint8_t *name, unsigned len,
-    uint64_t hash, unsigned labels);
+// The node of a name in a version. What owns only an NSEC3 is not in the index (and need not look
+// like a hash, or stand directly under the apex): what is not found there is looked for in order.
+struct node_ref place_node(
+    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash);

@@ -4,6 +4,7 @@
 // Differences applied to a version: a table of zones, changes and what must come of them, told as
 // zone text; then random versions, whose difference must lead from one to the other.
 #include "delta.h"
+#include "overlay.h"
 
 #include <errno.h>
 #include <setjmp.h>
@@ -220,6 +221,52 @@ static void each_difference_leads_where_it_says_or_is_refused_with_its_reason(vo
 		}
 		delta_free(delta);
 		records_free(before);
+	}
+}
+
+// The owner of an NSEC3 is no name to a query, and so not in the index. It need not look like a
+// hash.
+static void whatever_owns_an_nsec3_can_change(void **state)
+{
+	static const char *const owners[] = {
+	    "139abrdcfnreaq72m4ijosk6d7nbrour", "odd", "139abrdcfnreaq72m4ijosk6d7nbrour.a"};
+
+	for (size_t i = 0; i < sizeof(owners) / sizeof(owners[0]); i++) {
+		char text[512], error[DELTA_ERROR_MAX] = "";
+		struct zone_version version;
+		struct image_buffer buffer;
+		struct overlay overlay;
+
+		snprintf(text, sizeof(text),
+		    "@ 60 SOA ns host 1 2 3 4 5\n@ 60 NS ns.test.\na 60 A 192.0.2.1\nb 60 A "
+		    "192.0.2.1\n"
+		    "%s 60 NSEC3 1 0 0 - ONIB9MGUB9H0RML3CDF5BGRJ59DKJHVK A\n",
+		    owners[i]);
+		struct records *before = zone_of(text);
+
+		snprintf(text, sizeof(text),
+		    "-@ 60 SOA ns host 1 2 3 4 5\n-%s 60 NSEC3 1 0 0 - "
+		    "ONIB9MGUB9H0RML3CDF5BGRJ59DKJHVK A\n"
+		    "+@ 60 SOA ns host 2 2 3 4 5\n+%s 60 NSEC3 1 0 0 - "
+		    "ONIB9MGUB9H0RML3CDF5BGRJ59DKJHVK TXT\n",
+		    owners[i], owners[i]);
+		struct delta *delta = delta_of(text, 1);
+
+		delta->to = 2;
+		delta->steps = 1;
+		assert_int_equal(records_sort(before), 0);
+		version_of(before, &version, &buffer);
+		const int rc = overlay_make(&version, delta, &version, NULL, 1000, &overlay, error);
+
+		if (rc != 0)
+			fail_msg("%s: %d, %s", owners[i], rc, error);
+		overlay_free(&overlay);
+		delta_free(delta);
+		records_free(before);
+		const int fd = buffer.fd;
+
+		image_buffer_close(&buffer);
+		close(fd);
 	}
 }
 
@@ -571,6 +618,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_difference_leads_where_it_says_or_is_refused_with_its_reason),
+	    cmocka_unit_test(whatever_owns_an_nsec3_can_change),
 	    cmocka_unit_test(an_rrset_that_grows_past_a_message_or_the_limit_is_refused),
 	    cmocka_unit_test(an_rrset_past_a_message_or_the_limit_is_no_zone),
 	    cmocka_unit_test(what_lies_outside_the_zone_is_not_taken),

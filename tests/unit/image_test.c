@@ -447,6 +447,27 @@ static void a_name_that_is_indexed_twice_is_refused(void **state)
 	drop(&b);
 }
 
+// A lookup looks at so many buckets for a name that is not there.
+static void an_index_with_no_bound_of_its_own_is_refused(void **state)
+{
+	struct records *r = zone("example.com.");
+	struct built b;
+	char text[64];
+
+	add_soa(r, "example.com.");
+	for (unsigned i = 0; i < 1000; i++) {
+		snprintf(text, sizeof(text), "n%u.example.com.", i);
+		add(r, text, RRTYPE_A, "abcd", 4);
+	}
+	build(&b, r);
+	assert_true(b.version.layer[0].bucket_count > IMAGE_PROBES_MAX + 1);
+	uint8_t *copy = forge(&b);
+
+	((struct image_header *)copy)->probe_max = IMAGE_PROBES_MAX + 1;
+	forged_is_refused(&b, copy, "probe limit");
+	drop(&b);
+}
+
 // The SOA and the negative answers of a version are those of its top layer.
 static void an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused(void **state)
 {
@@ -640,6 +661,7 @@ int main(void)
 	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
+	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),

@@ -16,6 +16,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <time.h>
@@ -830,6 +831,76 @@ static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **
 	assert_non_null(strstr(f->reason, "The stored version is broken"));
 }
 
+// Renames what is in the folder of images, or back.
+static void images_rename(const struct fixture *f, bool links)
+{
+	char command[256];
+
+	snprintf(command, sizeof(command),
+	    links
+	        ? "cd %s/store/images && for i in *.img; do mv $i ../$i.away && ln -s ../$i.away "
+	          "$i; done"
+	        : "cd %s/store/images && for i in *.img; do [ ! -L $i ] || mv ../$i.away $i; done",
+	    f->folder);
+	assert_int_equal(system(command), 0);
+}
+
+// A start that cannot read an image (here: a link, which is not followed) has not lost it: neither
+// the file nor the manifest's word of it goes before there is another version.
+static void what_cannot_be_read_at_a_start_is_there_at_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, 7);
+	publisher_close(f->publisher);
+	images_rename(f, true);
+	publisher_begin(f);
+	assert_false(status_of(f, apex).has_version);
+	// Another zone's version is stored meanwhile.
+	publisher_publish(f->publisher, other, 1, 0, zone_make(other, 1, 100, true));
+	WAIT_FOR(f, f->token == 1);
+	WAIT_FOR(f, status_of(f, other).durable);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_int_equal(manifest_serial(f), 7);
+	assert_true(status_of(f, other).has_version);
+	publisher_close(f->publisher);
+	images_rename(f, false);
+	publisher_begin(f);
+	assert_int_equal(status_of(f, apex).serial, 7);
+	// And when there is one, it goes.
+	publisher_close(f->publisher);
+	images_rename(f, true);
+	publisher_begin(f);
+	publish(f, 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_int_equal(status_of(f, apex).serial, 8);
+	assert_int_equal(images_on_disk(f), 2); // one of each zone
+}
+
+// A difference to a large version that lies on disk takes long, because that is verified first. A
+// small zone's does not wait for it.
+static void a_small_change_does_not_wait_for_a_large_base_on_disk(void **state)
+{
+	struct fixture *f = *state;
+	unsigned before;
+
+	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, 100000, true));
+	WAIT_FOR(f, f->token == 7);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	before = f->answers;
+	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_publish(f->publisher, other, 1, 0, zone_make(other, 1, 100, true));
+	WAIT_FOR(f, f->answers > before);
+	assert_int_equal(f->token, 1);
+	assert_true(f->live);
+	WAIT_FOR(f, f->token == 8);
+	assert_true(f->live);
+}
+
 static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
     uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
 {
@@ -936,6 +1007,35 @@ static void a_version_that_lost_most_records_waits_for_a_person(void **state)
 }
 
 // "8 rollback, 9 axfr, 7 axfr, 10 held": what there is, the version served first.
+// What the version served has is not known without a descriptor; then nothing is known of less.
+static void what_cannot_be_compared_is_not_published(void **state)
+{
+	struct fixture *f = *state;
+	struct rlimit limit, none;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 100, true));
+	assert_true(f->live);
+	struct records *less = zone_make(apex, 8, 10, true);
+	const int next = open("/dev/null", O_RDONLY | O_CLOEXEC);
+
+	assert_true(next >= 0);
+	close(next);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
+	none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	publisher_publish(f->publisher, apex, 8, 0, less);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	assert_false(f->held);
+	assert_non_null(
+	    strstr(f->reason, "The version served cannot be read: Too many open files."));
+	publish_records(f, 9, zone_make(apex, 9, 10, true));
+	assert_true(f->held);
+	assert_int_equal(status_of(f, apex).serial, 7);
+}
+
 static const char *versions_text(struct fixture *f)
 {
 	static const char hows[][9] = {"", "axfr", "ixfr", "file", "rollback"};
@@ -1354,6 +1454,9 @@ int main(int argc, char **argv)
 	    CASE(the_journal_has_what_led_to_the_version_served),
 	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
+	    CASE(what_cannot_be_read_at_a_start_is_there_at_the_next),
+	    CASE(a_small_change_does_not_wait_for_a_large_base_on_disk),
+	    CASE(what_cannot_be_compared_is_not_published),
 	    CASE(a_zone_whose_digest_is_wrong_is_refused),
 	    CASE(what_a_digest_is_worth_is_configured),
 	    CASE(a_version_that_lost_most_records_waits_for_a_person),
