@@ -9,6 +9,7 @@ import signal
 import subprocess
 import time
 
+READY_S = 180     # the kernel may take its time with an interface that others work on
 READY = re.compile(r"(^|[: ])ready$", re.M)
 
 
@@ -31,7 +32,7 @@ class Node:
             ["ip", "netns", "exec", self.namespace, *self.prefix[name],
              "%s/%s/np-%s" % (self.build, name, name), "-c", self.config],
             stdin=subprocess.DEVNULL, stdout=log, stderr=log)
-        while time.monotonic() - began < 60:
+        while time.monotonic() - began < READY_S:
             if READY.search(self.said(name, at)):
                 return time.monotonic() - began
             if not alive(self.processes[name]):

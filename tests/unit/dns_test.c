@@ -18,6 +18,9 @@
 
 #include "checksum.h"
 #include "compile.h"
+#include "delta.h"
+#include "dns_denial.h"
+#include "overlay.h"
 #include "zonefile.h"
 
 #define COUNT(array) (sizeof(array) / sizeof((array)[0]))
@@ -440,6 +443,84 @@ static void a_wildcard_that_opt_out_left_out_is_not_denied(void **state)
 	zone_setup(state);
 }
 
+#define ROUNDS 16 // of SHA-1 for a hash; the records below say one less
+static const char costly_text[] =
+    "@ 3600 SOA host host 1 2 3 4 300\n@ RRSIG SOA" SIG "@ NS ns.other.\n@ DNSKEY 257 3 13 QUJD\n"
+    "@ NSEC3PARAM 1 0 15 -\nt TXT \"t\"\n"
+    "fhm9dfanujcu5n0p6so3g6ltoguh1f19 NSEC3 1 1 15 - uo58j6to24t3befjmfgr15vpbo105ld0 NS SOA "
+    "RRSIG DNSKEY NSEC3PARAM\n"
+    "uo58j6to24t3befjmfgr15vpbo105ld0 NSEC3 1 1 15 - fhm9dfanujcu5n0p6so3g6ltoguh1f19 TXT\n";
+
+// A hundred empty non-terminals that opt-out left out of the chain, in an overlay, where no hash
+// was prepared: each step up costs one of sixteen rounds.
+static void under_opt_out_a_proof_climbs_no_further_than_its_rounds(void **state)
+{
+	static const uint8_t apex[] = "\7example\3com";
+	const struct compile_options options = {.key = key, .generation = 2, .id = 2};
+	char text[COMPILE_ERROR_MAX > DELTA_ERROR_MAX ? COMPILE_ERROR_MAX : DELTA_ERROR_MAX];
+	uint8_t soa[64], deep[NAME_LEN_MAX] = "\1x";
+	struct delta *delta = delta_new(apex, 1);
+	struct denial denial;
+	struct image_buffer top;
+	struct overlay overlay;
+	struct lookup found;
+	struct qname q;
+	size_t len = 2;
+
+	zone_teardown(state);
+	zone_load(costly_text, sizeof(costly_text) - 1);
+	for (unsigned i = 0; i < 100; i++, len += 2)
+		memcpy(deep + len, "\1b", 2);
+	memcpy(deep + len, apex, sizeof(apex));
+	len += sizeof(apex);
+	const size_t host = (size_t)sprintf((char *)soa, "\4host\7example\3com") + 1;
+
+	memcpy(soa + host, soa, host);
+	memset(soa + 2 * host, 0, 20);
+	for (unsigned serial = 1; serial <= 2; serial++) {
+		static const uint8_t fields[5] = {1, 2, 3, 4, 44};
+
+		for (unsigned i = 0; i < 5; i++)
+			soa[2 * host + 4 * i + 3] = fields[i];
+		soa[2 * host + 18] = 1; // 300
+		soa[2 * host + 3] = (uint8_t)serial;
+		assert_int_equal(
+		    delta_add(delta, serial == 2, apex, RRTYPE_SOA, 3600, soa, 2 * host + 20), 0);
+	}
+	delta->to = 2;
+	delta->steps = 1;
+	assert_int_equal(
+	    delta_add(delta, true, deep, RRTYPE_TXT, 60, (const uint8_t *)"\1t", 2), 0);
+	if (overlay_make(&version, delta, &version, NULL, 1000, &overlay, text) != 0)
+		fail_msg("%s", text);
+	assert_int_equal(image_buffer_open(&top, -1, 1u << 24), 0);
+	if (compile_overlay(overlay.records, &overlay.plan, &options, &top, text) != 0)
+		fail_msg("%s", text);
+	version.layer[1] = version.layer[0];
+	version.layer_count = 2;
+	assert_int_equal(image_open(&version.layer[0], top.mem, top.used), 0);
+
+	deep[1] = 'y'; // beside the one that is there
+	assert_true(qname_parse(&q, deep, len, sizeof(deep)) > 0);
+	qname_hash(&q, &key);
+	version_lookup(&version, &q, &found);
+	assert_int_equal(found.kind, LOOKUP_NXDOMAIN);
+	assert_int_equal(found.encloser_labels, q.labels - 1);
+	denial_start(&denial, &version);
+	denial_nxdomain(&denial, &q, &found);
+	// Up to 256 rounds for the steps; one hash more where it begins, one for what is next
+	// closer, one for the wildcard.
+	assert_true(denial.hashes > 3);
+	assert_in_range(denial.hashes * ROUNDS, 1, 256 + 3 * ROUNDS);
+	overlay_free(&overlay);
+	delta_free(delta);
+	image_buffer_close(&top);
+	close(top.fd);
+	version.layer_count = 1;
+	zone_teardown(state);
+	zone_setup(state);
+}
+
 // RFC 4035 3.1.3.3: the signatures of a wildcard as well as its data.
 static void signatures_of_a_wildcard_come_with_the_proof(void **state)
 {
@@ -499,6 +580,7 @@ int main(void)
 	    cmocka_unit_test(no_data_is_the_same_bytes_for_every_type),
 	    cmocka_unit_test(a_proof_moves_what_points_into_the_additional_section),
 	    cmocka_unit_test(a_wildcard_that_opt_out_left_out_is_not_denied),
+	    cmocka_unit_test(under_opt_out_a_proof_climbs_no_further_than_its_rounds),
 	    cmocka_unit_test(signatures_of_a_wildcard_come_with_the_proof),
 	    cmocka_unit_test(a_synthesised_name_is_too_long_even_if_nothing_fits),
 	};
