@@ -12,6 +12,7 @@
 
 #include <errno.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "compile.h"
@@ -75,20 +76,19 @@ static bool version_make(
 		must(
 		    zonefile_parse_text(two, sizeof(two) - 1, apex, collect, records, &where) == 0);
 	(void)zonefile_parse_text(text, len, apex, collect, records, &where);
-	must(image_buffer_open(&buffer, -1, 1u << 26) == 0);
+	must(image_buffer_open(&buffer, 1u << 26) == 0);
 	if (records_sort(records) == 0 && records_check(records, error) == 0 &&
 	    compile_image(records, &options, &buffer, error) == 0) {
-		const uint64_t used = buffer.used;
+		const int fd = memfd_create("image", MFD_CLOEXEC);
+		const size_t used = buffer.used;
 
-		image_buffer_close(&buffer);
-		must(ftruncate(buffer.fd, (off_t)used) == 0);
+		must(image_buffer_write(&buffer, fd) == 0);
 		*out = (struct reading){0};
-		must(reading_layer(out, buffer.fd, 0, used) == 0);
+		must(reading_layer(out, fd, 0, used) == 0);
+		close(fd);
 		made = true;
-	} else {
-		image_buffer_close(&buffer);
 	}
-	close(buffer.fd);
+	image_buffer_close(&buffer);
 	records_free(records);
 	return made;
 }
@@ -126,8 +126,9 @@ static void configuration_judge(struct members *members, bool good)
 
 	must(members_resolve(members, config, &changed, &resets) == 0);
 	must(good || !changed); // a broken one changes nothing
-	must(members_extend(members, config, true, &all) == 0);
 	must(members_extend(members, config, false, &without) == 0);
+	must(
+	    members_extend(members, config, true, &all) == 0); // with those left out the first time
 	must(resets == (without->zone_count < all->zone_count));
 	must(all->zone_count == config->zone_count + members_count(members, apexes[0]) +
 	                            members_count(members, apexes[1]));
