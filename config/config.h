@@ -109,6 +109,8 @@ struct config_limits {
 	uint32_t retry_min_s, retry_max_s;
 	uint32_t jitter;                       // percent that both come earlier, at most
 	uint32_t notify_min_ms, notify_max_ms; // between rounds that NOTIFYs cause
+	uint32_t pin_tolerance_s; // another primary must be ahead for so long; 0: not at all
+	unsigned agreement;       // primaries that must have a version's serial
 };
 
 struct config_template;

@@ -155,6 +155,17 @@ static int field_catalog_role(
 	return zone->catalog != NULL ? 0 : tree_no_memory(r->error);
 }
 
+// A version that nobody can agree on would never be served.
+static int agreement_check(
+    struct reader *r, const struct node *item, const struct config_zone *zone)
+{
+	if (zone->file == NULL && zone->limits->agreement > zone->primary_count)
+		return tree_error(r->error, item,
+		    "'primary-agreement' is %u, but 'primaries' has %zu.", zone->limits->agreement,
+		    zone->primary_count);
+	return 0;
+}
+
 static int catalog_template_find(
     struct reader *r, const struct node *item, const struct config_template **out)
 {
@@ -172,7 +183,7 @@ static int catalog_template_find(
 		return tree_error(r->error, item,
 		    "The template '%s' has no 'primaries' for the members of a catalog.",
 		    tree_show(item, shown));
-	return 0;
+	return agreement_check(r, item, &(*out)->zone);
 }
 
 static int field_catalog_template(
@@ -263,7 +274,9 @@ static int field_template_id(
 	LIMIT("retry-max-interval", field_seconds, retry_max_s, 1, TIME_MAX_S), \
 	LIMIT("refresh-jitter", field_jitter, jitter, 0, 50), \
 	LIMIT("notify-min-interval", field_ms, notify_min_ms, 1, 3600000), \
-	LIMIT("notify-max-interval", field_ms, notify_max_ms, 1, 86400000)
+	LIMIT("notify-max-interval", field_ms, notify_max_ms, 1, 86400000), \
+	LIMIT("primary-pin-tolerance", field_seconds, pin_tolerance_s, 0, 31536000), \
+	LIMIT("primary-agreement", field_number, agreement, 1, 255)
 
 enum { ZONE_PRIMARIES, ZONE_NOTIFY_FROM };
 
@@ -304,7 +317,8 @@ static const struct config_template no_template = {.zone = {.limits = &no_templa
         // The least one keeps a burst of NOTIFYs for one change to one round; the largest is
         // what a useless notifier can cost.
         .notify_min_ms = 50,
-        .notify_max_ms = 30000}};
+        .notify_max_ms = 30000,
+        .agreement = 1}};
 
 static int limits_check(
     struct reader *r, const struct node *item, const struct config_limits *limits)
@@ -444,6 +458,8 @@ static int zone_read(struct reader *r, const struct node *item, struct config_zo
 		return tree_error(r->error, map_get(item, "domain"), "Duplicate zone '%s'.",
 		    tree_show(map_get(item, "domain"), shown));
 	rc = zone_source(r, item, zone, seen);
+	if (rc == 0)
+		rc = agreement_check(r, item, zone);
 	if (rc == 0)
 		rc = zone_catalog(r, item, zone);
 	if (rc < 0)

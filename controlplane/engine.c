@@ -389,6 +389,19 @@ static void regressed_tell(const struct engine_zone *ez, struct engine_status *o
 	    out->regressed_primary);
 }
 
+static void pin_tell(const struct engine_zone *ez, struct engine_status *out)
+{
+	const struct zone_policy *policy = &ez->profile->policy;
+
+	for (unsigned i = 0; policy->pin_tolerance_s > 0 && i < policy->primary_count; i++) {
+		if (ez->zone.has_copy && policy->origins[i] == ez->zone.origin) {
+			snprintf(out->pinned_primary, sizeof(out->pinned_primary), "%.63s",
+			    ez->profile->ways[i]->remote_id);
+			out->pinned_primary_ms = ez->zone.timers.origin_ms;
+		}
+	}
+}
+
 int engine_status(const struct engine *engine, const uint8_t *apex, struct engine_status *out)
 {
 	const struct engine_zone *ez = engine_find(engine, apex);
@@ -403,9 +416,10 @@ int engine_status(const struct engine *engine, const uint8_t *apex, struct engin
 	out->stale = ez->zone.stale && !ez->zone.expired;
 	out->expired = ez->zone.expired;
 	regressed_tell(ez, out);
+	pin_tell(ez, out);
 	out->soa = ez->zone.soa;
 	out->pinned = ez->zone.pinned;
-	if (ez->zone.pinned) {
+	if (ez->zone.pinned || ez->zone.lead_ms != ZONE_NEVER) {
 		out->behind_ms = ez->zone.timers.behind_ms;
 		out->behind_serial = ez->zone.timers.behind_serial;
 	}

@@ -48,12 +48,17 @@ struct engine_ops {
 	// engine_published with this token. LIVE means: the data plane serves it, or none is
 	// connected and it is stored. `origin` says whose history the version belongs to and is
 	// kept with it.
+	// `hold` (NULL: no) is why it is to be held, for want of other primaries that have it:
+	// SHORT is the answer then, unless something else is wrong with it.
 	void (*publish)(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
-	    struct records *records);
+	    const char *hold, struct records *records);
 	// The same for the version that the difference makes of the one served. It is answered "not
 	// live" with the reason when the difference does not fit. The callee owns `delta`.
-	void (*apply)(
-	    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta);
+	void (*apply)(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+	    const char *hold, struct delta *delta);
+	// Now enough primaries have what is held for want of them: publish it, and answer with this
+	// token.
+	void (*agreed)(void *ctx, const uint8_t *apex, uint32_t token);
 	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
 	// published is never expired at that moment.
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
@@ -69,6 +74,7 @@ enum engine_verdict {
 	ENGINE_LIVE,
 	ENGINE_REJECTED, // it will not be served
 	ENGINE_HELD,     // a person must accept it; LIVE follows when one does
+	ENGINE_SHORT,    // the same, or agreed() when enough primaries have it
 };
 
 // What `npctl zone status` may show.
@@ -78,7 +84,9 @@ struct engine_status {
 	bool pinned;
 	int64_t behind_ms; // wall clock: since when a primary has news that we do not take; 0: none
 	uint32_t behind_serial;
-	bool regressed; // a primary was heard of last with a serial older than ours
+	char pinned_primary[64]; // id of the remote whose versions are taken; "": whoever has news
+	int64_t pinned_primary_ms; // wall clock: since when
+	bool regressed;            // a primary was heard of last with a serial older than ours
 	uint32_t regressed_serial;
 	char regressed_primary[64]; // its address@port
 	struct zone_soa soa;

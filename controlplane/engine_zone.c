@@ -53,10 +53,20 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 	ez->records = NULL;
 	ez->delta = NULL;
 	ez->handed_delta = delta != NULL;
+	char why[128] = "";
+
+	if (action->lacks_agreement) {
+		snprintf(why, sizeof(why),
+		    "Held: %u of the %u primaries that primary-agreement wants %s this serial.",
+		    action->agreed, ez->profile->policy.agreement,
+		    action->agreed == 1 ? "has" : "have");
+	}
+	const char *hold = action->lacks_agreement ? why : NULL;
+
 	if (delta != NULL) {
-		ops->apply(ops->ctx, ez->apex, action->token, action->origin, delta);
+		ops->apply(ops->ctx, ez->apex, action->token, action->origin, hold, delta);
 	} else {
-		ops->publish(ops->ctx, ez->apex, action->token, action->origin, records);
+		ops->publish(ops->ctx, ez->apex, action->token, action->origin, hold, records);
 	}
 }
 
@@ -93,6 +103,10 @@ static void action_do(struct engine_zone *ez, const struct zone_action *action)
 		break;
 	case ZONE_ACTION_PUBLISH:
 		content_publish(ez, action);
+		break;
+	case ZONE_ACTION_ACCEPT:
+		engine_log(ez, "enough primaries have serial %u now", action->serial);
+		engine->ops.agreed(engine->ops.ctx, ez->apex, action->token);
 		break;
 	case ZONE_ACTION_DISCARD:
 		engine_content_drop(ez);
@@ -144,11 +158,13 @@ static void zone_event_once(struct engine_zone *ez, const struct zone_event *eve
 	}
 }
 
-static enum zone_event_kind verdict_event(enum engine_verdict verdict)
+static struct zone_event verdict_event(enum engine_verdict verdict, uint32_t token)
 {
-	return verdict == ENGINE_LIVE   ? ZONE_EVENT_LIVE
-	       : verdict == ENGINE_HELD ? ZONE_EVENT_HELD
-	                                : ZONE_EVENT_REJECTED;
+	return (struct zone_event){.kind = verdict == ENGINE_LIVE       ? ZONE_EVENT_LIVE
+	                                   : verdict == ENGINE_REJECTED ? ZONE_EVENT_REJECTED
+	                                                                : ZONE_EVENT_HELD,
+	    .token = token,
+	    .lacks_agreement = verdict == ENGINE_SHORT};
 }
 
 // An action may bring about the next event at once (a primary that is down, a publisher that
@@ -161,9 +177,8 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	ez->busy = true;
 	zone_event_once(ez, event);
 	while (outermost && ez->has_answer) {
-		struct zone_event answer = {
-		    .kind = verdict_event((enum engine_verdict)ez->answer_verdict),
-		    .token = ez->answer_token};
+		const struct zone_event answer =
+		    verdict_event((enum engine_verdict)ez->answer_verdict, ez->answer_token);
 
 		ez->has_answer = false;
 		zone_event_once(ez, &answer);
@@ -187,7 +202,7 @@ void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token
 		ez->live_delta = ez->handed_delta;
 	} else {
 		engine->counters.rejected += verdict == ENGINE_REJECTED;
-		engine->counters.held += verdict == ENGINE_HELD;
+		engine->counters.held += verdict != ENGINE_REJECTED;
 		engine_error_set(ez, reason != NULL ? reason : "not published");
 	}
 	if (ez->busy) {
@@ -196,7 +211,7 @@ void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token
 		ez->answer_token = token;
 		return;
 	}
-	struct zone_event event = {.kind = verdict_event(verdict), .token = token};
+	const struct zone_event event = verdict_event(verdict, token);
 
 	engine_zone_event(ez, &event);
 	engine_arm(engine);

@@ -105,16 +105,21 @@ static void engine_load(void *ctx, const uint8_t *apex, struct engine_stored *ou
 	publisher_load(((struct daemon *)ctx)->publisher, apex, out);
 }
 
-static void engine_publish(
-    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct records *records)
+static void engine_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct records *records)
 {
-	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, origin, records);
+	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, origin, hold, records);
 }
 
-static void engine_apply(
-    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+static void engine_apply(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct delta *delta)
 {
-	publisher_apply(((struct daemon *)ctx)->publisher, apex, token, origin, delta);
+	publisher_apply(((struct daemon *)ctx)->publisher, apex, token, origin, hold, delta);
+}
+
+static void engine_agreed(void *ctx, const uint8_t *apex, uint32_t token)
+{
+	publisher_agreed(((struct daemon *)ctx)->publisher, apex, token);
 }
 
 static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
@@ -206,6 +211,7 @@ static int daemon_start(struct daemon *daemon)
 	    .load = engine_load,
 	    .publish = engine_publish,
 	    .apply = engine_apply,
+	    .agreed = engine_agreed,
 	    .expire = engine_expire,
 	    .store = engine_store,
 	    .provide = {.read = provide_read,

@@ -144,7 +144,8 @@ static void load_done(struct offload_job *job)
 	if (!primary->closing) {
 		if (load->records != NULL && load->zone->configured) {
 			// Answered by primary_published(), maybe before this returns.
-			publisher_publish(primary->publisher, load->apex, 0, 0, load->records);
+			publisher_publish(
+			    primary->publisher, load->apex, 0, 0, NULL, load->records);
 			load->records = NULL;
 		} else {
 			if (load->error[0] != '\0')

@@ -60,6 +60,7 @@ void content_free(struct content *content)
 {
 	records_free(content->records);
 	delta_free(content->delta);
+	free(content->hold);
 	*content = (struct content){0};
 }
 
@@ -160,16 +161,33 @@ static void content_take(
 	waiting_start(p, zone);
 }
 
-void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
-    struct records *records)
+// What is to be held and cannot be said why is not published either.
+static void content_take_or_hold(struct publisher *p, const uint8_t *apex, uint32_t token,
+    const char *hold, struct content content)
 {
-	content_take(p, apex, token, (struct content){.records = records, .origin = origin});
+	content.hold = hold != NULL ? strdup(hold) : NULL;
+	if (hold != NULL && content.hold == NULL) {
+		content_free(&content);
+		if (p->ops.published != NULL)
+			p->ops.published(
+			    p->ops.ctx, apex, token, ENGINE_REJECTED, "Out of memory.");
+		return;
+	}
+	content_take(p, apex, token, content);
 }
 
-void publisher_apply(
-    struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct records *records)
 {
-	content_take(p, apex, token, (struct content){.delta = delta, .origin = origin});
+	content_take_or_hold(
+	    p, apex, token, hold, (struct content){.records = records, .origin = origin});
+}
+
+void publisher_apply(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct delta *delta)
+{
+	content_take_or_hold(
+	    p, apex, token, hold, (struct content){.delta = delta, .origin = origin});
 }
 
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
@@ -350,7 +368,7 @@ static void version_hold(
 	name_to_text(zone->apex, name);
 	log_warning("%s: serial %u: %s 'npctl zone accept %s' takes it all the same.", name,
 	    version->soa.serial, reason, name);
-	answer(p, zone, zone->token, ENGINE_HELD, reason);
+	answer(p, zone, zone->token, zone->held_short ? ENGINE_SHORT : ENGINE_HELD, reason);
 	waiting_start(p, zone);
 }
 
@@ -395,6 +413,24 @@ int publisher_accept(struct publisher *p, const uint8_t *apex)
 	zone->started_us = clock_us();
 	version_go(p, zone, version);
 	return 0;
+}
+
+void publisher_agreed(struct publisher *p, const uint8_t *apex, uint32_t token)
+{
+	struct pzone *zone = pzone_find(p, apex);
+	int rc = -ENOENT;
+
+	if (zone != NULL && zone->held != NULL && zone->held_short && zone->held_token != 0) {
+		const uint32_t before = zone->held_token;
+
+		zone->held_token = token;
+		rc = publisher_accept(p, apex);
+		if (rc < 0)
+			zone->held_token = before;
+	}
+	if (rc < 0 && !p->closing && p->ops.published != NULL)
+		p->ops.published(p->ops.ctx, apex, token, ENGINE_REJECTED,
+		    "What was held cannot be published now.");
 }
 
 int publish_clear(struct publisher *p, struct pzone *zone, const char *reason)

@@ -56,18 +56,22 @@ int publisher_reconfigure(struct publisher *publisher, const struct config *conf
     __attribute__((warn_unused_result));
 
 // Takes ownership of `records` (any order, not yet checked). A version that waits for its turn is
-// replaced by a later one of the same zone and reported as not live. `origin` as in engine_ops.
+// replaced by a later one of the same zone and reported as not live. `origin` and `hold` as in
+// engine_ops.
 void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_t token,
-    uint64_t origin, struct records *records);
+    uint64_t origin, const char *hold, struct records *records);
 // The same for what `delta` (now the publisher's) makes of the version served. When it does not
 // fit, that is not live, with the reason, and nothing has changed.
 void publisher_apply(struct publisher *publisher, const uint8_t *apex, uint32_t token,
-    uint64_t origin, struct delta *delta);
+    uint64_t origin, const char *hold, struct delta *delta);
 
 // Publishes the version that is held. Post: 0; -ENOENT when none is; -EBUSY while another is being
 // published.
 int publisher_accept(struct publisher *publisher, const uint8_t *apex)
     __attribute__((warn_unused_result));
+// The same for one that is held only by `hold`; it is answered for with `token`, REJECTED when
+// there is none.
+void publisher_agreed(struct publisher *publisher, const uint8_t *apex, uint32_t token);
 
 // What became of an older version that was asked for: `reason` NULL, it is live; or why not.
 typedef void (*publisher_recalled_fn)(void *ctx, const char *reason);

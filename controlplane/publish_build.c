@@ -75,6 +75,7 @@ struct build {
 	struct zone_soa soa;
 	struct gate_facts facts;
 	bool equal, held;
+	bool held_short; // only for want of primaries that have it
 	int rc;
 	char error[PUBLISH_REASON_MAX];
 };
@@ -157,10 +158,11 @@ static void build_end(struct build *build)
 	content_free(&build->content);
 	delta_free(build->delta);
 	const int rc = build->rc;
-	const bool held = build->held;
+	const bool held = build->held, held_short = build->held_short;
 	free(build);
 	if (zone != NULL) {
 		zone->build = NULL;
+		zone->held_short = held_short;
 		publish_built(p, zone, version, rc < 0 || held ? reason : NULL);
 	}
 }
@@ -223,6 +225,29 @@ static bool image_proven(struct build *build, const void *mem)
 	return false;
 }
 
+// Is a person to look at it first, or is it to wait for other primaries? What only they can release
+// must have passed everything else.
+static void gates_pass(struct build *build, const void *mem)
+{
+	const struct image *top = &build->before.layer[0];
+
+	if (build->before.layer_count > 0) {
+		build->equal = build->kept == 0 && build->before.layer_count == 1 &&
+		               top->size == build->image_size &&
+		               image_same(mem, top->mem, top->size);
+		if (!build->equal && build->shrink_limit < 100) {
+			const struct gate_facts before = gate_facts_of(top->mem, top->size);
+
+			build->held =
+			    gate_holds(&before, &build->facts, build->shrink_limit, build->error);
+		}
+	}
+	if (!build->equal && !build->held && build->content.hold != NULL) {
+		build->held = build->held_short = true;
+		snprintf(build->error, sizeof(build->error), "%s", build->content.hold);
+	}
+}
+
 static void image_judge(struct build *build, const void *mem)
 {
 	char error[IMAGE_ERROR_MAX];
@@ -255,17 +280,9 @@ static void image_judge(struct build *build, const void *mem)
 		if (rc < 0 && rc != -EBADMSG && rc != -EINVAL)
 			build_fail(build, "The version served cannot be read: %s", error);
 	}
-	if (build->before.layer_count == 0)
+	if (build->rc < 0)
 		return;
-	const struct image *top = &build->before.layer[0];
-
-	build->equal = build->kept == 0 && build->before.layer_count == 1 &&
-	               top->size == build->image_size && image_same(mem, top->mem, top->size);
-	if (!build->equal && build->shrink_limit < 100) {
-		const struct gate_facts before = gate_facts_of(top->mem, top->size);
-
-		build->held = gate_holds(&before, &build->facts, build->shrink_limit, build->error);
-	}
+	gates_pass(build, mem);
 	// It may be held for long, and over restarts: without a data plane's proof.
 	if (build->held && build->entrusted) {
 		build->entrusted = false;

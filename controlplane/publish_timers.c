@@ -14,7 +14,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#define TIMERS_MAGIC 0x33524d49544e0a8dULL // 8d 0a "NTIMR3"
+#define TIMERS_MAGIC 0x34524d49544e0a8dULL // 8d 0a "NTIMR4"
 
 struct timers_header {
 	uint64_t magic;

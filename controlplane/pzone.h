@@ -27,6 +27,7 @@ struct content {
 	struct records *records; // or
 	struct delta *delta;
 	uint64_t origin; // whose history it belongs to; 0: nobody's
+	char *hold;      // owned; why it is to be held; NULL: it is not
 };
 
 // Where the newest version stands on its way.
@@ -55,6 +56,7 @@ struct pzone {
 	struct version *held;                    // waits for a person
 	struct version *unread; // could not be read at the start; stored until there is another
 	struct folding folding;
+	bool held_short;       // only for want of primaries that have it
 	uint32_t held_token;   // 0: nobody waits for what becomes of it
 	bool pinned;           // nothing new is taken
 	int64_t pinned_ms;     // wall clock

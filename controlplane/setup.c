@@ -362,6 +362,8 @@ static void limits_fill(const struct config_zone *zone, struct profile *profile)
 	policy->jitter = limits->jitter;
 	policy->notify_min_ms = limits->notify_min_ms;
 	policy->notify_max_ms = limits->notify_max_ms;
+	policy->pin_tolerance_s = limits->pin_tolerance_s;
+	policy->agreement = limits->agreement;
 	profile->limits = (struct transfer_limits){.session = {.bytes = limits->transfer_bytes,
 	                                               .records = limits->zone_records,
 	                                               .rrset_records = limits->rrset_records},
@@ -406,6 +408,7 @@ bool profile_same(const struct profile *a, const struct profile *b)
 	       p->refresh_max_s == q->refresh_max_s && p->retry_min_s == q->retry_min_s &&
 	       p->retry_max_s == q->retry_max_s && p->jitter == q->jitter &&
 	       p->notify_min_ms == q->notify_min_ms && p->notify_max_ms == q->notify_max_ms &&
+	       p->pin_tolerance_s == q->pin_tolerance_s && p->agreement == q->agreement &&
 	       memcmp(a->ways, b->ways, p->primary_count * sizeof(*a->ways)) == 0 &&
 	       memcmp(p->origins, q->origins, p->primary_count * sizeof(*p->origins)) == 0;
 }

@@ -141,6 +141,12 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 	json_object_set_new(o, "next-refresh", e != NULL ? seconds(e->refresh_in_ms) : json_null());
 	json_object_set_new(
 	    o, "expires-in", e != NULL && e->has_copy ? seconds(e->expires_in_ms) : json_null());
+	// Not the pin of an operator: whose versions are taken while primaries differ.
+	const bool pinned = e != NULL && e->pinned_primary[0] != '\0';
+
+	json_object_set_new(o, "pinned-primary", pinned ? text(e->pinned_primary) : json_null());
+	json_object_set_new(o, "pinned-primary-for",
+	    pinned ? seconds(wall_ms() - e->pinned_primary_ms) : json_null());
 	json_object_set_new(
 	    o, "primary", e != NULL && e->primary[0] != '\0' ? text(e->primary) : json_null());
 	json_object_set_new(o, "regressed-serial",
@@ -182,7 +188,7 @@ json_t *status_zone(
 	struct engine_status engine = {0};
 	struct publisher_status p;
 	char name[NAME_TEXT_MAX], catalog[NAME_TEXT_MAX];
-	char regressed[160];
+	char regressed[160], led[160];
 	const char *error, *catalog_error = zone->catalog != NULL
 	                                        ? members_error(daemon->members, zone->domain)
 	                                        : NULL;
@@ -196,8 +202,11 @@ json_t *status_zone(
 	name_to_text(zone->domain, name);
 	snprintf(regressed, sizeof(regressed), "%s has serial %u, older than ours",
 	    engine.regressed_primary, engine.regressed_serial);
+	snprintf(led, sizeof(led), "Pinned to %s, and another primary has serial %u.",
+	    engine.pinned_primary, engine.behind_serial);
 	error = p.error[0] != '\0'                            ? p.error
 	        : engine.regressed                            ? regressed
+	        : engine.behind_ms != 0 && !p.pinned          ? led
 	        : catalog_error != NULL                       ? catalog_error
 	        : secondary && engine.error[0] != '\0'        ? engine.error
 	        : file_error != NULL && file_error[0] != '\0' ? file_error
@@ -228,7 +237,7 @@ json_t *status_zone(
 	json_object_set_new(o, "pinned", json_boolean(p.pinned));
 	json_object_set_new(
 	    o, "pinned-for", p.pinned ? seconds(wall_ms() - p.pinned_ms) : json_null());
-	// How far a pinned zone is behind its primaries, and since when.
+	// How far a zone that is pinned, to a version or to a primary, is behind, and since when.
 	json_object_set_new(o, "primary-serial",
 	    secondary && engine.behind_ms != 0 ? json_integer(engine.behind_serial) : json_null());
 	json_object_set_new(o, "behind",

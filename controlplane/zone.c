@@ -16,6 +16,8 @@
 //   long); otherwise it is remembered and looked at when the round is over. NOTIFYs that keep
 //   bringing nothing new are spaced further and further apart, so that a primary that is "ahead for
 //   ever" costs little.
+// - With several primaries, whose version is taken is said in zone_pin.h, and how many must have it
+//   in zone_agree.h.
 #include "zone.h"
 
 #include <assert.h>
@@ -23,6 +25,8 @@
 #include <string.h>
 
 #include "serial.h"
+#include "zone_agree.h"
+#include "zone_pin.h"
 
 // First retry without any copy; doubles up to the maximum (a primary that starts after us is found
 // soon, one that is gone for a week is not bothered).
@@ -125,16 +129,13 @@ static struct zone_action *action_add(struct zone_actions *actions, enum zone_ac
 	return action;
 }
 
-// The primary of this step of the round: the first one, then the others in configured order.
+// The primary of this step of the round.
 static unsigned round_primary(const struct zone *zone)
 {
 	if (zone->round_last) {
 		return zone->round_older_primary;
 	}
-	if (zone->round_step == 0) {
-		return zone->round_first;
-	}
-	return zone->round_step <= zone->round_first ? zone->round_step - 1U : zone->round_step;
+	return pin_round_way(zone, zone->round_step);
 }
 
 static enum zone_urgency round_urgency(const struct zone *zone, struct zone_now now)
@@ -149,18 +150,12 @@ static enum zone_urgency round_urgency(const struct zone *zone, struct zone_now 
 	return ZONE_URGENCY_REFRESH;
 }
 
-// Whose history a way leads to; 0: unknown.
-static uint64_t way_origin(const struct zone *zone, unsigned primary)
-{
-	return zone->policy->origins != NULL ? zone->policy->origins[primary] : 0;
-}
-
 // A difference is asked for only where our version came from: another primary may have other data
 // under the same serial.
 static bool step_may_be_incremental(const struct zone *zone, struct zone_now now)
 {
 	return zone->has_copy && !zone->round_any_serial && !zone->step_whole &&
-	       zone->origin != 0 && zone->origin == way_origin(zone, round_primary(zone)) &&
+	       zone->origin != 0 && zone->origin == zone_way_origin(zone, round_primary(zone)) &&
 	       now.mono_ms >= zone->delta_after_ms;
 }
 
@@ -202,27 +197,39 @@ static bool zone_takes_nothing(const struct zone *zone)
 	return zone->pinned && zone->has_copy;
 }
 
-static void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+static void step_query(
+    struct zone *zone, unsigned primary, struct zone_now now, struct zone_actions *actions)
 {
-	zone->step_whole = false;
-	if (!zone_takes_nothing(zone) && (zone->round_any_serial || !zone->has_copy ||
-	                                     (zone->round_hinted && zone->round_step == 0))) {
-		step_transfer(zone, now, actions);
-		return;
-	}
 	struct zone_action *action = action_add(actions, ZONE_ACTION_QUERY);
 
 	zone->phase = ZONE_QUERYING;
 	action->token = token_next(zone);
-	action->primary = round_primary(zone);
+	action->primary = primary;
 	action->urgency = round_urgency(zone, now);
 	action->serial = zone->soa.serial;
+}
+
+static void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	const bool direct = zone->round_hinted && zone->round_direct && zone->round_step == 0;
+
+	zone->step_whole = false;
+	zone->agreeing = false;
+	// Who is to be agreed with is asked before anything is fetched.
+	if (!zone_takes_nothing(zone) && !agree_wanted(zone) &&
+	    (zone->round_any_serial || !zone->has_copy || direct)) {
+		step_transfer(zone, now, actions);
+		return;
+	}
+	step_query(zone, round_primary(zone), now, actions);
 }
 
 static void round_begin(struct zone *zone, unsigned first, enum zone_urgency urgency,
     struct zone_now now, struct zone_actions *actions)
 {
-	zone->round_first = (uint8_t)(first < zone->policy->primary_count ? first : 0);
+	first = first < zone->policy->primary_count ? first : 0;
+	zone->round_first = (uint8_t)pin_round_begin(zone, first);
+	zone->round_direct = zone->round_first == first;
 	zone->round_step = 0;
 	zone->round_urgency = (uint8_t)urgency;
 	zone->round_confirmed = false;
@@ -260,7 +267,8 @@ static bool notify_useful(const struct zone *zone)
 	return zone->notified && zone->policy->primary_count > 0 &&
 	       (!zone->has_copy || zone->expired || !zone->notified_has_serial ||
 	           (zone->notified_serial != zone->soa.serial &&
-	               (!zone->has_held || zone->notified_serial != zone->held_serial)));
+	               (!zone->has_held || zone->held_short ||
+	                   zone->notified_serial != zone->held_serial)));
 }
 
 // A round that a NOTIFY may end: it asks, and nobody told it to.
@@ -328,6 +336,15 @@ static void spacing_after(struct zone *zone, bool news, struct zone_now now)
 	zone->notify_after_ms = now.mono_ms + zone->notify_spacing_ms;
 }
 
+// The next round by the timer: `ms` from now, or when a primary that is ahead may be followed.
+static void round_next_in(struct zone *zone, int64_t ms, struct zone_now now)
+{
+	const int64_t due = pin_due_ms(zone, now);
+
+	zone->next_ms = now.mono_ms + jittered(zone, ms);
+	zone->next_ms = due < zone->next_ms ? due : zone->next_ms;
+}
+
 // A primary has the version we have: the copy is fresh again.
 static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
@@ -336,11 +353,10 @@ static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_
 	zone->has_regressed = zone->has_regressed && zone->round_older;
 	spacing_after(zone, false, now);
 	expiry_renew(zone, now, actions);
-	zone->next_ms = now.mono_ms + jittered(zone, refresh_ms(zone));
 	// A NOTIFY promised more than any primary has: look again sooner than usual.
-	if (zone->round_hinted && retry_ms(zone) < refresh_ms(zone)) {
-		zone->next_ms = now.mono_ms + jittered(zone, retry_ms(zone));
-	}
+	const bool soon = zone->round_hinted && retry_ms(zone) < refresh_ms(zone);
+
+	round_next_in(zone, soon ? retry_ms(zone) : refresh_ms(zone), now);
 }
 
 static void round_failed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
@@ -364,7 +380,7 @@ static void round_failed(struct zone *zone, struct zone_now now, struct zone_act
 	} else {
 		wait = retry_ms(zone);
 	}
-	zone->next_ms = now.mono_ms + jittered(zone, wait);
+	round_next_in(zone, wait, now);
 }
 
 // The configuration changed while a version was being published: this round's primaries may be
@@ -375,21 +391,32 @@ static void round_abandoned(struct zone *zone, struct zone_now now)
 	zone->next_ms = now.mono_ms;
 }
 
+// This step's primary has a serial that we want: others are asked first, where the policy says so.
+static void step_take(
+    struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions);
+
 static void step_next(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
 	if (zone->round_orphaned) {
 		round_abandoned(zone, now);
-	} else if (!zone->round_last && zone->round_step + 1U < zone->policy->primary_count) {
+		return;
+	}
+	if (!zone->round_last && zone->round_step + 1U < zone->policy->primary_count) {
 		zone->round_step++;
 		step_begin(zone, now, actions);
-	} else if (zone->round_confirmed) {
+		return;
+	}
+	if (pin_round_end(zone)) {
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+	}
+	if (zone->round_confirmed) {
 		round_confirmed(zone, now, actions);
 	} else if (!zone->round_last && zone->round_older && zone->expired &&
 	           !zone_takes_nothing(zone)) {
 		zone->round_last = true;
 		zone->round_any_serial = true;
 		zone->step_whole = false;
-		step_transfer(zone, now, actions);
+		step_take(zone, zone->round_older_serial, now, actions);
 	} else {
 		round_failed(zone, now, actions);
 	}
@@ -400,9 +427,11 @@ static void serial_not_newer(
     struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
 {
 	if (serial == zone->soa.serial) {
-		zone->timers.behind_ms = 0;
+		if (zone->lead_ms == ZONE_NEVER) {
+			zone->timers.behind_ms = 0;
+		}
 		zone->round_confirmed = true;
-		if (!zone->round_hinted) {
+		if (!zone->round_hinted && !pin_round_asks_all(zone)) {
 			round_confirmed(zone, now, actions);
 			return;
 		}
@@ -416,6 +445,7 @@ static void serial_not_newer(
 		zone->regressed_serial = serial;
 		if (!zone->round_older) {
 			zone->round_older = true;
+			zone->round_older_serial = serial;
 			zone->round_older_primary = zone->regressed_primary;
 		}
 	}
@@ -435,18 +465,103 @@ static void news_noted(
 	round_confirmed(zone, now, actions);
 }
 
+// A primary that is ahead of the pinned one is told of, and followed when the tolerance is over.
+static bool step_may_take(
+    struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
+{
+	if (serial_newer(serial, zone->soa.serial) &&
+	    pin_heard(zone, round_primary(zone), serial, now)) {
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+	}
+	return pin_allows(zone, round_primary(zone), now);
+}
+
+// What is held for lack of agreement has it now.
+static void step_accept(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	struct zone_action *action = action_add(actions, ZONE_ACTION_ACCEPT);
+
+	zone->phase = ZONE_PUBLISHING;
+	zone->step_incremental = false;
+	zone->publish_ms = now.mono_ms + PUBLISH_WAIT_MS;
+	zone->publish_token = token_next(zone);
+	action->token = zone->publish_token;
+	action->serial = zone->held_serial;
+}
+
+// The next primary is asked whether it has the serial, or all is said.
+static void step_agree(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	const uint32_t serial = zone->agree_serial;
+	const bool held = zone->has_held && zone->held_short;
+
+	switch (agree_next(zone)) {
+	case AGREE_ASK:
+		step_query(zone, zone->agree_way, now, actions);
+		break;
+	case AGREE_YES:
+		if (held && serial == zone->held_serial) {
+			step_accept(zone, now, actions);
+		} else {
+			step_transfer(zone, now, actions);
+		}
+		break;
+	case AGREE_NO: // it is fetched all the same, to be held; once
+		if (held && !serial_newer(serial, zone->held_serial)) {
+			step_next(zone, now, actions);
+		} else {
+			step_transfer(zone, now, actions);
+		}
+		break;
+	}
+}
+
+static void step_take(
+    struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions)
+{
+	if (agree_wanted(zone)) {
+		agree_begin(zone, round_primary(zone), serial);
+		step_agree(zone, now, actions);
+	} else {
+		step_transfer(zone, now, actions);
+	}
+}
+
+static bool soa_wanted(const struct zone *zone, uint32_t serial)
+{
+	return !zone->has_copy || (zone->round_any_serial && !zone_takes_nothing(zone)) ||
+	       serial_newer(serial, zone->soa.serial);
+}
+
 static void on_soa(struct zone *zone, const struct zone_event *event, struct zone_now now,
     struct zone_actions *actions)
 {
-	if (zone_takes_nothing(zone) && serial_newer(event->soa.serial, zone->soa.serial)) {
-		news_noted(zone, event->soa.serial, now, actions);
-	} else if (zone->has_held && event->soa.serial == zone->held_serial) {
+	const uint32_t serial = event->soa.serial;
+
+	if (zone->agreeing) {
+		agree_heard(zone, serial);
+		step_agree(zone, now, actions);
+	} else if (zone_takes_nothing(zone) && serial_newer(serial, zone->soa.serial)) {
+		news_noted(zone, serial, now, actions);
+	} else if (!soa_wanted(zone, serial) && !(zone->has_held && serial == zone->held_serial)) {
+		serial_not_newer(zone, serial, now, actions);
+	} else if (!step_may_take(zone, serial, now, actions)) {
+		step_next(zone, now, actions);
+	} else if (zone->has_held && serial == zone->held_serial && !zone->held_short) {
 		step_next(zone, now, actions); // known, and nothing we may serve
-	} else if (!zone->has_copy || serial_newer(event->soa.serial, zone->soa.serial)) {
-		step_transfer(zone, now, actions);
 	} else {
-		serial_not_newer(zone, event->soa.serial, now, actions);
+		step_take(zone, serial, now, actions);
 	}
+}
+
+static void on_soa_failed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->agreeing) {
+		step_agree(zone, now, actions);
+		return;
+	}
+	pin_unheard(zone, round_primary(zone));
+	step_next(zone, now, actions);
 }
 
 static void on_transferred(struct zone *zone, const struct zone_event *event, struct zone_now now,
@@ -458,16 +573,21 @@ static void on_transferred(struct zone *zone, const struct zone_event *event, st
 		serial_not_newer(zone, event->soa.serial, now, actions);
 		return;
 	}
-	// A version handed out long ago may have gone live since the difference was asked for.
-	if (event->incremental && zone->origin != way_origin(zone, round_primary(zone))) {
+	// A version handed out long ago may have gone live since this was asked for.
+	if (!step_may_take(zone, event->soa.serial, now, actions)) {
+		action_add(actions, ZONE_ACTION_DISCARD);
+		step_next(zone, now, actions);
+		return;
+	}
+	if (event->incremental && zone->origin != zone_way_origin(zone, round_primary(zone))) {
 		action_add(actions, ZONE_ACTION_DISCARD);
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
-	zone->has_held = false; // this one takes its place
+	zone->has_held = zone->held_short = false; // this one takes its place
 	zone->phase = ZONE_PUBLISHING;
 	zone->pending = event->soa;
-	zone->pending_origin = way_origin(zone, round_primary(zone));
+	zone->pending_origin = zone_way_origin(zone, round_primary(zone));
 	zone->step_incremental = event->incremental;
 	zone->publish_ms = now.mono_ms + PUBLISH_WAIT_MS;
 	zone->publish_token = token_next(zone);
@@ -475,6 +595,10 @@ static void on_transferred(struct zone *zone, const struct zone_event *event, st
 
 	action->token = zone->publish_token;
 	action->origin = zone->pending_origin;
+	if (agree_wanted(zone)) {
+		action->lacks_agreement = !agree_has(zone, event->soa.serial);
+		action->agreed = agree_count(zone, event->soa.serial);
+	}
 }
 
 static void on_transfer_failed(struct zone *zone, const struct zone_event *event,
@@ -484,6 +608,7 @@ static void on_transfer_failed(struct zone *zone, const struct zone_event *event
 		step_fall_back(zone, event->refused, now, actions);
 		return;
 	}
+	pin_unheard(zone, round_primary(zone));
 	zone->round_transfer_failed = true;
 	step_next(zone, now, actions);
 }
@@ -494,6 +619,7 @@ static void on_rejected(struct zone *zone, struct zone_now now, struct zone_acti
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
+	zone->has_held = zone->held_short = false; // if that was it, it is gone
 	zone->round_transfer_failed = true;
 	step_next(zone, now, actions);
 }
@@ -505,9 +631,13 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 
 	zone->publish_token = 0;
 	zone->soa = zone->pending;
-	zone->has_copy = true;
-	zone->has_held = false;
+	zone->has_held = zone->held_short = false;
 	zone->timers.behind_ms = 0;
+	zone->lead_ms = ZONE_NEVER;
+	if (!zone->has_copy || zone->origin != zone->pending_origin) {
+		zone->timers.origin_ms = now.wall_ms;
+	}
+	zone->has_copy = true;
 	if (zone->origin != zone->pending_origin) {
 		zone->origin = zone->pending_origin;
 		zone->delta_after_ms = INT64_MIN; // that was about another primary
@@ -542,13 +672,16 @@ static void on_start(struct zone *zone, const struct zone_event *event, struct z
 	zone->soa = event->soa;
 	zone->origin = event->origin;
 	zone->pinned = event->pinned;
-	zone->has_held = event->has_held;
+	// Why it was held is not known any more; with agreement it is fetched again and asked
+	// about.
+	zone->has_held = event->has_held && !agree_wanted(zone);
 	zone->held_serial = event->held_serial;
 	int64_t lifetime = lifetime_ms(zone);
 	int64_t left = lifetime; // age unknown: counted from now
 
 	if (event->has_timers) {
 		zone->timers = event->timers;
+		pin_start(zone, now);
 		// A clock that stands before the last refresh is wrong; the copy's age is unknown
 		// then, and serving on is the lesser harm. Beyond a whole lifetime nothing can be
 		// left.
@@ -559,6 +692,7 @@ static void on_start(struct zone *zone, const struct zone_event *event, struct z
 	} else {
 		zone->timers.refreshed_ms = now.wall_ms;
 		zone->timers.expires_ms = now.wall_ms + lifetime;
+		zone->timers.origin_ms = now.wall_ms;
 		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
 	}
 	zone->expire_ms = now.mono_ms + (left > 0 ? left : 0);
@@ -600,6 +734,9 @@ static void on_config(struct zone *zone, const struct zone_event *event, struct 
 		zone->next_ms = now.mono_ms;
 	}
 	zone->round_orphaned = zone->phase == ZONE_PUBLISHING;
+	if (zone->policy->pin_tolerance_s == 0 && pin_forget(zone)) {
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+	}
 	if (zone->has_copy && lifetime_ms(zone) != old_lifetime) {
 		int64_t change = lifetime_ms(zone) - old_lifetime;
 
@@ -636,6 +773,7 @@ static void on_pin(struct zone *zone, const struct zone_event *event, struct zon
 {
 	if (zone->pinned && !event->pinned) {
 		zone->ordered = true; // what was missed is fetched at once
+		zone->timers.behind_ms = 0;
 	}
 	zone->pinned = event->pinned;
 	if (zone_takes_nothing(zone) && zone->phase == ZONE_TRANSFERRING) {
@@ -651,6 +789,10 @@ static void on_replaced(struct zone *zone, const struct zone_event *event, struc
 		zone->delta_after_ms = INT64_MIN; // that was about another primary
 		zone->delta_failures = 0;
 	}
+	if (!zone->has_copy || zone->origin != event->origin) {
+		zone->timers.origin_ms = now.wall_ms;
+	}
+	(void)pin_forget(zone);
 	zone->soa = event->soa;
 	zone->origin = event->origin;
 	zone->has_held = zone->has_held && zone->held_serial != event->soa.serial;
@@ -673,6 +815,8 @@ static void wall_follow(struct zone *zone, struct zone_now now, struct zone_acti
 	}
 	zone->timers.refreshed_ms += set;
 	zone->timers.expires_ms += set;
+	zone->timers.origin_ms += set;
+	zone->timers.behind_ms += zone->timers.behind_ms != 0 ? set : 0;
 	action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
 }
 
@@ -735,6 +879,7 @@ void zone_init(struct zone *zone, const struct zone_policy *policy, uint32_t see
 	zone->notify_spacing_ms = policy->notify_min_ms;
 	zone->notify_after_ms = INT64_MIN;
 	zone->delta_after_ms = INT64_MIN;
+	zone->lead_ms = ZONE_NEVER;
 	zone->next_ms = ZONE_NEVER;
 	zone->timer_ms = ZONE_NEVER;
 }
@@ -760,7 +905,7 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_SOA_FAILED:
 		if (current && zone->phase == ZONE_QUERYING) {
-			step_next(zone, now, actions);
+			on_soa_failed(zone, now, actions);
 		}
 		break;
 	case ZONE_EVENT_TRANSFERRED:
@@ -793,6 +938,7 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 	case ZONE_EVENT_HELD:
 		if (current && zone->phase == ZONE_PUBLISHING) {
 			zone->has_held = true;
+			zone->held_short = event->lacks_agreement;
 			zone->held_serial = zone->pending.serial;
 			step_next(zone, now, actions);
 		}

@@ -39,15 +39,21 @@ struct zone_policy {
 	// Between rounds that NOTIFYs cause: the least one, and what it grows to while they bring
 	// nothing. Not 0.
 	uint32_t notify_min_ms, notify_max_ms;
+	// Another primary than the one our version came from must have been newer for so long
+	// before its version is taken; 0: any primary's is taken at once. Needs `origins`.
+	uint32_t pin_tolerance_s;
+	unsigned agreement; // so many primaries must have a version's serial; needs `origins`
 };
 
 // What is stored so that a restart does not forget the age of a copy (wall clock, ms).
 struct zone_timers {
 	int64_t refreshed_ms; // when a primary last confirmed the version
 	int64_t expires_ms;   // when it stops being served, grace included
-	// A pinned zone: the serial that a primary has and we do not take, and since when we know
-	// of it (0: there is none).
+	// The serial that a primary has and we do not take, because an operator has pinned the zone
+	// or because it is pinned to another primary; and since when we know of it (0: there is
+	// none).
 	int64_t behind_ms;
+	int64_t origin_ms; // since when our versions come from where they do
 	uint32_t behind_serial;
 };
 
@@ -69,13 +75,14 @@ enum zone_event_kind {
 	ZONE_EVENT_TRANSFER_FAILED, // token, heard, refused
 	ZONE_EVENT_LIVE,            // token: the version handed out is served
 	ZONE_EVENT_REJECTED,        // token: it will not be
-	ZONE_EVENT_HELD,            // token: not before a person accepts it; LIVE comes then
-	ZONE_EVENT_NOTIFY,          // primary, has_serial, soa.serial; already authenticated
-	ZONE_EVENT_REFRESH,         // an operator asks: query now
-	ZONE_EVENT_RETRANSFER,      // an operator asks: transfer now, whatever the serial
-	ZONE_EVENT_CONFIG,          // policy
-	ZONE_EVENT_PIN,             // pinned: take nothing from now on, or take again
-	ZONE_EVENT_REPLACED,        // soa, origin: an operator put this version in ours' place
+	ZONE_EVENT_HELD,       // token, lacks_agreement: not before a person accepts it, or more
+	                       // primaries have it when only that is wrong; LIVE comes then
+	ZONE_EVENT_NOTIFY,     // primary, has_serial, soa.serial; already authenticated
+	ZONE_EVENT_REFRESH,    // an operator asks: query now
+	ZONE_EVENT_RETRANSFER, // an operator asks: transfer now, whatever the serial
+	ZONE_EVENT_CONFIG,     // policy
+	ZONE_EVENT_PIN,        // pinned: take nothing from now on, or take again
+	ZONE_EVENT_REPLACED,   // soa, origin: an operator put this version in ours' place
 };
 
 struct zone_event {
@@ -87,7 +94,7 @@ struct zone_event {
 	bool incremental; // ZONE_EVENT_TRANSFERRED: a difference to the version served
 	bool heard;       // ZONE_EVENT_TRANSFER_FAILED: the primary is there, its answer failed
 	bool refused;     // ... because it does not do that: FORMERR, NOTIMP, REFUSED
-	bool pinned, has_held;
+	bool pinned, has_held, lacks_agreement;
 	uint32_t held_serial;
 	struct zone_timers timers;
 	unsigned primary; // ZONE_EVENT_NOTIFY: who sent it; >= primary_count: nobody we ask
@@ -99,7 +106,9 @@ enum zone_action_kind {
 	ZONE_ACTION_TRANSFER,  // transfer from `primary`; `any_serial`: even when it is not newer;
 	                       // `incremental`: from our version on; `fallback`: that has failed
 	ZONE_ACTION_PUBLISH,   // publish what was just transferred, of the history `origin`; answer
-	                       // with `token`
+	                       // with `token`; `lacks_agreement`: hold it, since only `agreed`
+	                       // primaries have its serial
+	ZONE_ACTION_ACCEPT,    // publish what is held for lack of agreement; answer with `token`
 	ZONE_ACTION_DISCARD,   // drop what was just transferred
 	ZONE_ACTION_ABORT,     // stop the query or transfer under way; its answer will be ignored
 	ZONE_ACTION_STALE,     // report: the SOA's expire has passed, the policy's grace has begun
@@ -122,7 +131,8 @@ struct zone_action {
 	enum zone_urgency urgency;
 	uint32_t token;
 	unsigned primary;
-	bool any_serial, incremental, fallback;
+	bool any_serial, incremental, fallback, lacks_agreement;
+	unsigned agreed;
 	uint32_t serial;
 	uint64_t origin;
 	struct zone_timers timers;
@@ -148,6 +158,7 @@ struct zone {
 	struct zone_soa soa;     // of the version served
 	struct zone_soa pending; // of the version in ZONE_PUBLISHING
 	bool has_held;           // a version waits for a person; what has its serial is no news
+	bool held_short; // or for more primaries that have it: who has its serial may be one
 	uint32_t held_serial;
 	bool pinned;             // primaries are asked, and nothing is taken
 	uint64_t origin;         // whose history `soa` belongs to; 0: unknown
@@ -159,6 +170,8 @@ struct zone {
 	bool has_regressed;
 	uint8_t regressed_primary;
 	uint32_t regressed_serial;
+	// Since when another primary than the pinned one is ahead (mono); ZONE_NEVER: nobody is.
+	int64_t lead_ms;
 
 	// The round: one pass over the primaries, caused by a timer, a NOTIFY or an operator.
 	uint8_t round_first;   // primary the round began with
@@ -170,10 +183,24 @@ struct zone {
 	bool round_transfer_failed;
 	bool round_older;            // a primary has an older serial, and the first such is
 	uint8_t round_older_primary; // this one
-	bool round_orphaned;         // the configuration changed while its version is published
-	bool round_last;             // expired, and nobody has better: its version is fetched
-	bool step_incremental;       // the transfer under way, or the version being published, is
-	bool step_whole;             // of this primary, after its difference failed
+	uint32_t round_older_serial;
+	bool round_orphaned;   // the configuration changed while its version is published
+	bool round_last;       // expired, and nobody has better: its version is fetched
+	bool step_incremental; // the transfer under way, or the version being published, is
+	bool step_whole;       // of this primary, after its difference failed
+	uint64_t round_pin;    // the origin that is asked first; 0: the zone is not pinned
+	bool round_direct;     // the round began with the primary that it was meant to
+	bool round_led;        // another than the pinned primary is ahead
+	bool round_unheard;    // or might be: it has not answered
+
+	// Who has the serial that this step is about (zone_agree.h).
+	bool agreeing;       // the query under way is about that
+	bool agree_asked;    // agree_way has been asked
+	uint8_t agree_of;    // the way whose serial it is
+	uint8_t agree_way;   // that is asked
+	uint8_t agree_heard; // the last one that has answered
+	uint8_t agree_count; // primaries that have it
+	uint32_t agree_serial;
 
 	// Differences: not asked for before a time that grows with each that fails.
 	uint32_t delta_failures; // in a row

@@ -36,8 +36,8 @@ static void probe_load(void *ctx, const uint8_t *apex, struct engine_stored *out
 	*out = (struct engine_stored){0};
 }
 
-static void probe_publish(
-    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct records *records)
+static void probe_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct records *records)
 {
 	char name[NAME_TEXT_MAX], error[RECORDS_ERROR_MAX] = "ok";
 	long arrived_ms = elapsed_ms();
@@ -56,11 +56,12 @@ static void probe_publish(
 }
 
 // It keeps no version that a difference could be applied to, and measures whole transfers.
-static void probe_apply(
-    void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin, struct delta *delta)
+static void probe_apply(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct delta *delta)
 {
 	(void)ctx;
 	(void)origin;
+	(void)hold;
 	delta_free(delta);
 	engine_published(engine, apex, token, ENGINE_REJECTED, "differences are not applied here");
 }

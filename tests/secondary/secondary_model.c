@@ -64,6 +64,27 @@ static uint64_t way_of(const struct model *m, unsigned primary)
 	return m->policy->origins != NULL ? m->policy->origins[primary] : 0;
 }
 
+// One of several primaries is the one whose versions we take.
+static bool pinned(const struct model *m)
+{
+	bool there = false;
+
+	for (unsigned i = 0; i < m->policy->primary_count; i++) {
+		there |= m->origin != 0 && way_of(m, i) == m->origin;
+	}
+	return there && m->served && m->age != MODEL_EXPIRED && m->policy->pin_tolerance_s > 0;
+}
+
+static int64_t tolerance_of(const struct model *m)
+{
+	return S * (int64_t)m->policy->pin_tolerance_s;
+}
+
+static bool counted(const struct model *m)
+{
+	return m->policy->origins != NULL && m->policy->agreement > 1;
+}
+
 static struct zone_action *expect(struct model *m, enum zone_action_kind kind)
 {
 	struct zone_action *action = &m->expect.items[m->expect.count++];
@@ -78,6 +99,11 @@ static void next_in(struct model *m, struct zone_now now, int64_t ms)
 	m->next_open = true;
 	m->next_least = now.mono_ms + ms - ms * m->policy->jitter / 100;
 	m->next_most = now.mono_ms + ms;
+	// Not later than the end of the tolerance.
+	if (pinned(m) && m->ahead != ZONE_NEVER && m->ahead + tolerance_of(m) > now.mono_ms) {
+		m->next_least = between(m->next_least, m->next_least, m->ahead + tolerance_of(m));
+		m->next_most = between(m->next_most, m->next_most, m->ahead + tolerance_of(m));
+	}
 }
 
 static void next_at(struct model *m, int64_t at)
@@ -118,19 +144,24 @@ static void fetch(struct model *m, struct zone_now now)
 	action->urgency = urgency_of(m, now);
 }
 
-static void ask(struct model *m, bool first, struct zone_now now)
+static void query(struct model *m, unsigned primary, struct zone_now now)
 {
-	m->second = false;
-	if (m->any || !m->served || (m->hinted && first)) {
-		fetch(m, now);
-		return;
-	}
 	struct zone_action *action = expect(m, ZONE_ACTION_QUERY);
 
 	m->doing = MODEL_ASKING;
-	action->primary = m->at;
+	action->primary = primary;
 	action->serial = m->soa.serial;
 	action->urgency = urgency_of(m, now);
+}
+
+static void ask(struct model *m, bool first, struct zone_now now)
+{
+	m->second = m->counting = false;
+	if (!counted(m) && (m->any || !m->served || (m->hinted && m->direct && first))) {
+		fetch(m, now);
+	} else {
+		query(m, m->at, now);
+	}
 }
 
 static void round_start(struct model *m, unsigned first, bool told, struct zone_now now)
@@ -138,13 +169,28 @@ static void round_start(struct model *m, unsigned first, bool told, struct zone_
 	m->told = told;
 	m->equal = m->broke = m->last = m->orphan = false;
 	m->older = -1;
+	m->led = m->unsure = false;
+	m->pin = pinned(m) ? m->origin : 0;
+	// The pinned primary's addresses, then everybody else's.
 	m->todo_count = 0;
-	for (unsigned i = 0; i < m->policy->primary_count; i++) {
-		if (i != first) {
-			m->todo[m->todo_count++] = i;
+	for (unsigned others = m->pin == 0; others < 2; others++) {
+		for (unsigned i = 0; i < m->policy->primary_count; i++) {
+			if (m->pin == 0 || (way_of(m, i) != m->pin) == (others == 1)) {
+				m->todo[m->todo_count++] = i;
+			}
 		}
 	}
+	m->direct = m->pin == 0 || way_of(m, first) == m->pin;
+	if (!m->direct) {
+		first = m->todo[0];
+	}
 	m->at = first;
+	m->todo_count--;
+	for (unsigned i = 0, to = 0; i <= m->todo_count; i++) {
+		if (m->todo[i] != first) {
+			m->todo[to++] = m->todo[i];
+		}
+	}
 	next_at(m, ZONE_NEVER);
 	ask(m, true, now);
 }
@@ -160,8 +206,8 @@ static void quiet_from(struct model *m, bool news, struct zone_now now)
 static void confirmed(struct model *m, struct zone_now now)
 {
 	m->since = now.mono_ms;
-	m->stored = (struct zone_timers){
-	    .refreshed_ms = now.wall_ms, .expires_ms = now.wall_ms + life_of(m)};
+	m->stored.refreshed_ms = now.wall_ms;
+	m->stored.expires_ms = now.wall_ms + life_of(m);
 	if (m->age != MODEL_FRESH) {
 		m->age = MODEL_FRESH;
 		expect(m, ZONE_ACTION_REVIVE);
@@ -199,6 +245,18 @@ static void round_lost(struct model *m, struct zone_now now)
 	next_in(m, now, wait);
 }
 
+// No one is ahead any more, for all we know.
+static void no_lead(struct model *m)
+{
+	if (m->ahead != ZONE_NEVER) {
+		m->ahead = ZONE_NEVER;
+		m->stored.behind_ms = 0;
+		store(m);
+	}
+}
+
+static void want(struct model *m, uint32_t serial, struct zone_now now);
+
 static void go_on(struct model *m, struct zone_now now)
 {
 	if (m->orphan) {
@@ -209,23 +267,112 @@ static void go_on(struct model *m, struct zone_now now)
 		m->todo_count--;
 		memmove(m->todo, m->todo + 1, m->todo_count * sizeof(m->todo[0]));
 		ask(m, false, now);
-	} else if (m->equal) {
+		return;
+	} else if (m->pin != 0 && !m->led && !m->unsure) {
+		no_lead(m);
+	}
+	if (m->orphan) {
+		return;
+	}
+	if (m->equal) {
 		round_won(m, now);
 	} else if (!m->last && m->older >= 0 && m->age == MODEL_EXPIRED) {
 		m->last = m->any = true;
 		m->second = false;
 		m->at = (unsigned)m->older;
-		fetch(m, now);
+		want(m, m->older_is, now);
 	} else {
 		round_lost(m, now);
 	}
+}
+
+// All who may have the serial were asked, or enough have it.
+static void polled(struct model *m, struct zone_now now)
+{
+	const bool known = m->held && m->held_short;
+
+	if (m->yes >= m->policy->agreement && known && m->held_serial == m->about) {
+		m->doing = MODEL_HANDED;
+		m->difference = false;
+		m->give_up = now.mono_ms + 2 * MINUTE;
+		expect(m, ZONE_ACTION_ACCEPT)->serial = m->held_serial;
+	} else if (m->yes < m->policy->agreement && known && !newer(m->about, m->held_serial)) {
+		go_on(m, now);
+	} else {
+		fetch(m, now);
+	}
+}
+
+static void poll(struct model *m, struct zone_now now)
+{
+	if (m->yes >= m->policy->agreement || m->poll_count == 0) {
+		polled(m, now);
+		return;
+	}
+	m->polled = m->poll[0];
+	m->poll_count--;
+	memmove(m->poll, m->poll + 1, m->poll_count * sizeof(m->poll[0]));
+	query(m, m->polled, now);
+}
+
+// What it has counts once, whichever address says it.
+static void poll_drop(struct model *m, uint64_t origin)
+{
+	unsigned kept = 0;
+
+	for (unsigned i = 0; i < m->poll_count; i++) {
+		if (way_of(m, m->poll[i]) != origin) {
+			m->poll[kept++] = m->poll[i];
+		}
+	}
+	m->poll_count = kept;
+}
+
+static void want(struct model *m, uint32_t serial, struct zone_now now)
+{
+	if (!counted(m)) {
+		fetch(m, now);
+		return;
+	}
+	m->counting = true;
+	m->about = serial;
+	m->yes = 1;
+	m->poll_count = 0;
+	for (unsigned i = 0; i < m->policy->primary_count; i++) {
+		m->poll[m->poll_count++] = i;
+	}
+	poll_drop(m, way_of(m, m->at));
+	poll(m, now);
+}
+
+// May what the primary at hand has be taken now?
+static bool may_take(struct model *m, uint32_t serial, struct zone_now now)
+{
+	if (!pinned(m) || way_of(m, m->at) == m->origin) {
+		return true;
+	}
+	if (m->pin != 0 && newer(serial, m->soa.serial)) {
+		m->led = true;
+		m->stored.behind_serial = serial;
+		if (m->ahead == ZONE_NEVER) {
+			m->ahead = now.mono_ms;
+			m->stored.behind_ms = now.wall_ms;
+			store(m);
+		}
+	}
+	return m->any || (m->ahead != ZONE_NEVER && now.mono_ms >= m->ahead + tolerance_of(m));
 }
 
 static void no_news(struct model *m, uint32_t serial, struct zone_now now)
 {
 	if (serial == m->soa.serial) {
 		m->equal = true;
-		if (!m->hinted) {
+		bool others = false;
+
+		for (unsigned i = 0; i < m->policy->primary_count; i++) {
+			others |= m->pin != 0 && way_of(m, i) != m->pin;
+		}
+		if (!m->hinted && !others) {
 			round_won(m, now);
 			return;
 		}
@@ -236,6 +383,7 @@ static void no_news(struct model *m, uint32_t serial, struct zone_now now)
 		action->serial = serial;
 		if (m->older < 0) {
 			m->older = (int)m->at;
+			m->older_is = serial;
 		}
 	}
 	go_on(m, now);
@@ -255,6 +403,9 @@ static void transferred(struct model *m, const struct zone_event *event, struct 
 	if (m->served && !m->any && !newer(event->soa.serial, m->soa.serial)) {
 		expect(m, ZONE_ACTION_DISCARD);
 		no_news(m, event->soa.serial, now);
+	} else if (!may_take(m, event->soa.serial, now)) {
+		expect(m, ZONE_ACTION_DISCARD);
+		go_on(m, now);
 	} else if (event->incremental && m->origin != way_of(m, m->at)) {
 		expect(m, ZONE_ACTION_DISCARD);
 		whole_instead(m, false, now);
@@ -262,10 +413,16 @@ static void transferred(struct model *m, const struct zone_event *event, struct 
 		m->doing = MODEL_HANDED;
 		m->difference = event->incremental;
 		m->give_up = now.mono_ms + 2 * MINUTE;
-		m->held = false;
+		m->held = m->held_short = false;
 		m->awaited_soa = event->soa;
 		m->awaited_origin = way_of(m, m->at);
-		expect(m, ZONE_ACTION_PUBLISH)->origin = m->awaited_origin;
+		struct zone_action *action = expect(m, ZONE_ACTION_PUBLISH);
+
+		action->origin = m->awaited_origin;
+		if (counted(m)) {
+			action->agreed = event->soa.serial == m->about ? m->yes : 1;
+			action->lacks_agreement = action->agreed < m->policy->agreement;
+		}
 	}
 }
 
@@ -280,9 +437,14 @@ static void live(struct model *m, struct zone_now now)
 	if (m->origin != m->awaited_origin) {
 		m->delta_not_before = INT64_MIN;
 	}
+	if (m->origin != m->awaited_origin || !m->served) {
+		m->stored.origin_ms = now.wall_ms;
+	}
+	m->ahead = ZONE_NEVER;
+	m->stored.behind_ms = 0;
 	m->origin = m->awaited_origin;
 	m->served = true;
-	m->held = false;
+	m->held = m->held_short = false;
 	m->awaited = 0;
 	m->failures = 0;
 	m->age = MODEL_FRESH; // publication lifts the expiry: nothing to revive
@@ -308,11 +470,21 @@ static void start(struct model *m, const struct zone_event *event, struct zone_n
 	m->origin = event->origin;
 	m->since = now.mono_ms;
 	if (!event->has_timers) {
-		m->stored = (struct zone_timers){now.wall_ms, now.wall_ms + life_of(m)};
+		m->stored = (struct zone_timers){.refreshed_ms = now.wall_ms,
+		    .expires_ms = now.wall_ms + life_of(m),
+		    .origin_ms = now.wall_ms};
 		store(m);
 		return;
 	}
 	m->stored = event->timers;
+	if (m->policy->pin_tolerance_s == 0) {
+		m->stored.behind_ms = 0;
+	}
+	if (m->stored.behind_ms != 0) {
+		m->ahead =
+		    now.mono_ms -
+		    (now.wall_ms > m->stored.behind_ms ? now.wall_ms - m->stored.behind_ms : 0);
+	}
 	// A clock before the last refresh, or more left than there can be: the age is not known.
 	int64_t left = event->timers.expires_ms - now.wall_ms;
 
@@ -350,6 +522,9 @@ static void configured(struct model *m, const struct zone_event *event, struct z
 	m->notice_from = 0;
 	m->older = -1;
 	m->orphan = m->doing == MODEL_HANDED;
+	if (m->policy->pin_tolerance_s == 0) {
+		no_lead(m);
+	}
 	if (m->served && life_of(m) != before) {
 		m->stored.expires_ms += life_of(m) - before;
 		store(m);
@@ -371,14 +546,15 @@ static bool notice_matters(const struct model *m)
 	if (!m->served || m->age == MODEL_EXPIRED || !m->notice_serial) {
 		return true;
 	}
-	return m->notice_is != m->soa.serial && !(m->held && m->notice_is == m->held_serial);
+	return m->notice_is != m->soa.serial &&
+	       !(m->held && !m->held_short && m->notice_is == m->held_serial);
 }
 
 // The time, whatever the event was.
 static void clock_says(struct model *m, struct zone_now now)
 {
 	if (m->doing == MODEL_HANDED && now.mono_ms >= m->give_up) {
-		m->broke = true;
+		m->broke = m->unsure = true; // and the others are not asked
 		m->todo_count = 0;
 		m->last = true;
 		m->equal = false;
@@ -400,6 +576,8 @@ static void clock_says(struct model *m, struct zone_now now)
 	if (m->served && m->age != MODEL_EXPIRED && (off >= 2 * S || off <= -2 * S)) {
 		m->stored.expires_ms += off;
 		m->stored.refreshed_ms += off;
+		m->stored.origin_ms += off;
+		m->stored.behind_ms += m->stored.behind_ms != 0 ? off : 0;
 		store(m);
 	}
 }
@@ -454,16 +632,27 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		if (m->doing != MODEL_ASKING) {
 			break;
 		}
-		if (m->held && event->soa.serial == m->held_serial) {
-			go_on(m, now);
-		} else if (newer(event->soa.serial, m->soa.serial)) {
-			fetch(m, now);
-		} else {
+		if (m->counting) {
+			m->yes += event->soa.serial == m->about;
+			poll_drop(m, way_of(m, m->polled));
+			poll(m, now);
+			break;
+		}
+		const bool is_held = m->held && event->soa.serial == m->held_serial;
+
+		if (m->served && !m->any && !is_held && !newer(event->soa.serial, m->soa.serial)) {
 			no_news(m, event->soa.serial, now);
+		} else if (!may_take(m, event->soa.serial, now) || (is_held && !m->held_short)) {
+			go_on(m, now);
+		} else {
+			want(m, event->soa.serial, now);
 		}
 		break;
 	case ZONE_EVENT_SOA_FAILED:
-		if (m->doing == MODEL_ASKING) {
+		if (m->doing == MODEL_ASKING && m->counting) {
+			poll(m, now);
+		} else if (m->doing == MODEL_ASKING) {
+			m->unsure |= way_of(m, m->at) != m->origin;
 			go_on(m, now);
 		}
 		break;
@@ -487,6 +676,7 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 			whole_instead(m, event->refused, now);
 		} else {
 			m->broke = true;
+			m->unsure |= way_of(m, m->at) != m->origin;
 			go_on(m, now);
 		}
 		break;
@@ -497,6 +687,7 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		if (m->difference && !m->orphan) {
 			whole_instead(m, false, now);
 		} else {
+			m->held = m->held_short = false;
 			m->broke = true;
 			go_on(m, now);
 		}
@@ -504,6 +695,7 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 	case ZONE_EVENT_HELD:
 		if (m->doing == MODEL_HANDED) {
 			m->held = true;
+			m->held_short = event->lacks_agreement;
 			m->held_serial = m->awaited_soa.serial;
 			go_on(m, now);
 		}
@@ -517,6 +709,7 @@ void model_init(struct model *m, const struct zone_policy *policy)
 {
 	*m = (struct model){.policy = policy,
 	    .older = -1,
+	    .ahead = ZONE_NEVER,
 	    .quiet = policy->notify_min_ms,
 	    .quiet_until = INT64_MIN,
 	    .delta_not_before = INT64_MIN,
@@ -558,8 +751,8 @@ void model_event(struct model *m, const struct zone_event *event, struct zone_no
 	what_waits(m, now);
 }
 
-static const char *const kinds[] = {"query", "transfer", "publish", "discard", "abort", "stale",
-    "expire", "revive", "store", "regressed"};
+static const char *const kinds[] = {"query", "transfer", "publish", "accept", "discard", "abort",
+    "stale", "expire", "revive", "store", "regressed"};
 
 static bool action_same(const struct zone_action *a, const struct zone_action *b)
 {
@@ -567,7 +760,10 @@ static bool action_same(const struct zone_action *a, const struct zone_action *b
 	       a->any_serial == b->any_serial && a->incremental == b->incremental &&
 	       a->fallback == b->fallback && a->serial == b->serial && a->origin == b->origin &&
 	       a->timers.refreshed_ms == b->timers.refreshed_ms &&
-	       a->timers.expires_ms == b->timers.expires_ms;
+	       a->timers.expires_ms == b->timers.expires_ms &&
+	       a->timers.origin_ms == b->timers.origin_ms &&
+	       a->timers.behind_ms == b->timers.behind_ms &&
+	       a->lacks_agreement == b->lacks_agreement && a->agreed == b->agreed;
 }
 
 static size_t actions_print(char *out, size_t cap, const struct zone_actions *actions)
@@ -579,10 +775,11 @@ static size_t actions_print(char *out, size_t cap, const struct zone_actions *ac
 
 		used += (size_t)snprintf(out + used, cap - used,
 		    " %s(urgency %d, primary %u%s%s%s, serial %u, origin %" PRIu64 ", %" PRId64
-		    " %" PRId64 ")",
+		    " %" PRId64 " %" PRId64 " %" PRId64 ", agreed %u%s)",
 		    kinds[a->kind], (int)a->urgency, a->primary, a->any_serial ? ", any" : "",
 		    a->incremental ? ", ixfr" : "", a->fallback ? ", fallback" : "", a->serial,
-		    a->origin, a->timers.refreshed_ms, a->timers.expires_ms);
+		    a->origin, a->timers.refreshed_ms, a->timers.expires_ms, a->timers.behind_ms,
+		    a->timers.origin_ms, a->agreed, a->lacks_agreement ? ", lacks" : "");
 	}
 	return used;
 }
@@ -648,13 +845,13 @@ const char *model_judge(struct model *m, const struct zone_event *event, struct 
 			return differ(&m->expect, actions);
 		}
 		if (action->kind == ZONE_ACTION_QUERY || action->kind == ZONE_ACTION_TRANSFER ||
-		    action->kind == ZONE_ACTION_PUBLISH) {
+		    action->kind == ZONE_ACTION_PUBLISH || action->kind == ZONE_ACTION_ACCEPT) {
 			if (action->token == 0 || action->token == m->token) {
 				return "an action has no token of its own";
 			}
 			m->token = action->token;
 		}
-		if (action->kind == ZONE_ACTION_PUBLISH) {
+		if (action->kind == ZONE_ACTION_PUBLISH || action->kind == ZONE_ACTION_ACCEPT) {
 			m->awaited = action->token;
 		}
 	}

@@ -24,7 +24,7 @@ struct model {
 	int64_t since; // mono
 	enum model_age age;
 	struct zone_timers stored;
-	bool held;
+	bool held, held_short; // short: of primaries that have it
 	uint32_t held_serial;
 
 	// What is under way.
@@ -44,6 +44,16 @@ struct model {
 	bool any, hinted, equal, broke, last;
 	bool orphan; // the configuration changed while its version is on its way
 	int older;
+	uint32_t older_is;
+	bool direct; // it began with the primary that was meant
+
+	// Several primaries: the one whose versions we take, and the others.
+	uint64_t pin;     // this round's; 0: none
+	int64_t ahead;    // since when another has more (mono); ZONE_NEVER: none has
+	bool led, unsure; // one has more in this round; one has not said what it has
+	bool counting;    // those that have the serial `about`: `yes` of them
+	uint32_t about;
+	unsigned yes, polled, poll[256], poll_count;
 
 	// What waits.
 	bool notice, notice_serial, order, order_any;

@@ -49,7 +49,8 @@ static bool has_seen_it_all(const struct world *w)
 
 	return w->expired > least && w->revived > least && w->graced > least && w->live > least &&
 	       w->regressed > least && w->restarts > least / 2 && w->preempted > least &&
-	       w->last_resorts > least && w->differences > least && w->held > least;
+	       w->last_resorts > least && w->differences > least && w->held > least &&
+	       w->short_of > least && w->accepted > least / 2 && w->followed > least / 2;
 }
 
 int main(int argc, char **argv)
@@ -74,9 +75,11 @@ int main(int argc, char **argv)
 	printf("%" PRIu64 " steps: live %" PRIu64 ", differences %" PRIu64 ", held %" PRIu64
 	       ", expired %" PRIu64 ", graces %" PRIu64 ", revived %" PRIu64
 	       ", older serials %" PRIu64 " (taken %" PRIu64 "), NOTIFY before refresh %" PRIu64
-	       ", restarts %" PRIu64 "\n",
+	       ", restarts %" PRIu64 ", short of agreement %" PRIu64 " (agreed on later %" PRIu64
+	       "), other primary followed %" PRIu64 "\n",
 	    world.steps, world.live, world.differences, world.held, world.expired, world.graced,
-	    world.revived, world.regressed, world.last_resorts, world.preempted, world.restarts);
+	    world.revived, world.regressed, world.last_resorts, world.preempted, world.restarts,
+	    world.short_of, world.accepted, world.followed);
 	if (!has_seen_it_all(&world)) {
 		fprintf(stderr, "seed %" PRIu64 ": something of it hardly ever happened\n", seed);
 		return 1;

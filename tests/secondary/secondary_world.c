@@ -60,6 +60,9 @@ static void primaries_live(struct world *w)
 	if (roll(w, 20) == 0) {
 		primary_edit(w, primary);
 	}
+	if (roll(w, 30) == 0) { // one has caught up with another
+		primary->soa = w->primaries[roll(w, WORLD_WAYS)].soa;
+	}
 	if (roll(w, 60) == 0) {
 		primary->mood = roll(w, 2) ? MOOD_WELL : roll(w, MOODS);
 	}
@@ -150,6 +153,16 @@ static const char *actions_take(struct world *w, const struct zone_actions *acti
 			w->handed = w->last_event.soa;
 			w->handed_origin = action->origin;
 			w->handed_token = action->token;
+			w->handed_short = action->lacks_agreement;
+			w->short_of += action->lacks_agreement;
+			break;
+		case ZONE_ACTION_ACCEPT: // what was handed out last
+			if (w->handed.serial != action->serial) {
+				return "what is accepted is not what is held";
+			}
+			w->handed_token = action->token;
+			w->handed_short = false;
+			w->accepted++;
 			break;
 		case ZONE_ACTION_STORE:
 			w->timers = action->timers;
@@ -202,6 +215,8 @@ static const char *happen(struct world *w, struct zone_event event)
 	}
 	if (event.kind == ZONE_EVENT_LIVE && event.token != 0 && event.token == w->model.awaited) {
 		w->live++;
+		w->followed += w->has_copy && w->policy->pin_tolerance_s > 0 &&
+		               w->copy_origin != w->handed_origin;
 		w->has_copy = true;
 		w->copy = w->handed;
 		w->copy_origin = w->handed_origin;
@@ -261,6 +276,14 @@ void world_init(struct world *w, uint64_t seed)
 		policy->origins = i % 3 == 0 ? NULL : i % 3 == 1 ? origins_two : origins_other;
 		policy->expire_grace = i % 2 != 0;
 		policy->grace_s = i == 1 ? 0 : i == 3 ? UINT32_MAX : 3600;
+		// Pinned to a primary, or with others that must have the same, or both.
+		static const uint32_t tolerances[] = {0, 0, 3600, 0, 60, 900, 1800, 0};
+
+		policy->pin_tolerance_s = tolerances[i];
+		policy->agreement = i == 1 || i == 2 || i == 5 ? 2 : i == 4 ? 1 : 0;
+		if (i == 6) {
+			policy->origins = origins_two;
+		}
 		if (i == 5) {
 			policy->jitter = 0;
 			policy->notify_min_ms = policy->notify_max_ms = 5000;
@@ -370,7 +393,13 @@ static struct zone_event published(struct world *w)
 	static const enum zone_event_kind kinds[] = {ZONE_EVENT_LIVE, ZONE_EVENT_LIVE,
 	    ZONE_EVENT_LIVE, ZONE_EVENT_LIVE, ZONE_EVENT_REJECTED, ZONE_EVENT_HELD};
 
-	return (struct zone_event){.kind = kinds[roll(w, 6)], .token = w->handed_token};
+	struct zone_event event = {.kind = kinds[roll(w, 6)], .token = w->handed_token};
+
+	if (w->handed_short && event.kind == ZONE_EVENT_LIVE) {
+		event.kind = ZONE_EVENT_HELD;
+		event.lacks_agreement = true;
+	}
+	return event;
 }
 
 static struct zone_event chance(struct world *w)

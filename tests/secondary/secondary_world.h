@@ -31,6 +31,7 @@ struct world {
 	struct zone_soa handed;
 	uint64_t handed_origin;
 	uint32_t handed_token;
+	bool handed_short; // lacks agreement
 
 	// The disk: what a restart finds.
 	bool has_copy, has_timers;
@@ -45,7 +46,7 @@ struct world {
 	uint64_t steps;
 	// How often what matters was met; a walk that never expires proves little.
 	uint64_t expired, revived, graced, live, regressed, restarts, preempted, last_resorts,
-	    differences, held;
+	    differences, held, short_of, accepted, followed;
 };
 
 void world_init(struct world *world, uint64_t seed);

@@ -328,6 +328,10 @@ static const struct limit_word {
         "0", "2h", "a time from 1 to 3600000 milliseconds"},
     {"notify-max-interval", IN_ZONE, LIMIT_IN_ZONE(notify_max_ms), 4, 30000, "50ms", "1d", 50,
         86400000, "0", "2d", "a time from 1 to 86400000 milliseconds"},
+    {"primary-pin-tolerance", IN_ZONE, LIMIT_IN_ZONE(pin_tolerance_s), 4, 0, "0", "365d", 0,
+        31536000, "-1", "366d", "a time from 0 to 31536000"},
+    {"primary-agreement", IN_ZONE, LIMIT_IN_ZONE(agreement), 4, 1, "1", "2", 1, 2, "0", "256",
+        "a number from 1 to 255"},
     {"transfers-in", IN_REMOTE, LIMIT_IN_REMOTE(transfers), 4, 10, "1", "1000", 1, 1000, "0",
         "1001", "a number from 1 to 1000"},
     {"serial-queries", IN_REMOTE, LIMIT_IN_REMOTE(queries), 4, 64, "1", "10000", 1, 10000, "0",
@@ -357,8 +361,8 @@ static void limit_text(
 		snprintf(more[word->place], sizeof(more[0]), ", %s: %s", word->word, value);
 	snprintf(out, 512,
 	    "controlplane: {control-group: a%s}\n"
-	    "remote: [{id: p, address: 192.0.2.1%s}]\n"
-	    "template: [{id: t, primaries: p%s}]\n"
+	    "remote: [{id: p, address: 192.0.2.1%s}, {id: q, address: 192.0.2.2}]\n"
+	    "template: [{id: t, primaries: [p, q]%s}]\n"
 	    "zone: [{domain: a, template: t%s}]\n",
 	    more[FOR_ALL], more[IN_REMOTE], indirect ? more[IN_ZONE] : "",
 	    indirect ? "" : more[IN_ZONE]);
@@ -573,6 +577,11 @@ static const struct {
     {REMOTE "zone:\n  - ^{domain: a, primaries: p, notify-min-interval: 31s}\n",
         "'notify-min-interval' is above 'notify-max-interval' (31000, 30000 milliseconds)"},
     {REMOTE "template:\n  - ^{id: t, retry-min-interval: 2d}\n", "is above"},
+    {REMOTE "zone:\n  - ^{domain: a, primaries: p, primary-agreement: 2}\n",
+        "'primary-agreement' is 2, but 'primaries' has 1"},
+    {REMOTE "template: [{id: t, primaries: p, primary-agreement: 3}]\nzone:\n"
+            "  - {domain: a, primaries: p, catalog-role: interpret, catalog-template: ^t}\n",
+        "'primary-agreement' is 3, but 'primaries' has 1"},
     {"key:\n  - id: a\n    algorithm: ^hmac-md5\n    secret: AA==\n", "must be one of hmac-sha1"},
     {"key:\n  - id: a\n    algorithm: hmac-sha1\n    secret: ^A\n", "'secret' is not base64"},
     {"key:\n  - id: a\n    algorithm: hmac-sha1\n    secret: ^A=A=\n", "'secret' is not base64"},

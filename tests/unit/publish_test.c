@@ -55,7 +55,7 @@ struct fixture {
 	struct config *config;
 	struct data_plane plane;
 	unsigned answers;
-	bool live, held;
+	bool live, held, held_short;
 	char reason[PUBLISH_REASON_MAX];
 	uint32_t token;
 	unsigned replaced; // times
@@ -176,6 +176,7 @@ static void published(
 	f->answers++;
 	f->live = verdict == ENGINE_LIVE;
 	f->held = verdict == ENGINE_HELD;
+	f->held_short = verdict == ENGINE_SHORT;
 	f->token = token;
 	snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "");
 }
@@ -313,14 +314,15 @@ static void publish(struct fixture *f, uint32_t serial)
 {
 	const unsigned before = f->answers;
 
-	publisher_publish(f->publisher, apex, serial, 0, zone_make(apex, serial, 100, true));
+	publisher_publish(f->publisher, apex, serial, 0, NULL, zone_make(apex, serial, 100, true));
 	WAIT_FOR(f, f->answers > before);
 	assert_int_equal(f->token, serial);
 }
 
 static void publish_from(struct fixture *f, uint32_t serial, uint64_t origin)
 {
-	publisher_publish(f->publisher, apex, serial, origin, zone_make(apex, serial, 100, true));
+	publisher_publish(
+	    f->publisher, apex, serial, origin, NULL, zone_make(apex, serial, 100, true));
 	WAIT_FOR(f, f->token == serial);
 	assert_true(f->live);
 }
@@ -423,7 +425,7 @@ static void a_zone_the_compiler_refuses_names_the_reason(void **state)
 
 	plane_connect(f, false);
 	publish(f, 7);
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 3, false));
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 3, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "NS"));
@@ -441,7 +443,7 @@ static void a_version_that_kills_the_data_plane_is_given_up(void **state)
 	publish(f, 7);
 	WAIT_FOR(f, manifest_serial(f) == 7);
 	f->plane.manner = DIE;
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 90, true));
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 90, true));
 	while (f->token != 8 && deaths < 10) {
 		WAIT_FOR(f, f->plane.sock < 0 || f->token == 8);
 		deaths += f->plane.sock < 0;
@@ -470,7 +472,7 @@ static void a_version_beyond_memory_max_is_refused_and_the_old_one_stays(void **
 	assert_int_equal(publisher_reconfigure(f->publisher, limited), 0);
 	config_free(f->config);
 	f->config = limited;
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 20000, true));
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 20000, true));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "memory-max is 1 MiB"));
@@ -487,7 +489,7 @@ static void an_equal_version_is_not_sent_again(void **state)
 
 	plane_connect(f, false);
 	publish(f, 7);
-	publisher_publish(f->publisher, apex, 70, 0, zone_make(apex, 7, 100, true));
+	publisher_publish(f->publisher, apex, 70, 0, NULL, zone_make(apex, 7, 100, true));
 	WAIT_FOR(f, f->token == 70);
 	assert_true(f->live);
 	assert_int_equal(f->plane.published, 1);
@@ -629,7 +631,7 @@ static void a_difference_makes_the_next_version_of_the_one_served(void **state)
 
 	plane_connect(f, false);
 	publish(f, 7);
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_true(f->live);
 	assert_int_equal(f->plane.serial, 8);
@@ -642,15 +644,15 @@ static void a_difference_that_does_not_fit_changes_nothing(void **state)
 	struct fixture *f = *state;
 
 	plane_connect(f, false);
-	publisher_apply(f->publisher, apex, 1, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 1, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 1);
 	assert_false(f->live); // there is no version yet
 	publish(f, 7);
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, true));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, true));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "nobody.example. A: the difference removes"));
-	publisher_apply(f->publisher, apex, 9, 0, delta_make(6, 9, false));
+	publisher_apply(f->publisher, apex, 9, 0, NULL, delta_make(6, 9, false));
 	WAIT_FOR(f, f->token == 9);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "starts from serial 6"));
@@ -667,14 +669,14 @@ static void a_difference_follows_a_restart(void **state)
 	    .refreshed_ms = 1700000000123, .expires_ms = 1800000000456};
 	struct engine_stored stored;
 
-	publisher_publish(f->publisher, apex, 7, 4711, zone_make(apex, 7, 100, true));
+	publisher_publish(f->publisher, apex, 7, 4711, NULL, zone_make(apex, 7, 100, true));
 	WAIT_FOR(f, f->token == 7);
 	publisher_store(f->publisher, apex, &timers);
 	publisher_close(f->publisher);
 	publisher_begin(f);
 	publisher_load(f->publisher, apex, &stored);
 	assert_int_equal(stored.origin, 4711);
-	publisher_apply(f->publisher, apex, 8, 4711, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 4711, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_true(f->live);
 	assert_int_equal(status_of(f, apex).serial, 8);
@@ -689,7 +691,7 @@ static void an_overlay_takes_its_base_from_the_disk_along(void **state)
 	struct fixture *f = *state;
 
 	plane_connect(f, false);
-	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, 4000, true));
+	publisher_publish(f->publisher, apex, 7, 0, NULL, zone_make(apex, 7, 4000, true));
 	WAIT_FOR(f, f->token == 7);
 	WAIT_FOR(f, manifest_serial(f) == 7);
 	plane_close(&f->plane);
@@ -698,7 +700,7 @@ static void an_overlay_takes_its_base_from_the_disk_along(void **state)
 	plane_connect(f, true);
 	f->plane.manner = DIE;
 	f->plane.published = 0;
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->plane.sock < 0);
 	assert_int_equal(f->plane.published, 1); // the overlay alone
 	f->plane.manner = TAKE;
@@ -719,7 +721,7 @@ static void the_origin_of_another_version_is_not_taken_for_that_of_this_one(void
 	char path[96], aside[112];
 	struct engine_stored stored;
 
-	publisher_publish(f->publisher, apex, 7, 4711, zone_make(apex, 7, 100, true));
+	publisher_publish(f->publisher, apex, 7, 4711, NULL, zone_make(apex, 7, 100, true));
 	WAIT_FOR(f, f->token == 7);
 	publisher_store(f->publisher, apex, &timers);
 	publisher_close(f->publisher); // writes the timers
@@ -727,7 +729,7 @@ static void the_origin_of_another_version_is_not_taken_for_that_of_this_one(void
 	snprintf(aside, sizeof(aside), "%s.aside", path);
 	assert_int_equal(rename(path, aside), 0);
 	publisher_begin(f);
-	publisher_publish(f->publisher, apex, 8, 4712, zone_make(apex, 8, 100, true));
+	publisher_publish(f->publisher, apex, 8, 4712, NULL, zone_make(apex, 8, 100, true));
 	WAIT_FOR(f, f->token == 8);
 	publisher_close(f->publisher);
 	assert_int_equal(rename(aside, path), 0); // as after a crash before they were written
@@ -765,7 +767,7 @@ static void the_journal_has_what_led_to_the_version_served(void **state)
 	struct fixture *f = *state;
 
 	publish(f, 7);
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 8);
 	WAIT_FOR(f, status_of(f, apex).durable);
 	assert_string_equal(journal_text(f), "7>8 -2 +3");
@@ -775,12 +777,12 @@ static void the_journal_has_what_led_to_the_version_served(void **state)
 	assert_string_equal(journal_text(f), "7>8 -2 +3, 8>9 -3 +2");
 	publisher_close(f->publisher);
 	publisher_begin(f);
-	publisher_apply(f->publisher, apex, 10, 0, delta_make(9, 10, false));
+	publisher_apply(f->publisher, apex, 10, 0, NULL, delta_make(9, 10, false));
 	WAIT_FOR(f, f->token == 10);
 	WAIT_FOR(f, status_of(f, apex).durable);
 	assert_string_equal(journal_text(f), "7>8 -2 +3, 8>9 -3 +2, 9>10 -2 +3");
 	// A serial that went back is no step.
-	publisher_publish(f->publisher, apex, 3, 0, zone_make(apex, 3, 100, true));
+	publisher_publish(f->publisher, apex, 3, 0, NULL, zone_make(apex, 3, 100, true));
 	WAIT_FOR(f, f->token == 3);
 	WAIT_FOR(f, status_of(f, apex).durable);
 	assert_string_equal(journal_text(f), "none");
@@ -799,7 +801,7 @@ static void a_journal_that_cannot_be_written_holds_up_nothing(void **state)
 	file = fopen(path, "w"); // a file where the folder should be
 	assert_non_null(file);
 	fclose(file);
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_true(f->live);
 	WAIT_FOR(f, manifest_serial(f) == 8);
@@ -825,7 +827,7 @@ static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **
 	    "status=none; done",
 	    f->folder);
 	assert_int_equal(system(command), 0);
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "The stored version is broken"));
@@ -857,7 +859,7 @@ static void what_cannot_be_read_at_a_start_is_there_at_the_next(void **state)
 	publisher_begin(f);
 	assert_false(status_of(f, apex).has_version);
 	// Another zone's version is stored meanwhile.
-	publisher_publish(f->publisher, other, 1, 0, zone_make(other, 1, 100, true));
+	publisher_publish(f->publisher, other, 1, 0, NULL, zone_make(other, 1, 100, true));
 	WAIT_FOR(f, f->token == 1);
 	WAIT_FOR(f, status_of(f, other).durable);
 	publisher_close(f->publisher);
@@ -887,13 +889,13 @@ static void a_small_change_does_not_wait_for_a_large_base_on_disk(void **state)
 	struct fixture *f = *state;
 	unsigned before;
 
-	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, 100000, true));
+	publisher_publish(f->publisher, apex, 7, 0, NULL, zone_make(apex, 7, 100000, true));
 	WAIT_FOR(f, f->token == 7);
 	publisher_close(f->publisher);
 	publisher_begin(f);
 	before = f->answers;
-	publisher_apply(f->publisher, apex, 8, 0, delta_make(7, 8, false));
-	publisher_publish(f->publisher, other, 1, 0, zone_make(other, 1, 100, true));
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
+	publisher_publish(f->publisher, other, 1, 0, NULL, zone_make(other, 1, 100, true));
 	WAIT_FOR(f, f->answers > before);
 	assert_int_equal(f->token, 1);
 	assert_true(f->live);
@@ -928,7 +930,7 @@ static struct records *zone_with_digest(unsigned ttl, bool digest)
 
 static void publish_records(struct fixture *f, uint32_t token, struct records *records)
 {
-	publisher_publish(f->publisher, apex, token, 0, records);
+	publisher_publish(f->publisher, apex, token, 0, NULL, records);
 	WAIT_FOR(f, f->token == token);
 }
 
@@ -1024,7 +1026,7 @@ static void what_cannot_be_compared_is_not_published(void **state)
 	assert_int_equal(getrlimit(RLIMIT_NOFILE, &limit), 0);
 	none = (struct rlimit){.rlim_cur = (rlim_t)next, .rlim_max = limit.rlim_max};
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
-	publisher_publish(f->publisher, apex, 8, 0, less);
+	publisher_publish(f->publisher, apex, 8, 0, NULL, less);
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &limit), 0);
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
@@ -1082,13 +1084,13 @@ static void a_version_that_was_served_is_served_again(void **state)
 	publish(f, 10);
 	assert_false(f->live);
 	assert_string_equal(f->reason, "The zone is pinned.");
-	publisher_apply(f->publisher, apex, 11, 0, delta_make(8, 11, false));
+	publisher_apply(f->publisher, apex, 11, 0, NULL, delta_make(8, 11, false));
 	assert_int_equal(f->token, 11);
 	assert_false(f->live);
 	assert_int_equal(publisher_accept(f->publisher, apex), -ENOENT);
 	// What led to the version that is back is still known, and what comes next follows it.
 	assert_int_equal(publisher_pin(f->publisher, apex, false), 0);
-	publisher_apply(f->publisher, apex, 12, 0, delta_make(8, 12, false));
+	publisher_apply(f->publisher, apex, 12, 0, NULL, delta_make(8, 12, false));
 	WAIT_FOR(f, f->token == 12);
 	assert_true(f->live);
 	WAIT_FOR(f, status_of(f, apex).durable);
@@ -1153,7 +1155,7 @@ static void a_rollback_that_is_refused_changes_nothing(void **state)
 	assert_string_equal(versions_text(f), "8 axfr, 7 axfr");
 	// A version being made gives way to a person's order.
 	f->plane.manner = TAKE;
-	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, 100, true));
+	publisher_publish(f->publisher, apex, 9, 0, NULL, zone_make(apex, 9, 100, true));
 	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
 	assert_int_equal(f->token, 9);
 	assert_false(f->live);
@@ -1181,7 +1183,7 @@ static void a_held_version_outlives_a_restart(void **state)
 
 	plane_connect(f, false);
 	publish_from(f, 7, 4711);
-	publisher_publish(f->publisher, apex, 8, 4711, zone_make(apex, 8, 3, true));
+	publisher_publish(f->publisher, apex, 8, 4711, NULL, zone_make(apex, 8, 3, true));
 	WAIT_FOR(f, f->token == 8);
 	assert_true(f->held);
 	publisher_close(f->publisher);
@@ -1226,7 +1228,7 @@ static void two_kept_versions_are_compared(void **state)
 	struct publisher_version versions[HISTORY_VERSIONS_MAX];
 
 	publish(f, 7);
-	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, 90, true));
+	publisher_publish(f->publisher, apex, 9, 0, NULL, zone_make(apex, 9, 90, true));
 	WAIT_FOR(f, f->token == 9);
 	publisher_close(f->publisher);
 	publisher_begin(f);
@@ -1271,6 +1273,57 @@ static void a_signed_zone_that_comes_unsigned_waits_for_a_person(void **state)
 	publish_records(f, 8, zone_make(apex, 8, 3, true));
 	assert_true(f->held);
 	assert_non_null(strstr(f->reason, "no DNSKEY"));
+}
+
+static void hold_records(struct fixture *f, uint32_t token, struct records *records)
+{
+	publisher_publish(f->publisher, apex, token, 0, "Held: too few have it.", records);
+	WAIT_FOR(f, f->token == token);
+}
+
+static void what_too_few_primaries_have_waits_for_more_or_for_a_person(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	hold_records(f, 7, zone_make(apex, 7, 100, true)); // also where nothing is served
+	assert_true(f->held_short && !f->live);
+	assert_string_equal(f->reason, "Held: too few have it.");
+	assert_string_equal(status_of(f, apex).error, "Held: too few have it.");
+	assert_int_equal(status_of(f, apex).held_serial, 7);
+	publisher_agreed(f->publisher, apex, 70);
+	WAIT_FOR(f, f->token == 70);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 7);
+	assert_false(status_of(f, apex).held);
+	assert_string_equal(status_of(f, apex).error, "");
+
+	hold_records(f, 8, zone_make(apex, 8, 100, true));
+	assert_int_equal(publisher_accept(f->publisher, apex), 0);
+	WAIT_FOR(f, f->live && f->token == 8);
+	assert_int_equal(f->plane.serial, 8);
+	publisher_agreed(f->publisher, apex, 80); // nothing is held any more
+	assert_int_equal(f->token, 80);
+	assert_false(f->live);
+}
+
+// Agreement says that this is what the primaries have, not that it is no accident.
+static void what_primaries_agree_on_and_lost_most_records_waits_for_a_person(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 100, true));
+	hold_records(f, 8, zone_make(apex, 8, 3, true));
+	assert_true(f->held && !f->held_short);
+	assert_non_null(strstr(f->reason, "shrink-limit"));
+	publisher_agreed(f->publisher, apex, 80);
+	assert_int_equal(f->token, 80);
+	assert_false(f->live);
+	assert_true(status_of(f, apex).held);
+	assert_int_equal(f->plane.serial, 7);
+	assert_int_equal(publisher_accept(f->publisher, apex), 0);
+	WAIT_FOR(f, f->live && f->token == 8);
 }
 
 static void without_a_limit_nothing_is_held(void **state)
@@ -1318,7 +1371,7 @@ static void a_compiler_that_crashes_is_a_reported_failure(void **state)
 	plane_connect(f, false);
 	publish(f, 7);
 	assert_true(children_signal(SIGSTOP) > 0);
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, 100, true));
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 100, true));
 	for (int i = 0; i < 20; i++) // it has its request now
 		turn(f);
 	assert_true(children_signal(SIGKILL) > 0);
@@ -1371,7 +1424,7 @@ static void a_large_version_is_stored_when_the_data_plane_has_proven_it(void **s
 
 	plane_connect(f, false);
 	f->plane.manner = PONDER;
-	publisher_publish(f->publisher, apex, 7, 0, zone_make(apex, 7, LARGE, true));
+	publisher_publish(f->publisher, apex, 7, 0, NULL, zone_make(apex, 7, LARGE, true));
 	WAIT_FOR(f, f->plane.published == 1);
 	for (unsigned i = 0; i < 50; i++)
 		turn(f);
@@ -1383,7 +1436,7 @@ static void a_large_version_is_stored_when_the_data_plane_has_proven_it(void **s
 	WAIT_FOR(f, manifest_serial(f) == 7);
 	// Not one that it refuses.
 	f->plane.manner = REFUSE;
-	publisher_publish(f->publisher, apex, 8, 0, zone_make(apex, 8, LARGE, true));
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, LARGE, true));
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	for (unsigned i = 0; i < 50; i++)
@@ -1391,7 +1444,7 @@ static void a_large_version_is_stored_when_the_data_plane_has_proven_it(void **s
 	assert_int_equal(manifest_serial(f), 7);
 	// Less is seen without a look into the image.
 	f->plane.manner = TAKE;
-	publisher_publish(f->publisher, apex, 9, 0, zone_make(apex, 9, LARGE / 3, true));
+	publisher_publish(f->publisher, apex, 9, 0, NULL, zone_make(apex, 9, LARGE / 3, true));
 	WAIT_FOR(f, f->token == 9);
 	assert_true(f->held);
 }
@@ -1405,14 +1458,14 @@ static void a_data_plane_goes_during_a_large_build(void **state)
 
 	plane_connect(f, false);
 	began = now_ms();
-	publisher_publish(f->publisher, apex, 1, 0, zone_make(apex, 1, LARGE, true));
+	publisher_publish(f->publisher, apex, 1, 0, NULL, zone_make(apex, 1, LARGE, true));
 	WAIT_FOR(f, f->live);
 	whole_ms = now_ms() - began;
 	for (uint32_t serial = 2; serial < 10; serial++) {
 		const unsigned answers = f->answers;
 
 		publisher_publish(
-		    f->publisher, apex, serial, 0, zone_make(apex, serial, LARGE, true));
+		    f->publisher, apex, serial, 0, NULL, zone_make(apex, serial, LARGE, true));
 		for (began = now_ms(); now_ms() - began < whole_ms * (serial - 2) / 7;)
 			turn(f);
 		f->plane.highest = f->plane.live;
@@ -1468,6 +1521,8 @@ int main(int argc, char **argv)
 	    CASE(two_kept_versions_are_compared),
 	    CASE(a_later_version_takes_the_place_of_one_that_is_held),
 	    CASE(a_signed_zone_that_comes_unsigned_waits_for_a_person),
+	    CASE(what_too_few_primaries_have_waits_for_more_or_for_a_person),
+	    CASE(what_primaries_agree_on_and_lost_most_records_waits_for_a_person),
 	    CASE(without_a_limit_nothing_is_held),
 	    CASE(a_compiler_that_crashes_is_a_reported_failure),
 	    CASE(a_broken_manifest_is_set_aside),

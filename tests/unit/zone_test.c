@@ -87,6 +87,19 @@ static const struct zone_policy policy_other = {.primary_count = 1,
     .notify_min_ms = 50,
     .notify_max_ms = 30000};
 
+// The same, pinned for an hour to the one whose versions are served.
+#define INTERVALS                                                                           \
+	.refresh_min_s = 2, .refresh_max_s = 86400, .retry_min_s = 1, .retry_max_s = 86400, \
+	.notify_min_ms = 50, .notify_max_ms = 30000
+static const struct zone_policy policy_pinned = {
+    .primary_count = 3, .origins = origins, .pin_tolerance_s = 3600, INTERVALS};
+// Two of them must have a version; two of three.
+static const struct zone_policy policy_two = {
+    .primary_count = 3, .origins = origins, .agreement = 2, INTERVALS};
+static const uint64_t origins_three[] = {11, 22, 33};
+static const struct zone_policy policy_two_of_three = {
+    .primary_count = 3, .origins = origins_three, .agreement = 2, INTERVALS};
+
 // What a zone in these tests has unless said otherwise: refresh 1 h, retry 10 min, expire 1 week.
 #define SOA(n)                                                                       \
 	{                                                                            \
@@ -100,6 +113,7 @@ struct step {
 	int64_t wall_jump;
 	bool to_timer;
 	bool stale;
+	bool handed; // the token of the version that was handed out last
 	struct zone_event event;
 	const char *want; // actions, separated by spaces; "" none
 };
@@ -125,7 +139,14 @@ static void actions_text(const struct zone_actions *actions, char *out, size_t c
 			    action->any_serial ? "!" : "", action->primary);
 			break;
 		case ZONE_ACTION_PUBLISH:
-			snprintf(word, sizeof(word), "publish");
+			if (action->lacks_agreement) {
+				snprintf(word, sizeof(word), "hold:%u", action->agreed);
+			} else {
+				snprintf(word, sizeof(word), "publish");
+			}
+			break;
+		case ZONE_ACTION_ACCEPT:
+			snprintf(word, sizeof(word), "accept:%u", (unsigned)action->serial);
 			break;
 		case ZONE_ACTION_DISCARD:
 			snprintf(word, sizeof(word), "discard");
@@ -162,6 +183,7 @@ static void actions_text(const struct zone_actions *actions, char *out, size_t c
 #define START_FROM(o, n)    EV(START, .has_copy = true, .origin = (o), .soa = SOA(n))
 #define IXFR_OF(n)          EV(TRANSFERRED, .incremental = true, .soa = SOA(n))
 #define BROKEN              EV(TRANSFER_FAILED, .heard = true)
+#define SHORT               EV(HELD, .lacks_agreement = true)
 #define REFUSED             EV(TRANSFER_FAILED, .heard = true, .refused = true)
 #define STALE(n)            EV(TRANSFER_STALE, .soa = SOA(n))
 #define NOTIFY(p)           EV(NOTIFY, .primary = (p))
@@ -188,7 +210,9 @@ static void scenario_run(const struct zone_policy *policy, const struct step *st
 		}
 		now.mono_ms += step->advance;
 		now.wall_ms += step->advance + step->wall_jump;
-		event.token = step->stale ? zone.token - 1 : zone.token;
+		event.token = step->handed  ? zone.publish_token
+		              : step->stale ? zone.token - 1
+		                            : zone.token;
 		zone_handle(&zone, &event, now, &actions);
 		actions_text(&actions, got, sizeof(got));
 		if (strcmp(got, step->want) != 0) {
@@ -202,6 +226,163 @@ static void scenario_run(const struct zone_policy *policy, const struct step *st
 		static const struct step steps[] = {__VA_ARGS__};              \
 		scenario_run(policy, steps, sizeof(steps) / sizeof(steps[0])); \
 	} while (0)
+
+// --- several primaries: the one that is pinned
+
+static void another_primary_is_followed_after_the_tolerance_and_comes_whole(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    // The pinned one has what we have; the others are asked all the same.
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store store"},
+	    {.advance = 1800 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {SOA_IS(7), .want = "store"},
+	    // An hour after it was seen first, to the millisecond; it need not be the same version.
+	    {.advance = 1799999, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {EV(SOA_FAILED), .want = "query:2"}, {SOA_IS(8), .want = "transfer:2"},
+	    {TRANSFERRED(8), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    // Now it is the pinned one: asked first, and differences of it fit.
+	    {EV(REFRESH), .want = "query:2"}, {SOA_IS(9), .want = "ixfr:2"});
+}
+
+static void the_pinned_primary_catching_up_ends_the_others_lead(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store store"},
+	    {.advance = 3500 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    // Ahead once more: from now on.
+	    {.advance = 200 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "query:1"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(7), .want = "store store"});
+}
+
+static void a_lead_that_is_taken_back_is_forgotten(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store store"},
+	    // One that does not answer says nothing: the time runs on.
+	    {.advance = 600 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {EV(SOA_FAILED), .want = "store"},
+	    {.advance = 600 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {SOA_IS(5), .want = "store store"},
+	    {.advance = 3000 * S, EV(REFRESH), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {SOA_IS(6), .want = "store store"});
+}
+
+static void a_dead_pinned_primary_lags_as_well(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(22, 5), .want = "store query:2"},
+	    {EV(SOA_FAILED), .want = "query:0"}, {SOA_IS(6), .want = "store query:1"},
+	    {SOA_IS(6), .want = ""}, {.advance = 3600 * S, EV(TIMER), .want = "query:2"},
+	    {EV(SOA_FAILED), .want = "query:0"}, {SOA_IS(6), .want = "transfer:0"});
+}
+
+static void a_notify_of_another_primary_asks_the_pinned_one_first(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(5), .want = "store"}, {.advance = S, NOTIFY_SERIAL(2, 6), .want = "query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store store"},
+	    // Its own NOTIFY is as good as ever.
+	    {.advance = S, NOTIFY_SERIAL(1, 6), .want = "ixfr:1"});
+}
+
+static void orders_and_an_expired_copy_take_what_there_is(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(6), .want = "store"}, {EV(RETRANSFER), .want = "transfer!:0"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:1"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:2"}, {TRANSFERRED(6), .want = "publish"});
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {EV(SOA_FAILED), .want = ""},
+	    {.advance = 604801 * S, EV(TIMER), .want = "expire query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {SOA_IS(6), .want = "transfer:2"});
+}
+
+static void the_tolerance_runs_on_over_a_restart(void **state)
+{
+	static const struct zone_timers timers = {.refreshed_ms = 1795000000 * S - 60 * S,
+	    .expires_ms = 1795000000 * S + 604740 * S,
+	    .behind_ms = 1795000000 * S - 3500 * S,
+	    .behind_serial = 6};
+
+	SCENARIO(&policy_pinned,
+	    {EV(START, .has_copy = true, .origin = 11, .soa = SOA(5), .has_timers = true,
+	         .timers = timers),
+	        .want = "query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store"}, {.advance = 99999, EV(TIMER), .want = ""},
+	    {.advance = 1, EV(TIMER), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {SOA_IS(6), .want = "transfer:2"});
+}
+
+// --- several primaries: that must agree
+
+static void a_version_is_published_when_enough_primaries_have_it(void **state)
+{
+	// Both addresses of one remote are one primary.
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "publish"}, {EV(LIVE), .want = "store"},
+	    // From whoever is asked first; its other address is not asked.
+	    {.advance = S, NOTIFY_SERIAL(2, 7), .want = "query:2"}, {SOA_IS(7), .want = "query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(7), .want = "transfer:2"});
+	// Without a copy as well.
+	SCENARIO(&policy_two, {START_EMPTY, .want = "query:0"}, {SOA_IS(6), .want = "query:2"},
+	    {SOA_IS(6), .want = "transfer!:0"}, {TRANSFERRED(6), .want = "publish"});
+	SCENARIO(&policy_two_of_three, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"});
+}
+
+static void a_version_of_too_few_is_held_until_enough_have_it(void **state)
+{
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(5), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "hold:1"}, {SHORT, .want = "query:1"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(5), .want = "store"},
+	    // It is not fetched a second time. The other one gets it, and says so.
+	    {.advance = S, NOTIFY_SERIAL(2, 6), .want = "query:2"}, {SOA_IS(6), .want = "query:0"},
+	    {SOA_IS(6), .want = "accept:6"}, {EV(LIVE), .want = "store"},
+	    {.advance = S, EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "store"});
+}
+
+static void a_person_may_accept_what_too_few_have(void **state)
+{
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(5), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "hold:1"}, {SHORT, .want = "query:1"},
+	    {EV(SOA_FAILED), .want = "query:2"}, {SOA_IS(5), .want = "store"},
+	    {EV(LIVE), .handed = true, .want = "store"},
+	    {.advance = S, EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "store"});
+}
+
+// Fetched anew, and asked about anew: nobody ever publishes what is not there.
+static void what_was_held_and_is_gone_is_fetched_again(void **state)
+{
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(5), .want = "ixfr:0"},
+	    {IXFR_OF(6), .want = "hold:1"}, {SHORT, .want = "query:1"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = "accept:6"},
+	    {EV(REJECTED), .want = "query:2"}, {SOA_IS(6), .want = "query:0"},
+	    {SOA_IS(6), .want = "transfer:2"}, {TRANSFERRED(6), .want = "publish"});
+}
+
+// What a primary has by the time it is fetched must be what was agreed on.
+static void a_serial_that_moves_on_meanwhile_is_not_agreed_on(void **state)
+{
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = "ixfr:0"},
+	    {IXFR_OF(7), .want = "hold:1"});
+}
 
 static void without_a_copy_the_transfer_is_the_first_question(void **state)
 {
@@ -910,6 +1091,18 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(serial_arithmetic_follows_rfc_1982),
+	    cmocka_unit_test(another_primary_is_followed_after_the_tolerance_and_comes_whole),
+	    cmocka_unit_test(the_pinned_primary_catching_up_ends_the_others_lead),
+	    cmocka_unit_test(a_lead_that_is_taken_back_is_forgotten),
+	    cmocka_unit_test(a_dead_pinned_primary_lags_as_well),
+	    cmocka_unit_test(a_notify_of_another_primary_asks_the_pinned_one_first),
+	    cmocka_unit_test(orders_and_an_expired_copy_take_what_there_is),
+	    cmocka_unit_test(the_tolerance_runs_on_over_a_restart),
+	    cmocka_unit_test(a_version_is_published_when_enough_primaries_have_it),
+	    cmocka_unit_test(a_version_of_too_few_is_held_until_enough_have_it),
+	    cmocka_unit_test(a_person_may_accept_what_too_few_have),
+	    cmocka_unit_test(what_was_held_and_is_gone_is_fetched_again),
+	    cmocka_unit_test(a_serial_that_moves_on_meanwhile_is_not_agreed_on),
 	    cmocka_unit_test(without_a_copy_the_transfer_is_the_first_question),
 	    cmocka_unit_test(primaries_are_tried_in_order_and_a_round_ends_with_the_last),
 	    cmocka_unit_test(a_dead_primary_hands_over_to_the_next),
