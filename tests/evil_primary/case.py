@@ -43,6 +43,7 @@ class Case:
     check: typing.Callable = None       # async (judge, zone): once the version expected is served
     act: typing.Callable = None         # async (judge, zone): instead of one NOTIFY
     seconds: float = 20                 # until the next primary is asked
+    tls: bool = False                   # the evil primary is asked over TLS
     crowd: int = 0                      # so many zones at once, ten to an evil primary
 
     def variants(self):

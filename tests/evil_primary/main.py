@@ -29,6 +29,7 @@ import cases_framing    # noqa: F401
 import cases_ixfr       # noqa: F401
 import cases_limits     # noqa: F401
 import cases_soa        # noqa: F401
+import cases_tls        # noqa: F401
 import cases_tsig       # noqa: F401
 import judge
 import peer
@@ -73,6 +74,8 @@ def config(all_zones, key):
             print("  - id: %s%d\n    address: %s" % (word, zone.number, address))
             if zone.key is not None:
                 print("    key: %s" % key)
+            if zone.case.tls and word == "e":
+                print("    tls: on")
     print('zone:\n  - domain: "heartbeat.test."\n    primaries: [heart]\n    notify-from: [heart]')
     for zone in all_zones:
         both = "[e%d, g%d]" % (zone.number, zone.number)
@@ -175,7 +178,7 @@ async def watch_all(all_zones, edge):
 def main():
     word, key_name, secret, which = sys.argv[1:5]
     key = tsig.Key(key_name, base64.b64decode(secret))
-    all_zones = zones(key, which)
+    all_zones = [zone for zone in zones(key, which) if not zone.case.tls or word in ("config", "judge")]
     if word == "config":
         config(all_zones, key_name)
     elif word == "judge":

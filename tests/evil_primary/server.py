@@ -3,15 +3,17 @@
 """A DNS primary on asyncio, for any number of addresses: TCP and UDP on port 53, NOTIFY out. Who is asked, the
 evil primary of a zone or its good one, the address says. Standard library only."""
 import asyncio
+import os
 import random
 import socket
+import ssl
 import struct
 
 import tsig
 import wire
 
 PKTINFO = getattr(socket, "IP_PKTINFO", 8)
-PORT = 53
+PORT, TLS_PORT = 53, 853
 
 
 def packed(message, signer):
@@ -82,6 +84,10 @@ class Exchange:
         except asyncio.TimeoutError:
             pass
 
+    def beneath(self, data):
+        """Past TLS, right into the TCP connection."""
+        os.write(self.writer.get_extra_info("socket").fileno(), data)
+
     def reset(self):
         stream = self.writer.get_extra_info("socket")
         stream.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
@@ -101,11 +107,18 @@ class Server:
         self.behaviour = behaviour
         self.errors = []                # of our own, and what the node did wrong
         self.notify_replies = {}        # (address, id) -> future
-        self.datagrams = self.listener = None
+        self.datagrams = self.listener = self.tls_listener = None
+        self.tls = any(zone.case.tls for zone in zones)
         self.conversations = set()
 
     async def open(self):
         self.listener = await asyncio.start_server(self.connected, "0.0.0.0", PORT, backlog=512, limit=1 << 17)
+        if self.tls:
+            context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+            context.load_cert_chain(os.environ["EVIL_CERT"])
+            context.set_alpn_protocols(["dot"])
+            self.tls_listener = await asyncio.start_server(
+                self.connected, "0.0.0.0", TLS_PORT, backlog=512, limit=1 << 17, ssl=context)
         self.datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.datagrams.setsockopt(socket.IPPROTO_IP, PKTINFO, 1)
         self.datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)
@@ -116,6 +129,8 @@ class Server:
     async def close(self):
         """Ends what still goes on, so that nothing complains of it later."""
         self.listener.close()
+        if self.tls_listener is not None:
+            self.tls_listener.close()
         for task in self.conversations:
             task.cancel()
         await asyncio.gather(*self.conversations, return_exceptions=True)
@@ -130,6 +145,7 @@ class Server:
         elif query.tsig_at is not None:
             raise ValueError("signed, but no key was configured")
         if evil and zone.armed:
+            zone.ports.add(TLS_PORT if writer is not None and writer.get_extra_info("ssl_object") else PORT)
             zone.exchanges.append({wire.AXFR: "AXFR", wire.IXFR: "IXFR"}.get(query.qtype, "SOA"))
         return Exchange(zone, query, signer, writer), evil
 
@@ -152,7 +168,7 @@ class Server:
                 if data is None:
                     break
                 await exchange.frame(data)
-        except (asyncio.IncompleteReadError, ConnectionError):
+        except (asyncio.IncompleteReadError, ConnectionError, ssl.SSLError):
             pass                        # the node has had enough
         except Exception as error:      # a case that breaks is a failure of the run
             self.errors.append("%s: %r" % (address, error))

@@ -34,6 +34,7 @@ class Zone:
         self.old, self.new, self.good = case.serials
         self.first_source = "evil" if self.form == "ixfr" else "good"
         self.armed = False              # the evil primary is evil
+        self.ports = set()              # at which it was
         self.exchanges = []             # what it was asked since: "AXFR", "IXFR", "SOA"
         self.good_serial = self.old
         self.asked, self.released = asyncio.Event(), asyncio.Event()

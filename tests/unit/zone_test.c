@@ -96,6 +96,12 @@ static const struct zone_policy policy_pinned = {
 // Two of them must have a version; two of three.
 static const struct zone_policy policy_two = {
     .primary_count = 3, .origins = origins, .agreement = 2, INTERVALS};
+static const uint64_t origins_behind[] = {22, 11, 11};
+static const struct zone_policy policy_two_behind = {
+    .primary_count = 3, .origins = origins_behind, .agreement = 2, INTERVALS};
+static const uint64_t origins_twice[] = {11, 22, 22, 33};
+static const struct zone_policy policy_three_of_three = {
+    .primary_count = 4, .origins = origins_twice, .agreement = 3, INTERVALS};
 static const uint64_t origins_three[] = {11, 22, 33};
 static const struct zone_policy policy_two_of_three = {
     .primary_count = 3, .origins = origins_three, .agreement = 2, INTERVALS};
@@ -334,6 +340,14 @@ static void a_version_is_published_when_enough_primaries_have_it(void **state)
 	    // From whoever is asked first; its other address is not asked.
 	    {.advance = S, NOTIFY_SERIAL(2, 7), .want = "query:2"}, {SOA_IS(7), .want = "query:0"},
 	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(7), .want = "transfer:2"});
+	// Whose serial it is has not agreed with itself at its other address.
+	SCENARIO(&policy_two_behind, {START_FROM(11, 5), .want = "store query:0"},
+	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(6), .want = "query:0"},
+	    {SOA_IS(5), .want = "ixfr:1"}, {IXFR_OF(6), .want = "hold:1"});
+	// Nor do two addresses of another count twice.
+	SCENARIO(&policy_three_of_three, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:1"}, {SOA_IS(6), .want = "query:3"},
+	    {SOA_IS(5), .want = "ixfr:0"}, {IXFR_OF(6), .want = "hold:2"});
 	// Without a copy as well.
 	SCENARIO(&policy_two, {START_EMPTY, .want = "query:0"}, {SOA_IS(6), .want = "query:2"},
 	    {SOA_IS(6), .want = "transfer!:0"}, {TRANSFERRED(6), .want = "publish"});
