@@ -34,7 +34,7 @@ struct file_zone {
 	off_t size;
 	ino_t inode;
 	char *path;
-	char error[ERROR_MAX];
+	char *error; // why it is not served as the file has it; NULL: it is
 };
 
 struct primary {
@@ -126,7 +126,8 @@ static void queue_start(struct primary *primary);
 // The zone is live, refused or unreadable.
 static void zone_done(struct primary *primary, struct file_zone *zone, const char *error)
 {
-	snprintf(zone->error, sizeof(zone->error), "%s", error);
+	free(zone->error);
+	zone->error = error[0] != '\0' ? strdup(error) : NULL;
 	if (!zone->loading)
 		return;
 	zone->loading = false;
@@ -262,7 +263,7 @@ int primary_load(struct primary *primary, const struct config *config, bool forc
 		}
 		// A file that includes others does not show that they changed: with an error, or
 		// when forced, it is read again.
-		if (file_changed(zone) || moved || force || zone->error[0] != '\0')
+		if (file_changed(zone) || moved || force || zone->error != NULL)
 			load_queue(primary, zone);
 	}
 	queue_start(primary);
@@ -296,7 +297,9 @@ const char *primary_error(const struct primary *primary, const uint8_t *apex)
 {
 	const struct file_zone *zone = idmap_find(&primary->map, apex, name_len(apex));
 
-	return zone != NULL && zone->configured ? zone->error : NULL;
+	if (zone == NULL || !zone->configured)
+		return NULL;
+	return zone->error != NULL ? zone->error : "";
 }
 
 bool primary_busy(const struct primary *primary)
@@ -328,6 +331,7 @@ void primary_close(struct primary *primary)
 	offload_close(primary->text);
 	for (size_t i = 0; i < primary->zone_count; i++) {
 		free(primary->zones[i]->path);
+		free(primary->zones[i]->error);
 		free(primary->zones[i]);
 	}
 	free(primary->zones);
