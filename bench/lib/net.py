@@ -57,8 +57,8 @@ def question(name, kind=1):
     return struct.pack("!6H", 4242, 0, 1, 0, 0, 0) + labels + struct.pack("!BHH", 0, kind, 1)
 
 
-# Asks each `every` seconds until the reply is NOERROR with records in it. Post: the clock's time of that.
-def wait_answer(ns, name, kind=1, seconds=60, every=0.001, address=SERVED, process=None):
+# Asks each `every` seconds, while all of `processes` run, until the reply is NOERROR with records in it. Post: the clock's time of that.
+def wait_answer(ns, name, kind=1, seconds=60, every=0.001, address=SERVED, processes=()):
     sock = socket_in(ns, lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
     with sock:
         sock.settimeout(every)
@@ -74,7 +74,8 @@ def wait_answer(ns, name, kind=1, seconds=60, every=0.001, address=SERVED, proce
                         return time.monotonic()
             except OSError:
                 pass
-            if process is not None and process.poll() is not None:
-                raise Failure(f"{process.log}: it ended before it answered (status {process.poll()}): {tail(process.log_path)}")
+            for process in processes:
+                if process.poll() is not None:
+                    raise Failure(f"{process.log}: it ended before it answered (status {process.poll()}): {tail(process.log_path)}")
             time.sleep(max(0.0, asked + every - time.monotonic()))
-    raise Failure(f"no answer for {name} within {seconds} s" + (f": {tail(process.log_path)}" if process else ""))
+    raise Failure(f"no answer for {name} within {seconds} s" + "".join(f"; {tail(process.log_path)}" for process in processes))
