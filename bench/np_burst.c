@@ -21,7 +21,7 @@
 #include "checksum.h"
 #include "compile.h"
 #include "dns.h"
-#include "frame.h"
+#include "frame_answer.h"
 #include "load_packet.h"
 #include "load_query.h"
 #include "zonefile.h"
@@ -29,10 +29,18 @@
 #define BURST 32
 #define ROOM  2048
 
+#define CAP 1472 // of a reply
+
+// One of a burst: the query's, then the reply's.
+static struct {
+	uint8_t *bytes;
+	size_t len;
+} frames[BURST];
+
+// A query that the stages answer.
 struct job {
 	struct frame frame;
-	uint8_t *bytes;
-	size_t len; // of the query's frame; of the reply's, 0: none
+	unsigned number; // in frames[]
 };
 
 static const struct hash_key key = {{0x5ca1ab1e0ddba11ULL, 0xc0ffee5eed5eed5ULL}};
@@ -98,32 +106,46 @@ static void zone_load(struct zone_table *table, char *text)
 		die("the image does not open", file);
 }
 
-// The stages as worker.c has them, and functions of their own as there.
-static __attribute__((noinline)) void classify(struct job *job, struct dns_query *q, unsigned n)
+// As worker.c has it. Post: the number of those that are left to the stages.
+static unsigned answer_at_once(unsigned n, unsigned *replies)
 {
-	for (const struct job *end = job + n; job != end; job++, q++) {
-		if (frame_classify(job->bytes, job->len, &rules, &job->frame) != FRAME_DNS)
+	struct dns_plain plain = dns_plain_begin(&context);
+	unsigned left = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct job *job = &jobs[left];
+		enum frame_verdict verdict;
+
+		queries[left].cap = CAP;
+		const size_t len = frame_answer(&plain, &rules, frames[i].bytes, frames[i].len,
+		    &queries[left], &job->frame, &verdict);
+
+		if (len != 0) {
+			frames[i].len = len;
+			++*replies;
+			continue;
+		}
+		if (verdict != FRAME_DNS)
 			die("a query's frame is not one", "");
-		q->msg = job->bytes + job->frame.dns_off;
-		q->len = job->frame.dns_len;
-		q->sum = job->frame.dns_sum;
-		q->no_error_reply = job->frame.no_error;
-		q->transport = DNS_UDP;
-		q->cap = 1472;
+		job->number = i;
+		left++;
 	}
+	dns_plain_end(&plain);
+	return left;
 }
 
-static __attribute__((noinline)) unsigned reply(
-    struct job *job, const struct dns_query *q, const uint8_t *live, unsigned n)
+static unsigned reply(const uint8_t *live, unsigned n)
 {
 	unsigned replies = 0;
 
 	for (unsigned k = 0; k < n; k++) {
-		const unsigned i = live[k];
+		const struct job *job = &jobs[live[k]];
+		const struct dns_query *q = &queries[live[k]];
 
-		if (q[i].verdict != DNS_REPLY)
+		if (q->verdict != DNS_REPLY)
 			continue;
-		job[i].len = frame_reply(job[i].bytes, &job[i].frame, q[i].len, q[i].sum);
+		frames[job->number].len =
+		    frame_reply(frames[job->number].bytes, &job->frame, q->len, q->sum);
 		replies++;
 	}
 	return replies;
@@ -132,14 +154,15 @@ static __attribute__((noinline)) unsigned reply(
 // Not inlined, so that a profiler can be told its name.
 static __attribute__((noinline)) unsigned burst_answer(unsigned n)
 {
+	unsigned replies = 0, left = answer_at_once(n, &replies), live_count;
 	uint8_t live[BURST];
-	unsigned live_count;
 
-	classify(jobs, queries, n);
-	live_count = dns_parse_burst(&context, queries, n, live);
+	if (left == 0)
+		return replies;
+	live_count = dns_parse_burst(&context, queries, left, live);
 	dns_match_burst(&context, queries, live, live_count);
 	dns_emit_burst(&context, queries, live, live_count);
-	return reply(jobs, queries, live, live_count);
+	return replies + reply(live, live_count);
 }
 
 static double run(const struct load_templates *templates, unsigned rounds, uint64_t *replies)
@@ -156,8 +179,8 @@ static double run(const struct load_templates *templates, unsigned rounds, uint6
 
 			memcpy(buffers[i], t->frame, t->len);
 			load_frame_mark(buffers[i], t, i);
-			jobs[i].bytes = buffers[i];
-			jobs[i].len = t->len;
+			frames[i].bytes = buffers[i];
+			frames[i].len = t->len;
 			unit += t->size;
 			if (unit * LOAD_UNIT >= templates->used)
 				unit = 0;

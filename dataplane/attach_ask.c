@@ -65,11 +65,7 @@ static uint32_t soa_ask(
 	at = memcpy(at, header, sizeof(header));
 	at = memcpy(at + sizeof(header), apex, apex_len);
 	memcpy(at + apex_len, type_class, sizeof(type_class));
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		dns_emit(&context, &query);
-	}
+	dns_answer(&context, &query);
 	if (query.verdict != DNS_REPLY || query.len < DNS_HEADER_LEN)
 		return RCODE_NONE;
 

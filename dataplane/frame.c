@@ -12,21 +12,18 @@
 #include <string.h>
 
 #include "checksum.h"
-#include "wide.h"
+#include "frame_plain.h"
+#include "frame_served.h"
 
 enum {
-	ETH_LEN = 14,
 	TAG_LEN = 4,
-	IP4_LEN = 20,
 	IP6_LEN = 40,
-	UDP_LEN = 8,
 	ETH_TYPE_IP4 = 0x0800,
 	ETH_TYPE_ARP = 0x0806,
 	ETH_TYPE_VLAN = 0x8100,
 	ETH_TYPE_IP6 = 0x86dd,
 	PROTO_HOP = 0,
 	PROTO_TCP = 6,
-	PROTO_UDP = 17,
 	PROTO_ROUTING = 43,
 	PROTO_FRAGMENT = 44,
 	PROTO_AH = 51,
@@ -40,23 +37,11 @@ enum {
 	IP6_HEADERS_MAX = 8,
 };
 
-static inline uint16_t load16(const uint8_t *p)
-{
-	return (uint16_t)(p[0] << 8 | p[1]);
-}
-
 static inline uint16_t load16_be(const uint8_t *p)
 {
 	uint16_t v;
 	memcpy(&v, p, sizeof v);
 	return v;
-}
-
-// Served addresses are the operator's choice: no keyed hash is needed, and the table is never more
-// than a quarter full.
-static inline unsigned served4_slot(uint32_t addr)
-{
-	return (unsigned)(addr * 0xff51afd7ed558ccdu >> 40) % FRAME_SERVED_SLOTS;
 }
 
 static unsigned served_slot(unsigned version, const uint8_t *addr)
@@ -74,10 +59,6 @@ static unsigned served_slot(unsigned version, const uint8_t *addr)
 	return (unsigned)(a >> 40) % FRAME_SERVED_SLOTS;
 }
 
-// What one comparison tells apart: of IPv4 it is, where machines are little-endian, what stands in
-// the packet from the destination address on but for the source port.
-#define KEY_PORT    0xffff000000000000u
-#define KEY_ADDRESS 0x00000000ffffffffu
 static inline uint64_t served_key(unsigned version, const uint8_t *addr, uint16_t port_be)
 {
 	uint32_t addr4;
@@ -203,13 +184,13 @@ static enum frame_verdict classify_ours(const uint8_t *bytes, const struct frame
 	if (payload < UDP_LEN)
 		return FRAME_IP_LENGTH;
 
-	size_t udp_len = load16(udp + 4);
+	size_t udp_len = frame_load16(udp + 4);
 	if (udp_len < UDP_LEN || udp_len != payload)
 		return FRAME_UDP_LENGTH;
 	if (udp_len < UDP_LEN + FRAME_DNS_MIN)
 		return FRAME_UDP_SHORT;
 
-	unsigned port = load16(udp);
+	unsigned port = frame_load16(udp);
 	if (port_is_reflector(port))
 		return FRAME_UDP_PORT;
 
@@ -243,7 +224,7 @@ static enum frame_verdict classify_mac(const uint8_t *bytes)
 
 static bool port_is_control(unsigned proto, const uint8_t *l4)
 {
-	unsigned src = load16(l4), dst = load16(l4 + 2);
+	unsigned src = frame_load16(l4), dst = frame_load16(l4 + 2);
 
 	if (proto == PROTO_TCP)
 		return src == PORT_BGP || dst == PORT_BGP;
@@ -292,7 +273,7 @@ static enum frame_verdict classify_ip4(
 
 	// A later fragment has no ports. Without the first one, which is dropped here when it is
 	// ours, it comes to nothing in the kernel too.
-	unsigned fragment = load16(ip + 6);
+	unsigned fragment = frame_load16(ip + 6);
 	if ((fragment & 0x1fff) != 0)
 		return FRAME_PUNT_OTHER;
 
@@ -308,7 +289,7 @@ static enum frame_verdict classify_ip4(
 		return FRAME_IP4_FRAGMENT;
 	if (header > IP4_LEN)
 		return FRAME_IP4_OPTIONS;
-	size_t total = load16(ip + 2);
+	size_t total = frame_load16(ip + 2);
 	if (total < IP4_LEN || total > avail)
 		return FRAME_IP_LENGTH;
 	if (checksum_fold(checksum_sum(ip, IP4_LEN, 0)) != 0xffff)
@@ -356,7 +337,7 @@ static enum frame_verdict classify_ip6(
 			break;
 		if (next == PROTO_FRAGMENT) {
 			fragment = true;
-			if ((load16(ip + off + 2) & 0xfff8) != 0)
+			if ((frame_load16(ip + off + 2) & 0xfff8) != 0)
 				return FRAME_PUNT_OTHER; // no ports in a later fragment
 		}
 		if (header > avail - off)
@@ -376,7 +357,7 @@ static enum frame_verdict classify_ip6(
 		return FRAME_IP6_FRAGMENT;
 	if (off > IP6_LEN)
 		return FRAME_IP6_EXTENSION;
-	size_t payload = load16(ip + 4);
+	size_t payload = frame_load16(ip + 4);
 	if (payload > avail - IP6_LEN)
 		return FRAME_IP_LENGTH;
 
@@ -385,168 +366,26 @@ static enum frame_verdict classify_ip6(
 	return classify_ours(bytes, rules, out, ip + 8, payload);
 }
 
-// --- the frame that nearly all are: untagged, IPv4 without options, whole
-// -----------------------------------------------------------------------------
-
-static inline uint64_t load64(const uint8_t *p)
-{
-	uint64_t v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-static inline uint32_t load32(const uint8_t *p)
-{
-	uint32_t v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
-// Nearly every answer is in the first slot; the rest is left to frame_served_has().
-static inline bool served4_surely(const struct frame_served *served, uint64_t key)
-{
-	return served->slots[served4_slot((uint32_t)key)].key == key;
-}
-
-static inline bool served4_surely_not(const struct frame_served *served, uint32_t addr)
-{
-	return served->slots[served4_slot(addr)].key == 0;
-}
-
-// checksum_sum() of the last bytes of a frame, by whole vectors from the end backwards, so that one
-// mask on the first of them is all the care their number needs. Pre: 31 bytes in front of `data`
-// are the frame's, too.
-static inline uint64_t sum_backwards(const uint8_t *data, size_t len)
-{
-#ifdef NAMEPLANE_PORTABLE
-	return checksum_sum(data, len, 0);
-#else
-	typedef uint32_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
-	typedef uint64_t words __attribute__((vector_size(32)));
-	static const uint8_t masks[63] = {[31] = 0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff,
-	    0xff};
-	const uint8_t *at = data + ((len - 1) & 31) - 31, *end = data + len;
-	lanes v = *(const lanes *)at & *(const lanes *)(masks + ((len - 1) & 31));
-	lanes sum = (v & 0xffff) + (v >> 16);
-
-	// A lane has 32 bits, and no frame the words to fill it.
-	for (at += 32; at != end; at += 32) {
-		v = *(const lanes *)at;
-		sum += (v & 0xffff) + (v >> 16);
-	}
-	const words w = (words)sum;
-	return checksum_at(w[0] + w[1] + w[2] + w[3], len);
-#endif
-}
-
-// True: FRAME_DNS and *out filled. False says nothing: the whole of the rules is below. Here fields
-// are taken from wide loads, which little-endian machines have the right way round.
-static inline bool classify_plain(
-    const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
-{
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	// Group bits of both MAC addresses; ethertype; version and length of the IP header;
-	// fragment offset and more fragments; protocol.
-	static const uint8_t want[32] = {[12] = 0x08, 0x00, 0x45, [23] = PROTO_UDP};
-	static const uint8_t mask[32] = {
-	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xff, [20] = 0x3f, 0xff, [23] = 0xff};
-	const uint8_t *ip = bytes + ETH_LEN, *udp = ip + IP4_LEN;
-
-	if (len < ETH_LEN + IP4_LEN + UDP_LEN + FRAME_DNS_MIN || rules->vlan != 0)
-		return false;
-
-	const uint64_t ports = load64(udp), source = load32(ip + 12), served = load32(ip + 16);
-	const unsigned udp_len = load16(udp + 4), total = load16(ip + 2);
-	const uint8_t net = ip[12];
-
-	if (!wide_matches(bytes, want, mask) || load64(bytes + 6) << 16 == 0)
-		return false;
-	if (udp_len < UDP_LEN + FRAME_DNS_MIN || udp_len + IP4_LEN != total ||
-	    total > len - ETH_LEN)
-		return false;
-	// 0/8, loopback, multicast and beyond; ports below 1024, 1900 and 11211
-	// (port_is_reflector).
-	if (net - 1u >= 223 || net == 127 || (ports & 0xff) < 1024 >> 8 ||
-	    (ports & 0xffff) == 0x6c07 || (ports & 0xffff) == 0xcb2b)
-		return false;
-	if (!served4_surely(&rules->served, load64(ip + 16) & (KEY_PORT | KEY_ADDRESS)) ||
-	    !served4_surely_not(&rules->served, (uint32_t)source))
-		return false;
-
-	// A sum is right when it is 0 but for the whole of its carries: never 0 itself, as there is
-	// more than zero in it.
-	const uint64_t pair = source + served;
-	const uint64_t pseudo = pair + __builtin_bswap16(PROTO_UDP) + (ports >> 32 & 0xffff);
-
-	if ((pair + load32(ip) + load32(ip + 4) + load32(ip + 8)) % 0xffff != 0)
-		return false;
-	if (ports >> 48 != 0) {
-		const uint64_t sum = sum_backwards(udp, udp_len);
-
-		if (checksum_add(sum, pseudo) % 0xffff != 0)
-			return false;
-		out->dns_sum = checksum_add(sum, ~ports);
-	} else {
-		out->dns_sum = sum_backwards(udp + UDP_LEN, udp_len - UDP_LEN);
-	}
-	out->ip_off = ETH_LEN;
-	out->udp_off = ETH_LEN + IP4_LEN;
-	out->dns_off = ETH_LEN + IP4_LEN + UDP_LEN;
-	out->dns_len = (uint16_t)(udp_len - UDP_LEN);
-	out->version = 4;
-	out->no_error = false;
-	return true;
-#else
-	return false;
-#endif
-}
-
 enum frame_verdict frame_classify(
     const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
 {
-	if (classify_plain(bytes, len, rules, out))
+	const struct frame_plain plain = frame_plain_classify(bytes, len, rules);
+
+	if (plain.dns_len != 0) {
+		frame_plain_describe(bytes, &plain, out);
 		return FRAME_DNS;
+	}
 	if (len < ETH_LEN)
 		return FRAME_RUNT;
 
-	unsigned type = load16(bytes + 12);
+	unsigned type = frame_load16(bytes + 12);
 	out->ip_off = ETH_LEN;
 	if (type == ETH_TYPE_VLAN && rules->vlan != 0) {
 		if (len < ETH_LEN + TAG_LEN)
 			return FRAME_RUNT;
-		if ((load16(bytes + 14) & 0xfff) != rules->vlan)
+		if ((frame_load16(bytes + 14) & 0xfff) != rules->vlan)
 			return FRAME_PUNT_OTHER;
-		type = load16(bytes + 16);
+		type = frame_load16(bytes + 16);
 		out->ip_off = ETH_LEN + TAG_LEN;
 	} else if (rules->vlan != 0) {
 		// Queries come tagged here; an untagged frame to a served address is somebody
@@ -565,46 +404,18 @@ enum frame_verdict frame_classify(
 	}
 }
 
-static inline void swap_macs(uint8_t *bytes)
-{
-	typedef uint8_t lanes __attribute__((vector_size(16), aligned(1), may_alias));
-	lanes v = *(const lanes *)bytes;
-
-	*(lanes *)bytes =
-	    __builtin_shufflevector(v, v, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
-}
-
-// The sums are made of what was read before anything is stored: reading back what was just stored
-// in smaller pieces would stall. Swapping addresses and ports does not change a sum.
 size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, uint64_t dns_sum)
 {
 	uint8_t *ip = bytes + frame->ip_off, *udp = bytes + frame->udp_off;
-	unsigned udp_len = (unsigned)(UDP_LEN + dns_len);
-	// Swapped as the upper half of a word: of 16 bits the compiler makes a round through
-	// memory.
-	const uint16_t udp_len_be = (uint16_t)__builtin_bswap32(udp_len << 16);
-	const uint16_t proto_be = __builtin_bswap16(PROTO_UDP);
+	const unsigned udp_len = (unsigned)(UDP_LEN + dns_len);
+	const uint16_t udp_len_be = frame_be16(udp_len);
 	uint32_t ports;
-	uint64_t sum;
-	uint16_t field;
+	uint64_t sum; // swapping addresses and ports does not change it
 
 	memcpy(&ports, udp, sizeof ports);
-	swap_macs(bytes);
+	frame_swap_macs(bytes);
 	if (frame->version == 4) {
-		// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
-		const uint64_t head =
-		    htobe64(0x4500000000004000 | (uint64_t)(IP4_LEN + udp_len) << 32);
-		const uint16_t hops = htobe16(64 << 8 | PROTO_UDP);
-		uint64_t addresses;
-
-		memcpy(&addresses, ip + 12, sizeof addresses);
-		sum = (addresses & 0xffffffff) + (addresses >> 32);
-		field = (uint16_t)~checksum_fold(checksum_add(sum + hops, head));
-		addresses = addresses << 32 | addresses >> 32;
-		memcpy(ip, &head, sizeof head);
-		memcpy(ip + 8, &hops, sizeof hops);
-		memcpy(ip + 10, &field, sizeof field);
-		memcpy(ip + 12, &addresses, sizeof addresses);
+		sum = frame_ip4_put(ip, udp_len);
 	} else {
 		uint64_t a[4];
 
@@ -613,26 +424,22 @@ size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, ui
 		memcpy(ip, (const uint8_t[4]){0x60}, 4);
 		memcpy(ip + 4, &udp_len_be, sizeof udp_len_be);
 		ip[6] = PROTO_UDP;
-		ip[7] = 64;
+		ip[7] = IP4_HOPS;
 		memcpy(ip + 8, &a[2], 16);
 		memcpy(ip + 24, &a[0], 16);
 	}
 	// Pseudo header: addresses, protocol, length; UDP: ports, length.
-	sum = checksum_add(sum, (uint64_t)ports + proto_be + udp_len_be + udp_len_be);
-	field = (uint16_t)~checksum_fold(checksum_add(sum, dns_sum));
+	sum = checksum_add(sum, (uint64_t)ports + htobe16(PROTO_UDP) + udp_len_be + udp_len_be);
+
+	uint16_t field = (uint16_t)~checksum_fold(checksum_add(sum, dns_sum));
+
 	if (field == 0) // RFC 768: a sum of zero is sent as all ones
 		field = 0xffff;
 	ports = ports << 16 | ports >> 16;
 	memcpy(udp, &ports, sizeof ports);
 	memcpy(udp + 4, &udp_len_be, sizeof udp_len_be);
 	memcpy(udp + 6, &field, sizeof field);
-
-	size_t len = frame->dns_off + dns_len;
-	if (len < 60) { // the padding must not be the query's bytes (CVE-2003-0001)
-		memset(bytes + len, 0, 60 - len);
-		len = 60;
-	}
-	return len;
+	return frame_pad(bytes, frame->dns_off + dns_len);
 }
 
 void frame_addresses(const uint8_t *bytes, const struct frame *frame, struct sockaddr_storage *peer,

@@ -167,11 +167,7 @@ static bool message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, u
 	query.client = peer_bytes(&conn->peer, &query.client_len);
 	memcpy(query.msg, message, len);
 	counters_add(&scratch->counters->thread[COUNT_tcp_queries], 1);
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		dns_emit(&context, &query);
-	}
+	dns_answer(&context, &query);
 	if (query.verdict == DNS_REPLY)
 		reply_len = query.len;
 	else if (query.verdict == DNS_FORWARD &&

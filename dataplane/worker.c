@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The worker: receive a burst, classify, parse, match, emit in place, transmit, announce a
-// quiescent state; over and over. Each stage is a loop over the burst, so that what one stage
-// prefetches is there when the next one comes round. No malloc, lock, log or clock here, and no
-// system call but the driver's own.
+// The worker: receive a burst, answer what can be answered at once (frame_answer.h), take the rest
+// through the stages (parse, match, emit in place), transmit, announce a quiescent state; over and
+// over. Each stage is a loop over the burst, so that what one stage prefetches is there when the
+// next one comes round. No malloc, lock, log or clock here, and no system call but the driver's
+// own.
 //
 // A worker is an RCU reader from one quiescent state to the next: the zone table and whatever it
 // leads to stay valid within a burst, and nothing of it is kept beyond.
@@ -27,17 +28,13 @@
 
 #include "checksum.h"
 #include "eal.h"
-#include "frame.h"
+#include "frame_answer.h"
 #include "log.h"
 #include "punt.h"
 
 #define BURST 32
 
-// Where the source address stands in an IP header.
-#define IP4_SOURCE 12
-#define IP6_SOURCE 8
-
-// A query between classification and transmission.
+// A query on its way through the stages.
 struct job {
 	struct rte_mbuf *mbuf;
 	uint8_t *bytes;
@@ -97,13 +94,32 @@ static void punt(struct worker *w, const struct worker_queue *wq, struct rte_mbu
 	}
 }
 
-// Post: the number of jobs, each with its query ready for dns_parse().
-static unsigned classify(struct worker *w, const struct worker_queue *wq, struct rte_mbuf **burst,
-    unsigned n, uint64_t now)
+static void mbuf_ready(struct rte_mbuf *m, size_t len)
 {
+	m->data_len = (uint16_t)len;
+	m->pkt_len = (uint32_t)len;
+	m->ol_flags = 0;
+}
+
+// Bytes that a message in this buffer may have, and `max` at most.
+static uint16_t reply_cap(const struct rte_mbuf *m, uint16_t max)
+{
+	const unsigned taken = m->data_off + FRAME_HEADERS_MAX + DNS_WRITE_SLACK;
+	const unsigned room = m->buf_len > taken ? m->buf_len - taken : 0;
+
+	return room < max ? (uint16_t)room : max;
+}
+
+// Post: the number of jobs, each with its query ready for dns_parse_burst(); *answered of the
+// mbufs, at the beginning of `burst`, are ready to send.
+static unsigned classify(struct worker *w, const struct worker_queue *wq,
+    const struct dns_context *context, struct rte_mbuf **burst, unsigned n, uint64_t now,
+    unsigned *answered)
+{
+	struct dns_plain at_hand = dns_plain_begin(context);
 	const struct port *port = wq->port;
+	unsigned jobs = 0, out = 0;
 	uint64_t bytes = 0;
-	unsigned jobs = 0;
 
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = burst[i];
@@ -112,36 +128,35 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq, struct
 
 		bytes += m->pkt_len;
 		job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
-		if (m->nb_segs == 1)
-			verdict =
-			    frame_classify(job->bytes, m->data_len, &port->rules, &job->frame);
-		counters_add(&w->counters->frame[verdict], 1);
-		if (verdict != FRAME_DNS) {
-			if (verdict <= FRAME_PUNT_OTHER)
-				punt(w, wq, m, verdict, now);
-			else
-				rte_pktmbuf_free(m);
-			continue;
-		}
+		if (m->nb_segs == 1) {
+			// What is answered at once is IPv4.
+			w->queries[jobs].cap = reply_cap(m, port->reply_max4);
+			const size_t len = frame_answer(&at_hand, &port->rules, job->bytes,
+			    m->data_len, &w->queries[jobs], &job->frame, &verdict);
 
-		bool ip4 = job->frame.version == 4;
-		unsigned max = ip4 ? port->reply_max4 : port->reply_max6;
-		unsigned room = (unsigned)m->buf_len - m->data_off - job->frame.dns_off;
-		room = room > DNS_WRITE_SLACK ? room - DNS_WRITE_SLACK : 0;
-		struct dns_query *q = &w->queries[jobs];
-		job->mbuf = m;
-		q->msg = job->bytes + job->frame.dns_off;
-		q->len = job->frame.dns_len;
-		q->sum = job->frame.dns_sum;
-		q->cap = (uint16_t)(max < room ? max : room);
-		q->no_error_reply = job->frame.no_error;
-		q->transport = DNS_UDP;
-		q->client = job->bytes + job->frame.ip_off + (ip4 ? IP4_SOURCE : IP6_SOURCE);
-		q->client_len = ip4 ? 4 : 16;
-		jobs++;
+			if (len != 0) {
+				mbuf_ready(m, len);
+				burst[out++] = m;
+				continue;
+			}
+		}
+		counters_add(&w->counters->frame[verdict], 1);
+		if (verdict == FRAME_DNS) {
+			if (job->frame.version == 6)
+				w->queries[jobs].cap = reply_cap(m, port->reply_max6);
+			job->mbuf = m;
+			jobs++;
+		} else if (verdict <= FRAME_PUNT_OTHER) {
+			punt(w, wq, m, verdict, now);
+		} else {
+			rte_pktmbuf_free(m);
+		}
 	}
+	dns_plain_end(&at_hand);
+	counters_add(&w->counters->frame[FRAME_DNS], out);
 	count(w, COUNT_rx_frames, n);
 	count(w, COUNT_rx_bytes, bytes);
+	*answered = out;
 	return jobs;
 }
 
@@ -159,12 +174,7 @@ static void job_end(struct worker *w, const struct worker_queue *wq, unsigned i,
 // Writes the frame around the reply. Post: the mbuf is ready to send.
 static void job_reply(struct job *job, const struct dns_query *q)
 {
-	struct rte_mbuf *m = job->mbuf;
-	size_t len = frame_reply(job->bytes, &job->frame, q->len, q->sum);
-
-	m->data_len = (uint16_t)len;
-	m->pkt_len = (uint32_t)len;
-	m->ol_flags = 0;
+	mbuf_ready(job->mbuf, frame_reply(job->bytes, &job->frame, q->len, q->sum));
 }
 
 static void transmit(
@@ -185,6 +195,44 @@ static void transmit(
 		count(w, COUNT_tx_full, n - sent);
 }
 
+// The queries that were not answered at once. Post: the number of mbufs at the beginning of `out`
+// that are ready to send, `out_count` of which were. *t: when the stage before ended, and the last
+// one.
+static __attribute__((noinline)) unsigned stages_run(struct worker *w,
+    const struct worker_queue *wq, const struct dns_context *context, struct rte_mbuf **out,
+    unsigned jobs, unsigned out_count, uint64_t *t)
+{
+	uint8_t live[BURST]; // indexes of jobs that are still to be answered
+	uint64_t t0 = *t, t1;
+	unsigned live_count = dns_parse_burst(context, w->queries, jobs, live);
+
+	for (unsigned i = 0; i < jobs && live_count != jobs; i++) {
+		if (w->queries[i].verdict != DNS_REPLY)
+			job_end(w, wq, i, t0);
+	}
+	t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_parse, t1 - t0, 1);
+
+	dns_match_burst(context, w->queries, live, live_count);
+	t0 = t1, t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_match, t1 - t0, 1);
+
+	dns_emit_burst(context, w->queries, live, live_count);
+	for (unsigned k = 0; k < live_count; k++) {
+		unsigned i = live[k];
+		if (w->queries[i].verdict == DNS_REPLY) {
+			job_reply(&w->jobs[i], &w->queries[i]);
+			out[out_count++] = w->jobs[i].mbuf;
+		} else {
+			job_end(w, wq, i, t1);
+		}
+	}
+	t0 = t1, t1 = rte_rdtsc();
+	counters_stage(w->counters, STAGE_emit, t1 - t0, 1);
+	*t = t1;
+	return out_count;
+}
+
 static void burst_run(struct worker *w, const struct worker_queue *wq, struct rte_mbuf **burst,
     unsigned n, uint64_t start)
 {
@@ -195,42 +243,15 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 	    .now = atomic_load_explicit(&w->dp->now, memory_order_relaxed),
 	    .counters = &w->counters->dns,
 	};
-	uint8_t live[BURST]; // indexes of jobs that are still to be answered
 	uint64_t t0 = start, t1;
-	unsigned live_count = 0, out_count = 0;
+	unsigned out_count = 0;
 
-	unsigned jobs = classify(w, wq, burst, n, start);
+	unsigned jobs = classify(w, wq, &context, burst, n, start, &out_count);
 	t1 = rte_rdtsc();
 	counters_stage(w->counters, STAGE_classify, t1 - t0, 1);
 	count(w, COUNT_bursts, 1);
-	if (jobs == 0)
-		return;
-
-	live_count = dns_parse_burst(&context, w->queries, jobs, live);
-	for (unsigned i = 0; i < jobs && live_count != jobs; i++) {
-		if (w->queries[i].verdict != DNS_REPLY)
-			job_end(w, wq, i, t1);
-	}
-	t0 = t1, t1 = rte_rdtsc();
-	counters_stage(w->counters, STAGE_parse, t1 - t0, 1);
-
-	dns_match_burst(&context, w->queries, live, live_count);
-	t0 = t1, t1 = rte_rdtsc();
-	counters_stage(w->counters, STAGE_match, t1 - t0, 1);
-
-	dns_emit_burst(&context, w->queries, live, live_count);
-	for (unsigned k = 0; k < live_count; k++) {
-		unsigned i = live[k];
-		if (w->queries[i].verdict == DNS_REPLY) {
-			job_reply(&w->jobs[i], &w->queries[i]);
-			burst[out_count++] = w->jobs[i].mbuf;
-		} else {
-			job_end(w, wq, i, t1);
-		}
-	}
-	t0 = t1, t1 = rte_rdtsc();
-	counters_stage(w->counters, STAGE_emit, t1 - t0, 1);
-
+	if (jobs > 0)
+		out_count = stages_run(w, wq, &context, burst, jobs, out_count, &t1);
 	if (out_count > 0) {
 		transmit(w, wq, burst, out_count);
 		t0 = t1, t1 = rte_rdtsc();
@@ -238,7 +259,6 @@ static void burst_run(struct worker *w, const struct worker_queue *wq, struct rt
 		counters_stage(w->counters, STAGE_latency, t1 - start, out_count);
 	}
 }
-
 static int worker_run(void *arg)
 {
 	struct worker *w = arg;

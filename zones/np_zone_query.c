@@ -199,11 +199,7 @@ static int question_ask(struct zone_source *source, const struct question *quest
 	};
 	int code = EXIT_OK;
 
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		dns_emit(&context, &query);
-	}
+	dns_answer(&context, &query);
 	if (query.verdict != DNS_REPLY) {
 		complain("no reply: the data plane would %s this question",
 		    query.verdict == DNS_DROP ? "drop" : "hand on");

@@ -12,6 +12,12 @@
 const uint8_t qname_lower_lanes[96] = {
     TIMES32(INT8_MAX - 'Z'), TIMES32(INT8_MAX - 26), TIMES32(0x20)};
 
+#define MIX(n)   (QNAME_MIX_A ^ 0xd6e8feb86659fd93ULL * (n))
+#define MIX4(n)  MIX(n), MIX(n + 1), MIX(n + 2), MIX(n + 3)
+#define MIX16(n) MIX4(n), MIX4(n + 4), MIX4(n + 8), MIX4(n + 12)
+
+const uint64_t qname_len_hash[NAME_LABEL_MAX + 1] = {MIX16(0), MIX16(16), MIX16(32), MIX16(48)};
+
 // start[n] is where the suffix of n labels begins. So far it is in the order the labels were read.
 static void starts_reverse(struct qname *q)
 {

@@ -37,7 +37,6 @@ struct qname {
 // with both halves combined; both key words are secret, so content cannot choose collisions.
 
 #define QNAME_MIX_A 0x9e3779b97f4a7c15ULL
-#define QNAME_MIX_B 0xd6e8feb86659fd93ULL
 
 static inline uint64_t qname_fold(uint64_t a, uint64_t b)
 {
@@ -45,60 +44,94 @@ static inline uint64_t qname_fold(uint64_t a, uint64_t b)
 	return (uint64_t)product ^ (uint64_t)(product >> 64);
 }
 
+// By a label's length: what it puts into the hash.
+extern const uint64_t qname_len_hash[NAME_LABEL_MAX + 1];
+
+// The last `left` bytes of a label, 1 to 8, which begin at `at`.
+static inline uint64_t qname_word_hash(
+    uint64_t h, const uint8_t *at, unsigned left, const struct hash_key *key)
+{
+	uint64_t word;
+
+	memcpy(&word, at, 8);
+#ifdef __BMI2__
+	word = __builtin_ia32_bzhi_di(word, 8 * left);
+#else
+	word &= ~UINT64_C(0) >> (64 - 8 * left);
+#endif
+	return qname_fold(word ^ key->k[1], h);
+}
+
 // `label` points at the length byte; 64 bytes past the label may be read.
 static inline uint64_t qname_label_hash(
     uint64_t h, const uint8_t *label, const struct hash_key *key)
 {
-	unsigned left = label[0];
+	unsigned left = *label++;
 	uint64_t word;
-	const uint8_t *at = label + 1;
 
-	h ^= QNAME_MIX_B * left;
-	for (; left > 8; left -= 8, at += 8) {
-		memcpy(&word, at, 8);
-		h = qname_fold(word ^ key->k[1], h ^ QNAME_MIX_A);
+	h ^= qname_len_hash[left];
+	for (; left > 8; left -= 8, label += 8) {
+		memcpy(&word, label, 8);
+		h = qname_fold(word ^ key->k[1], h) ^ QNAME_MIX_A;
 	}
-	memcpy(&word, at, 8);
-	word &= ~UINT64_C(0) >> (64 - 8 * left);
-	return qname_fold(word ^ key->k[1], h ^ QNAME_MIX_A);
+	return qname_word_hash(h, label, left, key);
 }
 
 // 32 times each: what makes 'Z' the largest signed byte, the one below 'A' then, the bit of lower
 // case.
 extern const uint8_t qname_lower_lanes[96];
 
-// Fills lower from len bytes at `wire`; as many as NAME_LEN_MAX + 1 may be read.
-static inline void qname_lower(struct qname *q, const uint8_t *wire)
+// 32 bytes in lower case, into *to. 'A' to 'Z' are the 26 bytes that the first addition makes the
+// largest.
+typedef uint8_t qname_lanes __attribute__((vector_size(32), aligned(1), may_alias));
+static inline void qname_lower32(const uint8_t *at, qname_lanes *to)
 {
-	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
 	typedef int8_t numbers __attribute__((vector_size(32)));
-	const unsigned len = q->len;
-	const lanes *k = (const lanes *)qname_lower_lanes;
+	const qname_lanes *k = (const qname_lanes *)qname_lower_lanes;
 
 	// So that the compiler takes them from memory, where it would make them anew each time.
 	__asm__("" : "+r"(k));
-	// Whole words straight from the message: a copy through memory first would stall the loads
-	// behind it. 'A' to 'Z' are the 26 bytes that the first addition makes the largest.
-	for (unsigned i = 0; i < len; i += 32) {
-		const lanes v = *(const lanes *)(wire + i);
-		const lanes upper = (lanes)((numbers)(v + k[0]) > (numbers)k[1]);
-		*(lanes *)(q->lower + i) = v | (upper & k[2]);
-	}
+	const qname_lanes v = *(const qname_lanes *)at;
+	const qname_lanes upper = (qname_lanes)((numbers)(v + k[0]) > (numbers)k[1]);
+	*to = v | (upper & k[2]);
 }
 
-#define QNAME_PLAIN_LABELS_MAX 7
-
-// A name that was walked already: the root at `wire` + `root`, at most QNAME_PLAIN_LABELS_MAX
-// labels in front, the last of which begins at the lowest byte of `starts`, the one before it at
-// the next. As qname_parse() otherwise.
-static inline void qname_plain(
-    struct qname *q, const uint8_t *wire, unsigned root, unsigned labels, uint64_t starts)
+// Fills lower from len bytes at `wire`; as many as NAME_LEN_MAX + 1 may be read. Whole words
+// straight from the message: a copy through memory first would stall the loads behind it.
+static inline void qname_lower(struct qname *q, const uint8_t *wire)
 {
-	q->len = (uint8_t)(root + 1);
-	q->labels = (uint8_t)labels;
-	starts = htole64(starts << 8 | root);
-	memcpy(q->start, &starts, 8);
-	qname_lower(q, wire);
+	qname_lower32(wire, (qname_lanes *)q->lower);
+	for (unsigned i = 32; i < q->len; i += 32)
+		qname_lower32(wire + i, (qname_lanes *)(q->lower + i));
+}
+
+// True when wire[0 .. len) in lower case is what `lower` holds. Pre: 0 < len <= 64; 64 bytes of
+// either may be read. Not by way of qname.lower: what was just stored there in other pieces would
+// stall.
+#define QNAME_SAME_MAX 64
+static inline bool qname_same(const uint8_t *wire, const uint8_t *lower, unsigned len)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	uint8_t own[QNAME_SAME_MAX];
+
+	qname_lower32(wire, (qname_lanes *)own);
+	qname_lower32(wire + 32, (qname_lanes *)(own + 32));
+	return memcmp(own, lower, len) == 0;
+#else
+	typedef char lanes __attribute__((vector_size(32)));
+	qname_lanes own;
+	lanes same;
+
+	qname_lower32(wire, &own);
+	same = (lanes)(own == *(const qname_lanes *)lower);
+	if (len > 32) {
+		if (__builtin_ia32_pmovmskb256(same) != -1)
+			return false;
+		qname_lower32(wire + 32, &own);
+		same = (lanes)(own == *(const qname_lanes *)(lower + 32));
+	}
+	return ~(uint32_t)__builtin_ia32_pmovmskb256(same) << (-len & 31) == 0;
+#endif
 }
 
 // --- for all
@@ -116,19 +149,26 @@ static inline void qname_hash_start(struct qname *q, const struct hash_key *key)
 	q->hashed = 0;
 }
 
+// hash[from + 1 .. to], from hash[from].
+static inline void qname_hash_on(
+    struct qname *q, const struct hash_key *key, unsigned from, unsigned to)
+{
+	uint64_t h = q->hash[from];
+
+	for (unsigned n = from + 1; n <= to; n++) { // at most one step a label
+		h = qname_label_hash(h, q->lower + q->start[n], key);
+		q->hash[n] = h;
+	}
+}
+
 // Makes hash[0 .. n] be there: a long name below a delegation costs no more than its last labels.
 // Pre: n <= labels; the key is that of qname_hash_start().
 static inline void qname_hash_to(struct qname *q, const struct hash_key *key, unsigned n)
 {
-	unsigned hashed = q->hashed;
-	uint64_t h = q->hash[hashed];
-
-	while (hashed < n) { // at most one step a label
-		hashed++;
-		h = qname_label_hash(h, q->lower + q->start[hashed], key);
-		q->hash[hashed] = h;
+	if (n > q->hashed) {
+		qname_hash_on(q, key, q->hashed, n);
+		q->hashed = (uint8_t)n;
 	}
-	q->hashed = (uint8_t)hashed;
 }
 
 // Both, for the whole name.

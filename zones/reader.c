@@ -10,6 +10,7 @@
 #include <errno.h>
 #include <string.h>
 
+#include "image_probe.h"
 #include "name.h"
 #include "wide.h"
 
@@ -43,36 +44,6 @@ int version_check(const struct zone_version *version)
 
 // --- one image
 // ------------------------------------------------------------------------------------
-
-#define BUCKETS_LARGE 2048 // nodes beyond it do not stay in a core's own cache
-
-static inline uint32_t home_bucket(const struct image *image, uint64_t hash)
-{
-	return (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
-}
-
-// A bit for each slot whose tag is `tag`.
-static inline uint32_t bucket_match(const struct image_bucket *bucket, uint16_t tag)
-{
-#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
-	uint32_t match = 0;
-	for (unsigned i = 0; i < IMAGE_SLOTS; i++)
-		match |= (uint32_t)(bucket->tag[i] == tag) << i;
-	return match;
-#else
-	typedef short lanes __attribute__((vector_size(32), aligned(1), may_alias));
-	typedef char bytes __attribute__((vector_size(32)));
-	const lanes tags = *(const lanes *)bucket;
-	const lanes same = (lanes)(tags == (short)tag);
-	uint32_t mask = (uint32_t)__builtin_ia32_pmovmskb256((bytes)same); // two equal bits a lane
-	return mask & ((1u << (2 * IMAGE_SLOTS)) - 1) & 0x55555555u;
-#endif
-}
-#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
-#define MATCH_SHIFT 0
-#else
-#define MATCH_SHIFT 1 // bucket_match() has a bit at every second position
-#endif
 
 static inline bool node_is(const struct image_node *node, const uint8_t *name, unsigned len)
 {
@@ -110,26 +81,17 @@ static __attribute__((noinline)) const struct image_node *image_search(
 	return NULL;
 }
 
-// The same, whose first look most often decides: the name is what the first slot with its tag has,
-// or no slot has it and nothing overflowed.
+// The same, whose first look most often decides.
 static inline const struct image_node *image_find(
     const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
 {
 	if (image->bucket_count == 0)
 		return NULL;
 
-	const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
-	const uint32_t match = bucket_match(bucket, (uint16_t)hash);
+	const struct image_probe probe = image_probe(image, hash);
 
-	if (match != 0) {
-		const uint32_t ref = bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT];
-		const struct image_node *node = image_at(image, ref);
-
-		if (ref != 0 && node_is(node, name, len))
-			return node;
-	} else if (bucket->overflow == 0) {
-		return NULL;
-	}
+	if (probe.node != NULL ? node_is(probe.node, name, len) : !probe.unsure)
+		return probe.node;
 	return image_search(image, hash, name, len);
 }
 

@@ -22,29 +22,9 @@
 #include <string.h>
 
 #include "wide.h"
+#include "zone_table_probe.h"
 
-#define SLOTS_MIN   16   // a power of two
-#define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
-
-struct slot {
-	uint64_t hash; // written once, before the entry is released (R2)
-	_Atomic(struct zone_entry *) entry;
-};
-
-struct slots {
-	size_t mask;
-	size_t used; // writer: slots that are not free, tombstones included
-	struct slot slot[];
-};
-
-struct zone_table {
-	_Atomic(struct slots *) slots; // writer: release (R3); readers: acquire (A3)
-	_Atomic uint64_t depths[2];    // bit n: a zone with n labels is there; relaxed
-	struct hash_key key;           // ro
-	size_t count;                  // writer's own, as all that follows
-	size_t at_depth[NAME_LABELS_MAX + 1];
-};
-static_assert(NAME_LABELS_MAX < 128, "a bit for each number of labels");
+#define SLOTS_MIN 16 // a power of two
 
 // What stands in a slot whose zone was taken out: no apex is as short.
 static struct zone_entry tombstone;
@@ -177,28 +157,19 @@ static __attribute__((noinline)) const struct zone_entry *table_search(
 	return NULL;
 }
 
-// The hashes most often end where the deepest zone may be, and it stands where it would be without
-// all others.
 const struct zone_entry *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max)
 {
-	const struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
 	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
-	const uint64_t hash = q->hash[labels];
-	const struct slot *slot = &slots->slot[hash & slots->mask];
+	const struct slot *slot = slots_home(zone_table_slots(table), q->hash[labels]);
 	const struct zone_entry *entry =
 	    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
 	const unsigned start = q->start[labels], len = q->len - start;
 
-	if (entry != NULL && slot->hash == hash && entry->apex_len == len &&
+	if (entry != NULL && slot->hash == q->hash[labels] && entry->apex_len == len &&
 	    wide_equal(entry->apex, q->lower + start, len))
 		return entry;
 	return table_search(table, q, (int)labels);
-}
-
-bool zone_table_is_large(const struct zone_table *table)
-{
-	return atomic_load_explicit(&table->slots, memory_order_acquire)->mask >= SLOTS_LARGE; // A3
 }
 
 void zone_table_prefetch(const struct zone_table *table, const struct qname *q)

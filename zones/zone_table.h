@@ -54,11 +54,8 @@ const struct zone_entry *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max);
 
 // Reader. For bursts, so that many look-ups wait for memory together: the first starts to fetch the
-// slots that zone_table_find() will look at, the second, a while later, the entry.
-// Pre: q hashed with zone_table_key().
-// Neither does anything for a table that a core's own cache holds, which zone_table_is_large()
-// tells.
-bool zone_table_is_large(const struct zone_table *table);
+// slots that zone_table_find() will look at, the second, a while later, the entry. Worth it where
+// zone_table_is_large() (zone_table_probe.h). Pre: q hashed with zone_table_key().
 void zone_table_prefetch(const struct zone_table *table, const struct qname *q);
 void zone_table_prefetch_entry(const struct zone_table *table, const struct qname *q);
 

@@ -62,6 +62,15 @@ struct dns_context {
 	struct dns_counters *counters; // this thread's own
 };
 
+// What dns_plain.c finds out about a question.
+struct dns_plain_question {
+	uint64_t rest_sum; // of the sum: without header
+	uint64_t opt;      // the OPT's first eight bytes, as they stand there; 0: none
+	uint32_t question_end, labels, type;
+	uint32_t opt_len; // 0 or EDNS_FIXED_LEN
+	uint32_t depths;  // bit n: there are zones with as many labels
+};
+
 // Scratch of one query in flight; the caller keeps as many as its burst is long and reuses them.
 struct dns_query {
 	// Set by the caller before dns_parse:
@@ -95,6 +104,7 @@ struct dns_query {
 	const struct zone_entry *zone;
 	const struct zone_version *version;
 	struct node_ref node;
+	struct dns_plain_question plain;
 	struct qname qname;
 	uint16_t qclass;
 	uint16_t edns_size;     // what the client takes, at least 512
@@ -105,6 +115,12 @@ struct dns_query {
 	uint8_t cookie[DNS_COOKIE_LEN]; // the reply's
 	uint32_t expire;                // EXPIRE, when options say so (RFC 7314)
 };
+
+// What the caller of dns_parse_burst() does last for each.
+static inline void dns_query_begin(struct dns_query *query)
+{
+	query->state = 0;
+}
 
 // The stages, each over a burst of at most DNS_BURST_MAX queries, so that they wait for memory
 // together, and over one.
@@ -125,3 +141,6 @@ void dns_match(const struct dns_context *context, struct dns_query *query);
 void dns_emit_burst(
     const struct dns_context *context, struct dns_query *queries, const uint8_t *index, unsigned n);
 void dns_emit(const struct dns_context *context, struct dns_query *query);
+
+// All three for one query, at once where that is possible. Post: as dns_emit(), or another verdict.
+void dns_answer(const struct dns_context *context, struct dns_query *query);

@@ -1,17 +1,172 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The fast path of stage 3: an answer that the compiler has written is copied.
+// Answers that the compiler has written: which one a lookup asks for, and its bytes behind the
+// question. Inline, because it is the last part of the way that nearly all queries take
+// (dns_plain.h); dns_compiled_emit() goes it for the rest, with proofs where they are due.
 #pragma once
 
-#include "dns.h"
+#include "dns_internal.h"
+#include "dns_reply.h"
 
 // Post: true when the reply is written; false when the question needs the renderer, and nothing was
 // written.
 bool dns_compiled_emit(
     const struct dns_context *context, struct dns_query *query, const struct lookup *lookup);
 
-// The same for what stage 2 has found already, if there is nothing to prove, and no option to send.
-// Inlined into the loop over a burst: nearly all answers take this way.
-// Post: true when the reply is written; false says nothing.
-bool dns_compiled_direct(const struct dns_context *context, struct dns_query *query);
+// What of a query decides which answer it gets.
+struct asking {
+	const struct zone_version *version;
+	unsigned qtype;
+	unsigned labels; // of the name
+	bool with_sigs;
+};
+
+static inline struct asking asking_of(const struct dns_query *query)
+{
+	return (struct asking){
+	    query->version, query->qtype, query->qname.labels, query_wants_sigs(query)};
+}
+
+// What to send for a lookup.
+struct choice {
+	const struct image_answer *answer;
+	unsigned name_len; // the question's length that its pointers are right for
+	unsigned flags;    // HEADER_AA
+	uint16_t rcode;
+	uint32_t head; // both as they stand in a header's first four bytes, little-endian
+	enum dns_outcome outcome;
+	enum { DENY_NOTHING, DENY_NAME, DENY_TYPE, DENY_WILDCARD, DENY_DS } deny;
+};
+
+static inline bool choose_answer(
+    struct choice *choice, const struct image *image, uint32_t answer_ref)
+{
+	choice->answer = image_at(image, answer_ref);
+	return answer_ref != 0;
+}
+
+static inline bool choose_negative(struct asking asking, bool name_exists, struct choice *choice)
+{
+	const struct image *image = &asking.version->layer[0];
+	const struct image_header *header = image->header;
+
+	choice->name_len = header->apex_len;
+	choice->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
+	choice->head = HEADER_AA << 16 | (uint32_t)choice->rcode << 24;
+	choice->outcome = name_exists ? DNS_OUTCOME_nodata : DNS_OUTCOME_nxdomain;
+	if (asking.with_sigs)
+		choice->deny = name_exists ? DENY_TYPE : DENY_NAME;
+	return choose_answer(
+	    choice, image, asking.with_sigs ? header->negative_do_ref : header->negative_ref);
+}
+
+// The answer at a node that owns the question's name, or is its source of synthesis.
+static inline bool choose_at_node(
+    struct asking asking, struct node_ref ref, bool wild, struct choice *choice)
+{
+	if (asking.qtype == RRTYPE_ANY || asking.qtype == RRTYPE_RRSIG ||
+	    ((ref.node->flags & NODE_CNAME) != 0 && asking.qtype != RRTYPE_CNAME))
+		return false;
+
+	const struct image_rrset *rrset = node_rrset(ref, (uint16_t)asking.qtype);
+
+	if (rrset == NULL || rrset->rr_count == 0 || asking.qtype == RRTYPE_NSEC3)
+		return choose_negative(asking, true, choice);
+	choice->name_len = ref.node->name_len;
+	choice->outcome = DNS_OUTCOME_answer;
+	if (asking.with_sigs && wild)
+		choice->deny = DENY_WILDCARD;
+	return choose_answer(
+	    choice, ref.image, asking.with_sigs ? rrset->answer_do_ref : rrset->answer_ref);
+}
+
+static inline bool choose_referral(struct asking asking, struct node_ref cut, struct choice *choice)
+{
+	choice->name_len = cut.node->name_len;
+	choice->flags = choice->head = 0;
+	choice->outcome = DNS_OUTCOME_referral;
+	if (asking.with_sigs) {
+		const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
+
+		if (ds == NULL || ds->rr_count == 0)
+			choice->deny = DENY_DS;
+	}
+	return choose_answer(choice, cut.image,
+	    asking.with_sigs ? cut.node->referral_do_ref : cut.node->referral_ref);
+}
+
+static inline bool choose(
+    struct asking asking, enum lookup_kind kind, struct node_ref ref, struct choice *choice)
+{
+	choice->flags = HEADER_AA;
+	choice->head = HEADER_AA << 16;
+	choice->rcode = RCODE_NOERROR;
+	choice->deny = DENY_NOTHING;
+	switch (kind) {
+	case LOOKUP_EXACT:
+	case LOOKUP_WILDCARD:
+		return choose_at_node(asking, ref, kind == LOOKUP_WILDCARD, choice);
+	case LOOKUP_REFERRAL:
+		// DS at the cut is the parent's own data (RFC 4035 3.1.4.1).
+		if (asking.qtype == RRTYPE_DS && ref.node->labels == asking.labels)
+			return choose_at_node(asking, ref, false, choice);
+		return choose_referral(asking, ref, choice);
+	case LOOKUP_NXDOMAIN:
+		return choose_negative(asking, false, choice);
+	case LOOKUP_DNAME:
+		return false;
+	}
+	return false;
+}
+
+static inline void pointer_move(uint8_t *at, unsigned delta)
+{
+	put16(at, (uint16_t)(get16(at) + delta));
+}
+
+// Moves all pointers by `delta`, most often without a carry out of any one's last byte. Post: the
+// sum of the bytes after it, the first at an even offset.
+static inline uint64_t pointers_move(
+    uint8_t *restrict body, const struct image_answer *restrict answer, unsigned delta)
+{
+	const uint16_t *patch = answer_patch(answer), *end = patch + answer->patch_count;
+
+	if (answer->reach + delta <= UINT8_MAX) { // at most 64 steps, each of four pointers
+		for (; patch < end; patch += IMAGE_PATCH_STEP) {
+			body[patch[0] + 1] += (uint8_t)delta;
+			body[patch[1] + 1] += (uint8_t)delta;
+			body[patch[2] + 1] += (uint8_t)delta;
+			body[patch[3] + 1] += (uint8_t)delta;
+		}
+	} else {
+		for (; patch < end; patch++) // at most 255
+			pointer_move(body + *patch, delta);
+	}
+	return checksum_of_wire((uint64_t)answer->weight * delta) + answer->sum;
+}
+
+// The bytes behind the question, for an answer that goes as it is.
+static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
+{
+	bytes_copy(body, answer_bytes(answer), answer->size);
+	return delta != 0 ? pointers_move(body, answer, delta) : answer->sum;
+}
+
+// The numbers of an answer's records: one load.
+static inline uint64_t answer_counts(const struct image_answer *answer)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	uint64_t counts;
+
+	memcpy(&counts, &answer->arcount, sizeof counts);
+	return counts & 0xffffffffffff; // without the size
+#else
+	return reply_counts(answer->ancount, answer->nscount, answer->arcount);
+#endif
+}
+
+static inline bool compiled_fits(const struct dns_query *query, const struct image_answer *answer)
+{
+	return query->question_end + (size_t)answer->size + query->opt_len <= query->reply_limit;
+}

@@ -15,12 +15,16 @@
 #include "dns.h"
 
 enum query_state {
+	QUERY_NEW,    // not parsed: dns_query_begin()
 	QUERY_DONE,   // dropped or forwarded
 	QUERY_ERROR,  // query->rcode, the question when it is known, nothing else
 	QUERY_CHAOS,  // identity
 	QUERY_ZONE,   // a question whose zone is still to be found
+	QUERY_WAIT,   // its name is still to be looked up, in query->version
 	QUERY_LOOKUP, // query->version answers
 };
+
+static_assert(QUERY_NEW == 0, "dns_query_begin()");
 
 enum {
 	RCODE_NOERROR = 0,

@@ -7,6 +7,7 @@
 
 #include "dns_edns.h"
 #include "dns_internal.h"
+#include "zone_table_probe.h"
 
 // The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
 // 3.1.4.1), and so the parent's to answer where we serve it too.
@@ -68,7 +69,6 @@ static inline bool zone_begin(const struct dns_context *context, struct dns_quer
 	    !zone_judge(context, query))
 		return false;
 	query->version = atomic_load_explicit(&zone->version, memory_order_acquire);
-	query->state = QUERY_LOOKUP;
 	return true;
 }
 
@@ -101,6 +101,7 @@ static inline void probe_begin(const struct dns_context *context, struct dns_que
 static inline void node_match(struct dns_query *query)
 {
 	query->node = version_find(query->version, &query->qname, query->labels);
+	query->state = QUERY_LOOKUP;
 }
 
 // What an answer needs stands behind the node.
@@ -146,6 +147,8 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 static __attribute__((noinline)) bool query_begin(
     const struct dns_context *context, struct dns_query *query)
 {
+	if (query->state == QUERY_WAIT)
+		return true;
 	if (query->state != QUERY_ZONE || !zone_begin(context, query))
 		return false;
 	probe_begin(context, query);

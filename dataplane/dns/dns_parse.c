@@ -9,6 +9,7 @@
 #include "dns_edns.h"
 #include "dns_internal.h"
 #include "dns_plain.h"
+#include "zone_table_probe.h"
 
 #define IXFR_RECORDS_MAX 2 // in the authority section of a query
 
@@ -229,7 +230,7 @@ static bool question_parse(struct dns_query *query)
 	query->qtype = get16(at);
 	query->qclass = get16(at + 2);
 	query->question_end = (uint16_t)(DNS_HEADER_LEN + n + 4);
-	query->question_sum = checksum_sum(query->msg + DNS_HEADER_LEN, n + 4, 0);
+	query->question_sum = checksum_fold(checksum_sum(query->msg + DNS_HEADER_LEN, n + 4, 0));
 	return true;
 }
 
@@ -393,7 +394,8 @@ STAGE unsigned dns_parse_burst(
 	unsigned count = 0;
 
 	for (unsigned i = 0; i < n; i++) {
-		if (!dns_plain_parse(context, &queries[i]))
+		// Others were parsed on the way that dns_plain.h tried.
+		if (queries[i].state == QUERY_NEW && !dns_plain_parse(context, &queries[i]))
 			message_parse(context, &queries[i]);
 		live[count] = (uint8_t)i;
 		count += queries[i].verdict == DNS_REPLY;
@@ -405,5 +407,6 @@ void dns_parse(const struct dns_context *context, struct dns_query *query)
 {
 	uint8_t live;
 
+	dns_query_begin(query);
 	(void)dns_parse_burst(context, query, 1, &live);
 }

@@ -137,10 +137,15 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 	query->transport = q->tcp ? DNS_TCP : DNS_UDP;
 	query->no_error_reply = false;
 	query->render_only = render_only;
-	dns_parse(&context, query);
-	if (query->verdict == DNS_REPLY) {
-		dns_match(&context, query);
-		dns_emit(&context, query);
+	// At once, and by the stages alone: in turns.
+	if (!render_only && (msg[1] & 1) != 0) {
+		dns_answer(&context, query);
+	} else {
+		dns_parse(&context, query);
+		if (query->verdict == DNS_REPLY) {
+			dns_match(&context, query);
+			dns_emit(&context, query);
+		}
 	}
 	*reply = (struct mserver_reply){.bytes = arena->bytes, .len = query->len};
 	reply->compiled = counters.compiled != compiled;

@@ -110,11 +110,7 @@ static size_t answer(uint8_t *msg, size_t len, enum dns_transport transport)
 	query.client_len = 4;
 	context.now = (uint32_t)time(NULL);
 	query.verdict = DNS_REPLY;
-	dns_parse(&context, &query);
-	if (query.verdict != DNS_REPLY)
-		return 0;
-	dns_match(&context, &query);
-	dns_emit(&context, &query);
+	dns_answer(&context, &query);
 	return query.verdict == DNS_REPLY ? query.len : 0;
 }
 

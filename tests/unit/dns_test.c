@@ -120,11 +120,7 @@ static enum dns_verdict ask(uint8_t buffer[DNS_TCP_MAX + DNS_WRITE_SLACK], const
 	query.render_only = render_only;
 	query.client = (const uint8_t[]){192, 0, 2, 1};
 	query.client_len = 4;
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		dns_emit(&context, &query);
-	}
+	dns_answer(&context, &query);
 	if (query.verdict == DNS_REPLY) {
 		uint64_t sum = 0;
 

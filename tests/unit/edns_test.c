@@ -271,11 +271,7 @@ static enum dns_verdict ask_from(const struct message *m, enum dns_transport tra
 	query.render_only = render_only;
 	query.client = client;
 	query.client_len = client_len;
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		dns_emit(&context, &query);
-	}
+	dns_answer(&context, &query);
 	if (query.verdict != DNS_REPLY)
 		return query.verdict;
 	for (size_t i = 0; i < query.len; i++)
@@ -945,9 +941,7 @@ static void truncation_comes_at_the_byte(void **state)
 				query.no_error_reply = query.render_only = false;
 				query.client = client4;
 				query.client_len = 4;
-				dns_parse(&context, &query);
-				dns_match(&context, &query);
-				dns_emit(&context, &query);
+				dns_answer(&context, &query);
 				reply_read();
 				assert_true(query.len <= limit);
 				assert_int_equal((reply[2] & 2) != 0, delta < 0);

@@ -92,11 +92,9 @@ static uint32_t reader_ask(
 	memcpy(buffer + 12, apex, apex_len);
 	memcpy(buffer + 12 + apex_len, "\0\6\0\1", 4);
 	query.len = (uint16_t)(12 + apex_len + 4);
-	dns_parse(&context, &query);
+	dns_answer(&context, &query);
 	if (query.verdict != DNS_REPLY)
 		return UINT32_MAX;
-	dns_match(&context, &query);
-	dns_emit(&context, &query);
 	return answer_serial(buffer, query.len, apex_len);
 }
 

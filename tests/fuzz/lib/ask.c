@@ -92,13 +92,7 @@ enum dns_verdict ask_once(
 	memset(buffer, poison, room);
 	memcpy(buffer, ask->msg, ask->len);
 	query_fill(ask, &query, buffer, render_only, poison);
-	dns_parse(&context, &query);
-	if (query.verdict == DNS_REPLY) {
-		dns_match(&context, &query);
-		must(query.verdict != DNS_FORWARD);
-	}
-	if (query.verdict == DNS_REPLY)
-		dns_emit(&context, &query);
+	dns_answer(&context, &query);
 	must(query.outcome < DNS_OUTCOME_COUNT);
 	if (query.verdict == DNS_REPLY) {
 		// Nothing past the limit but what wide stores may touch.

@@ -10,6 +10,7 @@
 #include "compile.h"
 #include "must.h"
 #include "zonefile.h"
+#include "zone_table_probe.h"
 
 #define NAMES_MAX   4096
 #define CROWD       1600 // zones

@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The table of served addresses from within (frame.h): for frame.c and frame_plain.c.
+#pragma once
+
+#include "frame.h"
+
+// Served addresses are the operator's choice: no keyed hash is needed, and the table is never more
+// than a quarter full.
+static inline unsigned served4_slot(uint32_t addr)
+{
+	return (unsigned)(addr * 0xff51afd7ed558ccdu >> 40) % FRAME_SERVED_SLOTS;
+}
+
+// What one comparison tells apart: of IPv4 it is, where machines are little-endian, what stands in
+// the packet from the destination address on but for the source port.
+#define KEY_PORT    0xffff000000000000u
+#define KEY_ADDRESS 0x00000000ffffffffu

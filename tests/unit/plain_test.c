@@ -1,0 +1,181 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What dns_plain.c answers at once is byte for byte what the stages answer: a table of some hundred
+// zones, some in others, so that slots are taken by others and by tombstones.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdint.h>
+#include <stddef.h>
+
+#include <cmocka.h>
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checksum.h"
+#include "compile.h"
+#include "dns.h"
+#include "zonefile.h"
+
+#define ZONES 300 // of the table's 1024 slots
+
+static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
+static const struct dns_server server = {.udp_payload_max = 1232};
+static struct dns_counters counters;
+static struct dns_context context = {.server = &server, .counters = &counters};
+static struct zone_version versions[ZONES];
+static struct image_buffer images[ZONES];
+#define NAME_TEXT 40
+static char names[ZONES][NAME_TEXT];
+
+static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
+    const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
+{
+	return records_add(ctx, owner, type, ttl, rdata, rdlen);
+}
+
+static void zone_add(struct zone_table *table, unsigned i)
+{
+	static const char text[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n"
+	                           "ns AAAA 2001:db8::1\na-label-of-more-than-eight A 192.0.2.2\n"
+	                           "z MX 10 ns\nw CNAME z\nx.y.z A 192.0.2.3\n";
+	static const char cut[] = "c NS ns.c\nc NS ns\nns.c A 192.0.2.4\n";
+	struct compile_options options = {.key = key, .generation = 1, .id = i + 1};
+	uint8_t apex[NAME_LEN_MAX];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	char both[sizeof text + sizeof cut], error[COMPILE_ERROR_MAX];
+
+	assert_true(name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+	const int len = snprintf(both, sizeof both, "%s%s", text, i % 3 == 0 ? cut : "");
+
+	assert_int_equal(zonefile_parse_text(both, (size_t)len, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(image_buffer_open(&images[i], 1u << 20), 0);
+	assert_int_equal(compile_image(records, &options, &images[i], error), 0);
+	records_free(records);
+	versions[i].layer_count = 1;
+	assert_int_equal(image_open(&versions[i].layer[0], images[i].mem, images[i].used), 0);
+	assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
+	free(retired.slots);
+}
+
+static size_t question(uint8_t *msg, const char *name, unsigned type, unsigned number)
+{
+	static const uint8_t opt[11] = {0, 0, 41, 4, 208};
+	const bool edns = number % 4 != 0;
+	uint8_t *at = msg + 12;
+
+	memcpy(msg,
+	    (const uint8_t[12]){(uint8_t)(number >> 8), (uint8_t)number,
+	        (uint8_t)(number & 1), [5] = 1, [11] = edns},
+	    12);
+	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", at) > 0);
+	at += name_len(at);
+	memcpy(at, (const uint8_t[4]){0, (uint8_t)type, 0, 1}, 4);
+	at += 4;
+	if (edns) {
+		memcpy(at, opt, sizeof opt);
+		at[7] = number % 8 == 1 ? 0x80 : 0;
+		at += sizeof opt;
+	}
+	return (size_t)(at - msg);
+}
+
+static size_t ask(bool stages, const uint8_t *msg, size_t len, uint8_t reply[2048])
+{
+	static struct dns_query query;
+
+	memset(reply, 0xa5, 2048);
+	memcpy(reply, msg, len);
+	memset(&query, 0xa5, sizeof query);
+	query.msg = reply;
+	query.len = (uint16_t)len;
+	query.cap = 1400;
+	query.sum = checksum_sum(msg, len, 0);
+	query.no_error_reply = query.render_only = false;
+	query.client_len = 0;
+	query.transport = DNS_UDP;
+	if (stages) {
+		dns_parse(&context, &query);
+		dns_match(&context, &query);
+		dns_emit(&context, &query);
+	} else {
+		dns_answer(&context, &query);
+	}
+	assert_int_equal(query.verdict, DNS_REPLY);
+	assert_int_equal(checksum_fold(query.sum) % 0xffff,
+	    checksum_fold(checksum_sum(reply, query.len, 0)) % 0xffff);
+	return query.len;
+}
+
+static void all_questions(void)
+{
+	static const char *const labels[] = {"", "ns.", "NS.", "a-label-of-more-than-EIGHT.", "z.",
+	    "w.", "y.z.", "x.Y.z.", "c.", "deep.in.c.", "missing.", "missing.missing.", "ns.w.",
+	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.",
+	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.and-then-as-long-"
+	    "again."};
+	static const uint8_t types[] = {1, 2, 6, 15, 28, 43, 5, 64};
+	static uint8_t at_once[2048], by_stages[2048];
+	unsigned number = 0;
+
+	for (unsigned i = 0; i < ZONES; i++) {
+		for (unsigned k = 0; k < sizeof labels / sizeof labels[0]; k++) {
+			char name[128 + NAME_TEXT];
+			uint8_t msg[512];
+
+			snprintf(
+			    name, sizeof name, "%.120s%.*s", labels[k], NAME_TEXT - 1, names[i]);
+			number++;
+			const size_t len = question(msg, name, types[number % 8], number);
+			const size_t n = ask(false, msg, len, at_once);
+
+			assert_int_equal(ask(true, msg, len, by_stages), n);
+			assert_memory_equal(at_once, by_stages, n);
+		}
+	}
+}
+
+static void at_once_and_by_stages_come_the_same_replies(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_retired retired;
+	uint8_t apex[NAME_LEN_MAX];
+
+	// Of one, two, three and four labels; the longer ones in the shorter ones.
+	for (unsigned i = 0; i < ZONES; i++) {
+		const char *parent = i < 10 ? "" : i < 150 ? names[i % 10] : names[i - 140];
+
+		snprintf(names[i], NAME_TEXT, "%c%u.%.*s", 'a' + (int)(i % 26), i, NAME_TEXT - 8,
+		    parent);
+		zone_add(table, i);
+	}
+	context.table = table;
+	all_questions();
+	// More than half of what is compiled and not to be rendered goes this way.
+	assert_true(counters.compiled > counters.rendered);
+	for (unsigned i = 3; i < ZONES; i += 7) {
+		assert_true(
+		    name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
+		assert_true(zone_table_remove(table, apex, &retired));
+		free(retired.entry);
+	}
+	all_questions();
+	zone_table_free(table);
+	for (unsigned i = 0; i < ZONES; i++)
+		image_buffer_close(&images[i]);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(at_once_and_by_stages_come_the_same_replies),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
