@@ -390,6 +390,26 @@ static void what_was_held_and_is_gone_is_fetched_again(void **state)
 	    {SOA_IS(6), .want = "transfer:2"}, {TRANSFERRED(6), .want = "publish"});
 }
 
+// A version handed out long ago goes live while another primary's is on its way.
+static void a_version_that_came_too_late_for_the_pin_is_dropped(void **state)
+{
+	SCENARIO(&policy_pinned, {START_EMPTY, .want = "transfer!:0"},
+	    {TRANSFERRED(5), .want = "publish"}, {.advance = 120 * S, EV(TIMER), .want = ""},
+	    {.to_timer = true, EV(TIMER), .want = "transfer!:0"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:1"},
+	    {EV(TRANSFER_FAILED), .want = "transfer!:2"},
+	    {EV(LIVE), .handed = true, .want = "store"}, {TRANSFERRED(6), .want = "discard"});
+}
+
+static void what_was_held_before_a_restart_is_asked_about_again(void **state)
+{
+	SCENARIO(&policy_two,
+	    {EV(START, .has_copy = true, .origin = 11, .soa = SOA(5), .has_held = true,
+	         .held_serial = 6),
+	        .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {SOA_IS(6), .want = "ixfr:0"});
+}
+
 // What a primary has by the time it is fetched must be what was agreed on.
 static void a_serial_that_moves_on_meanwhile_is_not_agreed_on(void **state)
 {
@@ -1117,6 +1137,8 @@ int main(void)
 	    cmocka_unit_test(a_person_may_accept_what_too_few_have),
 	    cmocka_unit_test(what_was_held_and_is_gone_is_fetched_again),
 	    cmocka_unit_test(a_serial_that_moves_on_meanwhile_is_not_agreed_on),
+	    cmocka_unit_test(a_version_that_came_too_late_for_the_pin_is_dropped),
+	    cmocka_unit_test(what_was_held_before_a_restart_is_asked_about_again),
 	    cmocka_unit_test(without_a_copy_the_transfer_is_the_first_question),
 	    cmocka_unit_test(primaries_are_tried_in_order_and_a_round_ends_with_the_last),
 	    cmocka_unit_test(a_dead_primary_hands_over_to_the_next),
