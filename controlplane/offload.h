@@ -28,5 +28,3 @@ void offload_drain(struct offload *offload);
 void offload_submit(struct offload *offload, struct offload_job *job);
 // run() now and here, for what takes less than to wake a thread; done() later, as ever.
 void offload_run(struct offload *offload, struct offload_job *job);
-// run() now and here, for what takes less than to wake a thread; done() later, as ever.
-void offload_run(struct offload *offload, struct offload_job *job);

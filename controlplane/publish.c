@@ -318,6 +318,12 @@ static void accept_unconnected(struct publisher *p, struct pzone *zone)
 		return;
 	if (!zone->hidden && (p->connected || p->greeting || zone->next->attempts > 0))
 		return;
+	// It was for a data plane to prove, and is a catalog now that no data plane gets.
+	if (zone->hidden && zone->next->layer[0]->unproven) {
+		publish_failed(
+		    p, zone, "The zone became a catalog while this version was on its way.");
+		return;
+	}
 	if (!version_is_stored(zone->next))
 		return;
 	promote(p, zone);
@@ -801,6 +807,7 @@ static void hidden_set(struct publisher *p, struct pzone *zone, bool hidden)
 	}
 	zone->tell_current = !hidden && zone->current != NULL;
 	publish_tell(p, zone);
+	accept_unconnected(p, zone);
 }
 
 // Post: 0 or -ENOMEM, nothing changed then.

@@ -36,6 +36,8 @@
 #define HEAVY_BATCH   ((uint64_t)1 << 20)
 #define HEAVY_IMAGE   ((uint64_t)4 << 20)
 #define LIGHT_RECORDS 64 // of a difference; less work than to wake a thread
+#define LIGHT_NAMES   (2 * STACK_TOP_MAX)
+#define LIGHT_SINCE   4096 // bytes of names
 #define LIGHT_IMAGE   ((uint64_t)64 << 10)
 
 struct build {
@@ -69,6 +71,7 @@ struct build {
 	bool whole;     // an overlay will not do
 	bool heavy;     // then it takes long
 	bool light;     // so little that no thread is woken for it
+	bool again;     // it was not as light as it seemed
 	bool entrusted; // the data plane verifies it
 	struct admission admission;
 	// As the records have it; of an overlay as the image has it.
@@ -332,8 +335,8 @@ static void verify_done(struct offload_job *job)
 	struct build *build = (struct build *)job;
 
 	// Gone meanwhile: then it is our business after all.
-	if (build->entrusted && build->rc == 0 && !build->publisher->connected &&
-	    !build->publisher->closing) {
+	if (build->entrusted && build->rc == 0 && !build->publisher->closing &&
+	    (!build->publisher->connected || (build->zone != NULL && build->zone->hidden))) {
 		build->entrusted = false;
 		build->job.run = proof_run;
 		offload_submit(build->publisher->heavy, &build->job);
@@ -458,9 +461,12 @@ static int ground_stand(struct build *build, struct overlay *overlay, char error
 	char why[IMAGE_ERROR_MAX];
 	int rc = -E2BIG;
 
-	if (view_map(&build->ground_view, &build->ground, why) == 0)
+	if (build->ground.layer_count > 0 ||
+	    view_map(&build->ground_view, &build->ground, why) == 0)
 		rc = stack_on_ground(
 		    &build->before, build->delta, &build->ground, &build->since, overlay, error);
+	else
+		build->ground.layer_count = 0;
 	build->on_ground = rc == 0;
 	build->kept = rc == 0 ? build->ground_count : 0;
 	return rc;
@@ -474,7 +480,7 @@ static void difference_run(struct offload_job *job)
 	struct overlay overlay;
 	int rc;
 
-	rc = view_map(&build->served, &build->before, error);
+	rc = build->before.layer_count == 0 ? view_map(&build->served, &build->before, error) : 0;
 	if (rc < 0) {
 		build->before.layer_count = 0;
 		build_fail(build, "%s: %s",
@@ -488,10 +494,13 @@ static void difference_run(struct offload_job *job)
 		if (build->ground_count > 0)
 			rc = ground_stand(build, &overlay, error);
 		if (rc == -E2BIG)
-			rc = stack_difference(
-			    &build->before, build->delta, &overlay, &build->kept, error);
+			rc = stack_difference(&build->before, build->delta,
+			    build->light ? LIGHT_NAMES : SIZE_MAX, &overlay, &build->kept, error);
 	}
-	if (rc == -E2BIG) {
+	if (rc == -E2BIG && build->light) {
+		build->light = false;
+		build->again = true; // more names than records: in the thread
+	} else if (rc == -E2BIG) {
 		build->whole = true;
 		build->kept = 0;
 	} else if (rc < 0) {
@@ -537,6 +546,11 @@ static void batch_done(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
+	if (build->zone != NULL && build->again && !build->publisher->closing) {
+		build->again = false;
+		offload_submit(build->publisher->work, &build->job);
+		return;
+	}
 	if (build->zone != NULL && build->whole && !build->publisher->closing) {
 		build->whole = false;
 		build->job.run = batch_run;
@@ -661,7 +675,8 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	build->job.run = build->delta != NULL ? difference_run : batch_run;
 	build->job.done = batch_done;
 	build->light = build->delta != NULL && build->delta->changes->count <= LIGHT_RECORDS &&
-	               view_in_memory(&build->served) && view_in_memory(&build->ground_view);
+	               build->since.len <= LIGHT_SINCE && view_in_memory(&build->served) &&
+	               view_in_memory(&build->ground_view);
 	if (build->light)
 		offload_run(p->work, &build->job);
 	else

@@ -418,8 +418,10 @@ static void hello_take(struct publisher *p, const struct seam_message *message)
 
 		for (size_t i = 0; i < p->zone_count && !any; i++)
 			any = p->zones[i]->current != NULL || p->zones[i]->stage != STAGE_NONE;
-		if (!any)
+		if (!any && memcmp(p->key.k, message->hello.hash_key, sizeof(p->key.k)) != 0) {
 			memcpy(p->key.k, message->hello.hash_key, sizeof(p->key.k));
+			store_anew(p->store);
+		}
 	}
 	for (size_t i = 0; i < p->zone_count; i++)
 		p->zones[i]->live_generation = 0;
@@ -428,6 +430,17 @@ static void hello_take(struct publisher *p, const struct seam_message *message)
 static struct pzone *zone_of(struct publisher *p, const struct seam_name *name)
 {
 	return name->len != 0 ? pzone_find(p, name->wire) : NULL;
+}
+
+// A zone that is not ours is withdrawn at once; WITHDRAW needs no state of its own.
+static void withdraw_stranger(struct publisher *p, const struct seam_message *message)
+{
+	struct seam_message withdraw = {.type = SEAM_WITHDRAW, .generation = ++p->generation};
+
+	if (message->zone.id == 0 && message->type == SEAM_LIVE)
+		return; // it says that it is gone
+	withdraw.zone.name = message->zone.name;
+	(void)seam_server_send(p->seam, &withdraw, -1);
 }
 
 static void have_take(struct publisher *p, const struct seam_message *message)
@@ -440,11 +453,7 @@ static void have_take(struct publisher *p, const struct seam_message *message)
 		zone->live_generation = message->generation;
 		return;
 	}
-	// Not ours: it is withdrawn at once; WITHDRAW needs no state of its own.
-	struct seam_message withdraw = {.type = SEAM_WITHDRAW, .generation = ++p->generation};
-
-	withdraw.zone.name = message->zone.name;
-	(void)seam_server_send(p->seam, &withdraw, -1);
+	withdraw_stranger(p, message);
 }
 
 // The HAVEs are complete: compare with what should be.
@@ -479,9 +488,18 @@ static void live_take(struct publisher *p, const struct seam_message *message)
 {
 	struct pzone *zone = zone_of(p, &message->zone.name);
 
-	if (zone == NULL)
+	if (zone == NULL) {
+		withdraw_stranger(p, message);
 		return;
+	}
 	zone->live_generation = message->zone.id != 0 ? message->generation : 0;
+	// It was being verified there while we took it back.
+	if (zone->live_generation != 0 && (!zone->configured || zone->hidden)) {
+		zone->withdraw_generation = ++p->generation;
+		zone->tell_withdraw = true;
+		publish_tell(p, zone);
+		publish_flush(p);
+	}
 	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation)
 		publish_live(p, zone);
 }

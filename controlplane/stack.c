@@ -27,11 +27,12 @@ static int on_lowest(const struct zone_version *version, const struct delta *del
 }
 
 int stack_difference(const struct zone_version *version, const struct delta *delta,
-    struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
+    size_t names_max, struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
 {
 	const unsigned count = version->layer_count;
 	const struct image *base = &version->layer[count - 1];
-	const size_t middle_max = names_of(base) / BASE_SHARE;
+	const size_t share = names_of(base) / BASE_SHARE;
+	const size_t middle_max = share < names_max ? share : names_max;
 	const bool top_small = count > 1 && names_of(&version->layer[0]) < STACK_TOP_MAX;
 	int rc = -E2BIG;
 
@@ -43,7 +44,10 @@ int stack_difference(const struct zone_version *version, const struct delta *del
 	*kept = top_small ? count - 1 : count;
 	if (*kept < IMAGE_LAYERS_MAX)
 		rc = on_lowest(version, delta, *kept,
-		    *kept == IMAGE_LAYERS_MAX - 1 ? 2 * STACK_TOP_MAX : middle_max, out, error);
+		    *kept == IMAGE_LAYERS_MAX - 1 && names_max > 2 * STACK_TOP_MAX
+		        ? 2 * STACK_TOP_MAX
+		        : middle_max,
+		    out, error);
 	if (rc != -E2BIG || count == 1)
 		return rc;
 	*kept = 1; // all in one, on the base

@@ -15,10 +15,11 @@
 #define STACK_BASE_MIN (256u << 10)
 #define STACK_TOP_MAX  128 // names; each new top holds those of the one it replaces
 
-// Post: 0, and *out is what goes on top of the lowest *kept layers of `version`; -E2BIG: only a new
-// base will do; -EINVAL when the difference does not fit, with one sentence in `error`; -ENOMEM.
+// Post: 0, and *out, of at most `names_max` names, is what goes on top of the lowest *kept layers
+// of `version`; -E2BIG: only a new base will do, or more names; -EINVAL when the difference does
+// not fit, with one sentence in `error`; -ENOMEM.
 int stack_difference(const struct zone_version *version, const struct delta *delta,
-    struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
+    size_t names_max, struct overlay *out, unsigned *kept, char error[DELTA_ERROR_MAX])
     __attribute__((warn_unused_result));
 
 // The top will soon be too large to be made anew for each difference: fold it into the middle.

@@ -180,10 +180,11 @@ static int commit_take_state(struct store *store, struct commit *commit)
 	    store->history_end == 0 || store->history_end > store->history_base * 2 + HISTORY_SLACK;
 	commit->history_end = commit->history_anew ? 0 : store->history_end;
 	// A manifest of a million zones is not written for one that changed.
-	commit->manifest_anew = store->manifest_mark == 0 ||
+	commit->manifest_anew = store->anew || store->manifest_mark == 0 ||
 	                        store->changes_end > store->manifest_size / 2 + CHANGES_SLACK;
 	commit->manifest_mark = store->manifest_mark;
 	commit->changes_end = commit->manifest_anew ? 0 : store->changes_end;
+	store->anew = false; // after a failure there is no mark
 	rc = store->ops.snapshot(store->ops.ctx, commit->manifest_anew, &commit->manifest);
 	// Last: what it gave out counts as told.
 	return rc == 0 ? store->ops.history(store->ops.ctx, commit->history_anew, &commit->history)
@@ -271,6 +272,12 @@ int store_adopt(struct store *store, struct store_image *image)
 
 	image->stored = rc == 0;
 	return rc;
+}
+
+void store_anew(struct store *store)
+{
+	store->anew = true;
+	(void)store_touch(store);
 }
 
 uint64_t store_touch(struct store *store)

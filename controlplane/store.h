@@ -3,8 +3,9 @@
 //
 // STORAGE: image files, the manifest, and which file holds which image. Writes happen in a thread,
 // one commit at a time: all images that wait go into one new file (temporary name, fsync, rename,
-// fsync of the folder), then the manifest is replaced, then files that nothing refers to any more
-// are removed. What fails is tried again; nobody waits for it. Owned by the loop's thread.
+// fsync of the folder), then the manifest is replaced or its changes are appended to, then files
+// that nothing refers to any more are removed. What fails is tried again; nobody waits for it.
+// Owned by the loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -65,6 +66,8 @@ int store_adopt(struct store *store, struct store_image *image) __attribute__((w
 // The manifest is to be written again. Post: the mark to wait for; durable when
 // store_committed() >= mark.
 uint64_t store_touch(struct store *store);
+// What only a whole manifest says, the key, is another: the next commit writes one.
+void store_anew(struct store *store);
 uint64_t store_committed(const struct store *store);
 
 // Why the last commit failed, "" when it did not.

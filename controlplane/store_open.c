@@ -80,6 +80,11 @@ static int manifest_take(
 	int rc = manifest_load(store->path, manifest, reason);
 
 	error[0] = '\0';
+	if (rc == 0 && manifest->damaged > 0)
+		log_error("%s/manifest.changes: %llu bytes are broken, with others behind them: "
+		          "what they "
+		          "said is lost, and the zones concerned start anew",
+		    store->path, (unsigned long long)manifest->damaged);
 	if (rc == 0)
 		return 0;
 	*manifest = (struct manifest){0};

@@ -21,6 +21,7 @@ struct store {
 	uint64_t history_base;               // where it ended when it was last written anew
 	uint64_t manifest_mark;              // of the manifest on disk; 0: it is to be written anew
 	uint64_t manifest_size, changes_end; // its bytes, and of the changes behind it
+	bool anew;                           // the next manifest is written whole
 	struct commit *running;              // the thread has it
 	bool closing;
 	char trouble[STORE_ERROR_MAX];

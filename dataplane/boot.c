@@ -61,6 +61,7 @@ static int small_load(struct boot *boot, uint64_t offset, uint64_t size, struct 
 	if (offset < boot->window_at || offset - boot->window_at > boot->window_len ||
 	    boot->window_len - (offset - boot->window_at) < size) {
 		boot->window_len = 0;
+		boot->window_at = offset;
 		while (boot->window_len < size) {
 			ssize_t n = pread(boot->fd, boot->window + boot->window_len,
 			    WINDOW - boot->window_len, (off_t)(offset + boot->window_len));
@@ -71,7 +72,6 @@ static int small_load(struct boot *boot, uint64_t offset, uint64_t size, struct 
 				return n < 0 ? -errno : -EINVAL;
 			boot->window_len += (uint64_t)n;
 		}
-		boot->window_at = offset;
 	}
 	return block_copy(boot->window + (offset - boot->window_at), size, out);
 }
@@ -165,6 +165,9 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 		log_info("boot: no manifest in %s: starting empty.", storage);
 	else if (ret != 0)
 		log_error("boot: starting empty: %s", error);
+	else if (manifest.damaged > 0)
+		log_error(
+		    "boot: %" PRIu64 " bytes of manifest.changes are broken.", manifest.damaged);
 
 	// Without a manifest the key is of no zone; the first image that comes brings its own.
 	key = (struct hash_key){{manifest.hash_key[0], manifest.hash_key[1]}};

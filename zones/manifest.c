@@ -225,9 +225,10 @@ static int load_once(
 	else
 		ret = manifest_read(bytes, (size_t)st.st_size, manifest, error);
 	free(bytes);
-	if (ret == 0 && manifest_changes_load(storage, manifest, manifest->mark) != 0) {
-		errno = ENOMEM;
-		ret = failed(error, "cannot hold");
+	const int changes = ret == 0 ? manifest_changes_load(storage, manifest, manifest->mark) : 0;
+	if (changes != 0) {
+		errno = changes == -EINVAL ? EIO : -changes; // the manifest itself is not broken
+		ret = failed(error, "cannot read the changes of");
 	}
 	if (ret != 0)
 		manifest_free(manifest);

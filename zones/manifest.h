@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // STORAGE/manifest: which zone versions a node serves, the truth for a boot without control plane.
-// Written whole by the control plane (temporary name, fsync, rename, fsync of the folder), read by
-// both. Binary, checksummed, valid after kill -9 at any instruction. Images stand beside it in
-// STORAGE/images/, one file may hold many.
+// Written by the control plane, whole (temporary name, fsync, rename, fsync of the folder) or, in
+// STORAGE/manifest.changes, by what changed since; read by both. Binary, checksummed, valid after
+// kill -9 at any instruction. Images stand beside it in STORAGE/images/, one file may hold many.
 #pragma once
 
 #include <stddef.h>
@@ -40,6 +40,7 @@ struct manifest {
 	uint64_t hash_key[2];        // of all images of this node
 	struct manifest_zone *zones; // owned
 	size_t zone_count;
+	uint64_t damaged; // bytes of changes that are broken, with others behind them
 };
 
 // Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when

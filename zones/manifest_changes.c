@@ -144,6 +144,34 @@ static void gone_drop(struct manifest *manifest)
 	manifest->zone_count = to;
 }
 
+static bool is_record(const struct manifest *manifest, uint64_t mark, const uint8_t *bytes,
+    size_t size, size_t at, struct disk_header *header)
+{
+	memcpy(header, bytes + at, sizeof(*header));
+	return header->magic == CHANGES_MAGIC && header->version == MANIFEST_VERSION &&
+	       header->byte_order == MANIFEST_BYTE_ORDER && header->hash_key[0] == mark &&
+	       header->hash_key[1] == at && header->size <= size - at &&
+	       header->size >= sizeof(*header) && header->size % 8 == 0 &&
+	       header->zone_count <= header->size / 8 &&
+	       header->generation_max >= manifest->generation_max &&
+	       manifest_checksum(bytes + at, header->size) == header->checksum &&
+	       record_check(header, bytes + at) == 0;
+}
+
+// The record at *at, or the first one behind it: only the last can be half written, so what one
+// that is whole follows was damaged. Post: false at the end.
+static bool record_next(struct manifest *manifest, uint64_t mark, const uint8_t *bytes, size_t size,
+    size_t *at, struct disk_header *header)
+{
+	for (size_t from = *at; size - *at >= sizeof(*header); *at += 8) {
+		if (!is_record(manifest, mark, bytes, size, *at, header))
+			continue;
+		manifest->damaged += *at - from;
+		return true;
+	}
+	return false;
+}
+
 int manifest_changes_take(
     struct manifest *manifest, uint64_t mark, const uint8_t *bytes, size_t size)
 {
@@ -152,19 +180,9 @@ int manifest_changes_take(
 	size_t room = manifest->zone_count;
 	int ret = 0;
 
-	for (size_t at = 0; size - at >= sizeof(header) && ret == 0; at += header.size) {
-		memcpy(&header, bytes + at, sizeof(header));
-		if (header.magic != CHANGES_MAGIC || header.version != MANIFEST_VERSION ||
-		    header.byte_order != MANIFEST_BYTE_ORDER || header.hash_key[0] != mark ||
-		    header.hash_key[1] != at || header.size > size - at ||
-		    header.size < sizeof(header) || header.size % 8 != 0 ||
-		    header.zone_count > header.size / 8 ||
-		    header.generation_max < manifest->generation_max ||
-		    manifest_checksum(bytes + at, header.size) != header.checksum ||
-		    record_check(&header, bytes + at) != 0)
-			break;
+	for (size_t at = 0; ret == 0 && record_next(manifest, mark, bytes, size, &at, &header);
+	     at += header.size)
 		ret = record_take(manifest, &places, &room, &header, bytes + at);
-	}
 	free(places.slot);
 	gone_drop(manifest);
 	return ret;
@@ -179,10 +197,14 @@ int manifest_changes_load(const char *storage, struct manifest *manifest, uint64
 
 	if (snprintf(path, sizeof(path), "%s/manifest.changes", storage) < (int)sizeof(path))
 		fd = open(path, O_RDONLY | O_CLOEXEC | O_NOCTTY | O_NONBLOCK | O_NOFOLLOW);
+	else
+		errno = ENAMETOOLONG;
 	if (fd < 0)
-		return 0;
-	if (fstat(fd, &st) == 0 && S_ISREG(st.st_mode) && st.st_size > 0 &&
-	    (uint64_t)st.st_size <= MANIFEST_SIZE_MAX) {
+		return errno == ENOENT ? 0 : -errno;
+	if (fstat(fd, &st) != 0) {
+		ret = -errno;
+	} else if (S_ISREG(st.st_mode) && st.st_size > 0 &&
+	           (uint64_t)st.st_size <= MANIFEST_SIZE_MAX) {
 		ssize_t n = 0;
 		size_t size = 0;
 
@@ -192,10 +214,16 @@ int manifest_changes_load(const char *storage, struct manifest *manifest, uint64
 			if (n < 0 && errno == EINTR)
 				continue;
 			if (n <= 0)
-				break; // what was read is judged as it stands
+				break;
 			size += (size_t)n;
 		}
-		ret = bytes != NULL ? manifest_changes_take(manifest, mark, bytes, size) : -ENOMEM;
+		// What cannot be read now says something all the same.
+		if (bytes == NULL)
+			ret = -ENOMEM;
+		else if (n < 0)
+			ret = -errno;
+		else
+			ret = manifest_changes_take(manifest, mark, bytes, size);
 		free(bytes);
 	}
 	close(fd);

@@ -331,7 +331,40 @@ static void changes_of_another_manifest_say_nothing(void **state)
 	assert_after(0);
 }
 
-static void a_changed_byte_ends_the_changes(void **state)
+// Of the second change alone: what the first one said is lost.
+static void assert_first_lost(uint64_t bytes)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	assert_int_equal(manifest.damaged, bytes);
+	assert_int_equal(manifest.generation_max, (1u << 20) + 2);
+	assert_int_equal(manifest.zone_count, 2);
+	assert_int_equal(manifest.zones[1].apex_len, 13);
+	assert_int_equal(manifest.zones[1].layer_count, 3);
+	manifest_free(&manifest);
+}
+
+static void changes_that_cannot_be_read_are_not_none(void **state)
+{
+	uint64_t end[2], mark = mark_of_three_zones();
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	append_two_changes(mark, end);
+	unlink(changes_path);
+	assert_int_equal(symlink("/proc/self/mem", changes_path), 0); // O_NOFOLLOW: ELOOP
+	assert_int_equal(manifest_load(folder, &manifest, error), -ELOOP);
+	assert_non_null(strstr(error, "changes"));
+	unlink(changes_path);
+	assert_int_equal(mkdir(changes_path, 0700), 0); // a folder can be opened, not read
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	manifest_free(&manifest);
+	assert_int_equal(rmdir(changes_path), 0);
+}
+
+static void a_changed_byte_is_no_torn_end(void **state)
 {
 	uint64_t end[2], mark = mark_of_three_zones();
 
@@ -343,7 +376,10 @@ static void a_changed_byte_ends_the_changes(void **state)
 		assert_true(fd >= 0 && pread(fd, &byte, 1, (off_t)at) == 1);
 		byte ^= 0x10;
 		assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
-		assert_after(at < end[0] ? 0 : 1);
+		if (at < end[0])
+			assert_first_lost(end[0]);
+		else
+			assert_after(1);
 		byte ^= 0x10;
 		assert_int_equal(pwrite(fd, &byte, 1, (off_t)at), 1);
 		close(fd);
@@ -373,7 +409,8 @@ int main(void)
 	    cmocka_unit_test(a_failed_save_leaves_the_old_manifest),
 	    cmocka_unit_test(changes_cut_anywhere_are_those_committed_before),
 	    cmocka_unit_test(changes_of_another_manifest_say_nothing),
-	    cmocka_unit_test(a_changed_byte_ends_the_changes),
+	    cmocka_unit_test(a_changed_byte_is_no_torn_end),
+	    cmocka_unit_test(changes_that_cannot_be_read_are_not_none),
 	    cmocka_unit_test(an_image_has_its_id_in_its_path),
 	};
 

@@ -43,6 +43,7 @@ struct data_plane {
 	enum { TAKE, REFUSE, DIE, PONDER } manner;
 	struct seam_message pondered; // the answer it has not given yet
 	uint64_t highest, live;       // generations
+	uint64_t key[2];              // of what it serves
 	uint32_t serial;              // of what it took last
 	unsigned published, withdrawn, renewed;
 	bool sealed; // all images it got were
@@ -154,6 +155,7 @@ static void plane_connect(struct fixture *f, bool have)
 	    event_new(f->base, f->plane.sock, EV_READ | EV_PERSIST, plane_readable, &f->plane);
 	event_add(f->plane.event, NULL);
 	message.hello.protocol = SEAM_PROTOCOL;
+	memcpy(message.hello.hash_key, f->plane.key, sizeof(f->plane.key));
 	plane_send(&f->plane, &message);
 	if (have) {
 		message = (struct seam_message){.type = SEAM_HAVE, .generation = f->plane.live};
@@ -1415,6 +1417,37 @@ static void two_control_planes_do_not_share_a_storage(void **state)
 	assert_non_null(strstr(error, "Another np-controlplane"));
 }
 
+static bool manifest_has_key(const struct fixture *f, const uint64_t key[2])
+{
+	char storage[96], error[MANIFEST_ERROR_MAX];
+	struct manifest manifest;
+
+	snprintf(storage, sizeof(storage), "%s/store", f->folder);
+	if (manifest_load(storage, &manifest, error) < 0)
+		return false;
+	const bool same = memcmp(manifest.hash_key, key, sizeof(manifest.hash_key)) == 0;
+	manifest_free(&manifest);
+	return same;
+}
+
+// A node whose storage was lost: the key of what is served outlives the next restart, too.
+static void the_key_of_what_is_served_is_taken_over_for_good(void **state)
+{
+	static const uint64_t key[2] = {11, 22};
+	struct fixture *f = *state;
+
+	for (unsigned i = 0; i < 100; i++) // meanwhile there is a manifest with a key of our own
+		turn(f);
+	memcpy(f->plane.key, key, sizeof(key));
+	plane_connect(f, false);
+	for (unsigned i = 0; i < 50; i++) // it said so before there was anything to build
+		turn(f);
+	publish(f, 7);
+	assert_true(f->live);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	assert_true(manifest_has_key(f, key));
+}
+
 // Its image is so large that the data plane's proof stands for ours.
 #define LARGE 30000
 
@@ -1484,6 +1517,7 @@ int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
+	    CASE(the_key_of_what_is_served_is_taken_over_for_good),
 	    CASE(a_large_version_is_stored_when_the_data_plane_has_proven_it),
 	    CASE(a_data_plane_goes_during_a_large_build),
 	    CASE(a_version_is_live_first_and_durable_soon_after),
