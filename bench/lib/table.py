@@ -37,7 +37,7 @@ def line_of(path, word):
 def machine():
     return {"cpu": line_of("/proc/cpuinfo", "model name"), "cpus": os.cpu_count(),
             "memory_gb": round(int(line_of("/proc/meminfo", "MemTotal").split()[0]) / (1 << 20), 1),
-            "kernel": platform.release()}
+            "kernel": platform.release().split("-")[0]}
 
 
 def versions():
