@@ -30,6 +30,7 @@
 #include <unistd.h>
 
 #include "out_message.h"
+#include "tcp_serve.h"
 
 #define PORT         53
 #define ASK_EVERY_NS 200000
@@ -115,18 +116,6 @@ static uint32_t address_of(uint32_t name, uint32_t made)
 // --- the primary
 // -------------------------------------------------------------------------------------------
 
-static bool send_all(int fd, const uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
-		if (sent <= 0)
-			return false;
-		bytes += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
 static bool send_axfr(int fd, struct out *o, unsigned id)
 {
 	const uint32_t made = atomic_load_explicit(&changed, memory_order_acquire);
@@ -201,18 +190,6 @@ static unsigned question(const uint8_t *msg, size_t len, uint32_t *serial)
 	return type;
 }
 
-static bool receive_all(int fd, uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t got = recv(fd, bytes, n, 0);
-		if (got <= 0)
-			return false;
-		bytes += got;
-		n -= (size_t)got;
-	}
-	return true;
-}
-
 static void *connection_main(void *arg)
 {
 	const int fd = (int)(intptr_t)arg;
@@ -247,19 +224,7 @@ static void *connection_main(void *arg)
 
 static void *tcp_main(void *arg)
 {
-	const int sock = (int)(intptr_t)arg;
-
-	for (;;) {
-		pthread_t thread;
-		const int fd = accept(sock, NULL, NULL), one = 1;
-		if (fd < 0)
-			continue;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (pthread_create(&thread, NULL, connection_main, (void *)(intptr_t)fd) != 0)
-			close(fd);
-		else
-			pthread_detach(thread);
-	}
+	tcp_serve((int)(intptr_t)arg, connection_main);
 	return NULL;
 }
 

@@ -31,6 +31,7 @@
 #include <unistd.h>
 
 #include "out_message.h"
+#include "tcp_serve.h"
 
 #define PORT       53
 #define NAME_LEN   11 // \5z0001\3upd\0
@@ -266,24 +267,6 @@ static unsigned question(const uint8_t *msg, size_t len, unsigned *zone, uint32_
 	return type;
 }
 
-static bool send_all(int fd, const uint8_t *bytes, size_t n)
-{
-	while (n > 0) {
-		const ssize_t sent = send(fd, bytes, n, MSG_NOSIGNAL);
-
-		if (sent <= 0)
-			return false;
-		bytes += sent;
-		n -= (size_t)sent;
-	}
-	return true;
-}
-
-static bool receive_all(int fd, uint8_t *bytes, size_t n)
-{
-	return recv(fd, bytes, n, MSG_WAITALL) == (ssize_t)n;
-}
-
 static void *connection_main(void *arg)
 {
 	const int fd = (int)(intptr_t)arg;
@@ -312,20 +295,7 @@ static void *connection_main(void *arg)
 
 static void *tcp_main(void *arg)
 {
-	const int sock = (int)(intptr_t)arg;
-
-	for (;;) {
-		pthread_t thread;
-		const int fd = accept(sock, NULL, NULL), one = 1;
-
-		if (fd < 0)
-			continue;
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one));
-		if (pthread_create(&thread, NULL, connection_main, (void *)(intptr_t)fd) != 0)
-			close(fd);
-		else
-			pthread_detach(thread);
-	}
+	tcp_serve((int)(intptr_t)arg, connection_main);
 	return NULL;
 }
 
