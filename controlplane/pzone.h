@@ -19,8 +19,9 @@
 #include "store.h"
 #include "version.h"
 
-#define VERSIONS_KEPT    3 // the one served and these for a way back
-#define PUBLISH_ATTEMPTS 3 // a version over which the data plane ended so often is refused
+#define VERSIONS_KEPT        3    // the one served and these for a way back
+#define PUBLISH_UNSTORED_MAX 1024 // while the disk is in order; each is a descriptor
+#define PUBLISH_ATTEMPTS     3    // a version over which the data plane ended so often is refused
 
 // What a version is made from: all records, or a difference to the version served.
 struct content {
@@ -176,6 +177,24 @@ int publish_clear(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_live(struct publisher *p, struct pzone *zone);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_gone(struct publisher *p);
+void publish_answer(struct publisher *p, struct pzone *zone, uint32_t token,
+    enum engine_verdict verdict, const char *reason);
+void publish_held_drop(struct publisher *p, struct pzone *zone);
+void publish_deferred_start(struct publisher *p); // those that waited for the disk
+// With nobody connected (or nothing to be sent) the newest version counts once it is stored.
+void publish_unconnected(struct publisher *p, struct pzone *zone);
+void publish_rest(struct publisher *p, struct pzone *zone); // its image may leave memory
+
+// publish_stored.c: the store's two questions.
+int publish_snapshot(void *ctx, bool all, struct manifest *manifest);
+void publish_stored(void *ctx, struct store_image *image);
+
+// publish_state.c
+void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires_at);
+
+// publish_zones.c
+int publish_zones_set(struct publisher *p, const struct config *config); // 0 or -ENOMEM: unchanged
+void pzone_free(struct publisher *p, struct pzone *zone);
 
 // publish_journal.c
 int publish_journal_open(struct publisher *p);    // 0 or -ENOMEM; after the boot

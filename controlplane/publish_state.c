@@ -1,0 +1,132 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What the engine and the control socket ask of a zone, and its expiry.
+#include "pzone.h"
+
+#include <stdio.h>
+
+void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stored *out)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	*out = (struct engine_stored){0};
+	if (zone == NULL || zone->current == NULL)
+		return;
+	out->has_copy = true;
+	out->pinned = zone->pinned;
+	if (zone->held != NULL) {
+		out->has_held = true;
+		out->held_serial = zone->held->soa.serial;
+	}
+	out->soa = zone->current->soa;
+	out->origin = zone->current->origin;
+	if (zone->has_timers) {
+		out->has_timers = true;
+		out->timers = zone->timers;
+	} else if (zone->expires_at != 0) { // as the manifest has it
+		out->has_timers = true;
+		out->timers.expires_ms = zone->expires_at * 1000;
+		out->timers.refreshed_ms =
+		    out->timers.expires_ms -
+		    ((int64_t)zone->current->soa.expire_s + zone->grace_s) * 1000;
+	}
+}
+
+void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires_at)
+{
+	if (zone->expires_at == expires_at)
+		return;
+	zone->expires_at = expires_at;
+	publish_dirty(p, zone, false);
+	zone->tell_renew = true;
+	publish_tell(p, zone);
+	publish_flush(p);
+	p->timers_dirty = true; // the manifest follows with the timers, not for each refresh
+}
+
+void publisher_expire(struct publisher *p, const uint8_t *apex, bool expired)
+{
+	struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL)
+		return;
+	zone->expired = expired;
+	if (expired)
+		publish_expires_at(p, zone, clock_wall_ms() / 1000 - 1);
+	else if (zone->has_timers)
+		publish_expires_at(p, zone, zone->timers.expires_ms / 1000);
+}
+
+void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone_timers *timers)
+{
+	struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL)
+		return;
+	zone->timers = *timers;
+	zone->has_timers = true;
+	p->timers_dirty = true;
+	if (!zone->expired && zone->secondary)
+		publish_expires_at(p, zone, timers->expires_ms / 1000);
+}
+
+bool publisher_status(const struct publisher *p, const uint8_t *apex, struct publisher_status *out)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	*out = (struct publisher_status){0};
+	if (zone == NULL || !zone->configured)
+		return false;
+	if (zone->current != NULL) {
+		out->has_version = true;
+		out->live = zone->hidden || zone->live_generation == zone->current->generation;
+		out->durable = version_is_stored(zone->current) &&
+		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
+		out->serial = zone->current->soa.serial;
+		out->generation = zone->current->generation;
+		out->content = zone->current->content;
+		out->image_size = version_size(zone->current);
+		out->rr_count = zone->current->rr_count;
+	}
+	out->busy = zone->stage != STAGE_NONE;
+	out->expired = zone->expired;
+	if (zone->held != NULL) {
+		out->held = true;
+		out->held_serial = zone->held->soa.serial;
+		out->held_records = zone->held->rr_count;
+	}
+	out->pinned = zone->pinned;
+	out->pinned_ms = zone->pinned_ms;
+	out->expires_at = zone->expires_at;
+	out->published_ms = zone->published_ms;
+	out->publish_us = zone->publish_us;
+	snprintf(out->error, sizeof(out->error), "%s", zone->error);
+	if (out->error[0] == '\0' && out->has_version && !out->durable)
+		snprintf(out->error, sizeof(out->error), "%.250s",
+		    store_trouble(p->store)[0] != '\0' ? store_trouble(p->store)
+		                                       : publish_journal_trouble(p));
+	return true;
+}
+
+void publisher_summary(const struct publisher *p, struct publisher_summary *out)
+{
+	*out = (struct publisher_summary){.connected = p->connected,
+	    .dataplane_pid = p->pid,
+	    .connected_ms = p->connected_ms,
+	    .generation = p->generation};
+	for (size_t i = 0; i < p->zone_count; i++) {
+		const struct pzone *zone = p->zones[i];
+		struct publisher_status status;
+
+		if (!publisher_status(p, zone->apex, &status))
+			continue;
+		out->zones++;
+		out->versions += status.has_version;
+		out->live += status.live;
+		out->durable += status.has_version && status.durable;
+		out->busy += status.busy;
+		out->failed += status.error[0] != '\0';
+		out->image_bytes += status.image_size;
+	}
+}
