@@ -121,15 +121,9 @@ static void catalogs_look(evutil_socket_t fd, short what, void *arg)
 		log_info("%zu zones, members of catalogs included", daemon->config->zone_count);
 }
 
-void configure_changed(struct daemon *daemon, const uint8_t *apex)
+void configure_catalog_changed(struct daemon *daemon)
 {
-	for (size_t i = 0; i < daemon->file->zone_count; i++) {
-		const struct config_zone *zone = &daemon->file->zones[i];
-
-		// Not from within the call that tells of it.
-		if (zone->catalog != NULL && name_equal(zone->domain, apex))
-			event_active(daemon->catalogs, 0, 0);
-	}
+	event_active(daemon->catalogs, 0, 0); // not from within the call that tells of it
 }
 
 // --- the file

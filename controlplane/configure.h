@@ -19,5 +19,5 @@ void configure_close(struct daemon *daemon); // frees both
 // reload_error. Post: 0 or -errno.
 int configure_reload(struct daemon *daemon);
 
-// The zone has a new version. Of a catalog it is looked at, soon.
-void configure_changed(struct daemon *daemon, const uint8_t *apex);
+// A catalog has a new version. It is looked at, soon.
+void configure_catalog_changed(struct daemon *daemon);

@@ -74,13 +74,14 @@ static void published(
 		engine_published(daemon->engine, apex, token, verdict, reason);
 }
 
-static void changed(void *ctx, const uint8_t *apex)
+static void changed(void *ctx, const uint8_t *apex, bool catalog)
 {
 	struct daemon *daemon = ctx;
 
 	if (daemon->engine != NULL)
 		engine_changed(daemon->engine, apex);
-	configure_changed(daemon, apex);
+	if (catalog)
+		configure_catalog_changed(daemon);
 }
 
 static void replaced(void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin)

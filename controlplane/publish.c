@@ -272,7 +272,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 		publish_rest(p, zone);
 	zone->mark = store_touch(p->store);
 	if (!p->closing && p->ops.changed != NULL)
-		p->ops.changed(p->ops.ctx, zone->apex);
+		p->ops.changed(p->ops.ctx, zone->apex, zone->hidden);
 }
 
 void publish_live(struct publisher *p, struct pzone *zone)

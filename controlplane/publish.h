@@ -30,8 +30,8 @@ struct publisher_ops {
 	// version equal to the one served counts as live.
 	void (*published)(void *ctx, const uint8_t *apex, uint32_t token,
 	    enum engine_verdict verdict, const char *reason);
-	// Another version is what should be served of this zone.
-	void (*changed)(void *ctx, const uint8_t *apex);
+	// Another version is what should be served of this zone, or is known of this catalog.
+	void (*changed)(void *ctx, const uint8_t *apex, bool catalog);
 	// A person put another version in the place of the one served: it is what the engine has
 	// now. May be NULL.
 	void (*replaced)(

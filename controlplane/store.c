@@ -79,10 +79,13 @@ static void commit_done(struct offload_job *job)
 		image_written(store, commit, i);
 	store->running = NULL;
 	// After a failure the file may end in anything.
-	if (commit->rc < 0)
+	if (commit->rc < 0) {
+		store->history_known = false;
 		store->history_end = store->history_base = store->manifest_mark = 0;
-	else if (commit->with_manifest)
+	} else if (commit->with_manifest) {
+		store->history_known = true;
 		store->history_end = commit->history_end;
+	}
 	if (commit->rc == 0 && commit->history_anew)
 		store->history_base = commit->history_end;
 	if (commit->rc == 0 && commit->with_manifest) {
@@ -177,7 +180,7 @@ static int commit_take_state(struct store *store, struct commit *commit)
 	int rc;
 
 	commit->history_anew =
-	    store->history_end == 0 || store->history_end > store->history_base * 2 + HISTORY_SLACK;
+	    !store->history_known || store->history_end > store->history_base * 2 + HISTORY_SLACK;
 	commit->history_end = commit->history_anew ? 0 : store->history_end;
 	// A manifest of a million zones is not written for one that changed.
 	commit->manifest_anew = store->anew || store->manifest_mark == 0 ||

@@ -189,6 +189,7 @@ int store_history(
 	int rc = history_load(store->path, each, ctx, &store->history_end);
 
 	store->history_base = store->history_end;
+	store->history_known = rc == 0;
 	if (rc == -ENOENT)
 		return 0;
 	// The next commit writes it anew, without what could not be read.

@@ -17,7 +17,8 @@ struct store {
 	struct store_image *waiting, **last;
 	struct store_files files;
 	uint64_t touched, committed;
-	uint64_t history_end;                // of its file; 0: it is to be written anew
+	bool history_known;                  // its file says what was told and ends where we think
+	uint64_t history_end;                // of its file; 0: there is none
 	uint64_t history_base;               // where it ended when it was last written anew
 	uint64_t manifest_mark;              // of the manifest on disk; 0: it is to be written anew
 	uint64_t manifest_size, changes_end; // its bytes, and of the changes behind it
