@@ -13,6 +13,7 @@
 // Names to a bucket of ten slots, on average: few enough that overflow is rare (4 % of buckets),
 // many enough that the index stays about eleven bytes a name.
 #define NAMES_PER_BUCKET 6
+#define AHEAD            16 // names between a prefetch and its use: they lie anywhere
 
 static uint32_t home_of(const struct compilation *c, uint64_t hash)
 {
@@ -21,8 +22,12 @@ static uint32_t home_of(const struct compilation *c, uint64_t hash)
 
 int compile_index(struct compilation *c)
 {
-	for (uint32_t i = 0; i < c->unit_count + c->gone_count; i++) {
+	const uint32_t count = c->unit_count + c->gone_count;
+
+	for (uint32_t i = 0; i < count; i++) {
 		const struct unit *unit = &c->units[i];
+		if (i + AHEAD < count)
+			__builtin_prefetch(&c->buckets[home_of(c, unit[AHEAD].hash)], 1);
 		if ((unit->role & (UNIT_HIDDEN | UNIT_GUEST)) != 0)
 			continue;
 		uint32_t at = home_of(c, unit->hash), distance = 1;
@@ -45,6 +50,11 @@ int compile_index(struct compilation *c)
 void compile_index_finish(struct compilation *c)
 {
 	for (uint32_t at = 0; at < c->bucket_count; at++) {
+		if (at + AHEAD / 2 < c->bucket_count) {
+			const struct image_bucket *later = &c->buckets[at + AHEAD / 2];
+			for (unsigned slot = 0; slot < later->used; slot++)
+				__builtin_prefetch(&c->units[later->ref[slot] - 1].node_ref);
+		}
 		for (unsigned slot = 0; slot < c->buckets[at].used; slot++)
 			c->buckets[at].ref[slot] = c->units[c->buckets[at].ref[slot] - 1].node_ref;
 	}

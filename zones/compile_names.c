@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hugepage.h"
 #include "name.h"
 #include "rrtype.h"
 
@@ -59,6 +60,9 @@ void rrset_walk_start(struct rrset_walk *walk, const struct compilation *c, cons
 	*walk = (struct rrset_walk){.compilation = c, .unit = unit, .number = unit->rrset_first};
 	walk->next = items;
 	walk->end = items + unit->count;
+	walk->sigs = walk->sigs_end = walk->end;
+	if (unit->count == 0 || walk->end[-1].type < RRTYPE_RRSIG)
+		return; // most names of most zones
 	walk->sigs = type_from(items, unit->count, RRTYPE_RRSIG);
 	walk->sigs_end = type_from(walk->sigs, (size_t)(walk->end - walk->sigs), RRTYPE_RRSIG + 1);
 }
@@ -167,19 +171,44 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 }
 
 static struct unit *unit_add(
-    struct compilation *c, size_t *cap, const uint8_t *owner, unsigned labels)
+    struct compilation *c, size_t *cap, const uint8_t *owner, size_t len, unsigned labels)
 {
 	if (c->unit_count == *cap) {
 		*cap = *cap > 0 ? *cap * 2 : 64;
 		struct unit *units = reallocarray(c->units, *cap, sizeof(*units));
 		if (units == NULL)
 			return NULL;
+		hugepage_advise(units + c->unit_count, (*cap - c->unit_count) * sizeof(*units));
 		c->units = units;
 	}
 	struct unit *unit = &c->units[c->unit_count++];
-	*unit = (struct unit){.owner = owner, .labels = (uint8_t)labels};
-	unit->len = (uint8_t)name_len(owner);
+	*unit = (struct unit){.owner = owner, .labels = (uint8_t)labels, .len = (uint8_t)len};
 	return unit;
+}
+
+// The hash of a name below another one takes only its first label.
+static uint64_t hash_below(
+    const struct compilation *c, const struct unit *parent, const uint8_t *name)
+{
+	uint8_t label[2 * (NAME_LABEL_MAX + 1)] = {0}; // 64 bytes past the end may be read
+
+	name_lower(label, name, 1u + name[0]);
+	return qname_hash_child(parent->hash, label, &c->options->key);
+}
+
+// How many RRsets a unit has.
+static uint32_t rrsets_count(const struct compilation *c, const struct unit *unit)
+{
+	struct rrset_walk walk;
+	struct rrset_span span = {0};
+	uint32_t count = 0;
+
+	if (unit->count == 1)
+		return 1;
+	rrset_walk_start(&walk, c, unit);
+	while (rrset_walk_next(&walk, &span))
+		count++;
+	return count;
 }
 
 // `path[n]`: the unit with n labels on the way to the last name.
@@ -188,27 +217,40 @@ static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABE
 {
 	const uint8_t *owner = c->records->items[first].owner;
 	const unsigned apex_labels = name_labels(c->records->apex);
-	const unsigned labels = name_labels(owner);
+	const size_t len = c->records->items[first].owner_len;
+	uint8_t start[NAME_LABELS_MAX + 1]; // where its labels begin
+	unsigned labels = 0;
 
+	for (unsigned at = 0; owner[at] != 0; at += owner[at] + 1u)
+		start[labels++] = (uint8_t)at;
+	start[labels] = (uint8_t)(len - 1);
 	// How far up the last name's path is this name's path too?
 	unsigned common = labels < *depth ? labels : *depth;
 	if (c->unit_count > 0) {
 		while (common > apex_labels &&
-		       !name_equal(c->units[path[common]].owner, name_suffix(owner, common)))
+		       !name_equal(c->units[path[common]].owner, owner + start[labels - common]))
 			common--;
 	} else {
 		common = apex_labels - 1; // may wrap for the root; the loop adds one
 	}
 	for (unsigned n = common + 1; n <= labels; n++) {
-		struct unit *unit = unit_add(c, cap, name_suffix(owner, n), n);
+		const size_t at = start[labels - n];
+		struct unit *unit = unit_add(c, cap, owner + at, len - at, n);
 		if (unit == NULL)
 			return -ENOMEM;
+		struct unit *parent = n == apex_labels ? unit : &c->units[path[n - 1]];
 		path[n] = c->unit_count - 1;
+		unit->hash = parent == unit ? name_hash(unit->owner, &c->options->key)
+		                            : hash_below(c, parent, unit->owner);
+		unit->rrset_first = c->rrset_count;
 		if (n == labels) {
 			unit->first = first;
 			unit->count = count;
+			c->rrset_count += rrsets_count(c, unit);
 		}
-		classify(c, unit, n == apex_labels ? unit : &c->units[path[n - 1]]);
+		classify(c, unit, parent);
+		if (only_nsec3(c, unit))
+			unit->role |= UNIT_HIDDEN;
 	}
 	*depth = labels;
 	return 0;
@@ -223,21 +265,24 @@ static int held_by_overlay(struct compilation *c, size_t *cap)
 
 	for (uint32_t i = 0; i < overlay->count; i++) {
 		if (overlay->gone[i]) {
+			const uint8_t *name = overlay->names[i];
 			struct unit *gone =
-			    unit_add(c, cap, overlay->names[i], name_labels(overlay->names[i]));
+			    unit_add(c, cap, name, name_len(name), name_labels(name));
 			if (gone == NULL)
 				return -ENOMEM;
+			gone->hash = name_hash(name, &c->options->key);
+			gone->rrset_first = c->rrset_count;
 			gone->role = UNIT_GONE;
 			continue;
 		}
 		while (unit < count && name_compare(c->units[unit].owner, overlay->names[i]) < 0)
-			c->units[unit++].role = UNIT_GUEST;
+			c->units[unit++].role |= UNIT_GUEST;
 		if (unit == count || !name_equal(c->units[unit].owner, overlay->names[i]))
 			return -EINVAL;
 		unit++;
 	}
 	while (unit < count)
-		c->units[unit++].role = UNIT_GUEST;
+		c->units[unit++].role |= UNIT_GUEST;
 	c->gone_count = c->unit_count - count;
 	c->unit_count = count;
 	return overlay->count > 0 && (c->units[0].role & UNIT_GUEST) == 0 ? 0 : -EINVAL;
@@ -252,8 +297,7 @@ int compile_names(struct compilation *c)
 
 	for (size_t begin = 0, end; begin < c->records->count; begin = end) {
 		for (end = begin + 1; end < c->records->count; end++) {
-			if (items[end].owner != items[begin].owner &&
-			    !name_equal(items[end].owner, items[begin].owner))
+			if (items[end].owner != items[begin].owner)
 				break;
 		}
 		const int error =
@@ -265,18 +309,9 @@ int compile_names(struct compilation *c)
 	if (error != 0)
 		return error;
 	for (uint32_t i = 0; i < c->unit_count + c->gone_count; i++) {
-		struct unit *unit = &c->units[i];
-		unit->rrset_first = c->rrset_count;
-		unit->hash = name_hash(unit->owner, &c->options->key);
-		if (only_nsec3(c, unit))
-			unit->role |= UNIT_HIDDEN;
+		const struct unit *unit = &c->units[i];
 		c->held += (unit->role & UNIT_GUEST) == 0;
 		c->indexed += (unit->role & (UNIT_GUEST | UNIT_HIDDEN)) == 0;
-		struct rrset_walk walk;
-		struct rrset_span span = {0};
-		rrset_walk_start(&walk, c, unit);
-		while (rrset_walk_next(&walk, &span))
-			c->rrset_count++;
 	}
 	return 0;
 }

@@ -13,9 +13,9 @@
 // One name of the zone, in canonical order; empty non-terminals included.
 struct unit {
 	const uint8_t *owner; // as written; for an empty non-terminal the end of a longer owner
-	uint64_t hash;
-	uint32_t first; // index of its first record
-	uint32_t count; // records; 0: empty non-terminal
+	uint64_t hash;        // of the name
+	uint32_t first;       // index of its first record
+	uint32_t count;       // records; 0: empty non-terminal
 	uint32_t node_ref;
 	uint32_t rrset_first;         // index of its first RRset in rdata_refs
 	uint32_t denial, denial_wild; // image_node's

@@ -152,37 +152,55 @@ bool name_equal(const uint8_t *a, const uint8_t *b)
 	return false;
 }
 
-// Two labels without their length bytes, as RFC 4034 6.1 orders them.
+static inline uint64_t ordered8(const uint8_t *p)
+{
+	return be64toh(lower8_at(p));
+}
+
+// Two labels without their length bytes, as RFC 4034 6.1 orders them. As in bytes_equal() the tail
+// is read together with bytes already found equal, which decide nothing.
 static inline int label_compare(const uint8_t *a, const uint8_t *b)
 {
-	size_t len_a = *a++, len_b = *b++;
-	size_t len = len_a < len_b ? len_a : len_b;
-	size_t i = 0;
+	const size_t len_a = *a++, len_b = *b++;
+	const size_t len = len_a < len_b ? len_a : len_b;
+	uint64_t va = 0, vb = 0;
 
-	for (; i + 8 <= len; i += 8) {
-		uint64_t va = lower8_at(a + i), vb = lower8_at(b + i);
-
-		if (va != vb)
-			return be64toh(va) < be64toh(vb) ? -1 : 1;
+	if (len >= 8) {
+		for (size_t i = 0; i + 8 < len && va == vb; i += 8) {
+			va = ordered8(a + i);
+			vb = ordered8(b + i);
+		}
+		if (va == vb) {
+			va = ordered8(a + len - 8);
+			vb = ordered8(b + len - 8);
+		}
+	} else if (len >= 4) {
+		va = lower8((uint64_t)be32toh(load4(a)) << 32 | be32toh(load4(a + len - 4)));
+		vb = lower8((uint64_t)be32toh(load4(b)) << 32 | be32toh(load4(b + len - 4)));
+	} else {
+		for (size_t i = 0; i < len; i++) {
+			va = va << 8 | lower1(a[i]);
+			vb = vb << 8 | lower1(b[i]);
+		}
 	}
-	for (; i < len; i++) {
-		int diff = lower1(a[i]) - lower1(b[i]);
-
-		if (diff != 0)
-			return diff;
-	}
+	if (va != vb)
+		return va < vb ? -1 : 1;
 	return (int)len_a - (int)len_b;
 }
 
 int name_compare(const uint8_t *a, const uint8_t *b)
 {
 	uint8_t at_a[NAME_LABELS_MAX + 1], at_b[NAME_LABELS_MAX + 1];
-	unsigned n_a = 0, n_b = 0;
+	unsigned n_a = 0, n_b = 0, end_a = 0, end_b = 0;
 
-	for (unsigned pos = 0; a[pos] != 0; pos += 1u + a[pos])
-		at_a[n_a++] = (uint8_t)pos;
-	for (unsigned pos = 0; b[pos] != 0; pos += 1u + b[pos])
-		at_b[n_b++] = (uint8_t)pos;
+	for (; a[end_a] != 0; end_a += 1u + a[end_a])
+		at_a[n_a++] = (uint8_t)end_a;
+	for (; b[end_b] != 0; end_b += 1u + b[end_b])
+		at_b[n_b++] = (uint8_t)end_b;
+	// Siblings, mostly: behind the first label the very same bytes.
+	if (n_a > 1 && n_b > 1 && end_a - at_a[1] == end_b - at_b[1] &&
+	    memcmp(a + at_a[1], b + at_b[1], end_a - at_a[1]) == 0)
+		return label_compare(a, b);
 	while (n_a > 0 && n_b > 0) {
 		int diff = label_compare(a + at_a[--n_a], b + at_b[--n_b]);
 

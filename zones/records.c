@@ -2,11 +2,13 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The collection of a version's records. Transfers and zone files usually come in canonical order,
-// so sorting first looks whether there is anything to do; otherwise it sorts small keys (the first
-// eight bytes of the name read from the right) and compares whole names only where keys are equal.
+// so sorting first looks whether there is anything to do; otherwise it sorts runs of one owner by
+// small keys (the first eight bytes of the name read from the right) and compares whole names only
+// where keys are equal. What one owner has is sorted after that, by itself.
 
 #include "records.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +17,7 @@
 #include "arena.h"
 #include "hugepage.h"
 #include "name.h"
+#include "order_key.h"
 #include "rdata.h"
 #include "rrtype.h"
 
@@ -95,44 +98,130 @@ int records_add(struct records *records, const uint8_t *owner, uint16_t type, ui
 // --- sorting
 // --------------------------------------------------------------------------------------
 
-struct sort_item {
-	uint64_t key;
-	uint32_t index;
+#define RADIX_BITS     11
+#define RADIX_PASSES   6  // over a key of 64 bits
+#define INSERTION_MOST 16 // so few are sorted where they stand
+
+// Records of one owner that follow each other: they have the very same pointer.
+struct run {
+	uint64_t key; // name_order_key(): what is less comes before
+	uint32_t first, count;
 };
 
-struct sort_context {
-	const struct record *items;
-};
-
-// The first eight bytes of a form of the name whose byte order is canonical order: labels below the
-// apex from right to left, each ended by 0, with bytes 0 and 1 written as 1 1 and 1 2.
-static uint64_t sort_key(const struct record *record, unsigned apex_labels)
+static size_t run_end(const struct records *records, size_t begin)
 {
-	const uint8_t *label[NAME_LABELS_MAX];
-	unsigned count = 0, n = 0;
-	uint8_t key[8] = {0};
-	uint64_t value = 0;
+	const struct record *items = records->items;
+	size_t end = begin + 1;
 
-	for (const uint8_t *at = record->owner; *at != 0; at += *at + 1)
-		label[count++] = at;
-	for (unsigned i = count - apex_labels; i-- > 0 && n < 8;) {
-		for (unsigned j = 1; j <= label[i][0] && n < 8; j++) {
-			uint8_t byte = label[i][j];
-			if (byte >= 'A' && byte <= 'Z')
-				byte |= 0x20;
-			if (byte <= 1) {
-				key[n++] = 1;
-				byte++;
-			}
-			if (n < 8)
-				key[n++] = byte;
-		}
-		n++; // the 0 that ends a label
-	}
-	for (unsigned i = 0; i < 8; i++)
-		value = value << 8 | key[i];
-	return value;
+	while (end < records->count && items[end].owner == items[begin].owner)
+		end++;
+	return end;
 }
+
+// By key, 11 bits at a time; what is equal keeps its order. Post: whichever of the two has it.
+static struct run *runs_by_key(struct run *runs, struct run *other, size_t count)
+{
+	static_assert(RADIX_BITS * RADIX_PASSES >= 64, "the whole key");
+	for (unsigned pass = 0; pass < RADIX_PASSES; pass++) {
+		const unsigned shift = pass * RADIX_BITS, mask = (1u << RADIX_BITS) - 1;
+		uint32_t at[1u << RADIX_BITS] = {0}, sum = 0;
+
+		for (size_t i = 0; i < count; i++)
+			at[runs[i].key >> shift & mask]++;
+		if (at[runs[0].key >> shift & mask] == count)
+			continue; // these bits are the same everywhere
+		for (unsigned i = 0; i <= mask; i++) {
+			const uint32_t n = at[i];
+			at[i] = sum;
+			sum += n;
+		}
+		for (size_t i = 0; i < count; i++)
+			other[at[runs[i].key >> shift & mask]++] = runs[i];
+		struct run *sorted = other;
+		other = runs;
+		runs = sorted;
+	}
+	return runs;
+}
+
+static int run_compare(const void *left, const void *right, void *items)
+{
+	const struct run *a = left, *b = right;
+	const struct record *x = (const struct record *)items + a->first,
+	                    *y = (const struct record *)items + b->first;
+	const int order = name_compare(x->owner, y->owner);
+
+	return order != 0 ? order : a->first < b->first ? -1 : a->first > b->first; // arrival order
+}
+
+// Names of equal keys by their whole length: mostly few, often in order.
+static void runs_by_name(struct run *runs, size_t count, struct record *items)
+{
+	for (size_t begin = 0, end; begin < count; begin = end) {
+		bool ordered = true;
+		for (end = begin + 1; end < count && runs[end].key == runs[begin].key; end++)
+			ordered = ordered && run_compare(&runs[end - 1], &runs[end], items) <= 0;
+		if (!ordered)
+			qsort_r(runs + begin, end - begin, sizeof(*runs), run_compare, items);
+	}
+}
+
+static int sort_by_owner(struct records *records)
+{
+	const unsigned apex_labels = name_labels(records->apex);
+	size_t count = 0, n = 0;
+	int error = -ENOMEM;
+
+	for (size_t i = 0; i < records->count; i = run_end(records, i))
+		count++;
+	struct run *runs = reallocarray(NULL, count, sizeof(*runs));
+	struct run *other = reallocarray(NULL, count, sizeof(*other));
+	struct record *items = NULL;
+	if (runs == NULL || other == NULL)
+		goto out;
+	for (size_t i = 0, end; i < records->count; i = end, n++) {
+		end = run_end(records, i);
+		runs[n] = (struct run){name_order_key(records->items[i].owner, apex_labels),
+		    (uint32_t)i, (uint32_t)(end - i)};
+	}
+	struct run *sorted = runs_by_key(runs, other, count);
+	runs_by_name(sorted, count, records->items);
+	items = reallocarray(NULL, records->cap, sizeof(*items));
+	if (items == NULL)
+		goto out;
+	hugepage_advise(items, records->cap * sizeof(*items));
+	struct record *at = items;
+	for (size_t i = 0; i < count; at += sorted[i++].count)
+		memcpy(at, records->items + sorted[i].first, sorted[i].count * sizeof(*at));
+	free(records->items);
+	records->items = items;
+	error = 0;
+out:
+	free(runs);
+	free(other);
+	return error;
+}
+
+// Gives records of one owner that follow each other the same pointer, the first one's spelling.
+// Post: false when the owners are out of order; then not all may have been looked at.
+static bool owners_join(struct records *records)
+{
+	struct record *items = records->items;
+
+	for (size_t i = 1; i < records->count; i++) {
+		if (items[i].owner == items[i - 1].owner)
+			continue;
+		const int order = name_compare(items[i - 1].owner, items[i].owner);
+		if (order > 0)
+			return false;
+		if (order == 0)
+			items[i].owner = items[i - 1].owner;
+	}
+	return true;
+}
+
+// --- the records of one owner
+// ---------------------------------------------------------------------
 
 // The type that a signature covers; 0 for what is none.
 static unsigned covered(const struct record *record)
@@ -142,63 +231,54 @@ static unsigned covered(const struct record *record)
 	           : 0;
 }
 
-static int record_compare(const struct record *a, const struct record *b)
+static int type_compare(const struct record *a, const struct record *b)
 {
-	if (a->owner != b->owner) {
-		const int order = name_compare(a->owner, b->owner);
-		if (order != 0)
-			return order;
-	}
 	if (a->type != b->type)
 		return a->type < b->type ? -1 : 1;
-	return covered(a) < covered(b) ? -1 : covered(a) > covered(b);
+	return (int)covered(a) - (int)covered(b);
 }
 
-static int sort_item_compare(const void *left, const void *right, void *context)
+static int type_order_compare(const void *left, const void *right, void *items)
 {
-	const struct sort_item *a = left, *b = right;
-	const struct sort_context *sort = context;
+	const uint32_t a = *(const uint32_t *)left, b = *(const uint32_t *)right;
+	const int order =
+	    type_compare((const struct record *)items + a, (const struct record *)items + b);
 
-	if (a->key != b->key)
-		return a->key < b->key ? -1 : 1;
-	const int order = record_compare(&sort->items[a->index], &sort->items[b->index]);
-	if (order != 0)
-		return order;
-	return a->index < b->index ? -1 : a->index > b->index; // arrival order
+	return order != 0 ? order : a < b ? -1 : a > b; // arrival order
 }
 
-static bool records_are_sorted(const struct records *records)
+static int sort_by_type(struct record *items, size_t n)
 {
-	for (size_t i = 1; i < records->count; i++) {
-		if (record_compare(&records->items[i - 1], &records->items[i]) > 0)
-			return false;
-	}
-	return true;
-}
+	size_t i = 1;
 
-static int sort_by_key(struct records *records)
-{
-	const unsigned apex_labels = name_labels(records->apex);
-	struct sort_context context = {.items = records->items};
-	struct sort_item *order = reallocarray(NULL, records->count, sizeof(*order));
-	struct record *sorted = reallocarray(NULL, records->cap, sizeof(*sorted));
-
-	if (order == NULL || sorted == NULL) {
-		free(order);
-		free(sorted);
-		return -ENOMEM;
+	while (i < n && type_compare(&items[i - 1], &items[i]) <= 0)
+		i++;
+	if (i == n)
+		return 0;
+	if (n <= INSERTION_MOST) {
+		for (; i < n; i++) {
+			const struct record item = items[i];
+			size_t at = i;
+			for (; at > 0 && type_compare(&items[at - 1], &item) > 0; at--)
+				items[at] = items[at - 1];
+			items[at] = item;
+		}
+		return 0;
 	}
-	for (size_t i = 0; i < records->count; i++) {
-		order[i].key = sort_key(&records->items[i], apex_labels);
-		order[i].index = (uint32_t)i;
+	uint32_t *order = reallocarray(NULL, n, sizeof(*order));
+	struct record *copy = reallocarray(NULL, n, sizeof(*copy));
+	if (order != NULL && copy != NULL) {
+		memcpy(copy, items, n * sizeof(*copy));
+		for (i = 0; i < n; i++)
+			order[i] = (uint32_t)i;
+		qsort_r(order, n, sizeof(*order), type_order_compare, copy);
+		for (i = 0; i < n; i++)
+			items[i] = copy[order[i]];
 	}
-	qsort_r(order, records->count, sizeof(*order), sort_item_compare, &context);
-	for (size_t i = 0; i < records->count; i++)
-		sorted[i] = records->items[order[i].index];
+	const int error = order != NULL && copy != NULL ? 0 : -ENOMEM;
 	free(order);
-	free(records->items);
-	records->items = sorted;
-	return 0;
+	free(copy);
+	return error;
 }
 
 // --- repeated records
@@ -252,42 +332,52 @@ static int mark_repeated(struct record *items, size_t n)
 	return 0;
 }
 
-static bool same_rrset(const struct record *a, const struct record *b)
+// Pre: of one owner, sorted. Post: those that stay are moved to `kept`, their number.
+static int drop_repeated(struct record *items, size_t n, struct record *kept)
 {
-	return a->type == b->type && (a->owner == b->owner || name_equal(a->owner, b->owner));
-}
+	size_t count = 0;
 
-static int drop_repeated(struct records *records)
-{
-	size_t kept = 0;
-
-	for (size_t begin = 0, end; begin < records->count; begin = end) {
-		for (end = begin + 1; end < records->count; end++) {
-			if (!same_rrset(&records->items[begin], &records->items[end]))
-				break;
-		}
+	for (size_t begin = 0, end; begin < n; begin = end) {
+		for (end = begin + 1; end < n && items[end].type == items[begin].type;)
+			end++;
 		if (end - begin > 1) {
-			const int error = mark_repeated(records->items + begin, end - begin);
+			const int error = mark_repeated(items + begin, end - begin);
 			if (error != 0)
 				return error;
 		}
 		for (size_t i = begin; i < end; i++) {
-			if (records->items[i].rdata != NULL)
-				records->items[kept++] = records->items[i];
+			if (items[i].rdata != NULL)
+				kept[count++] = items[i];
 		}
 	}
-	records->count = kept;
-	return 0;
+	return (int)count;
 }
 
 int records_sort(struct records *records)
 {
-	if (records->count > UINT32_MAX)
+	size_t kept = 0;
+
+	if (records->count > INT32_MAX)
 		return -EFBIG;
-	if (records->count > 1 && !records_are_sorted(records)) {
-		const int error = sort_by_key(records);
+	if (!owners_join(records)) {
+		const int error = sort_by_owner(records);
 		if (error != 0)
 			return error;
+		(void)owners_join(records);
 	}
-	return drop_repeated(records);
+	for (size_t begin = 0, end; begin < records->count; begin = end) {
+		struct record *items = records->items + begin;
+		end = run_end(records, begin);
+		if (end - begin > 1) {
+			const int error = sort_by_type(items, end - begin);
+			if (error != 0)
+				return error;
+		}
+		const int count = drop_repeated(items, end - begin, records->items + kept);
+		if (count < 0)
+			return count;
+		kept += (size_t)count;
+	}
+	records->count = kept;
+	return 0;
 }

@@ -45,6 +45,7 @@ int records_add(struct records *records, const uint8_t *owner, uint16_t type, ui
 
 // Sorts by owner (canonical order) and type, signatures by the type they cover; keeps arrival order
 // inside an RRset, drops repeated records (RFC 2181 5). Call once, after the last records_add.
+// Post: records of one owner, and no others, have the very same pointer for it.
 int records_sort(struct records *records) __attribute__((warn_unused_result));
 
 // What a zone must be before it may be served: exactly one SOA, at the apex; NS at the apex; no

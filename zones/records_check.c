@@ -93,8 +93,7 @@ int records_check(const struct records *records, char error[RECORDS_ERROR_MAX])
 		return complain(error, records->apex, "the zone has no SOA record");
 	for (size_t begin = 0, end; begin < records->count; begin = end) {
 		for (end = begin + 1; end < records->count; end++) {
-			const struct record *a = &records->items[begin], *b = &records->items[end];
-			if (a->owner != b->owner && !name_equal(a->owner, b->owner))
+			if (records->items[end].owner != records->items[begin].owner)
 				break;
 		}
 		const int bad = owner_check(
