@@ -213,32 +213,46 @@ void publish_dirty(struct publisher *p, struct pzone *zone, bool history)
 	p->dirty = zone;
 }
 
-// What is on disk need not stay in memory as well: of small images, the last ones do.
+static void resting_put(struct publisher *p, struct pzone *zone)
+{
+	zone->resting = true;
+	zone->next_resting = NULL;
+	*p->resting_last = zone;
+	p->resting_last = &zone->next_resting;
+	p->resting_count++;
+}
+
+static struct pzone *resting_take(struct publisher *p)
+{
+	struct pzone *zone = p->resting;
+
+	p->resting = zone->next_resting;
+	if (p->resting == NULL)
+		p->resting_last = &p->resting;
+	p->resting_count--;
+	zone->resting = false;
+	return zone;
+}
+
+// Two are looked at for each that comes: what is on its way keeps its image, and its place.
 void publish_rest(struct publisher *p, struct pzone *zone)
 {
-	if (!zone->resting) {
-		zone->resting = true;
-		zone->next_resting = NULL;
-		*p->resting_last = zone;
-		p->resting_last = &zone->next_resting;
-		p->resting_count++;
-	}
-	while (p->resting_count > IMAGES_IN_MEMORY) {
+	if (!zone->resting)
+		resting_put(p, zone);
+	for (unsigned i = 0; i < 2 && p->resting_count > IMAGES_IN_MEMORY; i++) {
 		const struct version *version;
 		struct store_image *image;
 
-		zone = p->resting;
-		p->resting = zone->next_resting;
-		if (p->resting == NULL)
-			p->resting_last = &p->resting;
-		p->resting_count--;
-		zone->resting = false;
+		zone = resting_take(p);
 		version = zone->current;
 		image = version != NULL ? &version->layer[0]->image : NULL;
 		if (image == NULL || image->fd < 0 || !image->stored ||
-		    image->size >= STACK_BASE_MIN || version->layer_count > 1 ||
-		    zone->stage != STAGE_NONE || zone->tell_current)
+		    image->size >= STACK_BASE_MIN || version->layer_count > 1)
 			continue;
+		if (zone->stage != STAGE_NONE || zone->tell_current) {
+			resting_put(p, zone);
+			continue;
+		}
 		close(image->fd);
 		image->fd = -1;
 	}

@@ -178,6 +178,7 @@ static void load_done(struct offload_job *job)
 			load->fd = -1;
 		}
 		tell_first(load->publisher, zone);
+		publish_rest(load->publisher, zone);
 	}
 	if (load->fd >= 0)
 		close(load->fd);

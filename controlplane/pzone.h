@@ -183,7 +183,9 @@ void publish_held_drop(struct publisher *p, struct pzone *zone);
 void publish_deferred_start(struct publisher *p); // those that waited for the disk
 // With nobody connected (or nothing to be sent) the newest version counts once it is stored.
 void publish_unconnected(struct publisher *p, struct pzone *zone);
-void publish_rest(struct publisher *p, struct pzone *zone); // its image may leave memory
+// The image of the version served is in memory, and on disk or soon. It need not stay in both: of
+// small ones, the last few hundred do.
+void publish_rest(struct publisher *p, struct pzone *zone);
 
 // publish_stored.c: the store's two questions.
 int publish_snapshot(void *ctx, bool all, struct manifest *manifest);

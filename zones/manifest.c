@@ -393,6 +393,13 @@ int manifest_save(const char *storage, struct manifest *manifest)
 		unlink(temporary);
 		return ret;
 	}
+	// They are in it. One that says what the manifest before said has the same mark, so they
+	// would follow it too. (Killed here they do, and say what they said before: nothing was
+	// committed.)
+	if (manifest_path(storage, "manifest.changes", path, sizeof(path)) != 0)
+		return -ENAMETOOLONG;
+	if (unlink(path) != 0 && errno != ENOENT)
+		return -errno;
 	return manifest_folder_sync(storage);
 }
 

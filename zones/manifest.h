@@ -47,13 +47,15 @@ struct manifest {
 // broken.
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
     __attribute__((warn_unused_result));
-// Durable when it returns 0. Post: 0 or -errno; on error the old manifest is untouched.
+// Durable when it returns 0, and the changes said before are gone. Post: 0 or -errno; on error a
+// boot finds the old state or the new one.
 int manifest_save(const char *storage, struct manifest *manifest)
     __attribute__((warn_unused_result));
 // Says what changed since the manifest with that mark was saved: zones as they are now (with no
 // layer: they are gone), and the highest generation. A million zones are not written again for one
 // that changed. *end: where the changes said before end, 0 at first; then where these do. Durable
-// and whole when it returns 0. Post: 0 or -errno; after an error the next must be manifest_save().
+// and whole when it returns 0. Post: 0 or -errno (-ENOENT, -ESTALE: somebody removed or changed
+// what was said before); after an error the next must be manifest_save().
 int manifest_append(const char *storage, uint64_t mark, const struct manifest *changes,
     uint64_t *end) __attribute__((warn_unused_result));
 void manifest_free(struct manifest *manifest);

@@ -233,6 +233,32 @@ int manifest_changes_load(const char *storage, struct manifest *manifest, uint64
 // --- writing
 // --------------------------------------------------------------------------------------
 
+// Opens the file to write on at `end`. Changes that were said and are no longer there, and those of
+// a manifest that is not, would say nothing to a start. Post: a descriptor or -errno.
+static int changes_open(const char *storage, const char *path, uint64_t end)
+{
+	char manifest[4096];
+	struct stat st;
+	int fd, ret = 0;
+
+	snprintf(manifest, sizeof(manifest), "%s/manifest", storage); // shorter than `path`
+	if (stat(manifest, &st) != 0)
+		return -errno;
+	fd = open(
+	    path, O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (end == 0 ? O_CREAT | O_TRUNC : 0), 0640);
+	if (fd < 0)
+		return -errno;
+	if (end > 0 && fstat(fd, &st) != 0)
+		ret = -errno;
+	else if (end > 0 && st.st_size != (off_t)end)
+		ret = -ESTALE;
+	else if (lseek(fd, (off_t)end, SEEK_SET) < 0)
+		ret = -errno;
+	if (ret != 0)
+		close(fd);
+	return ret != 0 ? ret : fd;
+}
+
 int manifest_append(
     const char *storage, uint64_t mark, const struct manifest *changes, uint64_t *end)
 {
@@ -247,11 +273,8 @@ int manifest_append(
 	bytes = manifest_bytes(changes, header, &size);
 	if (bytes == NULL)
 		return -ENOMEM;
-	fd = open(
-	    path, O_WRONLY | O_CREAT | O_CLOEXEC | O_NOFOLLOW | (*end == 0 ? O_TRUNC : 0), 0640);
-	ret = fd >= 0 ? 0 : -errno;
-	if (ret == 0 && lseek(fd, (off_t)*end, SEEK_SET) < 0)
-		ret = -errno;
+	fd = changes_open(storage, path, *end);
+	ret = fd < 0 ? fd : 0;
 	if (ret == 0)
 		ret = manifest_write_all(fd, bytes, size);
 	if (ret == 0 && fsync(fd) != 0)

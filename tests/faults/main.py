@@ -51,12 +51,18 @@ BORING = {"futex", "epoll_wait", "epoll_pwait", "poll", "ppoll", "nanosleep", "c
 STORES = {"openat", "write", "pwrite64", "writev", "ftruncate", "fallocate", "fsync", "fdatasync", "rename",
           "renameat", "renameat2", "unlink", "unlinkat", "copy_file_range"}
 LINE = re.compile(r"^(\d+) +(\w+)\(")
+CHILD = nodes.CHILD
+FRESH = "a new " + CHILD
+STARTS = {("np-controlplane", call) for call in ("socketpair", "clone", "clone3", "vfork", "fork", "kill", "wait4")}
+# Threads that an update does not touch: a call of theirs is a client's.
+CLIENTS = re.compile(r"rte-worker|np-tcp")
 
-Case = collections.namedtuple("Case", "process call number fault")
+# `kind` of update, in which `thread` makes that call so often.
+Case = collections.namedtuple("Case", "kind process thread call number fault")
 
 
 def title(case):
-    return "%s, %s number %d: %s" % (case.process, case.call, case.number, case.fault)
+    return "%s: %s, %s, %s number %d: %s" % case
 
 
 class Faults:
@@ -74,10 +80,14 @@ class Faults:
 
     # --- a version
 
-    def change(self):
-        """Differences and whole zones in turn; of layers one whole in 20, since all begins anew with it."""
+    def change(self, kind):
+        """`difference`, `whole`, or `fresh`: whole, with no compiler that was ready before. Of layers every 20th is whole,
+        since all begins anew with it."""
         self.round += 1
-        self.source.change(whole=self.round % (20 if self.layers else 2) == 0)
+        self.source.change(whole=kind != "difference" or (self.layers and self.round % 20 == 0))
+
+    def kinds(self):
+        return ("difference",) if self.layers else ("difference", "whole", "fresh")
 
     def converged(self):
         return self.watcher.serial == self.source.serial
@@ -104,34 +114,59 @@ class Faults:
         status = self.node.status()
         return status is not None and status["durable"] and status["serial-held"] == self.source.serial
 
+    def disk(self):
+        """Changes when something is committed. Nobody is asked for it: that would be calls, too."""
+        out = []
+        for name in ("manifest", "manifest.changes"):
+            try:
+                found = os.stat(os.path.join(self.folder, "node", "storage", name))
+                out.append((found.st_ino, found.st_size, found.st_mtime_ns))
+            except OSError:
+                out.append(None)
+        return out
+
     # --- what an update is made of
 
-    def calls(self, process):
-        """-> {call: the most that one thread makes of it during an update and its storing}"""
-        most = collections.Counter()
-        for _ in range(4):                      # two of each kind, or up to the first fold and one more
-            path = os.path.join(self.folder, "calls")
-            tracer = self.node.trace(process, path)
-            self.change()
-            self.converge(20)
-            self.wait(self.durable, 10)
-            time.sleep(0.3)
-            nodes.end(tracer)
-            seen = collections.Counter()
-            with open(path, errors="replace") as lines:
-                for line in lines:
-                    found = LINE.match(line)
-                    if found:
-                        seen[found.groups()] += 1
-            for (_, call), count in seen.items():
-                most[call] = max(most[call], count)
-        return {call: count for call, count in most.items() if call not in BORING}
+    def learn(self, process, kind, most):
+        """Adds {(thread, call): the most that such a thread makes of it during an update and its storing}"""
+        if kind == "fresh":
+            self.node.kill_compilers()
+        path, threads = os.path.join(self.folder, "calls"), self.node.threads(process)
+        tracer = self.node.trace(process, path, threads, "-f")
+        before = self.disk()
+        self.change(kind)
+        self.converge(20)
+        self.wait(lambda: self.disk() != before, 10)
+        time.sleep(0.6 if self.layers else 0.3)
+        nodes.end(tracer)
+        seen = collections.Counter()
+        with open(path, errors="replace") as lines:
+            for line in lines:
+                found = LINE.match(line)
+                if found:
+                    seen[found.groups()] += 1
+        for (tid, call), count in seen.items():
+            thread = threads.get(int(tid), FRESH)
+            if call not in BORING and not CLIENTS.search(thread):
+                most[thread, call] = max(most[thread, call], count)
 
     def cases(self, process):
         out = []
-        for call, count in sorted(self.calls(process).items()):
-            for number in range(1, min(count, MOST) + 1):
-                out += [Case(process, call, number, fault) for fault in ("KILL", *FAULTS.get(call, "").split())]
+        for kind in self.kinds():
+            most = collections.Counter()
+            for _ in range(5 if self.layers and kind == "difference" else 2):   # up to the first fold and one more
+                self.learn(process, kind, most)
+            others = {thread for thread, _ in most} - {FRESH}
+            for (thread, call), count in sorted(most.items()):
+                # Of a start of the compiler only what nothing else is made of, and of nothing else a start, which is by chance.
+                if (kind == "fresh") != (thread == FRESH or (thread, call) in STARTS):
+                    continue
+                # Who looks at a new process looks at all that are there, and the first to come there is killed.
+                alone = thread != FRESH or not any(most[other, call] for other in others)
+                faults = ["KILL"] if alone else []
+                for number in range(1, min(count, MOST) + 1):
+                    out += [Case(kind, process, thread, call, number, fault)
+                            for fault in (*faults, *FAULTS.get(call, "").split())]
         return out
 
     def overlays(self):
@@ -146,17 +181,39 @@ class Faults:
         path = os.path.join(self.folder, "injected")
         if os.path.exists(path):
             os.unlink(path)
-        how = "signal=KILL" if case.fault == "KILL" else "error=" + case.fault
-        tracer = self.node.trace(case.process, path, "-e", "trace=" + case.call,
+        if case.kind == "fresh":
+            self.node.kill_compilers()
+        how = "error=" + case.fault
+        if case.fault == "KILL":
+            how = "signal=KILL"
+        elif case.call == "brk":
+            how = "retval=0"        # it says no in its own way
+        thread = self.node.MAIN[case.process] if case.thread == FRESH else case.thread
+        threads = {tid: name for tid, name in self.node.threads(case.process).items() if name == thread}
+        tracer = self.node.trace(case.process, path, threads, *(["-f"] if case.thread == FRESH else []),
+                                 "-e", "trace=" + case.call,
                                  "-e", "inject=%s:%s:when=%d" % (case.call, how, case.number))
         if case.process == "dataplane" and case.fault == "KILL":
             self.watcher.down = True
-        self.change()
-        if self.wait(lambda: self.converged() or not self.node.alive(case.process), 1.5):
-            self.wait(lambda: not self.node.alive(case.process), 0.15)      # what is stored is stored now
+
+        def reached():
+            try:
+                with open(path, errors="replace") as lines:
+                    return bool(re.search(r"INJECTED|killed by SIGKILL", lines.read()))
+            except FileNotFoundError:
+                return False
+
+        before = self.disk()
+        self.change(case.kind)
+        # As soon as it has happened nobody looks on; otherwise until all is done.
+        if self.wait(lambda: reached() or (self.converged() and self.disk() != before), 3):
+            self.wait(reached, 0.4 if self.layers else 0.2)
         nodes.end(tracer)
-        with open(path, errors="replace") as lines:
-            return bool(re.search(r"INJECTED|killed by SIGKILL", lines.read()))
+        if not reached():
+            return False
+        if case.fault == "KILL" and case.thread not in (CHILD, FRESH):
+            self.wait(lambda: not self.node.alive(case.process), 5)
+        return True
 
     def alone(self):
         """A data plane that finds nothing but what is on the disk at this instant serves the last version that was durable,
@@ -173,7 +230,7 @@ class Faults:
 
     def again(self, case, at):
         """What died is started again; what it says must not be that its state is broken."""
-        if case.fault != "KILL":
+        if case.fault != "KILL" or case.thread in (CHILD, FRESH):
             status = self.node.processes[case.process].returncode
             raise AssertionError("np-%s ended with %s: %s" % (
                 case.process, status, self.node.said(case.process, at)[-400:]))
@@ -188,7 +245,12 @@ class Faults:
         """-> how long it took to converge; None when the place was not reached. Raises AssertionError."""
         at = os.path.getsize(os.path.join(self.folder, case.process + ".log"))
         before = len(self.watcher.wrong)
-        reached = self.inject(case)
+        reached = False
+        for _ in range(5 if self.layers else 3):        # what a thread does is not the same each time
+            reached = self.inject(case)
+            if reached or not self.node.alive(case.process):
+                break
+            self.converge(CONVERGE_S)
         if not self.node.alive(case.process):
             reached = True
             self.again(case, at)
@@ -240,6 +302,7 @@ def main():
                 continue
             if took is None:
                 unreached += 1
+                say("not reached:", title(case))
                 continue
             ran, slowest = ran + 1, max(slowest, took)
             say("pass", "%s (%d ms)" % (title(case), took * 1000))

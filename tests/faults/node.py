@@ -10,6 +10,7 @@ import subprocess
 import time
 
 READY_S = 180     # the kernel may take its time with an interface that others work on
+CHILD = "compiler"
 READY = re.compile(r"(^|[: ])ready$", re.M)
 
 
@@ -64,11 +65,12 @@ class Node:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def pids(self, name):
-        """The process and its children; `ip netns exec` becomes what it starts."""
-        pid = self.processes[name].pid
-        out = [pid]
-        for path in glob.glob("/proc/%d/task/*/children" % pid):
+    MAIN = {"controlplane": "np-controlplane", "dataplane": "np-dataplane"}
+
+    def children(self, name):
+        """`ip netns exec` becomes what it starts."""
+        out = []
+        for path in glob.glob("/proc/%d/task/*/children" % self.processes[name].pid):
             try:
                 with open(path) as children:
                     out += [int(p) for p in children.read().split()]
@@ -76,19 +78,36 @@ class Node:
                 pass
         return out
 
-    def trace(self, name, path, *words):
-        """strace on the process, its threads and children, once it is attached."""
-        targets = [w for pid in self.pids(name) for w in ("-p", str(pid))]
-        tracer = subprocess.Popen(["strace", "-f", "-qq", "-o", path, *words, *targets],
+    def threads(self, name):
+        """-> {thread's number: its name}, of the process and its children."""
+        out = {child: CHILD for child in self.children(name)}
+        for path in glob.glob("/proc/%d/task/*" % self.processes[name].pid):
+            with open(path + "/comm") as comm:
+                out[int(os.path.basename(path))] = comm.read().strip()
+        return out
+
+    def kill_compilers(self):
+        """And nobody takes their place before there is work."""
+        limit = time.monotonic() + 5
+        for pid in self.children("controlplane"):
+            os.kill(pid, signal.SIGKILL)
+        while self.children("controlplane") and time.monotonic() < limit:
+            time.sleep(0.002)
+
+    def trace(self, name, path, threads, *words):
+        """strace on these threads, once it is attached."""
+        targets = [w for tid in threads for w in ("-p", str(tid))]
+        tracer = subprocess.Popen(["strace", "-qq", "-o", path, *words, *targets],
                                   stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        limit = time.monotonic() + 30
-        while time.monotonic() < limit and alive(tracer):
-            with open("/proc/%d/status" % self.processes[name].pid) as status:
-                if "TracerPid:\t0\n" not in status.read():
-                    return tracer
-            time.sleep(0.005)
-        tracer.kill()
-        raise RuntimeError("strace cannot attach")
+        limit, left = time.monotonic() + 30, set(threads)
+        while left and time.monotonic() < limit and alive(tracer):
+            left = {tid for tid in left if not traced(tid)}
+            time.sleep(0.002)
+        # One that waits in a call meets its fault at once, and may be gone.
+        if left and not (os.path.exists(path) and os.path.getsize(path) > 0):
+            tracer.kill()
+            raise RuntimeError("strace cannot attach")
+        return tracer
 
     def status(self):
         """The zone's, or None."""
@@ -102,6 +121,15 @@ class Node:
     def holds(self, name):
         """Descriptors."""
         return len(os.listdir("/proc/%d/fd" % self.processes[name].pid))
+
+
+def traced(tid):
+    """Or gone."""
+    try:
+        with open("/proc/%d/status" % tid) as status:
+            return "TracerPid:\t0\n" not in status.read()
+    except OSError:
+        return True
 
 
 def end(tracer):

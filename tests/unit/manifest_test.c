@@ -387,6 +387,46 @@ static void a_changed_byte_is_no_torn_end(void **state)
 	unlink(changes_path);
 }
 
+// A removed, shortened or replaced file, and changes of a manifest that is gone: a start would read
+// nothing of what was said, so nothing more is said there.
+static void changes_that_somebody_took_away_are_not_gone_on_with(void **state)
+{
+	uint64_t end[2], mark = mark_of_three_zones(), at;
+	struct manifest changes = {.generation_max = 1u << 21};
+
+	append_two_changes(mark, end);
+	at = end[1];
+	assert_int_equal(truncate(changes_path, (off_t)end[0]), 0);
+	assert_int_equal(manifest_append(folder, mark, &changes, &at), -ESTALE);
+	assert_int_equal(unlink(changes_path), 0);
+	assert_int_equal(manifest_append(folder, mark, &changes, &at), -ENOENT);
+	assert_int_equal(at, end[1]);
+	assert_int_equal(access(changes_path, F_OK), -1);
+
+	append_two_changes(mark, end);
+	assert_int_equal(unlink(path), 0);
+	assert_int_equal(manifest_append(folder, mark, &changes, &end[1]), -ENOENT);
+	at = 0;
+	assert_int_equal(manifest_append(folder, mark, &changes, &at), -ENOENT);
+}
+
+// An expiry goes on and back again: the two manifests are equal to the last byte, and what was said
+// between them is not said of the second.
+static void an_equal_manifest_does_not_take_up_the_changes_of_the_one_before(void **state)
+{
+	uint64_t end[2], mark = mark_of_three_zones();
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	append_two_changes(mark, end);
+	assert_after(2);
+	save_three_zones();
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	assert_true(manifest.mark == mark);
+	manifest_free(&manifest);
+	assert_after(0);
+}
+
 static void an_image_has_its_id_in_its_path(void **state)
 {
 	char out[64];
@@ -411,6 +451,8 @@ int main(void)
 	    cmocka_unit_test(changes_of_another_manifest_say_nothing),
 	    cmocka_unit_test(a_changed_byte_is_no_torn_end),
 	    cmocka_unit_test(changes_that_cannot_be_read_are_not_none),
+	    cmocka_unit_test(changes_that_somebody_took_away_are_not_gone_on_with),
+	    cmocka_unit_test(an_equal_manifest_does_not_take_up_the_changes_of_the_one_before),
 	    cmocka_unit_test(an_image_has_its_id_in_its_path),
 	};
 

@@ -28,6 +28,7 @@
 #include "image.h"
 #include "journal.h"
 #include "manifest.h"
+#include "reading.h"
 #include "rrtype.h"
 #include "seam.h"
 #include "zonefile.h"
@@ -40,7 +41,7 @@ static const uint8_t other[] = "\5other";
 struct data_plane {
 	int sock; // -1: not connected
 	struct event *event;
-	enum { TAKE, REFUSE, DIE, PONDER } manner;
+	enum { TAKE, REFUSE, DIE, PONDER, TAKE_OLDER } manner;
 	struct seam_message pondered; // the answer it has not given yet
 	uint64_t highest, live;       // generations
 	uint64_t key[2];              // of what it serves
@@ -107,7 +108,8 @@ static void plane_publish(struct data_plane *plane, const struct seam_message *m
 		plane_close(plane);
 		return;
 	}
-	if (plane->manner == REFUSE || message->generation <= plane->live) {
+	if (plane->manner == REFUSE ||
+	    (plane->manner != TAKE_OLDER && message->generation <= plane->live)) {
 		reply.type = SEAM_REJECT;
 		strcpy(reply.zone.text, "it does not please");
 	} else {
@@ -1328,6 +1330,119 @@ static void what_primaries_agree_on_and_lost_most_records_waits_for_a_person(voi
 	WAIT_FOR(f, f->live && f->token == 8);
 }
 
+static unsigned descriptors(void)
+{
+	DIR *dir = opendir("/proc/self/fd");
+	unsigned count = 0;
+
+	assert_non_null(dir);
+	while (readdir(dir) != NULL)
+		count++;
+	closedir(dir);
+	return count;
+}
+
+#define MANY      700
+#define IN_MEMORY 512 // as in publish.c
+
+static const uint8_t *many_apex(unsigned i)
+{
+	static uint8_t name[8];
+
+	snprintf((char *)name, sizeof(name), "\5z%04u", i);
+	return name;
+}
+
+static void many_publish(struct fixture *f, unsigned i, uint32_t serial)
+{
+	const unsigned before = f->answers;
+
+	publisher_publish(
+	    f->publisher, many_apex(i), serial, 0, NULL, zone_make(many_apex(i), serial, 5, true));
+	WAIT_FOR(f, f->answers > before);
+}
+
+static bool many_durable(const struct fixture *f, unsigned i)
+{
+	struct publisher_status status;
+
+	return publisher_status(f->publisher, many_apex(i), &status) && status.durable;
+}
+
+// All but one.
+static void many_read(struct fixture *f, unsigned but)
+{
+	struct reading reading;
+
+	for (unsigned i = 0; i < MANY; i++) {
+		int rc;
+
+		if (i == but)
+			continue;
+		WAIT_FOR(f, (rc = publisher_read(f->publisher, many_apex(i), &reading)) != -EAGAIN);
+		assert_int_equal(rc, 0);
+		publisher_read_end(f->publisher, &reading);
+	}
+}
+
+// Each image in memory is a descriptor, and who reads zones back reads all of them one day.
+static void images_that_are_read_back_do_not_all_stay_in_memory(void **state)
+{
+	struct fixture *f = *state;
+	struct config_error error;
+	struct reading reading;
+	unsigned busy = 0;
+	char *text = malloc(MANY * 40 + 256);
+	int len = sprintf(text,
+	    "server: {rundir: %s/run, storage: %s/store}\n"
+	    "remote: [{id: p, address: 192.0.2.1}]\nzone:\n",
+	    f->folder, f->folder);
+
+	for (unsigned i = 0; i < MANY; i++)
+		len += sprintf(text + len, "  - {domain: z%04u, primaries: p}\n", i);
+	config_free(f->config);
+	assert_int_equal(config_parse(text, (size_t)len, 0, &f->config, &error), 0);
+	free(text);
+	assert_int_equal(publisher_reconfigure(f->publisher, f->config), 0);
+	const unsigned before = descriptors();
+
+	for (unsigned i = 0; i < MANY; i++)
+		many_publish(f, i, 1);
+	for (unsigned i = 0; i < MANY; i++)
+		WAIT_FOR(f, many_durable(f, i));
+	assert_in_range(descriptors(), before, before + IN_MEMORY + 8);
+
+	many_read(f, MANY);
+	assert_in_range(descriptors(), before, before + IN_MEMORY + 8);
+
+	// One has a version on its way while its turn comes, and the version is refused.
+	f->plane.manner = TAKE_OLDER;
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.published >= MANY);
+	many_read(f, MANY);
+	f->plane.manner = PONDER;
+	f->plane.published = 0;
+	const unsigned answers = f->answers;
+
+	while (publisher_peek(f->publisher, many_apex(busy), &reading) < 0)
+		assert_in_range(++busy, 0, MANY - 1);
+	publisher_read_end(f->publisher, &reading);
+	publisher_publish(
+	    f->publisher, many_apex(busy), 2, 0, NULL, zone_make(many_apex(busy), 2, 5, true));
+	WAIT_FOR(f, f->plane.published > 0);
+	many_read(f, busy);
+	many_read(f, busy);
+	assert_int_equal(publisher_peek(f->publisher, many_apex(busy), &reading), 0);
+	publisher_read_end(f->publisher, &reading);
+	f->plane.pondered.type = SEAM_REJECT;
+	strcpy(f->plane.pondered.zone.text, "it does not please");
+	plane_send(&f->plane, &f->plane.pondered);
+	WAIT_FOR(f, f->answers > answers);
+	many_read(f, busy);
+	many_read(f, busy);
+	assert_int_equal(publisher_peek(f->publisher, many_apex(busy), &reading), -EAGAIN);
+}
+
 static void without_a_limit_nothing_is_held(void **state)
 {
 	struct fixture *f = *state;
@@ -1557,6 +1672,7 @@ int main(int argc, char **argv)
 	    CASE(a_signed_zone_that_comes_unsigned_waits_for_a_person),
 	    CASE(what_too_few_primaries_have_waits_for_more_or_for_a_person),
 	    CASE(what_primaries_agree_on_and_lost_most_records_waits_for_a_person),
+	    CASE(images_that_are_read_back_do_not_all_stay_in_memory),
 	    CASE(without_a_limit_nothing_is_held),
 	    CASE(a_compiler_that_crashes_is_a_reported_failure),
 	    CASE(a_broken_manifest_is_set_aside),

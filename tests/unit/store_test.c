@@ -30,7 +30,10 @@ struct fixture {
 
 static int snapshot(void *ctx, bool all, struct manifest *manifest)
 {
+	static uint64_t generation = 100;
+
 	manifest->zones = calloc(1, sizeof(*manifest->zones));
+	manifest->generation_max = ++generation;
 	return manifest->zones != NULL ? 0 : -1;
 }
 
@@ -122,12 +125,63 @@ static void an_image_may_be_forgotten_while_another_one_is_told_to_be_stored(voi
 		close(fd[i]);
 }
 
+static void wait_committed(struct fixture *f, uint64_t mark)
+{
+	for (unsigned i = 0; i < 3000 && store_committed(f->store) < mark; i++) {
+		event_base_loop(f->base, EVLOOP_NONBLOCK);
+		usleep(10000);
+	}
+	assert_true(store_committed(f->store) >= mark);
+}
+
+static uint64_t stored_generation(const struct fixture *f)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+	uint64_t generation;
+
+	assert_int_equal(manifest_load(f->folder, &manifest, error), 0);
+	generation = manifest.generation_max;
+	manifest_free(&manifest);
+	return generation;
+}
+
+// Somebody removes what the store has written, under its hands: told, and all of it written again.
+static void what_is_removed_is_written_again(void **state)
+{
+	static const char *const names[] = {"manifest.changes", "manifest"};
+	struct fixture *f = *state;
+	char path[128];
+
+	wait_committed(f, store_touch(f->store));
+	for (unsigned i = 0; i < 2; i++) {
+		wait_committed(f, store_touch(f->store)); // an addition
+		snprintf(path, sizeof(path), "%s/%s", f->folder, names[i]);
+		const uint64_t before = stored_generation(f);
+
+		assert_int_equal(unlink(path), 0);
+		const uint64_t mark = store_touch(f->store);
+
+		for (unsigned k = 0; k < 200 && store_trouble(f->store)[0] == '\0'; k++) {
+			event_base_loop(f->base, EVLOOP_NONBLOCK);
+			usleep(10000);
+		}
+		assert_non_null(strstr(store_trouble(f->store), "manifest"));
+		wait_committed(f, mark); // after RETRY_S
+		assert_string_equal(store_trouble(f->store), "");
+		assert_true(stored_generation(f) > before);
+	}
+	for (unsigned i = 0; i < 3; i++)
+		close(f->image[i].fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(all_that_wait_are_stored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 	        an_image_may_be_forgotten_while_another_one_is_told_to_be_stored, setup, teardown),
+	    cmocka_unit_test_setup_teardown(what_is_removed_is_written_again, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
