@@ -9,7 +9,8 @@
 //     np-fresh --serve ADDRESS --notify ADDRESS --ask ADDRESS [--ask-netns NAME] [--names N]
 //         [--changes N] [--pause MS]
 //
-// Also the time of a whole transfer: from the first AXFR question to the first answer.
+// Also the time of a whole transfer: from the first question for one to the first answer; and in
+// the end of another one in its place, in which every name has another address.
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -48,7 +49,11 @@ static unsigned changes = 200, pause_ms = 300;
 // number of changes made is all that the threads share: release by the client after the fact,
 // acquire by the primary's threads before they answer.
 static _Atomic uint32_t changed;
-static _Atomic int64_t first_axfr_ns;
+static _Atomic int64_t axfr_ns; // when the next whole transfer was asked for; 0: not yet
+// Of a name that was never changed. Another one: every question is answered by a whole transfer.
+#define ADDRESS_FIRST  0xc0000201u
+#define ADDRESS_SECOND 0xc0000202u
+static _Atomic uint32_t unchanged = ADDRESS_FIRST;
 
 static int64_t now_ns(void)
 {
@@ -110,7 +115,7 @@ static uint32_t address_of(uint32_t name, uint32_t made)
 		if (change_name(i) == name)
 			return 0x0a000000 + i + 1;
 	}
-	return 0xc0000201;
+	return atomic_load(&unchanged);
 }
 
 // --- the primary
@@ -119,11 +124,12 @@ static uint32_t address_of(uint32_t name, uint32_t made)
 static bool send_axfr(int fd, struct out *o, unsigned id)
 {
 	const uint32_t made = atomic_load_explicit(&changed, memory_order_acquire);
+	const uint32_t other = atomic_load(&unchanged);
 	uint32_t *address = calloc(names, sizeof(*address));
 	bool ok = address != NULL;
 	int64_t none = 0;
 
-	atomic_compare_exchange_strong(&first_axfr_ns, &none, now_ns());
+	atomic_compare_exchange_strong(&axfr_ns, &none, now_ns());
 	for (uint32_t i = 0; ok && i < made; i++)
 		address[change_name(i)] = 0x0a000000 + i + 1;
 	begin_ours(o, id, 0x8400, TYPE_AXFR);
@@ -135,7 +141,7 @@ static bool send_axfr(int fd, struct out *o, unsigned id)
 	record(o, TYPE_A, 3600, 4);
 	put32(o, 0xc0000235);
 	for (uint32_t i = 0; i < names && ok; i++) {
-		put_a(o, i, address[i] != 0 ? address[i] : 0xc0000201);
+		put_a(o, i, address[i] != 0 ? address[i] : other);
 		if (o->at < 16000)
 			continue;
 		end(o);
@@ -152,7 +158,8 @@ static bool send_ixfr(int fd, struct out *o, unsigned id, uint32_t serial)
 {
 	const uint32_t made = atomic_load_explicit(&changed, memory_order_acquire);
 
-	if (serial < 1 || serial > 1 + made || made + 1 - serial > 500)
+	if (serial < 1 || serial > 1 + made || made + 1 - serial > 500 ||
+	    (atomic_load(&unchanged) != ADDRESS_FIRST && serial <= made))
 		return send_axfr(fd, o, id);
 	begin_ours(o, id, 0x8400, TYPE_IXFR);
 	put_soa(o, 1 + made);
@@ -347,6 +354,39 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+// Every name says what was last said of it. Post: how many do not.
+static unsigned wrong_names(int sock)
+{
+	const uint32_t made = atomic_load(&changed);
+	unsigned wrong = 0;
+
+	for (unsigned i = 0; i < changes; i++)
+		wrong += ask_until(sock, change_name(i), address_of(change_name(i), made),
+		             now_ns() + INT64_C(2000000000)) < 0;
+	for (uint32_t i = 0; i < names; i += names / 1000 + 1)
+		wrong +=
+		    ask_until(sock, i, address_of(i, made), now_ns() + INT64_C(2000000000)) < 0;
+	return wrong;
+}
+
+// Post: seconds from the question for it to the first new answer, or -1.
+static double replace(int udp, int sock)
+{
+	uint32_t name = names - 1;
+
+	while (name > 0 && address_of(name, changes + 1) != ADDRESS_FIRST)
+		name--;
+	atomic_store(&axfr_ns, 0);
+	atomic_store(&unchanged, ADDRESS_SECOND);
+	atomic_fetch_add(&changed, 1);
+	notify_send(udp);
+	const int64_t seen =
+	    ask_until(sock, name, ADDRESS_SECOND, now_ns() + LOAD_S * INT64_C(1000000000));
+	const int64_t began = atomic_load(&axfr_ns);
+
+	return seen < 0 || began == 0 ? -1 : (double)(seen - began) / 1e9;
+}
+
 static void run(int udp)
 {
 	const int sock = socket_asking();
@@ -360,7 +400,7 @@ static void run(int udp)
 		fprintf(stderr, "np-fresh: the zone was never served.\n");
 		exit(1);
 	}
-	const int64_t began = atomic_load(&first_axfr_ns);
+	const int64_t began = atomic_load(&axfr_ns);
 	const double load_s = began != 0 ? (double)(loaded - began) / 1e9 : 0;
 	usleep(2000000); // what is done beside the loading is over then
 	for (unsigned i = 0; i < changes; i++) {
@@ -375,17 +415,16 @@ static void run(int udp)
 		else
 			took[count++] = seen - sent;
 	}
-	// In the end every name says what was last said of it.
-	for (unsigned i = 0; i < changes; i++)
-		wrong += ask_until(sock, change_name(i), address_of(change_name(i), changes),
-		             now_ns() + INT64_C(2000000000)) < 0;
-	for (uint32_t i = 0; i < names; i += names / 1000 + 1)
-		wrong +=
-		    ask_until(sock, i, address_of(i, changes), now_ns() + INT64_C(2000000000)) < 0;
+	wrong += wrong_names(sock);
+	usleep(2000000);
+	const double replace_s = replace(udp, sock);
+
+	lost += replace_s < 0;
+	wrong += wrong_names(sock);
 	qsort(took, count, sizeof(*took), by_size);
 	printf("{\"names\": %u, \"load_s\": %.3f, \"changes\": %u, \"lost\": %u, \"wrong\": %u, "
-	       "\"pause_ms\": %u",
-	    names, load_s, changes, lost, wrong, pause_ms);
+	       "\"pause_ms\": %u, \"replace_s\": %.3f",
+	    names, load_s, changes, lost, wrong, pause_ms, replace_s);
 	if (count > 0)
 		printf(", \"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f",
 		    (double)took[count / 2] / 1e6, (double)took[count * 9 / 10] / 1e6,
