@@ -87,30 +87,33 @@ static const struct manifest_zone *zone_of(const struct manifest *manifest, cons
 	return NULL;
 }
 
+// Written as the compiler writes it.
 static int image_copy(const char *storage, const struct manifest_layer *layer)
 {
 	char path[4096];
 	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING), file;
-	off_t at = (off_t)layer->offset;
-	uint64_t left = layer->size;
+	struct image_buffer buffer;
+	uint8_t *mem;
 
 	if (manifest_image_path(storage, layer->file_id, path, sizeof path) != 0)
 		die(storage, "the name is too long");
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || file < 0)
 		die(path, strerror(errno));
-	while (left > 0) {
-		static char block[1 << 20];
-		ssize_t n = pread(file, block, left < sizeof block ? left : sizeof block, at);
+	if (image_buffer_open(&buffer, layer->size) != 0 ||
+	    (mem = image_buffer_take(&buffer, layer->size, IMAGE_ALIGN)) == NULL)
+		die(path, "out of memory");
+	for (uint64_t at = 0; at < layer->size;) {
+		ssize_t n = pread(file, mem + at, layer->size - at, (off_t)(layer->offset + at));
 
-		if (n <= 0 || write(fd, block, (size_t)n) != n)
+		if (n <= 0)
 			die(path, n == 0 ? "it is cut short" : strerror(errno));
-		at += n;
-		left -= (uint64_t)n;
+		at += (uint64_t)n;
 	}
 	close(file);
-	if (image_seal(fd) != 0)
-		die(path, "the copy cannot be sealed");
+	if (image_buffer_write(&buffer, fd) != 0 || image_seal(fd) != 0)
+		die(path, "the copy cannot be written and sealed");
+	image_buffer_close(&buffer);
 	return fd;
 }
 

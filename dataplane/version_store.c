@@ -7,11 +7,14 @@
 
 #include <assert.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/stat.h>
 #include <unistd.h>
+
+#include "hugepage.h"
 
 static int read_at(int fd, uint8_t *bytes, uint64_t size, uint64_t offset)
 {
@@ -76,25 +79,74 @@ static int block_read(int fd, uint64_t offset, uint64_t size, struct block **out
 	return ret;
 }
 
-static int block_map(int fd, uint64_t offset, uint64_t size, struct block **out)
+// Takes over a mapping. Pages that could be evicted would come back by a fault in a worker, or not
+// at all when the disk is gone (SIGBUS). Without the right to lock memory it is served all the
+// same.
+static int block_of_mapping(const void *mem, uint64_t size, struct block **out)
 {
-	struct block *block = calloc(1, sizeof(*block));
-	const void *mem;
-	int ret;
+	struct block *block = malloc(sizeof(*block));
 
-	if (block == NULL)
+	if (block == NULL) {
+		image_unmap(mem, size);
 		return -ENOMEM;
-	ret = image_map(fd, offset, size, &mem);
-	if (ret != 0) {
-		free(block);
-		return ret;
 	}
 	*block = (struct block){.mem = mem, .size = size, .refs = 1, .mapped = true};
-	// Pages that could be evicted would come back by a fault in a worker, or not at all when
-	// the disk is gone (SIGBUS). Without the right to lock memory it is served all the same.
 	block->locked = mlock(mem, size) == 0;
 	*out = block;
 	return 0;
+}
+
+static int block_map(int fd, uint64_t offset, uint64_t size, struct block **out)
+{
+	const void *mem;
+	int ret = image_map(fd, offset, size, &mem);
+
+	return ret == 0 ? block_of_mapping(mem, size, out) : ret;
+}
+
+// A look-up touches a line here and a line there: of a large image in small pages each of them
+// costs a walk through the page tables, which are as large as a cache themselves.
+static int block_map_huge(int fd, uint64_t size, struct block **out)
+{
+	uint8_t *mem = hugepage_space(size, PROT_NONE);
+
+	if (mem == NULL)
+		return -ENOMEM;
+	if (mmap(mem, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		int ret = -errno;
+		munmap(mem, size);
+		return ret;
+	}
+	hugepage_collapse(mem, size);
+	return block_of_mapping(mem, size, out);
+}
+
+// A file's pages are small. The copy has huge ones, and nobody needs the file's any more.
+static int block_read_huge(int fd, uint64_t offset, uint64_t size, struct block **out)
+{
+	uint8_t *mem = hugepage_alloc(size);
+	int ret = mem != NULL ? read_at(fd, mem, size, offset) : -ENOMEM;
+
+	if (ret != 0) {
+		if (mem != NULL)
+			munmap(mem, size);
+		return ret;
+	}
+	hugepage_collapse(mem, size); // where the system has them only for those who insist
+	return block_of_mapping(mem, size, out);
+}
+
+static bool is_in_memory(int fd)
+{
+	return fcntl(fd, F_GET_SEALS) >= 0;
+}
+
+static int block_load_large(int fd, uint64_t offset, uint64_t size, struct block **out)
+{
+	if (size < HUGEPAGE || (is_in_memory(fd) && offset != 0))
+		return block_map(fd, offset, size, out);
+	return is_in_memory(fd) ? block_map_huge(fd, size, out)
+	                        : block_read_huge(fd, offset, size, out);
 }
 
 int block_load(int fd, uint64_t offset, uint64_t size, struct block **out)
@@ -106,7 +158,7 @@ int block_load(int fd, uint64_t offset, uint64_t size, struct block **out)
 	if (!is_size(size) || (uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size)
 		return -EINVAL;
 	if (size > BLOCK_COPY_MAX && offset % IMAGE_ALIGN == 0 &&
-	    block_map(fd, offset, size, out) == 0)
+	    block_load_large(fd, offset, size, out) == 0)
 		return 0;
 	return block_read(fd, offset, size, out);
 }

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The memory of zone versions. A block holds one image: a read-only mapping (large) or a copy
-// (small ones: a million zones must not be a million mappings). A stored version is what the zone
+// The memory of zone versions. A block holds one image: a read-only mapping (large; in huge pages
+// where it has at least one, SEAM.md) or a copy (small ones: a million zones must not be a million
+// mappings). A stored version is what the zone
 // table points at, with a reference on each of its blocks; versions of a zone share the blocks that
 // did not change. Blocks are made by the attach thread or a verifier thread, handed over whole;
 // references are counted by the attach thread only.
@@ -23,7 +24,7 @@ struct block {
 	const uint8_t *mem; // proven by block_verify()
 	uint64_t size;
 	uint32_t refs; // attach: rw
-	bool mapped;   // otherwise the memory is from the heap
+	bool mapped;   // unmapped in the end; otherwise the memory is from the heap
 	bool locked;   // in memory for good: no page fault in a worker
 };
 

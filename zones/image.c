@@ -116,26 +116,53 @@ void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align)
 	return buffer->mem + at;
 }
 
+// Makes the huge pages of [at, at + n) of a memfd that is mapped at `view`, before they are
+// written: small ones would be written first and copied then. Where there is nothing at all none is
+// made, so the last bytes of each are written now; that also makes the file as long.
+static void huge_make(int fd, uint8_t *view, const uint8_t *bytes, size_t at, size_t n)
+{
+	for (size_t end = at + HUGEPAGE; end <= at + n; end += HUGEPAGE) {
+		if (pwrite(fd, bytes + end - IMAGE_ALIGN, IMAGE_ALIGN, (off_t)(end - IMAGE_ALIGN)) <
+		    0)
+			return; // said by who writes it all
+	}
+	hugepage_collapse(view + at, n);
+}
+
 int image_buffer_write(struct image_buffer *buffer, int fd)
 {
+	const size_t size = buffer->used;
+	uint8_t *view = size < HUGEPAGE ? NULL : hugepage_space(size, PROT_NONE);
 	size_t dropped = 0;
+	int rc = 0;
 
-	for (size_t at = 0; at < buffer->used;) {
-		const size_t left = buffer->used - at;
-		const ssize_t n = pwrite(
-		    fd, buffer->mem + at, left < WRITE_PIECE ? left : WRITE_PIECE, (off_t)at);
-		if (n < 0 && errno == EINTR)
+	if (view != NULL &&
+	    mmap(view, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+		munmap(view, size);
+		view = NULL;
+	}
+	for (size_t at = 0; at < size && rc == 0;) {
+		const size_t n = size - at < WRITE_PIECE ? size - at : WRITE_PIECE;
+		if (view != NULL && at % HUGEPAGE == 0)
+			huge_make(fd, view, buffer->mem, at, n);
+		const ssize_t done = pwrite(fd, buffer->mem + at, n, (off_t)at);
+		if (done < 0 && errno == EINTR)
 			continue;
-		if (n <= 0)
-			return n < 0 ? -errno : -EIO;
-		at += (size_t)n;
+		if (done <= 0) {
+			rc = done < 0 ? -errno : -EIO;
+			break;
+		}
+		at += (size_t)done;
 		const size_t whole = at & ~(HUGEPAGE - 1);
 		if (whole > dropped)
 			(void)madvise(buffer->mem + dropped, whole - dropped, MADV_DONTNEED);
 		dropped = whole;
 	}
-	buffer->used = 0;
-	return 0;
+	if (view != NULL)
+		munmap(view, size);
+	if (rc == 0)
+		buffer->used = 0;
+	return rc;
 }
 
 void image_buffer_close(struct image_buffer *buffer)

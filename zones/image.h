@@ -56,7 +56,8 @@ int image_buffer_open(struct image_buffer *buffer, size_t cap) __attribute__((wa
 // `n` zeroed bytes at an address aligned to `align` (a power of two), or NULL when out of memory.
 void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align);
 // Moves what was taken to the begin of a file, a piece at a time, so that both together are never
-// twice as large. Post: 0 or -errno; there is nothing left to look at.
+// twice as large; into huge pages where it is a memfd. Post: 0 or -errno; there is nothing left to
+// look at.
 int image_buffer_write(struct image_buffer *buffer, int fd) __attribute__((warn_unused_result));
 void image_buffer_close(struct image_buffer *buffer);
 

@@ -463,6 +463,57 @@ static void a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothin
 	served_close(&served);
 }
 
+// --- blocks
+// ---------------------------------------------------------------------------------------
+
+static void same_bytes(int fd, uint64_t offset, const uint8_t *bytes, uint64_t size)
+{
+	struct block *block;
+
+	assert_int_equal(block_load(fd, offset, size, &block), 0);
+	assert_int_equal(block->size, size);
+	assert_memory_equal(block->mem, bytes, size);
+	assert_int_equal((uintptr_t)block->mem % IMAGE_ALIGN, 0);
+	block_drop(block);
+}
+
+// Above and below a huge page, with and without a rest, sealed or on disk, and behind another.
+static void images_of_every_size_are_loaded_as_they_are(void **state)
+{
+	static const uint64_t sizes[] = {4096, 65536 + 64, (2 << 20) - 64, 2 << 20, (2 << 20) + 64,
+	    (8 << 20) + (1 << 20) + 192, 12 << 20};
+
+	for (size_t i = 0; i < sizeof(sizes) / sizeof(sizes[0]); i++) {
+		int sealed = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+		char path[] = "/tmp/np-image-XXXXXX";
+		int file = mkstemp(path);
+		uint8_t *bytes = malloc(sizes[i]), *mem;
+		struct image_buffer buffer;
+		struct stat st;
+		uint32_t word = 1;
+
+		assert_true(bytes != NULL && sealed >= 0 && file >= 0);
+		for (uint64_t at = 0; at < sizes[i]; at++)
+			bytes[at] = (uint8_t)((word = word * 1664525 + 1013904223) >> 24);
+		assert_int_equal(image_buffer_open(&buffer, sizes[i]), 0);
+		mem = image_buffer_take(&buffer, sizes[i], IMAGE_ALIGN);
+		assert_non_null(mem);
+		memcpy(mem, bytes, sizes[i]);
+		assert_int_equal(image_buffer_write(&buffer, sealed), 0);
+		image_buffer_close(&buffer);
+		assert_int_equal(image_seal(sealed), 0); // nobody has it mapped for writing
+		assert_int_equal(fstat(sealed, &st), 0);
+		assert_int_equal(st.st_size, sizes[i]);
+		same_bytes(sealed, 0, bytes, sizes[i]);
+		assert_int_equal(pwrite(file, bytes, sizes[i], 4160), sizes[i]);
+		same_bytes(file, 4160, bytes, sizes[i]);
+		assert_int_equal(unlink(path), 0);
+		close(file);
+		close(sealed);
+		free(bytes);
+	}
+}
+
 // --- boot
 // -----------------------------------------------------------------------------------------
 
@@ -559,6 +610,7 @@ int main(void)
 	    cmocka_unit_test(of_a_parcel_only_the_broken_are_refused),
 	    cmocka_unit_test(a_large_image_does_not_hold_up_small_ones),
 	    cmocka_unit_test(a_zone_expires_by_itself_and_a_renewal_revives_it),
+	    cmocka_unit_test(images_of_every_size_are_loaded_as_they_are),
 	    cmocka_unit_test(a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing),
 	    cmocka_unit_test(a_boot_serves_what_the_manifest_names_without_anybody),
 	    cmocka_unit_test(a_broken_manifest_starts_empty),
