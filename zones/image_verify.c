@@ -4,8 +4,9 @@
 // The proof that an image may be read without further checks. Called by the control plane on what
 // its compiler child made and by the data plane on what it was sent or found on disk; the bytes may
 // be anything. Every reference is checked against the image's end before it is followed, every name
-// and rdata is parsed, every pointer of a compiled answer is walked, every slot of the index is
-// found again from its name.
+// and rdata is parsed, every pointer of a compiled answer is walked, every name is found in the
+// index from its hash. Two passes: the checksum, and the nodes in their order, which is that of
+// their places; nothing far away is waited for.
 
 #include "image.h"
 
@@ -15,14 +16,16 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "image_probe.h"
 #include "name.h"
 #include "order_key.h"
 #include "qname.h"
 #include "rdata.h"
 #include "reader.h"
 #include "rrtype.h"
+#include "wide.h"
 
-#define PREFETCH_BUCKETS 8
+#define SLOTS_AHEAD 16
 
 struct verifier {
 	struct image image;
@@ -261,17 +264,88 @@ static int rrset_verify(struct verifier *v, const struct image_rrset *rrset)
 	return 0;
 }
 
-static int node_name_verify(struct verifier *v, const struct image_node *node)
+// The name before, taken apart, for the one that comes: in canonical order most of a name is that
+// of the name before, and need not be looked at again. Indexed by a number of labels, from the
+// root.
+struct place {
+	const uint8_t *name;
+	unsigned labels;
+	uint8_t start[NAME_LABELS_MAX + 1];
+};
+
+struct names {
+	struct place before, now;
+	uint64_t hash[NAME_LABELS_MAX + 1]; // of suffixes that both have, and of `now` then
+};
+
+// Fills `place`. Post: false when the name is malformed or has upper case.
+static bool place_take(struct place *place, const struct image_node *node)
+{
+	uint8_t start[NAME_LABELS_MAX + 1];
+	const uint8_t *name = node->name;
+	unsigned labels = 0, at = 0;
+
+	while (name[at] != 0) {
+		const unsigned next = at + 1u + name[at];
+		if (name[at] > NAME_LABEL_MAX || next >= node->name_len)
+			return false;
+		start[labels++] = (uint8_t)at;
+		at = next;
+	}
+	if (at + 1 != node->name_len || labels != node->labels ||
+	    wide_has_upper(name, node->name_len))
+		return false;
+	place->name = name;
+	place->labels = labels;
+	for (unsigned i = 0; i < labels; i++)
+		place->start[labels - i] = start[i];
+	return true;
+}
+
+// How many labels both end in. Both are lower case, in the image.
+static unsigned labels_common(const struct place *a, const struct place *b)
+{
+	const unsigned most = a->labels < b->labels ? a->labels : b->labels;
+	unsigned n = 0;
+
+	while (n < most) {
+		const uint8_t *x = a->name + a->start[n + 1], *y = b->name + b->start[n + 1];
+		if (*x != *y || !wide_equal(x, y, 1u + *x))
+			break;
+		n++;
+	}
+	return n;
+}
+
+// True when `a` comes before `b` (RFC 4034 6.1), which have `common` labels in common.
+static bool place_before(const struct place *a, const struct place *b, unsigned common)
+{
+	if (common == a->labels || common == b->labels)
+		return a->labels < b->labels;
+	const uint8_t *x = a->name + a->start[common + 1], *y = b->name + b->start[common + 1];
+	const int order = memcmp(x + 1, y + 1, *x < *y ? *x : *y);
+	return order != 0 ? order < 0 : *x < *y;
+}
+
+// Post: names->now is the node's, names->hash its hashes.
+static int node_name_verify(struct verifier *v, const struct image_node *node, struct names *names)
 {
 	const struct image_header *header = v->image.header;
 	const uint64_t at = (uint64_t)((const uint8_t *)node - v->image.mem) + sizeof(*node);
 
-	if (node->name_len == 0 || at + node->name_len > v->limit ||
-	    name_len_checked(node->name, node->name_len) != node->name_len ||
-	    !is_lower(node->name, node->name_len) || name_labels(node->name) != node->labels)
+	names->before = names->now;
+	if (at + node->name_len > v->limit || node->name_len == 0 || !place_take(&names->now, node))
 		return bad(v, "a name is malformed");
-	if (!name_is_under(node->name, image_apex(header)))
-		return bad(v, "a name is not in the zone");
+	const unsigned common = labels_common(&names->before, &names->now);
+	if (names->before.name == NULL || common < header->apex_labels) {
+		if (!name_is_under(node->name, image_apex(header)))
+			return bad(v, "a name is not in the zone");
+	}
+	if (names->before.name != NULL && !place_before(&names->before, &names->now, common))
+		return bad(v, "names out of order");
+	for (unsigned n = common + 1; n <= names->now.labels; n++)
+		names->hash[n] =
+		    qname_label_hash(names->hash[n - 1], node->name + names->now.start[n], &v->key);
 	if (node->cut_labels > node->labels)
 		return bad(v, "zone cut below its own name");
 	if (node->owner_ref != 0) {
@@ -285,12 +359,20 @@ static int node_name_verify(struct verifier *v, const struct image_node *node)
 	return 0;
 }
 
-static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
+static bool owns(const struct verifier *v, const struct image_node *node, uint16_t type)
+{
+	const struct node_ref self = {.image = &v->image, .node = node};
+	const struct image_rrset *rrset = node_rrset(self, type);
+
+	return rrset != NULL && rrset->rr_count > 0;
+}
+
+static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct names *names)
 {
 	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node) + 1))
 		return bad(v, "node out of range");
 	const struct image_node *node = image_at(&v->image, ref);
-	int error = node_name_verify(v, node);
+	int error = node_name_verify(v, node, names);
 	if (error != 0)
 		return error;
 	if (node->order != rank)
@@ -312,12 +394,9 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
 	}
 	if (types != node->types)
 		return bad(v, "types present at a name");
-	const struct node_ref self = {.image = &v->image, .node = node};
-	const struct image_rrset *ns = node_rrset(self, RRTYPE_NS),
-	                         *dname = node_rrset(self, RRTYPE_DNAME);
-	if ((node->flags & NODE_CUT) != 0 && (ns == NULL || ns->rr_count == 0))
+	if ((node->flags & NODE_CUT) != 0 && !owns(v, node, RRTYPE_NS))
 		return bad(v, "delegation without NS");
-	if ((node->flags & NODE_DNAME) != 0 && (dname == NULL || dname->rr_count == 0))
+	if ((node->flags & NODE_DNAME) != 0 && !owns(v, node, RRTYPE_DNAME))
 		return bad(v, "DNAME flag without DNAME");
 	if ((node->flags & NODE_TOMBSTONE) != 0 &&
 	    ((v->image.header->flags & IMAGE_OVERLAY) == 0 || node->rrset_count > 0))
@@ -338,22 +417,105 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank)
 	return 0;
 }
 
+// --- index
+// ----------------------------------------------------------------------------------------
+
+// Every name must be found from its hash, and nothing else may stand in the index. So there are as
+// many slots in use as there are names to be found, and each name has one that holds its reference:
+// names are distinct, so are their slots, and none is left over.
+
+// Post: *used slots hold something.
+static int buckets_verify(struct verifier *v, uint64_t *used)
+{
+	const struct image *image = &v->image;
+
+	*used = 0;
+	for (uint32_t at = 0; at < image->bucket_count; at++) {
+		const struct image_bucket *bucket = &image->buckets[at];
+		unsigned wrong = bucket->used > IMAGE_SLOTS;
+		for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++)
+			wrong |= (bucket->ref[slot] != 0) != (slot < bucket->used);
+		if (wrong)
+			return bad(v, "slots of a bucket");
+		*used += bucket->used;
+	}
+	return 0;
+}
+
+// The way from a name's home to its slot is as a reader goes it: all full, no longer than the
+// limit, and its home says that it overflowed.
+static int slot_verify(struct verifier *v, uint64_t hash, uint32_t ref)
+{
+	const struct image *image = &v->image;
+	const uint32_t probes = image->header->probe_max;
+	uint32_t at = home_bucket(image, hash);
+
+	for (uint32_t probe = 0; probe < probes; probe++) {
+		const struct image_bucket *bucket = &image->buckets[at];
+		uint32_t match = bucket_match(bucket, (uint16_t)hash);
+		for (; match != 0; match &= match - 1) {
+			if (bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT] == ref)
+				return 0;
+		}
+		if (bucket->used != IMAGE_SLOTS || (probe == 0 && bucket->overflow == 0))
+			break;
+		at = at + 1 == image->bucket_count ? 0 : at + 1;
+	}
+	return bad(v, "a name is not where the index would be searched for it");
+}
+
+// Names lie in canonical order and the index has them by their hash: a bucket is far away, so it is
+// looked at some names after it was asked for.
+struct slots {
+	uint64_t hash[SLOTS_AHEAD];
+	uint32_t ref[SLOTS_AHEAD];
+	uint64_t put, looked;
+};
+
+static int slots_look(struct verifier *v, struct slots *slots)
+{
+	const unsigned i = slots->looked++ % SLOTS_AHEAD;
+
+	return slot_verify(v, slots->hash[i], slots->ref[i]);
+}
+
+static int slots_put(struct verifier *v, struct slots *slots, uint64_t hash, uint32_t ref)
+{
+	const int error = slots->put - slots->looked == SLOTS_AHEAD ? slots_look(v, slots) : 0;
+	const unsigned i = slots->put++ % SLOTS_AHEAD;
+
+	__builtin_prefetch(&v->image.buckets[home_bucket(&v->image, hash)]);
+	slots->hash[i] = hash;
+	slots->ref[i] = ref;
+	return error;
+}
+
+// --- nodes and index
+// ------------------------------------------------------------------------------
+
 static int nodes_verify(struct verifier *v)
 {
 	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
 	const uint32_t *refs = image_at(&v->image, order->ref);
-	const struct image_node *before = NULL;
+	struct names names = {.hash[0] = v->key.k[0]};
+	struct slots slots = {0};
+	uint64_t used;
+	int error = buckets_verify(v, &used);
 
-	for (uint32_t rank = 0; rank < order->count; rank++) {
-		const int error = node_verify(v, refs[rank], rank);
+	for (uint32_t rank = 0; rank < order->count && error == 0; rank++) {
+		error = node_verify(v, refs[rank], rank, &names);
 		if (error != 0)
-			return error;
+			break;
 		const struct image_node *node = image_at(&v->image, refs[rank]);
-		if (before != NULL && name_compare(before->name, node->name) >= 0)
-			return bad(v, "names out of order");
-		before = node;
+		if (node->types != type_bit(RRTYPE_NSEC3))
+			error = slots_put(v, &slots, names.hash[names.now.labels], refs[rank]);
 	}
-	return 0;
+	while (error == 0 && slots.looked < slots.put)
+		error = slots_look(v, &slots);
+	if (error == 0 && slots.put != used)
+		return bad(v, "%llu names in the index, %llu in the zone", (unsigned long long)used,
+		    (unsigned long long)slots.put);
+	return error;
 }
 
 // True when `ref` is a node that nodes_verify() has accepted.
@@ -368,95 +530,10 @@ static bool is_node(const struct verifier *v, uint32_t ref)
 	       ((const uint32_t *)image_at(&v->image, order->ref))[rank] == ref;
 }
 
-// --- index
-// ----------------------------------------------------------------------------------------
-
-// The name of a slot must be found from its hash: the way from its home is full, and no longer than
-// the limit, and its home says that it overflowed. It is met there for the first time: were a name
-// in the index twice, another could be missing and the number still be right.
-static int slot_verify(struct verifier *v, uint32_t at, unsigned slot)
-{
-	const struct image *image = &v->image;
-	const struct image_bucket *bucket = &image->buckets[at];
-	const struct image_node *node = image_at(image, bucket->ref[slot]);
-	const uint64_t hash = name_hash(node->name, &v->key);
-	uint32_t home = (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
-
-	if (node->types == type_bit(RRTYPE_NSEC3))
-		return bad(v, "a name that owns only an NSEC3 is in the index");
-	if (bucket->tag[slot] != (uint16_t)hash)
-		return bad(v, "tag of a name");
-	if (home != at && image->buckets[home].overflow == 0)
-		return bad(v, "a name is away from its bucket");
-	for (uint32_t step = 1;; step++) {
-		const struct image_bucket *way = &image->buckets[home];
-		for (unsigned i = 0; i < (home == at ? slot : IMAGE_SLOTS); i++) {
-			if (way->ref[i] == bucket->ref[slot])
-				return bad(v, "a name is in the index twice");
-		}
-		if (home == at)
-			return 0;
-		if (step >= image->header->probe_max || way->used != IMAGE_SLOTS)
-			return bad(v, "a name is too far from its bucket");
-		home = home + 1 == image->bucket_count ? 0 : home + 1;
-	}
-}
-
-// Names lie in canonical order and the index has them by their hash: what is next is far away.
-static void slots_prefetch(const struct verifier *v, uint32_t at)
-{
-	if (at >= v->image.bucket_count)
-		return;
-	const uint32_t *ref = v->image.buckets[at].ref;
-	for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++) {
-		if (in_range(v, ref[slot], 1, sizeof(struct image_node)))
-			__builtin_prefetch(image_at(&v->image, ref[slot]));
-	}
-}
-
-static int index_verify(struct verifier *v)
-{
-	const struct image *image = &v->image;
-	const struct image_section *order = &image->header->section[IMAGE_ORDER];
-	const uint32_t *refs = image_at(image, order->ref);
-	uint64_t indexed = 0, expected = 0;
-
-	for (uint32_t at = 0; at < image->bucket_count; at++) {
-		const struct image_bucket *bucket = &image->buckets[at];
-		slots_prefetch(v, at + PREFETCH_BUCKETS);
-		if (bucket->used > IMAGE_SLOTS)
-			return bad(v, "slots of a bucket");
-		for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++) {
-			if ((bucket->ref[slot] != 0) != (slot < bucket->used))
-				return bad(v, "slots of a bucket");
-			if (bucket->ref[slot] == 0)
-				continue;
-			if (!is_node(v, bucket->ref[slot]))
-				return bad(v, "the index names something that is no node");
-			const int error = slot_verify(v, at, slot);
-			if (error != 0)
-				return error;
-			indexed++;
-		}
-	}
-	for (uint32_t rank = 0; rank < order->count; rank++) {
-		const struct image_node *node = image_at(image, refs[rank]);
-		expected += node->types != type_bit(RRTYPE_NSEC3);
-	}
-	if (indexed != expected)
-		return bad(v, "%llu names in the index, %llu in the zone",
-		    (unsigned long long)indexed, (unsigned long long)expected);
-	return 0;
-}
-
 // A node that owns a record of `type`; both lists are of such.
 static bool is_owner(const struct verifier *v, uint32_t ref, uint16_t type)
 {
-	if (!is_node(v, ref))
-		return false;
-	const struct node_ref node = {.image = &v->image, .node = image_at(&v->image, ref)};
-	const struct image_rrset *rrset = node_rrset(node, type);
-	return rrset != NULL && rrset->rr_count > 0;
+	return is_node(v, ref) && owns(v, image_at(&v->image, ref), type);
 }
 
 static int nsec_verify(struct verifier *v)
@@ -546,8 +623,6 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 	if ((bad_part = header_verify(&v, mem, size)) != 0)
 		return bad_part;
 	if ((bad_part = nodes_verify(&v)) != 0)
-		return bad_part;
-	if ((bad_part = index_verify(&v)) != 0)
 		return bad_part;
 	if ((bad_part = nsec_verify(&v)) != 0)
 		return bad_part;

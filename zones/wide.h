@@ -55,3 +55,29 @@ static inline bool wide_matches(const uint8_t *at, const uint8_t want[32], const
 	    *(const lanes *)at ^ *(const lanes *)want, *(const lanes *)mask);
 #endif
 }
+
+// True when one of at[0 .. len) is a capital letter. Pre: len > 0; WIDE_SLACK more may be read.
+static inline bool wide_has_upper(const uint8_t *at, unsigned len)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	unsigned upper = 0;
+
+	for (unsigned i = 0; i < len; i++)
+		upper |= (uint8_t)(at[i] - 'A') < 26;
+	return upper != 0;
+#else
+	typedef signed char numbers __attribute__((vector_size(32), aligned(1), may_alias));
+	typedef char lanes __attribute__((vector_size(32)));
+	uint32_t upper;
+
+	// 'A' to 'Z' become the 26 smallest numbers.
+	for (;; at += 32, len -= 32) { // at most 8 times: a name has 255 bytes
+		const numbers moved = *(const numbers *)at + (signed char)(-128 - 'A');
+		upper = (uint32_t)__builtin_ia32_pmovmskb256((lanes)(moved < -128 + 26));
+		if (len <= 32)
+			return upper << (32 - len) != 0;
+		if (upper != 0)
+			return true;
+	}
+#endif
+}

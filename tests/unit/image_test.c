@@ -440,7 +440,7 @@ static void a_name_that_is_indexed_twice_is_refused(void **state)
 			                                       image->mem));
 			bucket->tag[slot] = bucket->tag[slot - 1];
 			bucket->ref[slot] = bucket->ref[slot - 1];
-			forged_is_refused(&b, copy, "twice");
+			forged_is_refused(&b, copy, "is not where the index");
 		}
 	}
 	assert_true(tried > 0);
