@@ -157,15 +157,12 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	uint8_t lower[NAME_LEN_MAX];
 	struct rrset_walk walk;
 	struct rrset_span span = {0};
-	unsigned count = 0;
-	uint32_t types = 0;
+	const unsigned count = unit->rrset_count;
 
 	name_lower(lower, unit->owner, unit->len);
 	const uint32_t owner_ref = write_owner(c, unit, lower);
 	if (owner_ref == ANSWER_NOMEM)
 		return -ENOMEM;
-	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span); count++)
-		types |= type_bit(span.type);
 	const size_t head = (sizeof(struct image_node) + unit->len + 7) & ~(size_t)7;
 	struct image_node *node =
 	    image_buffer_take(c->buffer, head + count * sizeof(struct image_rrset), CACHE_LINE);
@@ -177,8 +174,7 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	    .name_len = unit->len,
 	    .labels = unit->labels,
 	    .cut_labels = unit->cut_labels,
-	    .rrset_count = (uint16_t)count,
-	    .types = types,
+	    .rrset_count = unit->rrset_count,
 	    .rrsets_ref = unit->node_ref + (uint32_t)(head >> 3),
 	    .order = rank,
 	    .owner_ref = owner_ref,
@@ -187,8 +183,8 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	};
 	memcpy(node->name, lower, unit->len);
 	struct image_rrset *rrset = (struct image_rrset *)((uint8_t *)node + head);
-	span = (struct rrset_span){0};
 	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span); rrset++) {
+		node->types |= type_bit(span.type);
 		*rrset = (struct image_rrset){
 		    .type = span.type,
 		    .rr_count = (uint16_t)span.rr_count,

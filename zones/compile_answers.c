@@ -223,9 +223,10 @@ static bool put_alias(struct draft *d, struct source *sources, unsigned *count,
 
 static bool put_targets(struct draft *d, const struct unit *unit, const struct rrset_span *span)
 {
-	struct source sources[RDATA_ALIASES_MAX + 1] = {{unit, *span, NULL}};
+	struct source sources[RDATA_ALIASES_MAX + 1];
 	unsigned count = 1;
 
+	sources[0] = (struct source){unit, *span, NULL};
 	for (unsigned i = 0; i < count; i++) {
 		for (uint32_t j = 0; j < sources[i].span.rr_count; j++) {
 			const struct record *r = &sources[i].span.rrs[j];

@@ -115,26 +115,39 @@ bool unit_rrset(
 // --- names
 // ----------------------------------------------------------------------------------------
 
-static bool has_type(const struct compilation *c, const struct unit *unit, uint16_t type)
-{
-	const struct record *items = c->records->items + unit->first, *end = items + unit->count;
-	const struct record *at = type_from(items, unit->count, type);
+// What a unit holds, as far as its place in the zone depends on it.
+#define HAS_NS    0x01u
+#define HAS_CNAME 0x02u
+#define HAS_DNAME 0x04u
+#define HAS_MORE  0x08u // than NSEC3 and its signatures; signatures whose NSEC3 is gone count as it
 
-	return at < end && at->type == type;
-}
-
-// An owner that holds nothing but NSEC3 (and its signatures) is not a name of the zone to queries
-// (RFC 5155 7.2.8).
-static bool only_nsec3(const struct compilation *c, const struct unit *unit)
+static unsigned unit_holds(const struct compilation *c, const struct unit *unit)
 {
 	const struct record *items = c->records->items + unit->first;
+	unsigned holds = 0;
 
 	for (uint32_t i = 0; i < unit->count; i++) {
-		if (items[i].type != RRTYPE_NSEC3 &&
-		    (items[i].type != RRTYPE_RRSIG || covered_type(&items[i]) != RRTYPE_NSEC3))
-			return false;
+		switch (items[i].type) {
+		case RRTYPE_NS:
+			holds |= HAS_NS | HAS_MORE;
+			break;
+		case RRTYPE_CNAME:
+			holds |= HAS_CNAME | HAS_MORE;
+			break;
+		case RRTYPE_DNAME:
+			holds |= HAS_DNAME | HAS_MORE;
+			break;
+		case RRTYPE_RRSIG:
+			if (covered_type(&items[i]) != RRTYPE_NSEC3)
+				holds |= HAS_MORE;
+			break;
+		case RRTYPE_NSEC3:
+			break;
+		default:
+			holds |= HAS_MORE;
+		}
 	}
-	return unit->count > 0; // signatures whose NSEC3 is gone count as one too
+	return holds;
 }
 
 static void classify(struct compilation *c, struct unit *unit, struct unit *parent)
@@ -156,15 +169,20 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 		unit->flags |= NODE_EMPTY;
 		return;
 	}
-	if (has_type(c, unit, RRTYPE_CNAME))
+	const unsigned holds = unit_holds(c, unit);
+	// An owner that holds nothing but NSEC3 is not a name of the zone to queries (RFC
+	// 5155 7.2.8).
+	if ((holds & HAS_MORE) == 0)
+		unit->role |= UNIT_HIDDEN;
+	if ((holds & HAS_CNAME) != 0)
 		unit->flags |= NODE_CNAME;
 	if ((unit->flags & NODE_OCCLUDED) != 0)
 		return;
-	if (unit != parent && has_type(c, unit, RRTYPE_NS)) {
+	if (unit != parent && (holds & HAS_NS) != 0) {
 		unit->flags |= NODE_CUT;
 		unit->cut_labels = unit->labels;
 		c->flags |= IMAGE_HAS_CUTS;
-	} else if (has_type(c, unit, RRTYPE_DNAME)) {
+	} else if ((holds & HAS_DNAME) != 0) {
 		unit->flags |= NODE_DNAME;
 		c->flags |= IMAGE_HAS_DNAMES;
 	}
@@ -246,11 +264,13 @@ static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABE
 		if (n == labels) {
 			unit->first = first;
 			unit->count = count;
-			c->rrset_count += rrsets_count(c, unit);
+			const uint32_t rrsets = rrsets_count(c, unit);
+			if (rrsets > UINT16_MAX)
+				return -EFBIG;
+			unit->rrset_count = (uint16_t)rrsets;
+			c->rrset_count += rrsets;
 		}
 		classify(c, unit, parent);
-		if (only_nsec3(c, unit))
-			unit->role |= UNIT_HIDDEN;
 	}
 	*depth = labels;
 	return 0;
@@ -316,7 +336,7 @@ int compile_names(struct compilation *c)
 	return 0;
 }
 
-struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c)
+struct unit *unit_walk_layers(struct unit_walk *walk, const struct compilation *c)
 {
 	while (walk->unit < c->unit_count && (c->units[walk->unit].role & UNIT_GUEST) != 0)
 		walk->unit++;

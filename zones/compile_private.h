@@ -24,6 +24,7 @@ struct unit {
 	uint8_t cut_labels;
 	uint8_t len;
 	uint8_t role; // UNIT_*
+	uint16_t rrset_count;
 };
 
 // unit.role
@@ -95,7 +96,13 @@ static inline uint32_t compile_ref(const struct compilation *c, const void *at)
 // --- compile_names.c
 int compile_names(struct compilation *c) __attribute__((warn_unused_result));
 // Post: NULL at the end. Start with zeros.
-struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c);
+struct unit *unit_walk_layers(struct unit_walk *walk, const struct compilation *c);
+static inline struct unit *unit_walk_next(struct unit_walk *walk, const struct compilation *c)
+{
+	if (c->overlay != NULL)
+		return unit_walk_layers(walk, c);
+	return walk->unit < c->unit_count ? &c->units[walk->unit++] : NULL;
+}
 
 // Walks the RRsets of a unit by ascending type; a type that has only RRSIGs is one too.
 void rrset_walk_start(

@@ -11,6 +11,7 @@
 
 #include "name.h"
 #include "rdata_field.h"
+#include "rrtype.h"
 
 bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 {
@@ -32,6 +33,8 @@ bool rdata_valid(uint16_t type, const uint8_t *rdata, size_t len)
 unsigned rdata_names(
     uint16_t type, const uint8_t *rdata, size_t len, struct rdata_name out[RDATA_NAMES_MAX])
 {
+	if (type == RRTYPE_A || type == RRTYPE_AAAA) // most of most zones
+		return 0;
 	const struct rdata_layout *layout = rdata_layout(type);
 	unsigned count = 0;
 	size_t pos = 0;

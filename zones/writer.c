@@ -103,8 +103,6 @@ static void targets_add(struct writer *w, uint32_t offset, const uint8_t *start,
 
 void writer_start(struct writer *w, uint8_t *buf, size_t body_at, size_t cap, size_t suffix_at)
 {
-	uint8_t start[NAME_LABELS_MAX];
-
 	assert(body_at <= cap && cap <= UINT16_MAX);
 	w->buf = buf;
 	w->at = (uint32_t)body_at;
@@ -114,12 +112,24 @@ void writer_start(struct writer *w, uint8_t *buf, size_t body_at, size_t cap, si
 	w->patch = NULL;
 	w->patch_cap = 0;
 	w->patch_count = 0;
-	memset(w->chain, 0, sizeof(w->chain));
+	w->suffix_at = (uint16_t)suffix_at;
+	w->suffix_count = 0;
+	w->has_targets = false;
+}
 
-	unsigned n = name_starts(buf + suffix_at, start);
+// Addresses and text, most answers of most zones, have no name that could be compressed.
+static void suffix_targets(struct writer *w)
+{
+	uint8_t start[NAME_LABELS_MAX];
+
+	memset(w->chain, 0, sizeof(w->chain));
+	w->has_targets = true;
+
+	unsigned n = name_starts(w->buf + w->suffix_at, start);
 
 	if (n != 0)
-		targets_add(w, (uint32_t)suffix_at, start, n, 0, 0);
+		targets_add(w, w->suffix_at, start, n, 0, 0);
+	w->suffix_count = w->target_count;
 }
 
 void writer_list_pointers(struct writer *w, uint16_t *patch, uint16_t patch_cap)
@@ -170,6 +180,10 @@ static bool write_name(struct writer *w, const uint8_t *name)
 {
 	uint8_t start[NAME_LABELS_MAX];
 	unsigned n = name_starts(name, start);
+
+	if (!w->has_targets)
+		suffix_targets(w);
+
 	unsigned literal = n; // labels that are not in the message yet
 	uint16_t target = 0;
 	uint32_t offset = w->at;
@@ -240,6 +254,10 @@ struct writer_mark writer_mark(const struct writer *w)
 
 void writer_rewind(struct writer *w, struct writer_mark mark)
 {
+	if (mark.target_count < w->suffix_count) { // before the first name
+		w->has_targets = false;
+		w->suffix_count = w->target_count = 0;
+	}
 	// The newest target heads its chain, so taking them back in reverse restores every chain.
 	while (w->target_count > mark.target_count) {
 		const struct writer_target *t = &w->target[--w->target_count];

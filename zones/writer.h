@@ -40,10 +40,13 @@ struct writer_target {
 };
 
 struct writer {
-	uint8_t *buf;     // the message from its first byte
-	uint32_t at;      // where the next byte goes
-	uint32_t cap;     // first byte that may not be written
-	uint32_t body_at; // first byte behind the question
+	uint8_t *buf;          // the message from its first byte
+	uint32_t at;           // where the next byte goes
+	uint32_t cap;          // first byte that may not be written
+	uint32_t body_at;      // first byte behind the question
+	uint16_t suffix_at;    // of the question name, whose targets the first name written makes
+	uint16_t suffix_count; // those targets, the first ones
+	bool has_targets;      // chain[] is in use
 	uint16_t target_count;
 	uint16_t *patch; // where pointers stand, bytes from body_at; NULL: the caller does not ask
 	uint16_t patch_cap;

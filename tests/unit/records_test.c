@@ -93,7 +93,9 @@ static int order_of(const struct given *a, const struct given *b)
 {
 	const int order = name_compare(a->owner, b->owner);
 
-	return order != 0 ? order : a->type != b->type ? a->type - b->type : covered(a) - covered(b);
+	return order != 0           ? order
+	       : a->type != b->type ? a->type - b->type
+	                            : covered(a) - covered(b);
 }
 
 static bool is_repeated(const struct given *a, const struct given *b)

@@ -136,21 +136,36 @@ static void what_does_not_fit_leaves_nothing_behind(void **state)
 	size_t body = question_put(N("\7example\3com"));
 	const uint8_t *rdata = N("\2ns\3org");
 
-	// 2 + 10 + 8 bytes: one byte short of it must fail at every smaller cap.
-	for (size_t cap = body; cap < body + 20; cap++) {
-		writer_start(&w, message, body, cap, 12);
-		memset(message + cap, 0xa5, 64);
-		before = w;
-		assert_false(writer_rr(&w, NULL, RRTYPE_NS, 1, rdata, 8));
-		assert_int_equal(w.at, body);
-		assert_int_equal(w.target_count, before.target_count);
-		assert_memory_equal(w.chain, before.chain, sizeof(w.chain));
-		for (unsigned i = 0; i < 64; i++)
-			assert_int_equal(message[cap + i], 0xa5);
+	// 2 + 10 + 8 bytes: one byte short of it must fail at every smaller cap; and once it fits,
+	// it is what it would have been. The second time a name was written before.
+	for (unsigned second = 0; second < 2; second++) {
+		for (size_t room = 0; room < 20; room++) {
+			writer_start(&w, message, body, 4096, 12);
+			if (second != 0)
+				assert_true(writer_rr(&w, NULL, RRTYPE_NS, 1, N("\1x\3net"), 7));
+			const size_t at = w.at;
+			w.cap = (uint32_t)(at + room);
+			memset(message + w.cap, 0xa5, 64);
+			before = w;
+			assert_false(writer_rr(&w, NULL, RRTYPE_NS, 1, rdata, 8));
+			assert_int_equal(w.at, at);
+			assert_int_equal(w.target_count, before.target_count);
+			assert_int_equal(w.has_targets, second);
+			if (second != 0)
+				assert_memory_equal(w.chain, before.chain, sizeof(w.chain));
+			for (unsigned i = 0; i < 64; i++)
+				assert_int_equal(message[w.cap + i], 0xa5);
+			w.cap = (uint32_t)(at + 20 + 14);
+			assert_true(writer_rr(&w, NULL, RRTYPE_NS, 1, rdata, 8));
+			assert_int_equal(w.at, at + 20);
+			assert_memory_equal(message + at + 12, rdata, 8);
+			// The same target twice is a pointer, and the question's name is one.
+			assert_true(writer_rr(&w, N("\7example\3com"), RRTYPE_NS, 1, rdata, 8));
+			assert_int_equal(w.at, at + 20 + 14);
+			assert_memory_equal(message + at + 20, "\xc0\x0c", 2);
+			assert_int_equal(message[at + 33], at + 12);
+		}
 	}
-	writer_start(&w, message, body, body + 20, 12);
-	assert_true(writer_rr(&w, NULL, RRTYPE_NS, 1, rdata, 8));
-	assert_int_equal(w.at, body + 20);
 }
 
 static void rewind_forgets_names_and_pointers(void **state)
