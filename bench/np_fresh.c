@@ -32,6 +32,7 @@
 
 #include "out_message.h"
 #include "tcp_serve.h"
+#include "transfer_question.h"
 
 #define PORT         53
 #define ASK_EVERY_NS 200000
@@ -178,23 +179,9 @@ static bool send_ixfr(int fd, struct out *o, unsigned id, uint32_t serial)
 // The type of a question for our zone, and the serial it comes with; 0: something else.
 static unsigned question(const uint8_t *msg, size_t len, uint32_t *serial)
 {
-	const size_t at = 12 + sizeof(apex);
+	const unsigned type = transfer_question(msg, len, sizeof(apex), serial);
 
-	*serial = 0;
-	if (len < at + 4 || (msg[2] & 0x80) != 0 ||
-	    strncasecmp((const char *)msg + 13, "fresh", 6) != 0)
-		return 0;
-	const unsigned type = (unsigned)msg[at] << 8 | msg[at + 1];
-	// The SOA in authority ends with five numbers; an OPT may follow it.
-	if (type == TYPE_IXFR && msg[9] == 1) {
-		const size_t soa = at + 4 + ((msg[at + 4] & 0xc0) == 0xc0 ? 2 : sizeof(apex));
-		const size_t rdlen = (size_t)msg[soa + 8] << 8 | msg[soa + 9];
-		const uint8_t *field = msg + soa + 10 + rdlen - 20;
-		if (soa + 10 + rdlen <= len && rdlen >= 22)
-			*serial = (uint32_t)field[0] << 24 | (uint32_t)field[1] << 16 |
-			          (uint32_t)field[2] << 8 | field[3];
-	}
-	return type;
+	return type != 0 && strncasecmp((const char *)msg + 13, "fresh", 6) == 0 ? type : 0;
 }
 
 static void *connection_main(void *arg)

@@ -32,6 +32,7 @@
 
 #include "out_message.h"
 #include "tcp_serve.h"
+#include "transfer_question.h"
 
 #define PORT       53
 #define NAME_LEN   11 // \5z0001\3upd\0
@@ -247,23 +248,11 @@ static void answer_make(struct out *o, unsigned id, unsigned n, unsigned type, u
 // The type of a question about one of our zones; 0: something else.
 static unsigned question(const uint8_t *msg, size_t len, unsigned *zone, uint32_t *serial)
 {
-	const size_t at = 12 + NAME_LEN;
+	const unsigned type = transfer_question(msg, len, NAME_LEN, serial);
 
-	*serial = 0;
-	if (len < at + 4 || (msg[2] & 0x80) != 0 || zone_of(msg + 12) < 0)
+	if (type == 0 || zone_of(msg + 12) < 0)
 		return 0;
 	*zone = (unsigned)zone_of(msg + 12);
-	const unsigned type = (unsigned)msg[at] << 8 | msg[at + 1];
-	// The SOA in authority ends with five numbers; an OPT may follow it.
-	if (type == TYPE_IXFR && msg[9] == 1) {
-		const size_t soa = at + 4 + ((msg[at + 4] & 0xc0) == 0xc0 ? 2 : NAME_LEN);
-		const size_t rdlen = (size_t)msg[soa + 8] << 8 | msg[soa + 9];
-		const uint8_t *field = msg + soa + 10 + rdlen - 20;
-
-		if (soa + 10 + rdlen <= len && rdlen >= 22)
-			*serial = (uint32_t)field[0] << 24 | (uint32_t)field[1] << 16 |
-			          (uint32_t)field[2] << 8 | field[3];
-	}
 	return type;
 }
 
