@@ -4,10 +4,12 @@
 // np-burst: what a worker does with a burst, from the frames received to the frames to send,
 // without a port. For profiles and for instruction counts, which are the same on a busy machine:
 //
-//     np-burst --zone ORIGIN=FILE --queries FILE [--count N] [--rounds N] [--edns SHARE] [--do
-//     SHARE] valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
+//     np-burst --zone ORIGIN=FILE | --store FOLDER, --queries FILE [--count N] [--rounds N]
+//         [--edns SHARE] [--do SHARE]
+//     valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
 //
-// The zones are compiled here; queries are those of np-load (load_query.h). One thread.
+// Zones are compiled here, or loaded from a storage folder as np-dataplane does it; queries are
+// those of np-load (load_query.h). One thread.
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -18,6 +20,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "attach_served.h"
+#include "boot.h"
 #include "checksum.h"
 #include "compile.h"
 #include "dns.h"
@@ -165,6 +169,17 @@ static __attribute__((noinline)) unsigned burst_answer(unsigned n)
 	return replies + reply(live, live_count);
 }
 
+// All that the node of that storage would serve.
+static struct zone_table *store_load(const char *folder)
+{
+	static struct served served;
+	static _Atomic(struct zone_table *) table;
+
+	if (boot_load(&served, &table, folder) != 0 || served.count == 0)
+		die("no zone can be served", folder);
+	return table;
+}
+
 static double run(const struct load_templates *templates, unsigned rounds, uint64_t *replies)
 {
 	struct timespec begin, end;
@@ -215,9 +230,9 @@ static void report(double seconds, uint64_t asked, uint64_t replies)
 
 int main(int argc, char **argv)
 {
-	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"queries", 1, 0, 'q'},
-	    {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'}, {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'},
-	    {0}};
+	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"store", 1, 0, 's'},
+	    {"queries", 1, 0, 'q'}, {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'},
+	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {0}};
 	struct load_stream_options shape = {.seed = 1, .weight = {1}, .order = ORDER_UNIFORM};
 	struct load_packet_options packet = {.mac_from = {2, 0, 0, 0, 0, 1},
 	    .mac_to = {2, 0, 0, 0, 0, 2},
@@ -243,6 +258,9 @@ int main(int argc, char **argv)
 		case 'z':
 			zone_load(table, optarg);
 			break;
+		case 's':
+			table = store_load(optarg);
+			break;
 		case 'q':
 			file = optarg;
 			break;
@@ -265,7 +283,7 @@ int main(int argc, char **argv)
 	context.table = table;
 	memcpy(&address.sin_addr, packet.to4, 4);
 	if (file == NULL || frame_served_add(&rules.served, (void *)&address) != 0)
-		die("--zone ORIGIN=FILE and --queries FILE must be given", "");
+		die("zones and --queries FILE must be given", "");
 	if (load_list_read(&list, file, &line) != 0 || list.count == 0)
 		die("the queries cannot be read", file);
 	if (load_stream_open(&stream, &list, &shape) != 0 ||

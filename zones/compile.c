@@ -117,6 +117,12 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 		if (node->referral_do_ref == ANSWER_NOMEM)
 			return -ENOMEM;
 	}
+	if ((unit->flags & NODE_CNAME) != 0) {
+		if (compile_chain(c, unit, node) != 0)
+			return -ENOMEM;
+		if (node->referral_ref != 0)
+			first_end = c->buffer->used;
+	}
 	rrset_walk_start(&walk, c, unit);
 	for (unsigned i = 0; rrset_walk_next(&walk, &span); i++) {
 		struct image_rrset *rrset = &rrsets[i];

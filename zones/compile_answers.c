@@ -12,16 +12,19 @@
 //              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
 //              what the zone holds of the others
 //   negative   the SOA with the TTL of negative answers
+//   chain      each CNAME on the way; then the RRset it leads to, or the SOA where there is none
 //
 // Proofs of denial are in none of them: the data plane puts them in behind the authority section.
 
 #include "compile_private.h"
 
+#include <errno.h>
 #include <string.h>
 
 #include "checksum.h"
 #include "name.h"
 #include "rdata.h"
+#include "reader.h"
 #include "rrtype.h"
 #include "writer.h"
 
@@ -311,4 +314,94 @@ uint32_t compile_negative(struct compilation *c, bool with_sigs)
 	end_authority(&d);
 	end_required(&d);
 	return draft_finish(&d);
+}
+
+// --- what a CNAME leads to
+// ----------------------------------------------------------------------------------------
+
+// `end`: the RRset that was asked for, where the chain ends; NULL: none. `plain`: the answer
+// without signatures.
+static uint32_t chain_answer(struct compilation *c, const struct chain *chain,
+    const struct rrset_span *end, bool with_sigs, uint32_t plain)
+{
+	const struct unit *unit = chain->hop[0].unit;
+	const bool denies = end == NULL && chain->end != CHAIN_LEAVES;
+	struct draft d;
+	struct rrset_span soa;
+	bool fits = true;
+
+	if (with_sigs && (denies || chain->wild)) // a proof is due
+		return 0;
+	draft_start(
+	    &d, c, unit, unit->labels - (name_is_wildcard(unit->owner) ? 1u : 0u), with_sigs);
+	for (unsigned i = 0; i < chain->count && fits; i++) {
+		const struct rrset_span *cname = &chain->hop[i].cname;
+		const uint8_t *owner = chain->hop[i].name;
+
+		fits = put_rrset(&d, owner, cname, cname->rrs[0].ttl, &d.ancount) &&
+		       put_sigs(&d, owner, cname, cname->rrs[0].ttl, &d.ancount);
+	}
+	if (fits && end != NULL)
+		fits = put_rrset(&d, chain->name, end, end->rrs[0].ttl, &d.ancount) &&
+		       put_sigs(&d, chain->name, end, end->rrs[0].ttl, &d.ancount);
+	if (fits && denies)
+		fits = unit_rrset(c, &c->units[0], RRTYPE_SOA, &soa) &&
+		       put_rrset(&d, c->units[0].owner, &soa, c->negative_ttl, &d.nscount);
+	if (!fits)
+		return 0;
+	end_authority(&d);
+	end_required(&d);
+	return with_sigs && !d.differs ? plain : draft_finish(&d);
+}
+
+static uint32_t unit_types(const struct compilation *c, const struct unit *unit)
+{
+	struct rrset_walk walk;
+	struct rrset_span span = {0};
+	uint32_t types = 0;
+
+	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span);)
+		types |= type_bit(span.type);
+	return types;
+}
+
+int compile_chain(struct compilation *c, const struct unit *unit, struct image_node *node)
+{
+	static const uint16_t types[] = {[CHAIN_A] = RRTYPE_A, [CHAIN_AAAA] = RRTYPE_AAAA};
+	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
+	struct chain chain;
+
+	// An overlay does not have all that a chain may depend on; so those are in bases alone.
+	if (c->overlay != NULL || !compile_chain_walk(c, unit, &chain))
+		return 0;
+	struct image_chain *out = image_buffer_take(c->buffer, sizeof(*out), 8);
+	if (out == NULL)
+		return -ENOMEM;
+	out->no_name = chain.end == CHAIN_NO_NAME;
+	for (unsigned i = 0; i < chain.count; i++)
+		out->types |= unit_types(c, chain.hop[i].unit);
+	if (chain.end == CHAIN_NODE)
+		out->types |= unit_types(c, chain.last);
+	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
+		struct rrset_span end;
+		const bool have = i != CHAIN_OTHER && chain.end == CHAIN_NODE &&
+		                  unit_rrset(c, chain.last, types[i], &end);
+
+		if (!have && i != CHAIN_OTHER)
+			continue;
+		out->ref[i] = chain_answer(c, &chain, have ? &end : NULL, false, 0);
+		out->ref_do[i] =
+		    !is_signed ? out->ref[i]
+		               : chain_answer(c, &chain, have ? &end : NULL, true, out->ref[i]);
+		if (out->ref[i] == ANSWER_NOMEM || out->ref_do[i] == ANSWER_NOMEM)
+			return -ENOMEM;
+	}
+	for (unsigned i = 0; i < CHAIN_OTHER; i++) {
+		if ((out->types & type_bit(types[i])) != 0)
+			continue;
+		out->ref[i] = out->ref[CHAIN_OTHER];
+		out->ref_do[i] = out->ref_do[CHAIN_OTHER];
+	}
+	node->referral_ref = compile_ref(c, out);
+	return 0;
 }

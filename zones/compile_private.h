@@ -131,6 +131,40 @@ uint32_t compile_referral(
     struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain);
 uint32_t compile_negative(struct compilation *c, bool with_sigs);
 
+// What a CNAME's answers hold for other types. Post: node->referral_ref is set, 0 when they are not
+// compiled; 0 or -ENOMEM.
+int compile_chain(struct compilation *c, const struct unit *unit, struct image_node *node)
+    __attribute__((warn_unused_result));
+
+// --- compile_chains.c
+#define CHAIN_HOPS_MAX 8 // below what the renderer follows (RENDER_HOPS_MAX)
+
+struct chain {
+	struct {
+		const struct unit *unit;
+		const uint8_t
+		    *name; // whose CNAME it is, as the message has it; NULL: the question's
+		struct rrset_span cname;
+	} hop[CHAIN_HOPS_MAX + 1];
+	unsigned count;
+	enum {
+		CHAIN_NODE,    // `last` has what there is
+		CHAIN_NO_NAME, // NXDOMAIN
+		CHAIN_LEAVES,  // for another zone
+	} end;
+	const struct unit *last;
+	const uint8_t *name; // where it ends
+	bool wild;           // a wildcard was on the way
+};
+
+// Pre: a base. Post: false when the unit owns no CNAME, or what it leads to is not to be compiled.
+bool compile_chain_walk(const struct compilation *c, const struct unit *unit, struct chain *chain)
+    __attribute__((warn_unused_result));
+// Tells the high half of the hash of each name that decides, or would if it were there, where the
+// chain leads and what is found. Post: 0 or the first error of `add`.
+int compile_chain_targets(const struct compilation *c, const struct chain *chain,
+    int (*add)(void *, uint32_t), void *ctx) __attribute__((warn_unused_result));
+
 // --- compile_denial.c
 // Finds the chain of a signed zone and what of it denies what: fills chain, and denial of the
 // units. Post: 0, -ENOMEM, or -EINVAL and `error` (NSEC3 with more iterations than we serve).

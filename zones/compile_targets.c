@@ -39,10 +39,32 @@ static int list_add(struct list *list, uint32_t hash, uint32_t node_ref)
 	return 0;
 }
 
+struct chain_list {
+	struct list *list;
+	uint32_t node_ref;
+};
+
+static int chain_add(void *ctx, uint32_t hash)
+{
+	const struct chain_list *chain = ctx;
+
+	return list_add(chain->list, hash, chain->node_ref);
+}
+
 static int unit_targets(const struct compilation *c, const struct unit *unit, struct list *list)
 {
 	const struct record *items = c->records->items + unit->first;
+	const struct image_node *node =
+	    (const struct image_node *)(c->buffer->mem + ((size_t)unit->node_ref << 3));
 
+	if ((unit->flags & NODE_CNAME) != 0 && node->referral_ref != 0) {
+		struct chain_list chain_list = {list, unit->node_ref};
+		struct chain chain;
+
+		if (!compile_chain_walk(c, unit, &chain))
+			return -EINVAL; // it was compiled
+		return compile_chain_targets(c, &chain, chain_add, &chain_list);
+	}
 	for (uint32_t i = 0; i < unit->count; i++) {
 		const struct record *r = &items[i];
 		struct rdata_name names[RDATA_NAMES_MAX];

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    6
+#define IMAGE_VERSION    7
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -26,6 +26,7 @@
 #define IMAGE_HAS_WILD   0x08u
 #define IMAGE_SIGNED     0x10u // the apex SOA has a signature: DO=1 gets signatures and proofs
 #define IMAGE_NSEC3      0x20u // and the proofs are NSEC3; an overlay says what the whole version has
+#define IMAGE_NO_CHAINS  0x40u // overlay: no image_chain of the base holds any more
 
 // One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
 // its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
@@ -65,7 +66,7 @@ struct image_node {
 	uint16_t lines;        // cache lines worth fetching from the node on, 1..8
 	uint32_t types;        // one bit per common type present (type_bit())
 	uint32_t rrsets_ref;   // struct image_rrset[rrset_count], ascending type
-	uint32_t referral_ref; // cut: struct image_answer, DO=0
+	uint32_t referral_ref; // cut: struct image_answer, DO=0; or of a CNAME: struct image_chain
 	uint32_t referral_do_ref; // the same for DO=1, with DS; a proof of none comes to it
 	uint32_t order; // rank in the canonical order of all nodes of this image; nodes that own
 	                // only an NSEC3 are in that order but not in the name index
@@ -134,6 +135,25 @@ static inline unsigned image_patch_room(unsigned patch_count)
 }
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
 
+// What is asked of a name that owns a CNAME, other than that: the CNAMEs up to where they end in
+// the zone or leave it, and what is there. Only bases have it: IMAGE_TARGETS leads here from all
+// that it depends on, so that an overlay holds the name when any of it differs; the SOA aside,
+// which is in those that deny.
+enum image_chain_answer {
+	CHAIN_A,
+	CHAIN_AAAA,
+	CHAIN_OTHER, // any type that is not in `types`
+	CHAIN_ANSWERS,
+};
+struct image_chain {
+	uint32_t types;  // all that stand at the names on the way, and at its end
+	uint8_t no_name; // 1: it ends at a name that does not exist
+	uint8_t spare[3];
+	uint32_t ref[CHAIN_ANSWERS];    // struct image_answer, DO=0; 0: not compiled
+	uint32_t ref_do[CHAIN_ANSWERS]; // the same for DO=1; 0: not compiled, or a proof is due
+};
+static_assert(sizeof(struct image_chain) == 32, "layout");
+
 struct image_section {
 	uint32_t ref;
 	uint32_t count;
@@ -152,8 +172,9 @@ enum image_section_id {
 	IMAGE_SECTIONS,
 };
 
-// Which names' answers embed records of which others (addresses behind NS, MX, SRV, SVCB): what an
-// overlay has to compile again when those change. Not looked at by workers.
+// Which names' answers embed records of which others (addresses behind NS, MX, SRV, SVCB; all that
+// an image_chain depends on): what an overlay has to hold when those change. Not looked at by
+// workers.
 struct image_target {
 	uint32_t hash; // the high half of the hash of the name that is embedded, in the zone or not
 	uint32_t node_ref; // whose answers embed it

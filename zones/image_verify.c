@@ -367,6 +367,40 @@ static bool owns(const struct verifier *v, const struct image_node *node, uint16
 	return rrset != NULL && rrset->rr_count > 0;
 }
 
+static int chain_verify(struct verifier *v, uint32_t ref)
+{
+	if ((v->image.header->flags & IMAGE_OVERLAY) != 0)
+		return bad(v, "chain in an overlay");
+	if (!in_range(v, ref, 1, sizeof(struct image_chain)))
+		return bad(v, "chain out of range");
+	const struct image_chain *chain = image_at(&v->image, ref);
+	if (chain->no_name > 1)
+		return bad(v, "chain: where it ends");
+	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
+		const uint32_t refs[] = {chain->ref[i], chain->ref_do[i]};
+		for (unsigned j = 0; j < 2; j++) {
+			const int error = refs[j] != 0 ? answer_verify(v, refs[j]) : 0;
+			if (error != 0)
+				return error;
+		}
+	}
+	return 0;
+}
+
+// What node->referral_ref and referral_do_ref lead to.
+static int referral_verify(struct verifier *v, const struct image_node *node)
+{
+	int error;
+
+	if (node->referral_ref != 0 && (node->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME)
+		return chain_verify(v, node->referral_ref);
+	if (node->referral_ref != 0 && (error = answer_verify(v, node->referral_ref)) != 0)
+		return error;
+	if (node->referral_do_ref != 0 && node->referral_do_ref != node->referral_ref)
+		return answer_verify(v, node->referral_do_ref);
+	return 0;
+}
+
 static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct names *names)
 {
 	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node) + 1))
@@ -410,11 +444,7 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 	if ((node->denial & ~DENIAL_COVER) > chain || (node->denial_wild & ~DENIAL_COVER) > chain ||
 	    node->denial == DENIAL_COVER || node->denial_wild == DENIAL_COVER)
 		return bad(v, "rank of a denial");
-	if (node->referral_ref != 0 && (error = answer_verify(v, node->referral_ref)) != 0)
-		return error;
-	if (node->referral_do_ref != 0 && node->referral_do_ref != node->referral_ref)
-		return answer_verify(v, node->referral_do_ref);
-	return 0;
+	return referral_verify(v, node);
 }
 
 // --- index

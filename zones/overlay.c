@@ -6,7 +6,8 @@
 //   candidates  the names of the upper layers of the version and those the difference names
 //   differing   of these, what has other records than below, or exists when it did not
 //   following   names below a cut or DNAME that came or went; empty non-terminals that came or
-//               went; the parent of a "*" that did; and who embeds addresses that changed
+//               went; the parent of a "*" that did; who embeds addresses that changed; and CNAMEs
+//               whose chain comes by a name that changed
 //   around      not held, but wanted by the compiler: ancestors, "*" below, embedded names
 //
 // A name not looked at is the same as below. So is a name that was, but is not held.
@@ -23,6 +24,10 @@
 #include "rdata.h"
 #include "rrtype.h"
 
+// Of one overlay. A popular target of CNAMEs that changes would otherwise make it as large as the
+// zone; then no chain below holds any more, and the renderer follows them.
+#define CHAINS_HELD_MAX 32
+
 struct plan {
 	const struct zone_version *version, *below;
 	struct places places;
@@ -32,6 +37,8 @@ struct plan {
 	unsigned apex_labels;
 	size_t names_max, held;
 	uint32_t to_follow; // list of places, by place.next_followed
+	unsigned chains_held;
+	bool no_chains; // IMAGE_NO_CHAINS
 	int64_t rr_change;
 	uint64_t rr_removed;
 };
@@ -184,27 +191,47 @@ static bool same_record(const struct record *a, const struct record *b)
 	       memcmp(a->rdata, b->rdata, a->rdlen) == 0;
 }
 
+// The type, or that which a signature covers.
+static uint16_t subject(const struct record *r)
+{
+	return r->type == RRTYPE_RRSIG && r->rdlen >= 2 ? (uint16_t)(r->rdata[0] << 8 | r->rdata[1])
+	                                                : r->type;
+}
+
 // What an answer of another name may hold of this one.
 static bool is_embedded(const struct record *r)
 {
-	uint16_t type = r->type;
+	const uint16_t type = subject(r);
 
-	if (type == RRTYPE_RRSIG && r->rdlen >= 2)
-		type = (uint16_t)(r->rdata[0] << 8 | r->rdata[1]);
 	return type == RRTYPE_A || type == RRTYPE_AAAA || type == RRTYPE_SVCB ||
 	       type == RRTYPE_HTTPS;
 }
 
-static const struct record *next_embedded(const struct record *at, const struct record *end)
+static bool is_alias(const struct record *r)
 {
-	while (at < end && !is_embedded(at))
-		at++;
-	return at;
+	return subject(r) == RRTYPE_CNAME;
+}
+
+// Of two runs of records, those that count.
+static bool differ(const struct record *a, const struct record *a_end, const struct record *b,
+    const struct record *b_end, bool (*counts)(const struct record *))
+{
+	for (;; a++, b++) {
+		while (a < a_end && !counts(a))
+			a++;
+		while (b < b_end && !counts(b))
+			b++;
+		if (a == a_end || b == b_end)
+			return a != a_end || b != b_end;
+		if (!same_record(a, b))
+			return true;
+	}
 }
 
 struct difference {
 	bool records;  // of any type
 	bool embedded; // of those that other names' answers hold
+	bool chains;   // of what a chain of CNAMEs may hold
 	uint64_t before;
 };
 
@@ -224,15 +251,11 @@ static int place_compare(struct plan *p, uint32_t index, struct difference *diff
 	    .before = p->scratch->count, .records = p->scratch->count != place_at(p, index)->count};
 	for (uint32_t i = 0; !difference->records && i < p->scratch->count; i++)
 		difference->records = !same_record(&now[i], &before[i]);
-	while (difference->records && !difference->embedded) {
-		now = next_embedded(now, end);
-		before = next_embedded(before, before_end);
-		if (now == end || before == before_end) {
-			difference->embedded = now != end || before != before_end;
-			break;
-		}
-		difference->embedded = !same_record(now++, before++);
-	}
+	if (!difference->records)
+		return 0;
+	difference->embedded = differ(now, end, before, before_end, is_embedded);
+	// That there are other types is of no account: what denies one is not used in layers.
+	difference->chains = difference->embedded || differ(now, end, before, before_end, is_alias);
 	return 0;
 }
 
@@ -269,26 +292,39 @@ static const struct image_node *target_node(const struct image *image, uint32_t 
 	return node->order < order->count && refs[node->order] == ref ? node : NULL;
 }
 
-// Who embeds it is found later, one after the other: aliases of aliases may make a long chain.
-static void follow_later(struct plan *p, uint32_t index)
+// Who depends on it is found later, one after the other: aliases of aliases may make a long chain.
+// `embedded`: not only CNAMEs that lead there.
+static void follow_later(struct plan *p, uint32_t index, bool embedded)
 {
 	struct place *place = place_at(p, index);
 
-	if (place->followed)
+	if (place->followed && (place->embedded || !embedded))
 		return;
-	place->followed = true;
+	place->embedded |= embedded;
+	if (place->waiting)
+		return;
+	place->followed = place->waiting = true;
 	place->next_followed = p->to_follow;
 	p->to_follow = index;
 }
 
-static int embedder_hold(struct plan *p, const struct image_node *node)
+static int embedder_hold(struct plan *p, uint32_t of, const struct image_node *node)
 {
+	const bool chain = (node->flags & NODE_CNAME) != 0;
+
+	if (chain ? p->no_chains : !place_at(p, of)->embedded)
+		return 0;
+	if (chain && ++p->chains_held > CHAINS_HELD_MAX) {
+		p->no_chains = true;
+		return 0;
+	}
+
 	const uint32_t index = place_load(p, node->name);
 	const int rc = index == PLACE_NONE ? -ENOMEM : place_hold(p, index);
 
 	// An alias is followed: what embeds it embeds what it leads to.
 	if (rc == 0 && (place_has(p, index, RRTYPE_SVCB) || place_has(p, index, RRTYPE_HTTPS)))
-		follow_later(p, index);
+		follow_later(p, index, true);
 	return rc;
 }
 
@@ -315,7 +351,7 @@ static int hold_embedders(struct plan *p, uint32_t index)
 				continue;
 			before = items[low].node_ref;
 			const struct image_node *node = target_node(image, items[low].node_ref);
-			rc = node != NULL ? embedder_hold(p, node) : -E2BIG;
+			rc = node != NULL ? embedder_hold(p, index, node) : -E2BIG;
 		}
 	}
 	return rc;
@@ -338,7 +374,7 @@ static int hold_descendants(struct plan *p, uint32_t index)
 		const uint32_t below = place_load(p, node.node->name);
 		rc = below == PLACE_NONE ? -ENOMEM : place_hold(p, below);
 		if (rc == 0)
-			follow_later(p, below);
+			follow_later(p, below, true);
 	}
 	return rc;
 }
@@ -368,6 +404,7 @@ static int existence_settle(struct plan *p, uint32_t index)
 	if (place->exists == (place->below.node != NULL))
 		return 0;
 	int rc = place_hold(p, index);
+	follow_later(p, index, false);
 	if (rc == 0 && name_is_wildcard(place->name) && place->labels > p->apex_labels)
 		rc = hold_name(p, name_parent(place_at(p, index)->name));
 	return rc != 0 ? rc : ancestors_settle(p, index);
@@ -440,8 +477,21 @@ static int difference_follow(struct plan *p, uint32_t index)
 	                   (!is_apex(p, index) &&
 	                       place_has(p, index, RRTYPE_NS) != below_has(p, index, RRTYPE_NS))))
 		rc = hold_descendants(p, index);
-	if (rc == 0 && difference.embedded)
-		follow_later(p, index);
+	if (rc == 0 && difference.chains)
+		follow_later(p, index, difference.embedded);
+	return rc;
+}
+
+static int followers_hold(struct plan *p)
+{
+	int rc = 0;
+
+	while (rc == 0 && p->to_follow != PLACE_NONE) {
+		const uint32_t index = p->to_follow;
+		p->to_follow = place_at(p, index)->next_followed;
+		place_at(p, index)->waiting = false;
+		rc = hold_embedders(p, index);
+	}
 	return rc;
 }
 
@@ -451,14 +501,15 @@ static int differences_find(struct plan *p, uint32_t candidates)
 
 	for (uint32_t i = 0; i < candidates && rc == 0; i++)
 		rc = difference_follow(p, i);
-	while (rc == 0 && p->to_follow != PLACE_NONE) {
-		const uint32_t index = p->to_follow;
-		p->to_follow = place_at(p, index)->next_followed;
-		rc = hold_embedders(p, index);
-	}
-	// What was held or loaded on the way may be more than the candidates by now.
-	for (uint32_t i = 0; i < p->places.count && rc == 0; i++)
+	if (rc == 0)
+		rc = followers_hold(p);
+	// What was held or loaded on the way may be more than the candidates by now; and a name
+	// that comes or goes is followed as well.
+	for (uint32_t i = 0; i < p->places.count && rc == 0; i++) {
 		rc = existence_settle(p, i);
+		if (rc == 0)
+			rc = followers_hold(p);
+	}
 	return rc;
 }
 
@@ -606,7 +657,8 @@ static int plan_write(struct plan *p, struct overlay *out)
 	free(sorted);
 	out->plan = (struct compile_overlay){.below_id = below->id,
 	    .rr_count = (uint64_t)((int64_t)below->rr_count + p->rr_change),
-	    .flags = below->flags & ~IMAGE_OVERLAY,
+	    .flags = (below->flags & ~(uint32_t)(IMAGE_OVERLAY | IMAGE_NO_CHAINS)) |
+	             (p->no_chains ? IMAGE_NO_CHAINS : 0),
 	    .rrsig_expiry_min = below->rrsig_expiry_min,
 	    .count = count,
 	    .names = names,

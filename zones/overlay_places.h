@@ -27,7 +27,9 @@ struct place {
 	bool settled;   // known whether it differs
 	bool held;      // goes into the overlay
 	bool exists;    // in the version: records, or names below it
-	bool followed;  // what embeds it is held, or it is in the list of those still to follow
+	bool followed;  // who depends on it is held, or it is in the list of those still to follow
+	bool embedded;  // so are those that embed its addresses; otherwise only chains
+	bool waiting;   // it is in that list
 	uint8_t around; // how far aliases are followed to load what stands around it; 0: not at all
 	uint32_t next_followed;
 };

@@ -61,13 +61,55 @@ static inline bool choose_negative(struct asking asking, bool name_exists, struc
 	    choice, image, asking.with_sigs ? header->negative_do_ref : header->negative_ref);
 }
 
+// Does a chain in this image say what the version has? Overlays hold the names of those that do
+// not, one by one, or say that there are too many of them. The SOA differs in each version.
+static inline bool chain_holds(const struct zone_version *version, const struct image *image,
+    const struct image_answer *answer)
+{
+	if (version->layer_count == 1)
+		return true;
+	for (const struct image *above = version->layer; above < image; above++) { // at most two
+		if ((above->flags & IMAGE_NO_CHAINS) != 0)
+			return false;
+	}
+	return answer->nscount == 0;
+}
+
+// A CNAME and what it leads to. Pre: the type is neither that nor ANY, RRSIG or NSEC3.
+static inline bool choose_chain(struct asking asking, struct node_ref ref, struct choice *choice)
+{
+	if (ref.node->referral_ref == 0 || (ref.node->flags & NODE_CUT) != 0)
+		return false;
+
+	const struct image_chain *chain = image_at(ref.image, ref.node->referral_ref);
+	const unsigned which = asking.qtype == RRTYPE_A      ? CHAIN_A
+	                       : asking.qtype == RRTYPE_AAAA ? CHAIN_AAAA
+	                                                     : CHAIN_OTHER;
+
+	if (which == CHAIN_OTHER && (chain->types & type_bit((uint16_t)asking.qtype)) != 0)
+		return false;
+	if (!choose_answer(
+	        choice, ref.image, asking.with_sigs ? chain->ref_do[which] : chain->ref[which]) ||
+	    !chain_holds(asking.version, ref.image, choice->answer))
+		return false;
+	choice->name_len = ref.node->name_len;
+	choice->outcome = DNS_OUTCOME_answer;
+	if (choice->answer->nscount != 0) {
+		choice->outcome = chain->no_name ? DNS_OUTCOME_nxdomain : DNS_OUTCOME_nodata;
+		choice->rcode = chain->no_name ? RCODE_NXDOMAIN : RCODE_NOERROR;
+		choice->head |= (uint32_t)choice->rcode << 24;
+	}
+	return true;
+}
+
 // The answer at a node that owns the question's name, or is its source of synthesis.
 static inline bool choose_at_node(
     struct asking asking, struct node_ref ref, bool wild, struct choice *choice)
 {
-	if (asking.qtype == RRTYPE_ANY || asking.qtype == RRTYPE_RRSIG ||
-	    ((ref.node->flags & NODE_CNAME) != 0 && asking.qtype != RRTYPE_CNAME))
+	if (asking.qtype == RRTYPE_ANY || asking.qtype == RRTYPE_RRSIG)
 		return false;
+	if ((ref.node->flags & NODE_CNAME) != 0 && asking.qtype != RRTYPE_CNAME)
+		return asking.qtype != RRTYPE_NSEC3 && choose_chain(asking, ref, choice);
 
 	const struct image_rrset *rrset = node_rrset(ref, (uint16_t)asking.qtype);
 

@@ -167,6 +167,16 @@ static void answer_mend(uint8_t *mem, size_t size, uint32_t ref)
 	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
 }
 
+static void chain_mend(const struct image *from, uint8_t *mem, uint32_t ref)
+{
+	const struct image_chain *chain = image_at(from, ref);
+
+	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
+		answer_mend(mem, from->size, chain->ref[i]);
+		answer_mend(mem, from->size, chain->ref_do[i]);
+	}
+}
+
 // All answers that the original image has, where it has them.
 static void sums_mend(const struct image *from, uint8_t *mem)
 {
@@ -176,8 +186,13 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 		const struct image_node *node = node_of(from, rank);
 		const struct image_rrset *rrsets = image_at(from, node->rrsets_ref);
 
-		answer_mend(mem, from->size, node->referral_ref);
-		answer_mend(mem, from->size, node->referral_do_ref);
+		if ((node->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME &&
+		    node->referral_ref != 0) {
+			chain_mend(from, mem, node->referral_ref);
+		} else {
+			answer_mend(mem, from->size, node->referral_ref);
+			answer_mend(mem, from->size, node->referral_do_ref);
+		}
 		for (unsigned i = 0; i < node->rrset_count; i++) {
 			answer_mend(mem, from->size, rrsets[i].answer_ref);
 			answer_mend(mem, from->size, rrsets[i].answer_do_ref);

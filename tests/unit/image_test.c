@@ -469,6 +469,49 @@ static void an_index_with_no_bound_of_its_own_is_refused(void **state)
 }
 
 // The SOA and the negative answers of a version are those of its top layer.
+// The sample's CNAME, in a copy of it.
+static struct image_node *alias_in(const struct built *b, uint8_t *copy)
+{
+	struct lookup found;
+
+	look(b, "alias.example.com.", &found);
+	assert_int_equal(found.kind, LOOKUP_EXACT);
+	assert_int_not_equal(found.node.node->referral_ref, 0);
+	return (struct image_node *)(copy + ((const uint8_t *)found.node.node - b->buffer.mem));
+}
+
+static struct image_chain *chain_in(const struct built *b, uint8_t *copy)
+{
+	return (struct image_chain *)(copy + ((uint64_t)alias_in(b, copy)->referral_ref << 3));
+}
+
+// A reader copies what a chain leads to as it copies any answer; and what it depends on is held by
+// the layers above it, which nothing does for an overlay's own.
+static void a_chain_out_of_range_or_in_an_overlay_is_refused(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	uint8_t *copy = forge(&b);
+	alias_in(&b, copy)->referral_ref = 0xfffffff0;
+	forged_is_refused(&b, copy, "chain");
+	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
+		copy = forge(&b);
+		chain_in(&b, copy)->ref[i] = 0xfffffff0;
+		forged_is_refused(&b, copy, "answer");
+		copy = forge(&b);
+		chain_in(&b, copy)->ref_do[i] = 0xfffffff0;
+		forged_is_refused(&b, copy, "answer");
+	}
+	copy = forge(&b);
+	chain_in(&b, copy)->no_name = 2;
+	forged_is_refused(&b, copy, "chain");
+	copy = forge(&b);
+	((struct image_header *)copy)->flags |= IMAGE_OVERLAY;
+	forged_is_refused(&b, copy, "chain in an overlay");
+	drop(&b);
+}
+
 static void an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused(void **state)
 {
 	struct built b;
@@ -480,6 +523,7 @@ static void an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused(vo
 
 		header->flags |= IMAGE_OVERLAY;
 		header->apex_ref = 0;
+		alias_in(&b, copy)->referral_ref = 0; // no overlay has a chain
 		if (i < 2)
 			*(i == 0 ? &header->negative_ref : &header->negative_do_ref) = 0xfffffff0;
 		forged_is_refused(&b, copy, i < 2 ? "answer" : "apex");
@@ -663,6 +707,7 @@ int main(void)
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
 	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
+	    cmocka_unit_test(a_chain_out_of_range_or_in_an_overlay_is_refused),
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
