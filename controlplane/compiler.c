@@ -21,6 +21,7 @@
 
 #include "compiler_child.h"
 #include "image.h"
+#include "log.h"
 
 #define CHILDREN_MAX 16
 // A child that has worked for so many bytes of records makes room for a fresh one, so that what the
@@ -124,6 +125,25 @@ static void job_finish(struct child *child, int fd, uint64_t used, const char *e
 	job->done(job, fd, used, error);
 }
 
+// A machine that is starved for a while is no reason for a zone to wait for its next retry, which may
+// be an hour. Another child has a try, in its turn; once, because the records may be what kills it.
+static bool job_again(struct child *child, const char *error)
+{
+	struct compiler *compiler = child->compiler;
+	struct compiler_job *job = child->job;
+
+	if (++job->tries >= COMPILER_TRIES)
+		return false;
+	log_warning("%s Another one has a try.", error);
+	close(child->image);
+	child->image = -1;
+	child->job = NULL;
+	job->next = NULL;
+	*compiler->last = job;
+	compiler->last = &job->next;
+	return true;
+}
+
 // The child went away before it answered.
 static void child_failed(struct child *child)
 {
@@ -156,7 +176,8 @@ static void child_failed(struct child *child)
 	else
 		snprintf(
 		    error, sizeof(error), "The compiler ended with code %d.", WEXITSTATUS(status));
-	job_finish(child, -1, 0, error);
+	if (!job_again(child, error))
+		job_finish(child, -1, 0, error);
 }
 
 static void child_readable(evutil_socket_t fd, short what, void *arg)
@@ -238,7 +259,8 @@ static int request_send(struct child *child, const struct compiler_job *job)
 static int job_start(struct child *child, struct compiler_job *job)
 {
 	const uint64_t millions = job->batch_size / BATCH_PER_MILLION + 1;
-	const uint64_t ms = child->compiler->timeout_ms * millions;
+	const uint64_t ms =
+	    child->compiler->timeout_ms * millions * (job->tries > 0 ? COMPILER_PATIENCE : 1);
 	const struct timeval timeout = {(time_t)(ms / 1000), (suseconds_t)(ms % 1000 * 1000)};
 	int rc = 0;
 

@@ -11,6 +11,9 @@
 
 #include "compile.h"
 
+#define COMPILER_TRIES    2
+#define COMPILER_PATIENCE 4
+
 struct event_base;
 struct compiler;
 
@@ -19,14 +22,16 @@ struct compiler_job {
 	size_t batch_size;
 	struct compile_options options;
 	bool heavy; // takes long: one child is kept free of such
-	// Once, from the loop. `fd` is a memfd of `used` bytes that the callee now owns, not yet
+	// Once, from the loop, and after a second child was asked where the first one crashed or
+	// took too long. `fd` is a memfd of `used` bytes that the callee now owns, not yet
 	// sealed nor verified; or -1 and `error` says why in one sentence.
 	void (*done)(struct compiler_job *job, int fd, uint64_t used, const char *error);
-	struct compiler_job *next; // the compiler's own
+	struct compiler_job *next; // the compiler's own, as is
+	unsigned tries;            // children that have failed it; 0 at first
 };
 
 // `children`: how many may work at the same time. `timeout_ms` for one job of a million records; a
-// larger one gets more in proportion.
+// larger one gets more in proportion, and at its second try COMPILER_PATIENCE times that.
 // Post: NULL when out of memory.
 struct compiler *compiler_open(struct event_base *base, unsigned children, unsigned timeout_ms)
     __attribute__((warn_unused_result));
