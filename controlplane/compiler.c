@@ -125,8 +125,9 @@ static void job_finish(struct child *child, int fd, uint64_t used, const char *e
 	job->done(job, fd, used, error);
 }
 
-// A machine that is starved for a while is no reason for a zone to wait for its next retry, which may
-// be an hour. Another child has a try, in its turn; once, because the records may be what kills it.
+// A machine that is starved for a while is no reason for a zone to wait for its next retry, which
+// may be an hour. Another child has a try, in its turn; once, because the records may be what kills
+// it.
 static bool job_again(struct child *child, const char *error)
 {
 	struct compiler *compiler = child->compiler;

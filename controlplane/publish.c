@@ -282,6 +282,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);
 	zone->published_ms = zone->current->when_ms = clock_wall_ms();
 	publish_dirty(p, zone, true);
+	publish_timers_touch(p, zone); // of another version now
 	if (version_is_stored(zone->current))
 		publish_rest(p, zone);
 	zone->mark = store_touch(p->store);

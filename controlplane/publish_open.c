@@ -145,6 +145,7 @@ void publisher_close(struct publisher *p)
 		pzone_free(p, p->zones[i]);
 	p->zone_count = 0;
 	store_close(p->store);
+	publish_timers_close(p);
 	idmap_free(&p->map);
 	free(p->zones);
 	free(p->storage);

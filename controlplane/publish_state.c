@@ -66,6 +66,7 @@ void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone
 		return;
 	zone->timers = *timers;
 	zone->has_timers = true;
+	publish_timers_touch(p, zone);
 	p->timers_dirty = true;
 	if (!zone->expired && zone->secondary)
 		publish_expires_at(p, zone, timers->expires_ms / 1000);

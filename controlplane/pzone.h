@@ -76,6 +76,9 @@ struct pzone {
 
 	struct zone_timers timers;
 	bool has_timers, expired;
+	bool timers_changed; // in the list of those that STORAGE/timers does not have as they are
+	uint32_t timers_record; // its place in that file; 0: none
+	struct pzone *next_timers;
 	int64_t expires_at; // unix seconds; 0: never
 
 	uint64_t live_generation;     // what the data plane said; 0: nothing
@@ -97,6 +100,14 @@ struct pzone {
 };
 
 struct ask;
+
+// STORAGE/timers (publish_timers.c).
+struct timers_file {
+	uint32_t records;      // it has
+	uint32_t *free;        // those of them that are nobody's
+	size_t free_count;     // not more than there were when it was read
+	struct pzone *changed; // the list
+};
 
 struct publisher {
 	struct event_base *base;
@@ -131,6 +142,7 @@ struct publisher {
 	int64_t connected_ms;
 	struct ask *asks, **asks_last;
 	bool timers_dirty;
+	struct timers_file timers;
 };
 
 static inline bool content_is_empty(const struct content *content)
@@ -231,8 +243,11 @@ void recall_end(struct publisher *p, struct pzone *zone, const char *reason);
 void recall_cancel(struct pzone *zone); // nobody is told
 
 // publish_timers.c: STORAGE/timers, what the engine wants to find again after a restart.
+// Post of both that do I/O: 0 or -errno.
+void publish_timers_touch(struct publisher *p, struct pzone *zone); // they are others now
 int publish_timers_load(struct publisher *p);
 int publish_timers_save(struct publisher *p);
+void publish_timers_close(struct publisher *p);
 
 int64_t clock_us(void); // monotonic
 int64_t clock_wall_ms(void);

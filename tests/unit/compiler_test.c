@@ -61,8 +61,7 @@ static int child_main(void)
 
 	while (recvmsg(COMPILER_SOCKET, &msg, 0) == sizeof(request)) {
 		memcpy(fds, CMSG_DATA(CMSG_FIRSTHDR(&msg)), sizeof(fds));
-		script =
-		    mmap(NULL, sizeof(*script), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
+		script = mmap(NULL, sizeof(*script), PROT_READ | PROT_WRITE, MAP_SHARED, fds[0], 0);
 		if (script == MAP_FAILED)
 			return 2;
 		const unsigned rank = ++script->handed_out;
@@ -101,8 +100,8 @@ static int setup(void **state)
 	f->job.batch_size = sizeof(struct script);
 	f->job.done = job_done;
 	assert_int_equal(ftruncate(f->job.batch, sizeof(struct script)), 0);
-	f->script = mmap(
-	    NULL, sizeof(struct script), PROT_READ | PROT_WRITE, MAP_SHARED, f->job.batch, 0);
+	f->script =
+	    mmap(NULL, sizeof(struct script), PROT_READ | PROT_WRITE, MAP_SHARED, f->job.batch, 0);
 	assert_true(f->script != MAP_FAILED);
 	f->fd = -1;
 	*state = f;

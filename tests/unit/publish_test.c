@@ -570,6 +570,136 @@ static void timers_outlive_a_restart(void **state)
 	assert_false(stored.has_copy);
 }
 
+static void timers_path(const struct fixture *f, char path[96])
+{
+	snprintf(path, 96, "%s/store/timers", f->folder);
+}
+
+// Post: its size, as far as it has room.
+static size_t timers_read(const struct fixture *f, uint8_t bytes[193])
+{
+	char path[96];
+	size_t size;
+	FILE *file;
+
+	timers_path(f, path);
+	file = fopen(path, "rb");
+	assert_non_null(file);
+	size = fread(bytes, 1, 193, file);
+	fclose(file);
+	return size;
+}
+
+// Records of the file that are nothing but 0xaa; -1: it has not two.
+static int timers_painted(const struct fixture *f)
+{
+	uint8_t bytes[193], paint[64];
+	const size_t size = timers_read(f, bytes);
+
+	memset(paint, 0xaa, sizeof(paint));
+	return size != 192 ? -1 : !memcmp(bytes + 64, paint, 64) + !memcmp(bytes + 128, paint, 64);
+}
+
+static void timers_paint(const struct fixture *f)
+{
+	uint8_t paint[128];
+	char path[96];
+	int fd;
+
+	memset(paint, 0xaa, sizeof(paint));
+	timers_path(f, path);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, paint, sizeof(paint), 64), sizeof(paint));
+	close(fd);
+}
+
+static int64_t refreshed_ms(const struct fixture *f, const uint8_t *name)
+{
+	struct engine_stored stored;
+
+	publisher_load(f->publisher, name, &stored);
+	assert_true(stored.has_timers);
+	return stored.timers.refreshed_ms;
+}
+
+static void reopen(struct fixture *f)
+{
+	publisher_close(f->publisher); // writes the timers
+	publisher_begin(f);
+}
+
+static void timers_that_did_not_change_are_not_written_again(void **state)
+{
+	const int64_t now = (int64_t)time(NULL) * 1000;
+	struct zone_timers timers = {.refreshed_ms = now - 7000, .expires_ms = now + 1000000};
+	struct fixture *f = *state;
+	char path[96];
+
+	publish(f, 7);
+	publisher_publish(f->publisher, other, 8, 0, NULL, zone_make(other, 8, 10, true));
+	WAIT_FOR(f, f->token == 8);
+	publisher_store(f->publisher, apex, &timers);
+	publisher_store(f->publisher, other, &timers);
+	reopen(f);
+	assert_int_equal(timers_painted(f), 0);
+	timers_paint(f);
+	timers.refreshed_ms = now - 6000;
+	publisher_store(f->publisher, other, &timers);
+	reopen(f);
+	assert_int_equal(timers_painted(f), 1);
+	// What is no record costs its zone the age of its copy, and is free for another.
+	assert_int_equal(refreshed_ms(f, other), now - 6000);
+	assert_int_not_equal(refreshed_ms(f, apex), now - 7000);
+	timers.refreshed_ms = now - 5000;
+	publisher_store(f->publisher, apex, &timers);
+	reopen(f);
+	assert_int_equal(timers_painted(f), 0);
+	assert_int_equal(refreshed_ms(f, other), now - 6000);
+	assert_int_equal(refreshed_ms(f, apex), now - 5000);
+	// Taken away under our hands: what is written next is all of it.
+	timers_path(f, path);
+	assert_int_equal(unlink(path), 0);
+	timers.refreshed_ms = now - 4000;
+	publisher_store(f->publisher, apex, &timers);
+	reopen(f);
+	assert_int_equal(timers_painted(f), 0);
+	assert_int_equal(refreshed_ms(f, other), now - 6000);
+	assert_int_equal(refreshed_ms(f, apex), now - 4000);
+}
+
+// The next record does not fit, those that are there are written all the same.
+static void timers_of_a_full_disk_are_those_that_were_there(void **state)
+{
+	const int64_t now = (int64_t)time(NULL) * 1000;
+	struct zone_timers timers = {.refreshed_ms = now - 7000, .expires_ms = now + 1000000};
+	struct fixture *f = *state;
+	struct rlimit old, limit;
+	uint8_t before[193], after[193];
+
+	publish(f, 7);
+	publisher_store(f->publisher, apex, &timers);
+	reopen(f);
+	assert_int_equal(timers_read(f, before), 128);
+	publisher_publish(f->publisher, other, 8, 0, NULL, zone_make(other, 8, 10, true));
+	WAIT_FOR(f, f->token == 8 && status_of(f, other).durable);
+	signal(SIGXFSZ, SIG_IGN);
+	assert_int_equal(getrlimit(RLIMIT_FSIZE, &old), 0);
+	limit = old;
+	limit.rlim_cur = 128; // the header and one record
+	publisher_store(f->publisher, other, &timers);
+	timers.refreshed_ms = now - 6000;
+	publisher_store(f->publisher, apex, &timers);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &limit), 0);
+	for (const int64_t until = now_ms() + 6000; now_ms() < until;) // past the tick
+		turn(f);
+	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
+	assert_int_equal(timers_read(f, after), 128);
+	assert_memory_not_equal(after, before, 128);
+	reopen(f);
+	assert_int_equal(refreshed_ms(f, apex), now - 6000);
+	assert_int_equal(refreshed_ms(f, other), now - 7000);
+}
+
 static void a_zone_that_is_taken_out_is_withdrawn(void **state)
 {
 	struct fixture *f = *state;
@@ -1656,6 +1786,8 @@ int main(int argc, char **argv)
 	    CASE(what_the_data_plane_has_already_is_not_sent),
 	    CASE(generations_grow_past_what_the_data_plane_has_seen),
 	    CASE(timers_outlive_a_restart),
+	    CASE(timers_that_did_not_change_are_not_written_again),
+	    CASE(timers_of_a_full_disk_are_those_that_were_there),
 	    CASE(a_zone_that_is_taken_out_is_withdrawn),
 	    CASE(three_versions_are_kept_and_found_again),
 	    CASE(a_difference_makes_the_next_version_of_the_one_served),
