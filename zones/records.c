@@ -202,9 +202,10 @@ out:
 	return error;
 }
 
-// Gives records of one owner that follow each other the same pointer, the first one's spelling.
-// Post: false when the owners are out of order; then not all may have been looked at.
-static bool owners_join(struct records *records)
+// Gives records of one owner that follow each other the same pointer; where they spell it
+// differently *spelt is set, and they keep theirs. Post: false when the owners are out of order;
+// then not all may have been looked at.
+static bool owners_join(struct records *records, bool *spelt)
 {
 	struct record *items = records->items;
 
@@ -214,10 +215,25 @@ static bool owners_join(struct records *records)
 		const int order = name_compare(items[i - 1].owner, items[i].owner);
 		if (order > 0)
 			return false;
-		if (order == 0)
+		if (order < 0)
+			continue;
+		if (memcmp(items[i].owner, items[i - 1].owner, items[i].owner_len) == 0)
 			items[i].owner = items[i - 1].owner;
+		else
+			*spelt = true;
 	}
 	return true;
+}
+
+// As run_end(), whatever the spelling.
+static size_t owner_end(const struct records *records, size_t begin)
+{
+	const struct record *items = records->items;
+	size_t end = run_end(records, begin);
+
+	while (end < records->count && name_equal(items[end].owner, items[begin].owner))
+		end = run_end(records, end);
+	return end;
 }
 
 // --- the records of one owner
@@ -359,20 +375,24 @@ int records_sort(struct records *records)
 
 	if (records->count > INT32_MAX)
 		return -EFBIG;
-	if (!owners_join(records)) {
+	bool spelt = false;
+	if (!owners_join(records, &spelt)) {
 		const int error = sort_by_owner(records);
 		if (error != 0)
 			return error;
-		(void)owners_join(records);
+		(void)owners_join(records, &spelt);
 	}
 	for (size_t begin = 0, end; begin < records->count; begin = end) {
 		struct record *items = records->items + begin;
-		end = run_end(records, begin);
+		end = spelt ? owner_end(records, begin) : run_end(records, begin);
 		if (end - begin > 1) {
 			const int error = sort_by_type(items, end - begin);
 			if (error != 0)
 				return error;
 		}
+		// The spelling that counts is that of the first of the lowest type.
+		for (size_t i = 1; spelt && i < end - begin; i++)
+			items[i].owner = items[0].owner;
 		const int count = drop_repeated(items, end - begin, records->items + kept);
 		if (count < 0)
 			return count;
