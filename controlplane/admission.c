@@ -119,29 +119,84 @@ static uint64_t mib(uint64_t bytes)
 	return (bytes + (1 << 20) - 1) >> 20;
 }
 
-bool admission_fits(const struct admission *admission, uint64_t available, uint64_t count,
-    uint64_t bytes, char reason[ADMISSION_REASON_MAX])
+// Pre: the lock.
+static bool fits(const struct admission *admission, uint64_t available,
+    const struct admission_claim *claim, char reason[ADMISSION_REASON_MAX])
 {
-	const uint64_t image = admission_image_size(count, bytes),
-	               build = admission_build_size(count, bytes);
+	const uint64_t taken = admission->images + admission->coming, image = claim->image;
 	uint64_t reserve = available / RESERVE_SHARE;
 
 	if (admission->memory_max != 0 &&
-	    (image > admission->memory_max || admission->images > admission->memory_max - image)) {
+	    (image > admission->memory_max || taken > admission->memory_max - image)) {
 		snprintf(reason, ADMISSION_REASON_MAX,
 		    "It does not fit: its image would have about %" PRIu64 " MiB, %" PRIu64
-		    " MiB are served, and memory-max is %" PRIu64 " MiB.",
-		    mib(image), mib(admission->images), mib(admission->memory_max));
+		    " MiB are served, %" PRIu64 " MiB under way, and memory-max is %" PRIu64
+		    " MiB.",
+		    mib(image), mib(admission->images), mib(admission->coming),
+		    mib(admission->memory_max));
 		return false;
 	}
 	reserve = reserve > RESERVE_MIN ? reserve : RESERVE_MIN;
-	if (available != UINT64_MAX && (build > available || available - build < reserve)) {
+	// What the others have taken already is counted twice: rather too careful than killed.
+	if (available != UINT64_MAX &&
+	    (claim->build > available || admission->building > available - claim->build ||
+	        available - claim->build - admission->building < reserve)) {
 		snprintf(reason, ADMISSION_REASON_MAX,
 		    "It does not fit: to build it takes about %" PRIu64
-		    " MiB, and the system has %" PRIu64 " MiB left, of which %" PRIu64
-		    " stay free.",
-		    mib(build), mib(available), mib(reserve));
+		    " MiB, others under way take %" PRIu64 " MiB, and the system has %" PRIu64
+		    " MiB left, of which %" PRIu64 " stay free.",
+		    mib(claim->build), mib(admission->building), mib(available), mib(reserve));
 		return false;
 	}
 	return true;
+}
+
+bool admission_claim(struct admission *admission, uint64_t available, uint64_t count,
+    uint64_t bytes, struct admission_claim *claim, char reason[ADMISSION_REASON_MAX])
+{
+	const struct admission_claim wanted = {
+	    admission_image_size(count, bytes), admission_build_size(count, bytes)};
+	bool good;
+
+	pthread_mutex_lock(&admission->lock);
+	good = fits(admission, available, &wanted, reason);
+	if (good) {
+		*claim = wanted;
+		admission->coming += wanted.image;
+		admission->building += wanted.build;
+	}
+	pthread_mutex_unlock(&admission->lock);
+	return good;
+}
+
+void admission_built(struct admission *admission, struct admission_claim *claim)
+{
+	pthread_mutex_lock(&admission->lock);
+	admission->building -= claim->build;
+	pthread_mutex_unlock(&admission->lock);
+	claim->build = 0;
+}
+
+void admission_release(struct admission *admission, struct admission_claim *claim)
+{
+	pthread_mutex_lock(&admission->lock);
+	admission->coming -= claim->image;
+	admission->building -= claim->build;
+	pthread_mutex_unlock(&admission->lock);
+	*claim = (struct admission_claim){0};
+}
+
+void admission_limit(struct admission *admission, uint64_t memory_max)
+{
+	pthread_mutex_lock(&admission->lock);
+	admission->memory_max = memory_max;
+	pthread_mutex_unlock(&admission->lock);
+}
+
+void admission_served(struct admission *admission, uint64_t more, uint64_t less)
+{
+	pthread_mutex_lock(&admission->lock);
+	admission->images += more;
+	admission->images -= less;
+	pthread_mutex_unlock(&admission->lock);
 }

@@ -13,6 +13,7 @@
 #include <sys/random.h>
 #include <unistd.h>
 
+#include "admission.h"
 #include "batch.h"
 #include "compiler.h"
 #include "delta.h"
@@ -21,6 +22,8 @@
 #include "publish_view.h"
 #include "pzone.h"
 #include "stack.h"
+
+#define REFUSED_PAUSE_US ((int64_t)60 * 1000000) // the next try looks at all of the zone again
 
 struct fold {
 	struct offload_job job; // first
@@ -35,6 +38,9 @@ struct fold {
 	int image;
 	uint64_t image_size;
 	struct image_header header;
+	struct admission_claim claim;
+	bool refused;
+	char reason[ADMISSION_REASON_MAX];
 	char error[COMPILE_ERROR_MAX];
 };
 
@@ -50,11 +56,25 @@ static void fold_free(struct fold *fold)
 		close(fold->compile.batch);
 	if (fold->image >= 0)
 		close(fold->image);
+	admission_release(&fold->publisher->admission, &fold->claim);
 	free(fold);
 }
 
 // --- what is made
 // ---------------------------------------------------------------------------------
+
+// A fold that would not fit is not made: the layers stay as they are.
+static void batch_make(
+    struct fold *fold, const struct records *records, const struct compile_overlay *overlay)
+{
+	const uint64_t available =
+	    records->bytes > ADMISSION_LOOK_MIN ? admission_available("") : UINT64_MAX;
+
+	fold->refused = !admission_claim(&fold->publisher->admission, available, records->count,
+	    records->bytes, &fold->claim, fold->reason);
+	if (!fold->refused)
+		fold->compile.batch = batch_write(records, overlay, &fold->compile.batch_size);
+}
 
 static int whole_batch(struct fold *fold)
 {
@@ -71,7 +91,7 @@ static int whole_batch(struct fold *fold)
 		rc = delta_walk_copy(walk, node);
 	delta_walk_close(walk);
 	if (rc == 0)
-		fold->compile.batch = batch_write(records, NULL, &fold->compile.batch_size);
+		batch_make(fold, records, NULL);
 	records_free(records);
 	return rc;
 }
@@ -89,8 +109,7 @@ static void fold_run(struct offload_job *job)
 	rc = stack_fold(&fold->version, &overlay, error);
 	if (rc == 0) {
 		fold->kept = 1;
-		fold->compile.batch =
-		    batch_write(overlay.records, &overlay.plan, &fold->compile.batch_size);
+		batch_make(fold, overlay.records, &overlay.plan);
 		overlay_free(&overlay);
 	} else if (rc == -E2BIG) {
 		(void)whole_batch(fold);
@@ -167,6 +186,10 @@ static void fold_ran(struct offload_job *job)
 {
 	struct fold *fold = (struct fold *)job;
 
+	if (fold->zone != NULL && fold->refused) {
+		log_warning("layers are not folded: %s", fold->reason);
+		fold->zone->fold_after_us = clock_us() + REFUSED_PAUSE_US;
+	}
 	if (fold->zone == NULL || fold->compile.batch < 0 || fold->publisher->closing) {
 		if (fold->zone != NULL)
 			fold->zone->folding.running = NULL;
@@ -266,6 +289,7 @@ void fold_follow(struct publisher *p, struct pzone *zone, const struct version *
 	if (stands || now->how != HISTORY_IXFR || version_common(now, before) == 0)
 		fold_drop(p, zone);
 	if (zone->folding.running == NULL && zone->folding.ground == NULL &&
-	    now->layer_count == IMAGE_LAYERS_MAX && now->layer[0]->names >= STACK_TOP_MAX / 2)
+	    clock_us() >= zone->fold_after_us && now->layer_count == IMAGE_LAYERS_MAX &&
+	    now->layer[0]->names >= STACK_TOP_MAX / 2)
 		fold_start(p, zone);
 }

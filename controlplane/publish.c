@@ -179,6 +179,7 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 
 	version_free(p, zone->next);
 	zone->next = NULL;
+	admission_release(&p->admission, &zone->claim);
 	zone->stage = STAGE_NONE;
 	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
 	name_to_text(zone->apex, name);
@@ -268,8 +269,9 @@ static void promote(struct publisher *p, struct pzone *zone)
 	for (unsigned i = VERSIONS_KEPT - 2; i > 0; i--)
 		zone->kept[i] = zone->kept[i - 1];
 	zone->kept[0] = old;
-	p->image_bytes -= old != NULL ? version_size(old) : 0;
-	p->image_bytes += version_size(zone->next);
+	admission_served(
+	    &p->admission, version_size(zone->next), old != NULL ? version_size(old) : 0);
+	admission_release(&p->admission, &zone->claim);
 	zone->current = zone->next;
 	zone->next = NULL;
 	if (old != NULL)
@@ -363,7 +365,8 @@ static void version_hold(
 	char name[NAME_TEXT_MAX];
 
 	zone->held = version;
-	version_use(version); // it stays in memory
+	version_use(version);                           // it stays in memory
+	admission_release(&p->admission, &zone->claim); // it may for long, and is not served
 	zone->held_token = zone->token;
 	version->when_ms = clock_wall_ms();
 	version_store(p, version);

@@ -184,7 +184,7 @@ static int zone_adopt(struct publisher *p, struct pzone *zone, const struct mani
 	}
 	version_use(version);
 	zone->current = version;
-	p->image_bytes += version_size(version);
+	admission_served(&p->admission, version_size(version), 0);
 	zone->expires_at = zone->secondary ? entry->expires_at : 0;
 	return 0;
 }

@@ -73,7 +73,7 @@ struct build {
 	bool light;     // so little that no thread is woken for it
 	bool again;     // it was not as light as it seemed
 	bool entrusted; // the data plane verifies it
-	struct admission admission;
+	struct admission_claim claim;
 	// As the records have it; of an overlay as the image has it.
 	struct zone_soa soa;
 	struct gate_facts facts;
@@ -160,6 +160,11 @@ static void build_end(struct build *build)
 	free((uint8_t *)(uintptr_t)build->since.bytes);
 	content_free(&build->content);
 	delta_free(build->delta);
+	admission_built(&p->admission, &build->claim);
+	if (version != NULL)
+		zone->claim = build->claim;
+	else
+		admission_release(&p->admission, &build->claim);
 	const int rc = build->rc;
 	const bool held = build->held, held_short = build->held_short;
 	free(build);
@@ -438,6 +443,22 @@ static void batch_make(
 		    strerror(-build->compile.batch));
 }
 
+// Post: false when the version would not fit into memory.
+static bool admitted(struct build *build, const struct records *records)
+{
+	char reason[ADMISSION_REASON_MAX];
+
+	// A small one is built without a look at the system's files.
+	const uint64_t available =
+	    records->bytes > ADMISSION_LOOK_MIN ? admission_available("") : UINT64_MAX;
+
+	if (admission_claim(&build->publisher->admission, available, records->count, records->bytes,
+	        &build->claim, reason))
+		return true;
+	build_fail(build, "%s", reason);
+	return false;
+}
+
 // A digest is over the whole zone (RFC 8976 3).
 static bool wants_digest(const struct build *build)
 {
@@ -506,24 +527,10 @@ static void difference_run(struct offload_job *job)
 	} else if (rc < 0) {
 		build_fail(build, "%s", error);
 	} else {
-		batch_make(build, overlay.records, &overlay.plan);
+		if (admitted(build, overlay.records))
+			batch_make(build, overlay.records, &overlay.plan);
 		overlay_free(&overlay);
 	}
-}
-
-// Post: false when the version would not fit into memory.
-static bool admitted(struct build *build, const struct records *records)
-{
-	char reason[ADMISSION_REASON_MAX];
-
-	// A small one is built without a look at the system's files.
-	const uint64_t available =
-	    records->bytes > ADMISSION_LOOK_MIN ? admission_available("") : UINT64_MAX;
-
-	if (admission_fits(&build->admission, available, records->count, records->bytes, reason))
-		return true;
-	build_fail(build, "%s", reason);
-	return false;
 }
 
 static void batch_run(struct offload_job *job)
@@ -654,7 +661,6 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	memcpy(build->apex, zone->apex, zone->apex_len);
 	build->image = build->compile.batch = -1;
 	build->rc = -ECANCELED; // until the image was judged
-	build->admission = (struct admission){p->memory_max, p->image_bytes};
 	build->options.key = p->key;
 	build->options.generation = ++p->generation;
 	while (build->options.id == 0)

@@ -101,7 +101,8 @@ int publisher_open(struct event_base *base, const struct config *config,
 		return rc;
 	p->base = base;
 	p->ops = *ops;
-	p->memory_max = config->controlplane.memory_max;
+	pthread_mutex_init(&p->admission.lock, NULL);
+	p->admission.memory_max = config->controlplane.memory_max;
 	p->resting_last = &p->resting;
 	p->queue_last = &p->queue;
 	p->deferred_last = &p->deferred;
@@ -146,6 +147,7 @@ void publisher_close(struct publisher *p)
 	p->zone_count = 0;
 	store_close(p->store);
 	publish_timers_close(p);
+	pthread_mutex_destroy(&p->admission.lock);
 	idmap_free(&p->map);
 	free(p->zones);
 	free(p->storage);

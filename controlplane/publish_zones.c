@@ -82,7 +82,8 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	content_free(&zone->waiting);
 	publish_held_drop(p, zone);
 	version_free(p, zone->next);
-	p->image_bytes -= zone->current != NULL ? version_size(zone->current) : 0;
+	admission_served(&p->admission, 0, zone->current != NULL ? version_size(zone->current) : 0);
+	admission_release(&p->admission, &zone->claim);
 	version_free(p, zone->current);
 	version_free(p, zone->unread);
 	zone->next = zone->current = zone->unread = NULL;
@@ -183,7 +184,7 @@ int publisher_reconfigure(struct publisher *p, const struct config *config)
 
 	if (rc < 0)
 		return rc;
-	p->memory_max = config->controlplane.memory_max;
+	admission_limit(&p->admission, config->controlplane.memory_max);
 	store_touch(p->store);
 	publish_flush(p);
 	return 0;

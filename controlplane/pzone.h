@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "admission.h"
 #include "delta.h"
 #include "fold.h"
 #include "history.h"
@@ -57,6 +58,7 @@ struct pzone {
 	struct version *held;                    // waits for a person
 	struct version *unread; // could not be read at the start; stored until there is another
 	struct folding folding;
+	int64_t fold_after_us; // one did not fit into memory: not before
 	bool held_short;       // only for want of primaries that have it
 	uint32_t held_token;   // 0: nobody waits for what becomes of it
 	bool pinned;           // nothing new is taken
@@ -67,10 +69,11 @@ struct pzone {
 	bool history_dirty; // what STORAGE/history says of it is to be written again
 	bool history_told;  // it says something
 	enum pzone_stage stage;
-	uint32_t token;         // of `next`
-	int64_t started_us;     // monotonic: records in hand
-	struct build *build;    // STAGE_BUILDING
-	struct content waiting; // a later version, not begun
+	uint32_t token;               // of `next`
+	int64_t started_us;           // monotonic: records in hand
+	struct build *build;          // STAGE_BUILDING
+	struct admission_claim claim; // of `next`
+	struct content waiting;       // a later version, not begun
 	uint32_t waiting_token;
 	int64_t waiting_us;
 
@@ -128,8 +131,7 @@ struct publisher {
 	struct idmap map; // apex -> struct pzone
 	struct pzone *queue, **queue_last;
 	struct pzone *deferred, **deferred_last;
-	uint64_t memory_max;                   // of the configuration
-	uint64_t image_bytes;                  // of the versions that are `current`
+	struct admission admission;            // its images: the versions that are `current`
 	struct pzone *dirty;                   // since the last commit was taken
 	struct pzone *resting, **resting_last; // the oldest first
 	size_t resting_count;

@@ -72,24 +72,76 @@ static void the_least_of_system_and_groups_is_left(void **state)
 	assert_int_equal(admission_available(root), 0);
 }
 
+#define COUNT 1000000
+#define BYTES (60 * MIB)
+
+static bool fits(struct admission *admission, uint64_t available, uint64_t count,
+    char reason[ADMISSION_REASON_MAX])
+{
+	struct admission_claim claim = {0};
+	const bool good = admission_claim(admission, available, count, BYTES, &claim, reason);
+
+	admission_release(admission, &claim);
+	assert_int_equal(admission->coming, 0);
+	assert_int_equal(admission->building, 0);
+	return good;
+}
+
 static void what_fits_is_built(void **state)
 {
-	const struct admission free = {0}, limited = {.memory_max = 300 * MIB, .images = 100 * MIB};
-	const uint64_t count = 1000000, bytes = 60 * MIB;
-	const uint64_t image = admission_image_size(count, bytes),
-	               build = admission_build_size(count, bytes);
+	struct admission free = {.lock = PTHREAD_MUTEX_INITIALIZER},
+	                 limited = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	                     .memory_max = 300 * MIB,
+	                     .images = 100 * MIB};
+	const uint64_t image = admission_image_size(COUNT, BYTES),
+	               build = admission_build_size(COUNT, BYTES);
 	char reason[ADMISSION_REASON_MAX] = "";
 
-	assert_true(image > bytes && build > image);
-	assert_true(admission_fits(&free, UINT64_MAX, count, bytes, reason));
-	assert_true(admission_fits(&free, 2 * build, count, bytes, reason));
-	assert_false(admission_fits(&free, build, count, bytes, reason)); // a part stays free
+	assert_true(image > BYTES && build > image);
+	assert_true(fits(&free, UINT64_MAX, COUNT, reason));
+	assert_true(fits(&free, 2 * build, COUNT, reason));
+	assert_false(fits(&free, build, COUNT, reason)); // a part stays free
 	assert_non_null(strstr(reason, "MiB left"));
-	assert_false(admission_fits(&free, 0, count, bytes, reason));
-	assert_true(admission_fits(&limited, UINT64_MAX, count, bytes, reason));
-	assert_false(admission_fits(&limited, UINT64_MAX, 2 * count, bytes, reason));
+	assert_false(fits(&free, 0, COUNT, reason));
+	assert_true(fits(&limited, UINT64_MAX, COUNT, reason));
+	assert_false(fits(&limited, UINT64_MAX, 2 * COUNT, reason));
 	assert_non_null(strstr(reason, "memory-max is 300 MiB"));
-	assert_false(admission_fits(&limited, UINT64_MAX, UINT64_MAX / 1000, 0, reason));
+	assert_false(fits(&limited, UINT64_MAX, UINT64_MAX / 1000, reason));
+}
+
+// Each alone would fit. What the first one takes is taken from when it is let in until it is served
+// (its image) or built (the rest).
+static void what_is_under_way_counts(void **state)
+{
+	const uint64_t image = admission_image_size(COUNT, BYTES),
+	               build = admission_build_size(COUNT, BYTES);
+	struct admission admission = {.lock = PTHREAD_MUTEX_INITIALIZER,
+	    .memory_max = 2 * image + 100 * MIB,
+	    .images = 100 * MIB};
+	struct admission_claim first = {0}, second = {0}, third = {0};
+	char reason[ADMISSION_REASON_MAX];
+
+	assert_true(admission_claim(&admission, 2 * build, COUNT, BYTES, &first, reason));
+	assert_false(admission_claim(&admission, 2 * build, COUNT, BYTES, &second, reason));
+	assert_non_null(strstr(reason, "others under way"));
+	admission_built(&admission, &first);
+	assert_true(admission_claim(&admission, 2 * build, COUNT, BYTES, &second, reason));
+	assert_false(admission_claim(&admission, UINT64_MAX, COUNT, BYTES, &third, reason));
+	assert_non_null(strstr(reason, "MiB under way, and memory-max"));
+	// The first is served, in the place of a smaller one: there are 100 MiB left, which is
+	// less.
+	admission_served(&admission, image, 100 * MIB);
+	admission_release(&admission, &first);
+	assert_int_equal(admission.images, image);
+	assert_true(image > 100 * MIB);
+	assert_false(admission_claim(&admission, UINT64_MAX, COUNT, BYTES, &third, reason));
+	// The second was refused.
+	admission_release(&admission, &second);
+	assert_true(admission_claim(&admission, UINT64_MAX, COUNT, BYTES, &third, reason));
+	admission_release(&admission, &third);
+	admission_release(&admission, &third);
+	assert_int_equal(admission.coming, 0);
+	assert_int_equal(admission.building, 0);
 }
 
 int main(void)
@@ -98,6 +150,7 @@ int main(void)
 	    cmocka_unit_test(nothing_is_known_where_there_is_nothing_to_read),
 	    cmocka_unit_test(the_least_of_system_and_groups_is_left),
 	    cmocka_unit_test(what_fits_is_built),
+	    cmocka_unit_test(what_is_under_way_counts),
 	};
 
 	return cmocka_run_group_tests(tests, root_make, root_remove);

@@ -487,6 +487,37 @@ static void a_version_beyond_memory_max_is_refused_and_the_old_one_stays(void **
 	assert_true(f->live);
 }
 
+// Two versions that do not fit together come at once: one is refused. What one that is refused
+// would have taken is free again.
+static void versions_under_way_count_for_memory_max(void **state)
+{
+	struct fixture *f = *state;
+	struct config *limited = config_of(f, BOTH "controlplane: {memory-max: 6M}\n");
+
+	assert_int_equal(publisher_reconfigure(f->publisher, limited), 0);
+	config_free(f->config);
+	f->config = limited;
+	plane_connect(f, false);
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 25000, true));
+	publisher_publish(f->publisher, other, 9, 0, NULL, zone_make(other, 9, 25000, true));
+	WAIT_FOR(f, f->answers == 1);
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "MiB under way, and memory-max is 6 MiB"));
+	WAIT_FOR(f, f->answers == 2);
+	assert_true(f->live);
+	for (uint32_t serial = 10; serial < 13; serial++) { // together more than is left
+		f->plane.manner = REFUSE;
+		publisher_publish(
+		    f->publisher, other, serial, 0, NULL, zone_make(other, serial, 8000, true));
+		WAIT_FOR(f, f->token == serial);
+		assert_non_null(strstr(f->reason, "it does not please"));
+	}
+	f->plane.manner = TAKE;
+	publisher_publish(f->publisher, other, 13, 0, NULL, zone_make(other, 13, 8000, true));
+	WAIT_FOR(f, f->token == 13);
+	assert_true(f->live);
+}
+
 static void an_equal_version_is_not_sent_again(void **state)
 {
 	struct fixture *f = *state;
@@ -1781,6 +1812,7 @@ int main(int argc, char **argv)
 	    CASE(a_zone_the_compiler_refuses_names_the_reason),
 	    CASE(a_version_that_kills_the_data_plane_is_given_up),
 	    CASE(a_version_beyond_memory_max_is_refused_and_the_old_one_stays),
+	    CASE(versions_under_way_count_for_memory_max),
 	    CASE(an_equal_version_is_not_sent_again),
 	    CASE(a_restarted_control_plane_serves_a_restarted_data_plane),
 	    CASE(what_the_data_plane_has_already_is_not_sent),
