@@ -13,6 +13,7 @@
 #include <string.h>
 
 #include "name.h"
+#include "proof.h"
 #include "reader.h"
 #include "rrtype.h"
 
@@ -92,9 +93,28 @@ static int write_rdata(struct compilation *c)
 // Which RRsets of a name a query can ever get as its answer.
 static bool is_answerable(const struct unit *unit, const struct rrset_span *span)
 {
-	if (span->rr_count == 0 || (unit->flags & NODE_OCCLUDED) != 0 || unit->role != 0)
+	if (span->rr_count == 0 || (unit->flags & NODE_OCCLUDED) != 0 || unit->role != 0 ||
+	    type_is_proof(span->type))
 		return false;
 	return (unit->flags & NODE_CUT) == 0 || span->type == RRTYPE_DS;
+}
+
+// An NSEC or NSEC3 of a signed zone is asked for by nobody, and proves what others ask for.
+static uint32_t write_proof(
+    struct compilation *c, const struct image_node *node, const struct image_rrset *rrset)
+{
+	const struct image_header *header = (const struct image_header *)c->buffer->mem;
+	const struct image image = {.mem = c->buffer->mem};
+	union proof_room room;
+	const size_t size = proof_make(&image, node, rrset, header->apex_len, &room);
+
+	if (size == 0)
+		return 0;
+	void *at = image_buffer_take(c->buffer, size, 8);
+	if (at == NULL)
+		return ANSWER_NOMEM;
+	memcpy(at, room.bytes, size);
+	return compile_ref(c, at);
 }
 
 static int write_answers(struct compilation *c, const struct unit *unit, struct image_node *node)
@@ -126,6 +146,13 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 	rrset_walk_start(&walk, c, unit);
 	for (unsigned i = 0; rrset_walk_next(&walk, &span); i++) {
 		struct image_rrset *rrset = &rrsets[i];
+		if (is_signed && span.rr_count > 0 && type_is_proof(span.type)) {
+			rrset->answer_do_ref = write_proof(c, node, rrset);
+			if (rrset->answer_do_ref == ANSWER_NOMEM)
+				return -ENOMEM;
+			if (first_end == 0)
+				first_end = c->buffer->used;
+		}
 		if (!is_answerable(unit, &span))
 			continue;
 		rrset->answer_ref = compile_positive(c, unit, &span, false);

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    7
+#define IMAGE_VERSION    8
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -91,7 +91,8 @@ struct image_rrset {
 	uint32_t rdata_ref;     // rr_count times { uint16_t len (unaligned); uint8_t rdata[len] }
 	uint32_t sigs_ref;      // struct image_sigs; 0: unsigned
 	uint32_t answer_ref;    // struct image_answer for DO=0; 0: not compiled
-	uint32_t answer_do_ref; // the same for DO=1; 0: not compiled (or equal when sigs_ref is 0)
+	uint32_t answer_do_ref; // the same for DO=1; 0: not compiled (or equal when sigs_ref is 0).
+	                        // Of an NSEC or NSEC3: struct image_proof, and answer_ref is 0
 };
 static_assert(sizeof(struct image_rrset) == 24, "layout");
 
@@ -153,6 +154,21 @@ struct image_chain {
 	uint32_t ref_do[CHAIN_ANSWERS]; // the same for DO=1; 0: not compiled, or a proof is due
 };
 static_assert(sizeof(struct image_chain) == 32, "layout");
+
+// An NSEC or NSEC3 and its signatures, as they are put into an answer that they prove (proof.h
+// makes them). Owners are pointers, c0 00 here: to the apex in the question (the first owner's,
+// behind its labels; each one of the apex' own), then to the first owner, where the proof itself
+// stands.
+struct image_proof {
+	uint16_t size;                    // bytes[]
+	uint16_t sum;                     // as image_answer.sum
+	uint16_t rr_count;                // 1 or more
+	uint8_t apex_count, own_count;    // pointers to the apex, then to the proof itself
+	uint16_t apex_weight, own_weight; // as image_answer.weight
+	                                  // uint16_t pointer[apex_count + own_count]: where they
+	                                  // stand; uint8_t bytes[size];
+};
+static_assert(sizeof(struct image_proof) == 12, "layout; the lists of pointers follow");
 
 struct image_section {
 	uint32_t ref;

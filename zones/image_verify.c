@@ -19,6 +19,7 @@
 #include "image_probe.h"
 #include "name.h"
 #include "order_key.h"
+#include "proof.h"
 #include "qname.h"
 #include "rdata.h"
 #include "reader.h"
@@ -232,7 +233,23 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 // --- nodes
 // ----------------------------------------------------------------------------------------
 
-static int rrset_verify(struct verifier *v, const struct image_rrset *rrset)
+// Pre: the owner and the records are well formed.
+static int proof_verify(
+    struct verifier *v, const struct image_node *node, const struct image_rrset *rrset)
+{
+	union proof_room room;
+
+	if (rrset->answer_ref != 0 || rrset->rr_count == 0)
+		return bad(v, "an answer in place of a proof");
+	const size_t size = proof_make(&v->image, node, rrset, v->image.header->apex_len, &room);
+	if (size == 0 || !in_range(v, rrset->answer_do_ref, size, 1) ||
+	    memcmp(image_at(&v->image, rrset->answer_do_ref), room.bytes, size) != 0)
+		return bad(v, "a proof is not that of its records");
+	return 0;
+}
+
+static int rrset_verify(
+    struct verifier *v, const struct image_node *node, const struct image_rrset *rrset)
 {
 	int error;
 
@@ -257,6 +274,8 @@ static int rrset_verify(struct verifier *v, const struct image_rrset *rrset)
 		if (error != 0)
 			return error;
 	}
+	if (type_is_proof(rrset->type) && (rrset->answer_ref | rrset->answer_do_ref) != 0)
+		return proof_verify(v, node, rrset);
 	if (rrset->answer_ref != 0 && (error = answer_verify(v, rrset->answer_ref)) != 0)
 		return error;
 	if (rrset->answer_do_ref != 0 && rrset->answer_do_ref != rrset->answer_ref)
@@ -422,7 +441,7 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 			if (i > 0 && rrsets[i].type <= rrsets[i - 1].type)
 				return bad(v, "RRsets out of order");
 			types |= type_bit(rrsets[i].type);
-			if ((error = rrset_verify(v, &rrsets[i])) != 0)
+			if ((error = rrset_verify(v, node, &rrsets[i])) != 0)
 				return error;
 		}
 	}

@@ -5,6 +5,10 @@
 
 #include "order_key.h"
 
+#include <endian.h>
+#include <stdbool.h>
+#include <string.h>
+
 #include "name.h"
 
 #define KEY_BYTES 8
@@ -21,14 +25,54 @@ static void key_put(struct key *key, uint8_t byte)
 	key->count += key->count < KEY_BYTES;
 }
 
+static inline unsigned labels_find(const uint8_t *name, uint8_t start[NAME_LABELS_MAX])
+{
+	unsigned labels = 0;
+
+	for (unsigned at = 0; name[at] != 0; at += name[at] + 1u) // at most NAME_LABELS_MAX
+		start[labels++] = (uint8_t)at;
+	return labels;
+}
+
+// True when no byte of `word` is 0 or 1 (exactly where it is so: a borrow comes of such a byte
+// only).
+static bool has_no_low(uint64_t word)
+{
+	const uint64_t ones = 0x0101010101010101;
+
+	return ((word - 2 * ones) & ~word & 0x80 * ones) == 0;
+}
+
+uint64_t name_order_key_lower(const uint8_t *name, unsigned apex_labels)
+{
+	uint8_t start[NAME_LABELS_MAX];
+	const unsigned labels = labels_find(name, start);
+	uint64_t bits = 0;
+	unsigned count = 0;
+
+	// A label gives at least two bytes: at most four are looked at.
+	for (unsigned n = labels - apex_labels; n > 0 && count < KEY_BYTES; n--) {
+		const uint8_t *label = name + start[n - 1];
+		const unsigned len = label[0];
+		const uint64_t unused = len < KEY_BYTES ? ~UINT64_C(0) >> 8 * len : 0;
+		uint64_t word;
+
+		memcpy(&word, label + 1, sizeof word);
+		word = be64toh(word);
+		if (!has_no_low(word | unused))
+			return name_order_key(name, apex_labels);
+		bits |= (word & ~unused) >> 8 * count;
+		count += len + 1;
+	}
+	return bits;
+}
+
 uint64_t name_order_key(const uint8_t *name, unsigned apex_labels)
 {
 	uint8_t start[NAME_LABELS_MAX];
 	struct key key = {0};
-	unsigned labels = 0;
+	const unsigned labels = labels_find(name, start);
 
-	for (unsigned at = 0; name[at] != 0; at += name[at] + 1u)
-		start[labels++] = (uint8_t)at;
 	// A label gives at least two bytes: at most four are looked at.
 	for (unsigned n = labels - apex_labels; n > 0 && key.count < KEY_BYTES; n--) {
 		const uint8_t *label = name + start[n - 1];

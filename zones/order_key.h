@@ -12,3 +12,6 @@
 // Pre: name well formed, apex_labels <= name_labels(name).
 // Post: for names of one zone, key(a) < key(b) says that a sorts before b; equal keys say nothing.
 uint64_t name_order_key(const uint8_t *name, unsigned apex_labels);
+
+// The same by words. Pre: lower case; eight bytes behind the name may be read.
+uint64_t name_order_key_lower(const uint8_t *name, unsigned apex_labels);

@@ -113,6 +113,19 @@ static inline const uint8_t *answer_bytes(const struct image_answer *answer)
 {
 	return (const uint8_t *)(answer_patch(answer) + image_patch_room(answer->patch_count));
 }
+static inline const uint16_t *proof_pointers(const struct image_proof *proof)
+{
+	return (const uint16_t *)(proof + 1);
+}
+static inline const uint8_t *proof_bytes(const struct image_proof *proof)
+{
+	return (const uint8_t *)(proof_pointers(proof) + proof->apex_count + proof->own_count);
+}
+// True for the types whose RRsets have a struct image_proof in an answer's place.
+static inline bool type_is_proof(uint16_t type)
+{
+	return type == RRTYPE_NSEC || type == RRTYPE_NSEC3;
+}
 
 // --- order (transfers out, NSEC, dumps)
 // -----------------------------------------------------------

@@ -27,27 +27,43 @@ static const struct image_node *nsec_node(
 	return image_at(image, items[rank].node_ref);
 }
 
-// The number of NSEC owners of `image` at or before `name`, whose key is `key`.
+static inline bool key_counts(const struct image_nsec *item, uint64_t key, bool most)
+{
+	return most ? item->key <= key : item->key < key;
+}
+
+// The number of items whose key is below `key`, or, with `most`, the same or below.
+static inline uint32_t key_rank(
+    const struct image_nsec *items, uint32_t count, uint64_t key, bool most)
+{
+	const struct image_nsec *base = items;
+	uint32_t left = count;
+
+	// What is looked for is at base or up to `left` items behind it. No branch that could be
+	// guessed wrong.
+	while (left > 1) { // at most 32 times
+		const uint32_t half = left / 2;
+
+		base = key_counts(&base[half - 1], key, most) ? base + half : base;
+		left -= half;
+	}
+	return (uint32_t)(base - items) + (left == 1 && key_counts(base, key, most));
+}
+
+// The number of NSEC owners of `image` at or before `name`, whose key is `key`: by key alone, and
+// by name among those that share it, if any.
 static uint32_t nsec_rank(
     const struct image *image, const struct image_nsec *items, const uint8_t *name, uint64_t key)
 {
-	uint32_t low = 0, high = image->header->section[IMAGE_NSEC_ORDER].count;
-	uint32_t end = high;
+	const uint32_t count = image->header->section[IMAGE_NSEC_ORDER].count;
+	uint32_t low = key_rank(items, count, key, false), high;
 
-	// By key alone: low comes to the first with this key or a later one...
+	if (low == count || items[low].key != key)
+		return low;
+	high = low + key_rank(items + low, count - low, key, true);
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
-		const bool before = items[middle].key < key;
-		end = items[middle].key > key ? middle : end;
-		low = before ? middle + 1 : low;
-		high = before ? high : middle;
-	}
-	// ... and by name among those that share it, if any.
-	high = end;
-	while (low < high) {
-		const uint32_t middle = low + (high - low) / 2;
-		if (items[middle].key == key &&
-		    name_compare(nsec_node(image, items, middle)->name, name) <= 0)
+		if (name_compare(nsec_node(image, items, middle)->name, name) <= 0)
 			low = middle + 1;
 		else
 			high = middle;
@@ -70,7 +86,7 @@ static bool is_live(
 struct node_ref version_nsec_find(
     const struct zone_version *version, const uint8_t *name, bool *match)
 {
-	const uint64_t key = name_order_key(name, version_apex_labels(version));
+	const uint64_t key = name_order_key_lower(name, version_apex_labels(version));
 	struct node_ref best = {0};
 
 	for (unsigned i = 0; i < version->layer_count; i++) {
@@ -101,24 +117,33 @@ static uint64_t hash_head(const uint8_t *hash)
 }
 
 // The number of items whose hash is at or before `hash`. Hashes are spread evenly, so a guess by
-// their value comes close; what is left is halved.
+// their value comes close, and the next one from there closer; where they are not, what is left is
+// halved.
+#define GUESSES_MAX 16
 static uint32_t hash_rank(const struct image_nsec3 *items, uint32_t count, const uint8_t hash[20])
 {
 	const uint64_t head = hash_head(hash);
 	uint32_t low = 0, high = count;
-	int64_t guess = (int64_t)((__uint128_t)head * count >> 64);
+	uint64_t guess = (uint64_t)((__uint128_t)head * count >> 64);
 
-	for (unsigned step = 0; low < high; step++) {
-		uint32_t at = low + (high - low) / 2;
-		if (step < 4 && high - low > 8)
-			at = guess < low ? low : guess >= high ? high - 1 : (uint32_t)guess;
-		if (memcmp(items[at].hash, hash, 20) <= 0)
-			low = at + 1;
-		else
-			high = at;
+	for (unsigned step = 0; low < high; step++) { // at most GUESSES_MAX + 32 times
+		uint64_t at = guess < high ? guess : high - 1;
+		at = at > low ? at : low;
+		if (step >= GUESSES_MAX)
+			at = low + (high - low) / 2;
+
 		const uint64_t seen = hash_head(items[at].hash);
-		const int64_t away = (int64_t)((__int128)((__int128)head - seen) * count >> 64);
-		guess = (int64_t)at + away;
+		const bool before =
+		    seen < head || (seen == head && memcmp(items[at].hash, hash, 20) <= 0);
+
+		if (before) {
+			low = (uint32_t)at + 1;
+			guess = at + (uint64_t)((__uint128_t)(head - seen) * count >> 64);
+		} else {
+			high = (uint32_t)at;
+			const uint64_t back = (uint64_t)((__uint128_t)(seen - head) * count >> 64);
+			guess = at > back ? at - back : 0;
+		}
 	}
 	return low;
 }

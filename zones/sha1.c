@@ -6,6 +6,7 @@
 
 #include "sha1.h"
 
+#include <endian.h>
 #include <string.h>
 
 #if defined(__x86_64__) && !defined(NAMEPLANE_PORTABLE)
@@ -14,43 +15,66 @@
 #include <immintrin.h>
 #endif
 
-static uint32_t rotate(uint32_t x, unsigned n)
+static inline uint32_t rotate(uint32_t x, unsigned n)
 {
 	return x << n | x >> (32 - n);
 }
 
+static inline uint32_t load32_be(const uint8_t *at)
+{
+	uint32_t v;
+
+	memcpy(&v, at, 4);
+	return be32toh(v);
+}
+
+// One round. Its five words change their names from round to round instead of their places. The
+// schedule is a ring of sixteen.
+#define WORD(t)           (w[(t)&15])
+#define NEXT(t)           (WORD(t) = rotate(WORD((t) + 13) ^ WORD((t) + 8) ^ WORD((t) + 2) ^ WORD(t), 1))
+#define CHOICE(b, c, d)   ((d) ^ ((b) & ((c) ^ (d))))
+#define PARITY(b, c, d)   ((b) ^ (c) ^ (d))
+#define MAJORITY(b, c, d) (((b) & (c)) | ((d) & ((b) | (c))))
+#define ROUND(a, b, c, d, e, f, k, word)                     \
+	do {                                                 \
+		e += rotate(a, 5) + f(b, c, d) + k + (word); \
+		b = rotate(b, 30);                           \
+	} while (0)
+#define ROUNDS5(f, k, word, t)                           \
+	do {                                             \
+		ROUND(a, b, c, d, e, f, k, word(t));     \
+		ROUND(e, a, b, c, d, f, k, word(t + 1)); \
+		ROUND(d, e, a, b, c, f, k, word(t + 2)); \
+		ROUND(c, d, e, a, b, f, k, word(t + 3)); \
+		ROUND(b, c, d, e, a, f, k, word(t + 4)); \
+	} while (0)
+#define ROUNDS20(f, k, t)                      \
+	do {                                   \
+		ROUNDS5(f, k, NEXT, t);        \
+		ROUNDS5(f, k, NEXT, (t) + 5);  \
+		ROUNDS5(f, k, NEXT, (t) + 10); \
+		ROUNDS5(f, k, NEXT, (t) + 15); \
+	} while (0)
+
 static void block_add_portable(uint32_t h[5], const uint8_t *block)
 {
-	uint32_t w[80];
+	uint32_t w[16];
 	uint32_t a = h[0], b = h[1], c = h[2], d = h[3], e = h[4];
 
+#pragma GCC unroll 16
 	for (unsigned t = 0; t < 16; t++)
-		w[t] = (uint32_t)block[4 * t] << 24 | (uint32_t)block[4 * t + 1] << 16 |
-		       (uint32_t)block[4 * t + 2] << 8 | block[4 * t + 3];
-	for (unsigned t = 16; t < 80; t++)
-		w[t] = rotate(w[t - 3] ^ w[t - 8] ^ w[t - 14] ^ w[t - 16], 1);
-	for (unsigned t = 0; t < 80; t++) {
-		uint32_t f, k;
-		if (t < 20) {
-			f = (b & c) | (~b & d);
-			k = 0x5a827999;
-		} else if (t < 40) {
-			f = b ^ c ^ d;
-			k = 0x6ed9eba1;
-		} else if (t < 60) {
-			f = (b & c) | (b & d) | (c & d);
-			k = 0x8f1bbcdc;
-		} else {
-			f = b ^ c ^ d;
-			k = 0xca62c1d6;
-		}
-		const uint32_t next = rotate(a, 5) + f + e + k + w[t];
-		e = d;
-		d = c;
-		c = rotate(b, 30);
-		b = a;
-		a = next;
-	}
+		w[t] = load32_be(block + (size_t)4 * t);
+	ROUNDS5(CHOICE, 0x5a827999, WORD, 0);
+	ROUNDS5(CHOICE, 0x5a827999, WORD, 5);
+	ROUNDS5(CHOICE, 0x5a827999, WORD, 10);
+	ROUND(a, b, c, d, e, CHOICE, 0x5a827999, WORD(15));
+	ROUND(e, a, b, c, d, CHOICE, 0x5a827999, NEXT(16));
+	ROUND(d, e, a, b, c, CHOICE, 0x5a827999, NEXT(17));
+	ROUND(c, d, e, a, b, CHOICE, 0x5a827999, NEXT(18));
+	ROUND(b, c, d, e, a, CHOICE, 0x5a827999, NEXT(19));
+	ROUNDS20(PARITY, 0x6ed9eba1, 20);
+	ROUNDS20(MAJORITY, 0x8f1bbcdc, 40);
+	ROUNDS20(PARITY, 0xca62c1d6, 60);
 	h[0] += a;
 	h[1] += b;
 	h[2] += c;
@@ -113,9 +137,23 @@ __attribute__((constructor)) static void block_add_choose(void)
 #define block_add block_add_portable
 #endif
 
+#define SHA1_START                                                         \
+	{                                                                  \
+		0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0 \
+	}
+
+static inline void digest_put(const uint32_t h[5], uint8_t out[SHA1_LEN])
+{
+	for (unsigned i = 0; i < 5; i++) {
+		const uint32_t word = htobe32(h[i]);
+
+		memcpy(out + (size_t)4 * i, &word, 4);
+	}
+}
+
 void sha1(const uint8_t *in, size_t len, uint8_t out[SHA1_LEN])
 {
-	uint32_t h[5] = {0x67452301, 0xefcdab89, 0x98badcfe, 0x10325476, 0xc3d2e1f0};
+	uint32_t h[5] = SHA1_START;
 	uint8_t last[128] = {0};
 	const size_t whole = len & ~(size_t)63, rest = len - whole;
 	const size_t tail = rest < 56 ? 64 : 128;
@@ -128,8 +166,28 @@ void sha1(const uint8_t *in, size_t len, uint8_t out[SHA1_LEN])
 	last[tail - 1] = (uint8_t)(len * 8);
 	for (size_t at = 0; at < tail; at += 64)
 		block_add(h, last + at);
-	for (unsigned i = 0; i < SHA1_LEN; i++)
-		out[i] = (uint8_t)(h[i / 4] >> (24 - 8 * (i % 4)));
+	digest_put(h, out);
+}
+
+// A name that fits into a block, without salt: made ready in vectors, since what is stored byte by
+// byte cannot be loaded as vectors at once. Pre: len < 56; 64 bytes of `name` may be read.
+static void short_name(const uint8_t *name, unsigned len, uint8_t out[SHA1_LEN])
+{
+	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
+	static const lanes places = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17,
+	    18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31};
+	typedef uint64_t quarters __attribute__((vector_size(32)));
+	const lanes length = (lanes)(quarters){0, 0, 0, htobe64(8 * len)};
+	const lanes n = places - (uint8_t)len, m = n + 32;
+	uint8_t block[64];
+	uint32_t h[5] = SHA1_START;
+
+	// A place is the name's where, less the length, it is negative.
+	*(lanes *)block = (*(const lanes *)name & (lanes)(n > 127)) | ((lanes)(n == 0) & 0x80);
+	*(lanes *)(block + 32) =
+	    (*(const lanes *)(name + 32) & (lanes)(m > 127)) | ((lanes)(m == 0) & 0x80) | length;
+	block_add(h, block);
+	digest_put(h, out);
 }
 
 void nsec3_hash(const uint8_t *name, size_t name_len, const uint8_t *salt, uint8_t salt_len,
@@ -137,9 +195,15 @@ void nsec3_hash(const uint8_t *name, size_t name_len, const uint8_t *salt, uint8
 {
 	uint8_t in[SHA1_INPUT_MAX];
 
-	memcpy(in, name, name_len);
-	memcpy(in + name_len, salt, salt_len);
-	sha1(in, name_len + salt_len, out);
+	if (salt_len == 0 && name_len < 56) { // what RFC 9276 3.1 asks for
+		short_name(name, (unsigned)name_len, out);
+	} else {
+		memcpy(in, name, name_len);
+		memcpy(in + name_len, salt, salt_len);
+		sha1(in, name_len + salt_len, out);
+	}
+	if (iterations == 0)
+		return;
 	memcpy(in + SHA1_LEN, salt, salt_len);
 	for (unsigned i = 0; i < iterations; i++) {
 		memcpy(in, out, SHA1_LEN);

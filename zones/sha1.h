@@ -14,5 +14,6 @@
 void sha1(const uint8_t *in, size_t len, uint8_t out[SHA1_LEN]);
 
 // The NSEC3 hash of a lower-case wire name: H(name salt), then `iterations` times H(hash salt).
+// Pre: 64 bytes of `name` may be read, however long it is.
 void nsec3_hash(const uint8_t *name, size_t name_len, const uint8_t *salt, uint8_t salt_len,
     uint16_t iterations, uint8_t out[SHA1_LEN]);

@@ -11,6 +11,7 @@
 #include "dns_internal.h"
 #include "dns_lookup.h"
 #include "dns_reply.h"
+#include "writer.h"
 
 static void deny(struct denial *denial, const struct choice *choice, const struct dns_query *query,
     const struct lookup *lookup)
@@ -34,47 +35,96 @@ static void deny(struct denial *denial, const struct choice *choice, const struc
 	}
 }
 
+// Where the proofs go, and what is known of them so far.
+struct proofs_place {
+	uint8_t *msg;
+	size_t at, cap;
+	unsigned apex_at;
+	unsigned rr_count;
+	uint64_t sum; // of them, as if the first byte of the first stood at an even offset
+};
+
+// Post: false when it is to be rendered, or does not fit.
+static inline bool proof_put(struct proofs_place *place, struct node_ref owner, uint16_t type)
+{
+	const struct image_rrset *rrset = node_rrset(owner, type);
+
+	if (rrset == NULL || rrset->answer_do_ref == 0)
+		return false;
+
+	const struct image_proof *proof = image_at(owner.image, rrset->answer_do_ref);
+	const uint16_t *pointer = proof_pointers(proof), *own = pointer + proof->apex_count;
+	const uint16_t *end = own + proof->own_count;
+	const unsigned at = (unsigned)place->at;
+	uint8_t *to = place->msg + at;
+
+	if (at + proof->size > place->cap || at >= WRITER_OFFSET_END)
+		return false;
+	bytes_copy(to, proof_bytes(proof), proof->size);
+	for (; pointer < own; pointer++) // both together at most PROOF_POINTERS_MAX
+		put16(to + *pointer, (uint16_t)(0xc000 | place->apex_at));
+	for (; pointer < end; pointer++)
+		put16(to + *pointer, (uint16_t)(0xc000 | at));
+
+	const uint64_t moved = checksum_of_wire(
+	    (uint64_t)proof->apex_weight * place->apex_at + (uint64_t)proof->own_weight * at);
+
+	place->sum += checksum_at(checksum_fold(moved + proof->sum), at);
+	place->at += proof->size;
+	place->rr_count += proof->rr_count;
+	return true;
+}
+
 // The same with proofs behind the authority section. The additional section moves by their size;
 // nothing points into it (its owners are names of the sections in front, its rdata are addresses).
-// Post: the size of the whole, or 0 when it does not fit.
+// Post: the size of the whole, or 0 when it does not fit, or is to be rendered.
 static size_t body_put_proofs(struct dns_query *query, const struct image_answer *answer,
-    struct denial *denial, unsigned delta, uint16_t *proofs, uint64_t *sum)
+    const struct denial *denial, unsigned delta, unsigned *proofs, uint64_t *sum)
 {
 	const size_t begin = query->question_end, proof_at = begin + answer->proof_at;
 	const size_t rest = (size_t)answer->size - answer->proof_at;
-	const size_t cap = (size_t)query->reply_limit - query->opt_len;
-	const size_t apex_at =
-	    DNS_HEADER_LEN + (size_t)query->qname.start[version_apex_labels(query->version)];
+	const uint16_t type = version_has_nsec3(denial->version) ? RRTYPE_NSEC3 : RRTYPE_NSEC;
 	const uint16_t *patch = answer_patch(answer);
 	uint8_t *msg = query->msg;
-	size_t at = proof_at;
-	uint64_t total = answer->sum, wire = 0;
+	struct proofs_place place = {.msg = msg,
+	    .at = proof_at,
+	    .cap = (size_t)query->reply_limit - query->opt_len - rest,
+	    .apex_at =
+	        DNS_HEADER_LEN + query->qname.len - version_header(denial->version)->apex_len};
+	uint64_t total = answer->sum;
 
-	if (proof_at + rest > cap)
-		return 0;
 	bytes_copy(msg + begin, answer_bytes(answer), answer->proof_at);
-	if (!denial_put(denial, msg, &at, cap - rest, apex_at, proofs))
-		return 0;
-	bytes_copy(msg + at, answer_bytes(answer) + answer->proof_at, rest);
+	// Before the proofs: it may add to a byte behind (image_answer.patch).
+	if (rest == 0 && delta != 0)
+		total = pointers_move(msg + begin, answer, delta);
+	for (unsigned i = 0; i < denial->count; i++) { // at most three
+		if (!proof_put(&place, denial->node[i], type))
+			return 0;
+	}
+
+	const size_t at = place.at;
 
 	if (rest != 0) {
+		uint64_t wire = 0;
+
+		bytes_copy(msg + at, answer_bytes(answer) + answer->proof_at, rest);
 		const uint64_t rest_sum = checksum_sum(msg + at, rest, 0);
 
 		// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and
 		// now stands elsewhere.
 		total = checksum_add(total, ~checksum_at(rest_sum, answer->proof_at));
 		total = checksum_add(total, checksum_at(rest_sum, at - begin));
-	}
-	total = checksum_add(
-	    total, checksum_at(checksum_sum(msg + proof_at, at - proof_at, 0), answer->proof_at));
-	for (unsigned i = 0; i < answer->patch_count && delta != 0; i++) { // at most 255
-		const size_t pointer =
-		    begin + patch[i] + (patch[i] < answer->proof_at ? 0 : at - proof_at);
+		for (unsigned i = 0; i < answer->patch_count && delta != 0; i++) { // at most 255
+			const size_t pointer =
+			    begin + patch[i] + (patch[i] < answer->proof_at ? 0 : at - proof_at);
 
-		pointer_move(msg + pointer, delta);
-		wire += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
+			pointer_move(msg + pointer, delta);
+			wire += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
+		}
+		total = checksum_add(total, checksum_of_wire(wire));
 	}
-	*sum = checksum_add(total, checksum_of_wire(wire));
+	*proofs = place.rr_count;
+	*sum = checksum_add(total, checksum_at(place.sum, begin));
 	return at + rest - begin;
 }
 
@@ -83,7 +133,7 @@ bool dns_compiled_emit(
 {
 	struct choice choice;
 	struct denial denial;
-	uint16_t proofs = 0;
+	unsigned proofs = 0;
 	uint64_t sum;
 
 	// What does not fit as a whole is for the renderer, which sends as much as fits.
@@ -106,6 +156,6 @@ bool dns_compiled_emit(
 	query->rcode = choice.rcode;
 	count(context, query, choice.outcome);
 	dns_reply_finish(context, query, query->question_end + size, choice.flags,
-	    answer_counts(choice.answer) + reply_counts(0, proofs, 0), sum);
+	    answer_counts(choice.answer) + reply_counts(0, (uint16_t)proofs, 0), sum);
 	return true;
 }

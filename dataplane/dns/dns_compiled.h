@@ -102,11 +102,13 @@ static inline bool choose_chain(struct asking asking, struct node_ref ref, struc
 	return true;
 }
 
+static_assert(RRTYPE_NSEC == RRTYPE_RRSIG + 1, "choose_at_node");
+
 // The answer at a node that owns the question's name, or is its source of synthesis.
 static inline bool choose_at_node(
     struct asking asking, struct node_ref ref, bool wild, struct choice *choice)
 {
-	if (asking.qtype == RRTYPE_ANY || asking.qtype == RRTYPE_RRSIG)
+	if (asking.qtype == RRTYPE_ANY || asking.qtype - RRTYPE_RRSIG <= 1) // and NSEC
 		return false;
 	if ((ref.node->flags & NODE_CNAME) != 0 && asking.qtype != RRTYPE_CNAME)
 		return asking.qtype != RRTYPE_NSEC3 && choose_chain(asking, ref, choice);

@@ -204,11 +204,21 @@ void dns_match(const struct dns_context *context, struct dns_query *query)
 
 void dns_lookup(struct dns_query *query, bool need_encloser, struct lookup *out)
 {
-	if (!dns_lookup_direct(query, &out->kind) ||
-	    (out->kind == LOOKUP_NXDOMAIN && need_encloser)) {
-		version_lookup(query->version, &query->qname, out);
-	} else {
-		out->node = out->encloser = query->node;
-		out->encloser_labels = query->labels;
+	const struct zone_version *version = query->version;
+
+	if (!dns_lookup_direct(query, &out->kind)) {
+		version_lookup(version, &query->qname, out);
+		return;
 	}
+	out->node = out->encloser = query->node;
+	out->encloser_labels = query->labels;
+	if (out->kind != LOOKUP_NXDOMAIN || !need_encloser)
+		return;
+	// What is not there just below the apex ends at the apex.
+	out->encloser_labels--;
+	if (out->encloser_labels == version_apex_labels(version))
+		out->encloser = (struct node_ref){&version->layer[0],
+		    image_at(&version->layer[0], version_header(version)->apex_ref)};
+	else
+		version_lookup(version, &query->qname, out);
 }

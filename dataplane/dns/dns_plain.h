@@ -18,6 +18,7 @@ struct dns_plain {
 	uint64_t opt_head, opt_sum; // of a reply without DO
 	bool at_once;               // the zone table is in a core's own cache
 	uint32_t outcomes[4];       // counted: the first of enum dns_outcome
+	uint32_t proved;            // answers with proofs, whose outcomes are counted already
 };
 
 struct dns_plain dns_plain_begin(const struct dns_context *context);

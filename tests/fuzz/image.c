@@ -83,6 +83,8 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	case 8:
 		return rrset != NULL ? rrset->sigs_ref << 3 : 0;
 	case 9:
+		if (rrset != NULL && type_is_proof(rrset->type))
+			return rrset->answer_do_ref << 3;
 		return rrset != NULL ? rrset->answer_ref << 3 : 0;
 	case 10:
 		return node->referral_ref << 3;
@@ -194,6 +196,8 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 			answer_mend(mem, from->size, node->referral_do_ref);
 		}
 		for (unsigned i = 0; i < node->rrset_count; i++) {
+			if (type_is_proof(rrsets[i].type))
+				continue;
 			answer_mend(mem, from->size, rrsets[i].answer_ref);
 			answer_mend(mem, from->size, rrsets[i].answer_do_ref);
 		}

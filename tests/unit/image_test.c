@@ -546,6 +546,59 @@ static void an_apex_that_is_a_tombstone_is_refused(void **state)
 	drop(&b);
 }
 
+static void add_signed_nsec(struct records *r, const char *owner, const char *next)
+{
+	uint8_t sig[18 + NAME_LEN_MAX + 64] = {0, RRTYPE_NSEC, 13, 2}, nsec[NAME_LEN_MAX + 3];
+	uint8_t apex[NAME_LEN_MAX];
+
+	wire("example.com.", apex);
+	wire(next, nsec);
+	memcpy(nsec + name_len(nsec), "\0\1\100", 3);
+	add(r, owner, RRTYPE_NSEC, nsec, name_len(nsec) + 3);
+	memcpy(sig + 18, apex, name_len(apex));
+	add(r, owner, RRTYPE_RRSIG, sig, 18 + name_len(apex) + 64);
+	sig[1] = RRTYPE_SOA;
+	if (strcmp(owner, "example.com.") == 0)
+		add(r, owner, RRTYPE_RRSIG, sig, 18 + name_len(apex) + 64);
+}
+
+// A proof goes into answers as it stands in the image: each byte of it must be that of its records.
+static void a_proof_that_is_not_its_records_is_refused(void **state)
+{
+	static const char *const owners[] = {"example.com.", "NS.example.com."};
+	struct records *r = sample();
+	struct built b;
+
+	for (unsigned i = 0; i < 2; i++)
+		add_signed_nsec(r, owners[i], owners[1 - i]);
+	build(&b, r);
+	for (unsigned i = 0; i < 2; i++) {
+		struct lookup found;
+
+		look(&b, owners[i], &found);
+		const struct image_rrset *rrset = node_rrset(found.node, RRTYPE_NSEC);
+		const struct image_proof *proof = image_at(found.node.image, rrset->answer_do_ref);
+		const size_t at = (size_t)rrset->answer_do_ref << 3;
+		const size_t end =
+		    (size_t)(proof_bytes(proof) + proof->size - found.node.image->mem);
+
+		assert_int_not_equal(at, 0);
+		assert_int_equal(proof->rr_count, 2);
+		for (size_t k = at; k < end; k++) {
+			uint8_t *copy = forge(&b);
+
+			copy[k] ^= 1;
+			forged_is_refused(&b, copy, "proof");
+		}
+		uint8_t *copy = forge(&b);
+		const size_t rrset_at = (size_t)((const uint8_t *)rrset - found.node.image->mem);
+
+		((struct image_rrset *)(copy + rrset_at))->answer_do_ref++;
+		forged_is_refused(&b, copy, "proof");
+	}
+	drop(&b);
+}
+
 // A primary may put any number of types, each with a signature, at one name.
 static void a_name_of_many_types_is_no_work_for_minutes(void **state)
 {
@@ -685,6 +738,8 @@ static void keys_sort_as_the_names_do(void **state)
 		else
 			assert_true(key_a >= key_b);
 		decided += key_a != key_b;
+		name_lower(a, a, name_len(a));
+		assert_true(name_order_key_lower(a, 1) == key_a);
 	}
 	assert_true(decided > 150000); // a key that never decides would pass the above
 	// After RFC 4034 6.1, by hand: "z", 0, "A" as 'a', 0 and nothing more; the apex is all
@@ -710,6 +765,7 @@ int main(void)
 	    cmocka_unit_test(a_chain_out_of_range_or_in_an_overlay_is_refused),
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
+	    cmocka_unit_test(a_proof_that_is_not_its_records_is_refused),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(a_hundred_thousand_names_are_all_found_and_no_other),

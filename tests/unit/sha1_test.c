@@ -71,11 +71,33 @@ static void nsec3_hashes_are_those_of_rfc_5155(void **state)
 	}
 }
 
+static void a_name_without_salt_is_hashed_as_its_bytes_are(void **state)
+{
+	uint8_t name[NAME_LEN_MAX + 64], own[SHA1_LEN], out[SHA1_LEN];
+
+	for (unsigned len = 1; len <= NAME_LEN_MAX; len++) {
+		for (unsigned i = 0; i < sizeof name; i++)
+			name[i] = (uint8_t)(i * 37 + len * 11 + 128);
+		for (unsigned times = 0; times < 3; times++) {
+			nsec3_hash(name, len, name, 0, (uint16_t)times, out);
+			sha1(name, len, own);
+			for (unsigned i = 0; i < times; i++) {
+				uint8_t in[SHA1_LEN];
+
+				memcpy(in, own, sizeof in);
+				sha1(in, sizeof in, own);
+			}
+			assert_memory_equal(out, own, SHA1_LEN);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(digests_are_those_of_rfc_3174),
 	    cmocka_unit_test(nsec3_hashes_are_those_of_rfc_5155),
+	    cmocka_unit_test(a_name_without_salt_is_hashed_as_its_bytes_are),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
