@@ -49,8 +49,8 @@ static bool owner_put(struct draft *d, struct image_proof *proof)
 	return true;
 }
 
-static bool records_put(struct draft *d, struct image_proof *proof, uint16_t type, uint32_t ttl,
-    struct rdata_iter iter)
+static bool records_put(
+    struct draft *d, struct image_proof *proof, uint16_t type, uint32_t ttl, struct rdata_iter iter)
 {
 	const uint32_t ttl_be = htobe32(ttl);
 	const uint8_t *rdata;
@@ -62,8 +62,8 @@ static bool records_put(struct draft *d, struct image_proof *proof, uint16_t typ
 
 		uint8_t *at = d->bytes + d->size;
 
-		memcpy(at, (const uint8_t[4]){(uint8_t)(type >> 8), (uint8_t)type, 0, RRCLASS_IN},
-		    4);
+		memcpy(
+		    at, (const uint8_t[4]){(uint8_t)(type >> 8), (uint8_t)type, 0, RRCLASS_IN}, 4);
 		memcpy(at + 4, &ttl_be, 4);
 		memcpy(at + 8, (const uint8_t[2]){(uint8_t)(rdlen >> 8), (uint8_t)rdlen}, 2);
 		memcpy(at + RR_FIXED_LEN, rdata, rdlen);
@@ -89,8 +89,8 @@ size_t proof_make(const struct image *image, const struct image_node *node,
 	// Their own TTL: RFC 9077 lowers it where the zone is signed, and the peers send it as it
 	// is.
 	if (!records_put(&d, proof, rrset->type, rrset->ttl, rrset_rdata(image, rrset)) ||
-	    !records_put(&d, proof, RRTYPE_RRSIG, sigs_ttl < rrset->ttl ? sigs_ttl : rrset->ttl,
-	        sigs))
+	    !records_put(
+	        &d, proof, RRTYPE_RRSIG, sigs_ttl < rrset->ttl ? sigs_ttl : rrset->ttl, sigs))
 		return 0;
 	proof->size = (uint16_t)d.size;
 	proof->rr_count = (uint16_t)d.records;

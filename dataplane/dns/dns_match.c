@@ -5,6 +5,7 @@
 // delegations end at the name just below the apex, most others at their own name. The rest walks.
 #include "dns_lookup.h"
 
+#include "dns_denial.h"
 #include "dns_edns.h"
 #include "dns_internal.h"
 #include "zone_table_probe.h"
@@ -101,6 +102,7 @@ static inline void probe_begin(const struct dns_context *context, struct dns_que
 static inline void node_match(struct dns_query *query)
 {
 	query->node = version_find(query->version, &query->qname, query->labels);
+	query->denied.labels = 0;
 	query->state = QUERY_LOOKUP;
 }
 
@@ -186,13 +188,21 @@ STAGE void dns_match_burst(
 
 		version_prefetch_node(query->version, &query->qname, query->labels);
 	}
+	unsigned denied = 0;
+
 	for (unsigned i = 0; i < count; i++) {
 		struct dns_query *query = &queries[waiting[i]];
 
 		node_match(query);
-		if (query->node.node != NULL)
+		if (query->node.node != NULL) {
 			node_prefetch(query->node.node);
+		} else {
+			waiting[denied] = waiting[i];
+			denied += denial_ahead_begin(query);
+		}
 	}
+	for (unsigned i = 0; i < denied; i++)
+		denial_ahead_find(&queries[waiting[i]]);
 }
 
 void dns_match(const struct dns_context *context, struct dns_query *query)

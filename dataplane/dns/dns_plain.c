@@ -263,6 +263,7 @@ static __attribute__((noinline, cold)) struct plain_reply plain_pass(
 	plain_leave(context, query);
 	query->version = found.version;
 	query->node = (struct node_ref){&found.version->layer[0], found.node};
+	query->denied.labels = 0;
 	query->state = QUERY_LOOKUP;
 	return (struct plain_reply){0, 0};
 }
