@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The collection of a version's records. Transfers and zone files usually come in canonical order,
-// so sorting first looks whether there is anything to do; otherwise it sorts runs of one owner by
-// small keys (the first eight bytes of the name read from the right) and compares whole names only
-// where keys are equal. What one owner has is sorted after that, by itself.
+// but for some names: what ascends already is merged. Where that is too little it sorts runs of one
+// owner by small keys (the first eight bytes of the name read from the right) and compares whole
+// names only where keys are equal. What one owner has is sorted after that, by itself.
 
 #include "records.h"
 
@@ -101,6 +101,7 @@ int records_add(struct records *records, const uint8_t *owner, uint16_t type, ui
 #define RADIX_BITS     11
 #define RADIX_PASSES   6  // over a key of 64 bits
 #define INSERTION_MOST 16 // so few are sorted where they stand
+#define STRETCHES_MAX  32 // of ascending owners, that are merged; more are sorted anew
 
 // Records of one owner that follow each other: they have the very same pointer.
 struct run {
@@ -202,27 +203,127 @@ out:
 	return error;
 }
 
-// Gives records of one owner that follow each other the same pointer; where they spell it
-// differently *spelt is set, and they keep theirs. Post: false when the owners are out of order;
-// then not all may have been looked at.
-static bool owners_join(struct records *records, bool *spelt)
+// Records of one owner get the same pointer where they spell it the same; where not *spelt is set.
+static void owner_join(struct record *item, const struct record *before, bool *spelt)
+{
+	if (memcmp(item->owner, before->owner, item->owner_len) == 0)
+		item->owner = before->owner;
+	else
+		*spelt = true;
+}
+
+// Where the owners begin to ascend anew, the first place included; and joins records of one owner
+// that follow each other. Post: their number, with the end behind them; or STRETCHES_MAX + 1 when
+// there are more, and not all were looked at.
+static unsigned stretches_find(
+    struct records *records, size_t begin[STRETCHES_MAX + 1], bool *spelt)
 {
 	struct record *items = records->items;
+	unsigned count = 1;
 
+	begin[0] = 0;
 	for (size_t i = 1; i < records->count; i++) {
 		if (items[i].owner == items[i - 1].owner)
 			continue;
 		const int order = name_compare(items[i - 1].owner, items[i].owner);
+		if (order == 0)
+			owner_join(&items[i], &items[i - 1], spelt);
+		if (order > 0 && count == STRETCHES_MAX)
+			return STRETCHES_MAX + 1;
 		if (order > 0)
-			return false;
-		if (order < 0)
-			continue;
-		if (memcmp(items[i].owner, items[i - 1].owner, items[i].owner_len) == 0)
-			items[i].owner = items[i - 1].owner;
-		else
-			*spelt = true;
+			begin[count++] = i;
 	}
-	return true;
+	begin[count] = records->count;
+	return count;
+}
+
+// How many of `items`, which ascend, compare with `owner` below `least`: 0 those before it, 1 those
+// of its own name too. The steps grow, so that few are cheap and many cost a logarithm.
+static size_t ascend_below(const struct record *items, size_t n, const uint8_t *owner, int least)
+{
+	size_t low = 0, step = 1;
+
+	while (low + step <= n && name_compare(items[low + step - 1].owner, owner) < least) {
+		low += step;
+		step *= 2;
+	}
+	for (size_t high = low + step <= n ? low + step - 1 : n; low < high;) {
+		const size_t middle = low + (high - low) / 2;
+		if (name_compare(items[middle].owner, owner) < least)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	return low;
+}
+
+// Moves a part of a stretch behind what is merged already, whose last owner it may begin with.
+static struct record *merge_part(
+    struct record *out, const struct record *begin, struct record *part, size_t n, bool *spelt)
+{
+	if (n > 0 && out > begin && name_equal(out[-1].owner, part[0].owner)) {
+		const uint8_t *owner = part[0].owner;
+		for (size_t i = 0; i < n && part[i].owner == owner; i++)
+			owner_join(&part[i], out - 1, spelt);
+	}
+	memmove(out, part, n * sizeof(*out));
+	return out + n;
+}
+
+// Merges two neighbouring stretches; of one owner what came first stays first.
+static int stretches_merge(struct record *begin, size_t left_count, size_t right_count, bool *spelt)
+{
+	struct record *left = reallocarray(NULL, left_count, sizeof(*left));
+	struct record *a = left, *b = begin + left_count, *out = begin;
+
+	if (left == NULL)
+		return -ENOMEM;
+	memcpy(left, begin, left_count * sizeof(*left));
+	while (left_count > 0 && right_count > 0) {
+		size_t n = ascend_below(b, right_count, a->owner, 0);
+		out = merge_part(out, begin, b, n, spelt);
+		b += n;
+		right_count -= n;
+		if (right_count == 0)
+			break;
+		n = ascend_below(a, left_count, b->owner, 1);
+		out = merge_part(out, begin, a, n, spelt);
+		a += n;
+		left_count -= n;
+	}
+	out = merge_part(out, begin, a, left_count, spelt);
+	(void)merge_part(out, begin, b, right_count, spelt);
+	free(left);
+	return 0;
+}
+
+static int sort_owners(struct records *records, bool *spelt)
+{
+	size_t begin[STRETCHES_MAX + 1];
+	unsigned count = stretches_find(records, begin, spelt);
+
+	if (count > STRETCHES_MAX) {
+		const int error = sort_by_owner(records);
+		if (error != 0)
+			return error;
+		count = stretches_find(records, begin, spelt);
+	}
+	while (count > 1) {
+		unsigned kept = 0;
+		for (unsigned i = 0; i < count; i += 2) {
+			const int error =
+			    i + 1 == count
+			        ? 0
+			        : stretches_merge(records->items + begin[i],
+			              begin[i + 1] - begin[i], begin[i + 2] - begin[i + 1], spelt);
+			if (error != 0)
+				return error;
+			begin[kept++] = begin[i];
+		}
+		begin[kept] = records->count;
+		count = kept;
+	}
+	return 0;
 }
 
 // As run_end(), whatever the spelling.
@@ -376,12 +477,9 @@ int records_sort(struct records *records)
 	if (records->count > INT32_MAX)
 		return -EFBIG;
 	bool spelt = false;
-	if (!owners_join(records, &spelt)) {
-		const int error = sort_by_owner(records);
-		if (error != 0)
-			return error;
-		(void)owners_join(records, &spelt);
-	}
+	const int unsorted = sort_owners(records, &spelt);
+	if (unsorted != 0)
+		return unsorted;
 	for (size_t begin = 0, end; begin < records->count; begin = end) {
 		struct record *items = records->items + begin;
 		end = spelt ? owner_end(records, begin) : run_end(records, begin);

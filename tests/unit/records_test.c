@@ -174,6 +174,12 @@ static void any_order_comes_to_what_a_simple_sort_makes(void **state)
 			given_draw(&given[i]);
 		hold_against_simple_sort(given, count);
 		// In order already, but for the types of an owner; and with one that is late.
+		// In stretches that ascend, few and many.
+		for (size_t pieces = 2 + draw(40), i = 0; i < pieces; i++)
+			qsort(given + count * i / pieces,
+			    count * (i + 1) / pieces - count * i / pieces, sizeof(given[0]),
+			    by_owner);
+		hold_against_simple_sort(given, count);
 		qsort(given, count, sizeof(given[0]), by_owner);
 		hold_against_simple_sort(given, count);
 		const struct given late = given[0];
