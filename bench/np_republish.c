@@ -100,8 +100,10 @@ static int image_copy(const char *storage, const struct manifest_layer *layer)
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || file < 0)
 		die(path, strerror(errno));
-	if (image_buffer_open(&buffer, layer->size) != 0 ||
-	    (mem = image_buffer_take(&buffer, layer->size, IMAGE_ALIGN)) == NULL)
+	if (image_buffer_open(&buffer, layer->size) != 0)
+		die(path, "out of memory");
+	image_buffer_back(&buffer, fd);
+	if ((mem = image_buffer_take(&buffer, layer->size, IMAGE_ALIGN)) == NULL)
 		die(path, "out of memory");
 	for (uint64_t at = 0; at < layer->size;) {
 		ssize_t n = pread(file, mem + at, layer->size - at, (off_t)(layer->offset + at));
@@ -111,7 +113,8 @@ static int image_copy(const char *storage, const struct manifest_layer *layer)
 		at += (uint64_t)n;
 	}
 	close(file);
-	if (image_buffer_write(&buffer, fd) != 0 || image_seal(fd) != 0)
+	if (image_buffer_write(&buffer, fd) != 0 || ftruncate(fd, (off_t)layer->size) != 0 ||
+	    image_seal(fd) != 0)
 		die(path, "the copy cannot be written and sealed");
 	image_buffer_close(&buffer);
 	return fd;

@@ -55,6 +55,7 @@ static void image_make(
 	if (reply->rc == 0)
 		reply->rc = image_buffer_open(&buffer, request->image_cap);
 	if (reply->rc == 0) {
+		image_buffer_back(&buffer, fd);
 		reply->rc = input.is_overlay ? compile_overlay(input.records, &input.overlay,
 		                                   &request->options, &buffer, reply->error)
 		                             : compile_image(input.records, &request->options,

@@ -15,9 +15,9 @@
 
 #include "hugepage.h"
 
-#define WRITE_PIECE ((size_t)8 << 20)
-#define PAGE        4096 // what mappings grow by
-#define ALL_SEALS   (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
+#define GROW_PIECE (4 * HUGEPAGE)
+#define PAGE       4096 // what mappings grow by
+#define ALL_SEALS  (F_SEAL_SEAL | F_SEAL_SHRINK | F_SEAL_GROW | F_SEAL_WRITE)
 
 int image_open(struct image *image, const void *mem, size_t size)
 {
@@ -87,14 +87,59 @@ uint64_t image_checksum(const void *mem, size_t size)
 int image_buffer_open(struct image_buffer *buffer, size_t cap)
 {
 	// Address space for all of `cap` now; memory only as it is used.
-	void *mem = mmap(NULL, cap, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+	uint8_t *mem = hugepage_space(cap, PROT_NONE);
 
-	if (mem == MAP_FAILED)
-		return -errno;
-	*buffer = (struct image_buffer){.mem = mem, .cap = cap};
+	if (mem == NULL)
+		return -ENOMEM;
+	*buffer = (struct image_buffer){.mem = mem, .cap = cap, .fd = -1};
 	// Not from the start: most images are small. What cannot have huge pages has small ones.
 	if (cap > HUGEPAGE)
-		hugepage_advise(buffer->mem + HUGEPAGE / 2, cap - HUGEPAGE / 2);
+		hugepage_advise(buffer->mem + HUGEPAGE, cap - HUGEPAGE);
+	return 0;
+}
+
+void image_buffer_back(struct image_buffer *buffer, int fd)
+{
+	buffer->fd = fd;
+}
+
+// Gives the buffer private memory up to `size` or more.
+static int private_grow(struct image_buffer *buffer, size_t size)
+{
+	size = (size + buffer->size / 2 + HUGEPAGE - 1) & ~(HUGEPAGE - 1);
+	if (size > buffer->cap)
+		size = buffer->cap;
+	if (mprotect(buffer->mem, size, PROT_READ | PROT_WRITE) != 0)
+		return -errno;
+	buffer->size = size;
+	return 0;
+}
+
+// Makes the file longer, and the buffer be the file up to there. Huge pages are made before they
+// are filled: small ones would be written first and copied then. Where there is nothing at all none
+// is made, so each gets its last byte now.
+static int file_grow(struct image_buffer *buffer, size_t size)
+{
+	const bool first = buffer->size <= HUGEPAGE;
+	const size_t from = first ? 0 : buffer->size;
+
+	size = (size + GROW_PIECE - 1) & ~(GROW_PIECE - 1);
+	if (size > buffer->cap)
+		size = buffer->cap;
+	for (size_t end = from; end < size;) {
+		end = size - end < HUGEPAGE ? size : end + HUGEPAGE;
+		if (pwrite(buffer->fd, "", 1, (off_t)(end - 1)) != 1)
+			return -ENOMEM;
+	}
+	if (first && pwrite(buffer->fd, buffer->mem, buffer->used, 0) != (ssize_t)buffer->used)
+		return -ENOMEM;
+	if (mmap(buffer->mem + from, size - from, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_FIXED,
+	        buffer->fd, (off_t)from) == MAP_FAILED)
+		return -errno;
+	hugepage_collapse(buffer->mem + from, size - from);
+	// Small ones after all, on an older system: at once, not by a fault each.
+	(void)madvise(buffer->mem + from, size - from, MADV_POPULATE_WRITE);
+	buffer->size = size;
 	return 0;
 }
 
@@ -105,64 +150,35 @@ void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align)
 	if (at > buffer->cap || n > buffer->cap - at)
 		return NULL;
 	if (at + n > buffer->size) {
-		size_t size = (at + n + buffer->size / 2 + HUGEPAGE) & ~(HUGEPAGE - 1);
-		if (size > buffer->cap)
-			size = buffer->cap;
-		if (mprotect(buffer->mem, size, PROT_READ | PROT_WRITE) != 0)
+		const int error = buffer->fd < 0 || at + n <= HUGEPAGE
+		                      ? private_grow(buffer, at + n)
+		                      : file_grow(buffer, at + n);
+		if (error != 0)
 			return NULL;
-		buffer->size = size;
 	}
 	buffer->used = at + n;
 	return buffer->mem + at;
 }
 
-// Makes the huge pages of [at, at + n) of a memfd that is mapped at `view`, before they are
-// written: small ones would be written first and copied then. Where there is nothing at all none is
-// made, so the last bytes of each are written now; that also makes the file as long.
-static void huge_make(int fd, uint8_t *view, const uint8_t *bytes, size_t at, size_t n)
-{
-	for (size_t end = at + HUGEPAGE; end <= at + n; end += HUGEPAGE) {
-		if (pwrite(fd, bytes + end - IMAGE_ALIGN, IMAGE_ALIGN, (off_t)(end - IMAGE_ALIGN)) <
-		    0)
-			return; // said by who writes it all
-	}
-	hugepage_collapse(view + at, n);
-}
-
 int image_buffer_write(struct image_buffer *buffer, int fd)
 {
-	const size_t size = buffer->used;
-	uint8_t *view = size < HUGEPAGE ? NULL : hugepage_space(size, PROT_NONE);
-	size_t dropped = 0;
-	int rc = 0;
-
-	if (view != NULL &&
-	    mmap(view, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
-		munmap(view, size);
-		view = NULL;
-	}
-	for (size_t at = 0; at < size && rc == 0;) {
-		const size_t n = size - at < WRITE_PIECE ? size - at : WRITE_PIECE;
-		if (view != NULL && at % HUGEPAGE == 0)
-			huge_make(fd, view, buffer->mem, at, n);
-		const ssize_t done = pwrite(fd, buffer->mem + at, n, (off_t)at);
-		if (done < 0 && errno == EINTR)
-			continue;
-		if (done <= 0) {
-			rc = done < 0 ? -errno : -EIO;
-			break;
+	if (buffer->fd < 0 || buffer->size <= HUGEPAGE) {
+		for (size_t at = 0; at < buffer->used;) {
+			const ssize_t n =
+			    pwrite(fd, buffer->mem + at, buffer->used - at, (off_t)at);
+			if (n < 0 && errno == EINTR)
+				continue;
+			if (n <= 0)
+				return n < 0 ? -errno : -EIO;
+			at += (size_t)n;
 		}
-		at += (size_t)done;
-		const size_t whole = at & ~(HUGEPAGE - 1);
-		if (whole > dropped)
-			(void)madvise(buffer->mem + dropped, whole - dropped, MADV_DONTNEED);
-		dropped = whole;
+	} else if (mmap(buffer->mem, buffer->size, PROT_NONE,
+	               MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE | MAP_FIXED, -1,
+	               0) == MAP_FAILED) {
+		return -errno; // and a seal would fail
 	}
-	if (view != NULL)
-		munmap(view, size);
-	if (rc == 0)
-		buffer->used = 0;
-	return rc;
+	buffer->used = 0;
+	return 0;
 }
 
 void image_buffer_close(struct image_buffer *buffer)

@@ -41,23 +41,27 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 
 uint64_t image_checksum(const void *mem, size_t size);
 
-// The memory an image is compiled into: private, growing in place (its address never changes), in
-// huge pages where the system has them: a page at a time, the faults of a large image take longer
-// than its compilation. Owned by one thread.
+// The memory an image is compiled into: private, or from a huge page on a memfd, growing in place
+// (its address never changes), in huge pages where the system has them: a page at a time, the
+// faults of a large image take longer than its compilation. Owned by one thread.
 struct image_buffer {
 	uint8_t *mem;
 	size_t used; // bytes given out
 	size_t size; // bytes that may be touched now
 	size_t cap;  // bytes of address space
+	int fd;      // borrowed: the memfd it grows into; -1: none
 };
 
 // Post: 0 or -errno. `cap`: the largest image that may be built.
 int image_buffer_open(struct image_buffer *buffer, size_t cap) __attribute__((warn_unused_result));
 // `n` zeroed bytes at an address aligned to `align` (a power of two), or NULL when out of memory.
 void *image_buffer_take(struct image_buffer *buffer, size_t n, size_t align);
-// Moves what was taken to the begin of a file, a piece at a time, so that both together are never
-// twice as large; into huge pages where it is a memfd. Post: 0 or -errno; there is nothing left to
-// look at.
+// Has a large image grow into a memfd that is empty, so that it need not be moved in the end. Pre:
+// nothing was taken; image_buffer_write() is called with the same one. The file is longer than the
+// image then: who seals it cuts it.
+void image_buffer_back(struct image_buffer *buffer, int fd);
+// Has what was taken stand at the begin of a file. Post: 0 or -errno; there is nothing left to look
+// at, and no writable mapping of the file.
 int image_buffer_write(struct image_buffer *buffer, int fd) __attribute__((warn_unused_result));
 void image_buffer_close(struct image_buffer *buffer);
 
