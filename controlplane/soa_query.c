@@ -36,6 +36,7 @@ struct soa_query {
 	uint64_t *sent;
 	int fd;
 	unsigned tries;
+	int64_t until_ms; // mono: the end of this try over UDP
 	bool no_edns, over_tcp, heard, tcp_done, key_refused;
 	uint16_t id;
 	struct zone_soa soa;
@@ -161,24 +162,52 @@ static bool answer_take(struct soa_query *query, const uint8_t *msg, size_t len)
 	return true;
 }
 
+static int64_t mono_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void udp_over(struct soa_query *query)
+{
+	if (query->tries < UDP_TRIES) {
+		udp_try(query);
+	} else {
+		tcp_try(query);
+	}
+}
+
+// Each datagram begins the event's timeout anew, so what is left is said again: whoever keeps
+// sending what is no answer must not hold up the query for ever.
+static void udp_wait(struct soa_query *query)
+{
+	const int64_t left = query->until_ms - mono_ms();
+	const struct timeval timeout = {
+	    .tv_sec = left / 1000, .tv_usec = (suseconds_t)(left % 1000) * 1000};
+
+	if (left <= 0) {
+		udp_over(query);
+	} else if (event_add(query->io, &timeout) != 0) {
+		end_later(query, "out of memory");
+	}
+}
+
 static void udp_ready(evutil_socket_t fd, short what, void *arg)
 {
 	struct soa_query *query = arg;
 	uint8_t msg[4096];
 
 	if ((what & EV_TIMEOUT) != 0) {
-		if (query->tries < UDP_TRIES) {
-			udp_try(query);
-		} else {
-			tcp_try(query);
-		}
+		udp_over(query);
 		return;
 	}
 	for (unsigned i = 0; i < DATAGRAMS_PER_TURN; i++) {
 		ssize_t n = recv(fd, msg, sizeof(msg), 0);
 
 		if (n < 0 && (errno == EAGAIN || errno == EINTR)) {
-			return;
+			break;
 		}
 		if (n < 0) { // nothing listens there over UDP: TCP is the last word
 			tcp_try(query);
@@ -188,6 +217,7 @@ static void udp_ready(evutil_socket_t fd, short what, void *arg)
 			return;
 		}
 	}
+	udp_wait(query);
 }
 
 static int udp_socket(struct soa_query *query)
@@ -206,10 +236,7 @@ static int udp_socket(struct soa_query *query)
 
 static void udp_try(struct soa_query *query)
 {
-	unsigned wait_ms = UDP_FIRST_MS << query->tries;
-	struct timeval timeout = {
-	    .tv_sec = wait_ms / 1000, .tv_usec = (suseconds_t)(wait_ms % 1000) * 1000};
-
+	query->until_ms = mono_ms() + ((int64_t)UDP_FIRST_MS << query->tries);
 	udp_close(query);
 	query->tries++;
 	if (!request_build(query)) {
@@ -228,9 +255,11 @@ static void udp_try(struct soa_query *query)
 	// A send that fails is like one that is lost: the timeout takes over.
 	(void)send(query->fd, query->request, query->request_len, MSG_NOSIGNAL);
 	query->io = event_new(query->base, query->fd, EV_READ | EV_PERSIST, udp_ready, query);
-	if (query->io == NULL || event_add(query->io, &timeout) != 0) {
+	if (query->io == NULL) {
 		end_later(query, "out of memory");
+		return;
 	}
+	udp_wait(query);
 }
 
 static bool tcp_message(void *ctx, const uint8_t *msg, size_t len)
