@@ -109,6 +109,9 @@ static int64_t earliest_ms(const struct engine *engine, int64_t now_ms)
 	struct timer *first = timers_first(&engine->timers);
 	int64_t at = first != NULL ? first->at_ms : ZONE_NEVER;
 
+	if (engine->dispatch_more) {
+		return now_ms;
+	}
 	for (size_t i = 0; i < engine->setup->primary_count; i++) {
 		int64_t again = pacing_again_ms(&engine->setup->primaries[i]->pacing, now_ms);
 
@@ -156,9 +159,7 @@ static void deadline_reached(evutil_socket_t fd, short what, void *arg)
 		                                   offsetof(struct engine_zone, timer)),
 		    &event);
 	}
-	for (size_t i = 0; i < engine->setup->primary_count; i++) {
-		engine_dispatch(engine, engine->setup->primaries[i]);
-	}
+	engine_dispatch_all(engine);
 	engine_arm(engine);
 }
 

@@ -10,7 +10,7 @@
 #include "address.h"
 
 // The operation is over: its slot goes to the next, and the primary's reference is dropped.
-static void op_end(struct engine_zone *ez, bool silent)
+static void op_end(struct engine_zone *ez, enum pacing_word word)
 {
 	struct primary *primary = ez->primary;
 	enum op_kind kind = (enum op_kind)ez->op_kind;
@@ -21,17 +21,10 @@ static void op_end(struct engine_zone *ez, bool silent)
 		pacing_cancel(&primary->pacing, &ez->waiter);
 	} else if (kind != OP_NONE) {
 		pacing_release(&primary->pacing, kind == OP_QUERY ? PACING_QUERY : PACING_TRANSFER,
-		    silent, engine_now().mono_ms);
+		    word, engine_now().mono_ms);
 	}
 	if (kind != OP_NONE) {
 		primary_unref(primary);
-	}
-}
-
-void engine_dispatch_all(struct engine *engine)
-{
-	for (size_t i = 0; i < engine->setup->primary_count; i++) {
-		engine_dispatch(engine, engine->setup->primaries[i]);
 	}
 }
 
@@ -104,7 +97,7 @@ static void on_soa(void *ctx, const struct zone_soa *soa, const struct soa_failu
 		engine->counters.soa_failures++;
 		engine_error_set(ez, failure->error);
 	}
-	op_end(ez, soa == NULL && failure->silent);
+	op_end(ez, soa == NULL && failure->silent ? PACING_SILENT : PACING_HEARD);
 	engine_zone_event(ez, &event);
 	engine_dispatch_all(engine);
 	engine_arm(engine);
@@ -168,7 +161,7 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 		engine->counters.transfers_failed++;
 		engine_error_set(ez, result->error != NULL ? result->error : "connection ended");
 	}
-	op_end(ez, result->silent);
+	op_end(ez, result->silent ? PACING_SILENT : PACING_HEARD);
 	engine_zone_event(ez, &event);
 	engine_content_drop(ez); // when it was neither published nor discarded
 	engine_dispatch_all(engine);
@@ -209,28 +202,88 @@ static void op_failed(struct engine_zone *ez, bool query, const char *error)
 		ez->engine->counters.transfers_failed++;
 	}
 	engine_error_set(ez, error);
-	op_end(ez, false);
-	engine_zone_event(ez, &event);
+	op_end(ez, PACING_UNKNOWN);
+	engine_zone_answer(ez, &event);
 }
 
+static struct engine_zone *of_waiter(struct pacing_waiter *waiter)
+{
+	return (
+	    struct engine_zone *)(void *)((char *)waiter - offsetof(struct engine_zone, waiter));
+}
+
+#define SILENT "primary has been silent; not asked again yet"
+// So many are told that they cannot begin before the loop gets its turn: a million may wait.
+#define FAILURES_PER_TURN 1000
+
 // Begins what waits for this primary as far as the limits allow. Ends: each turn takes one waiter.
-void engine_dispatch(struct engine *engine, struct primary *primary)
+static void dispatch_one(struct primary *primary, unsigned *failures)
 {
 	struct pacing_waiter *waiter;
 
-	(void)engine;
 	primary->refs++; // the last user may leave in the loop
-	while ((waiter = pacing_next(&primary->pacing, engine_now().mono_ms)) != NULL) {
-		struct engine_zone *ez =
-		    (struct engine_zone *)(void *)((char *)waiter -
-		                                   offsetof(struct engine_zone, waiter));
+	while (*failures < FAILURES_PER_TURN &&
+	       (waiter = pacing_refused(&primary->pacing, engine_now().mono_ms)) != NULL) {
+		(*failures)++;
+		op_failed(of_waiter(waiter), waiter->kind == PACING_QUERY, SILENT);
+	}
+	while (*failures < FAILURES_PER_TURN &&
+	       (waiter = pacing_next(&primary->pacing, engine_now().mono_ms)) != NULL) {
+		struct engine_zone *ez = of_waiter(waiter);
 		int rc = op_start(ez);
 
 		if (rc != 0) {
+			(*failures)++;
 			op_failed(ez, ez->op_kind == OP_QUERY, strerror(-rc));
 		}
 	}
 	primary_unref(primary);
+}
+
+void engine_dispatch_stop(struct engine *engine)
+{
+	engine->dispatching = true;
+}
+
+void engine_dispatch_go(struct engine *engine)
+{
+	engine->dispatching = false;
+	engine_dispatch_all(engine);
+}
+
+// What cannot be begun fails at once, and its zone asks the next primary, whose queue may be as
+// long: never one within the other, or the stack would be as deep as the queues are long.
+static void dispatch(struct engine *engine, struct primary *primary)
+{
+	if (engine->dispatching) {
+		engine->dispatch_more = true;
+		return;
+	}
+	unsigned failures = 0;
+
+	engine->dispatching = true;
+	engine->dispatch_more = primary == NULL;
+	if (primary != NULL) {
+		dispatch_one(primary, &failures);
+	}
+	while (engine->dispatch_more && failures < FAILURES_PER_TURN) {
+		engine->dispatch_more = false;
+		for (size_t i = 0; i < engine->setup->primary_count; i++) {
+			dispatch_one(engine->setup->primaries[i], &failures);
+		}
+	}
+	engine->dispatch_more = failures >= FAILURES_PER_TURN; // engine_arm sees to it
+	engine->dispatching = false;
+}
+
+void engine_dispatch(struct engine *engine, struct primary *primary)
+{
+	dispatch(engine, primary);
+}
+
+void engine_dispatch_all(struct engine *engine)
+{
+	dispatch(engine, NULL);
 }
 
 void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
@@ -251,7 +304,7 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
 	ez->op_again = false;
 	if (!pacing_ask(&ez->primary->pacing, &ez->waiter, query ? PACING_QUERY : PACING_TRANSFER,
 	        action->urgency, engine_now().mono_ms)) {
-		op_failed(ez, query, "primary has been silent; not asked again yet");
+		op_failed(ez, query, SILENT);
 		return;
 	}
 	engine_dispatch(ez->engine, ez->primary);
@@ -264,7 +317,7 @@ void engine_op_abort(struct engine_zone *ez)
 	} else if (ez->op_kind == OP_TRANSFER) {
 		transfer_abort(ez->op.transfer);
 	}
-	op_end(ez, false);
+	op_end(ez, PACING_UNKNOWN);
 }
 
 void engine_ops_rekey(struct engine *engine)

@@ -50,8 +50,10 @@ struct engine_zone {
 	bool regressed_said; // what the log has of a serial that went backwards
 	uint8_t regressed_primary;
 	uint32_t regressed_serial;
-	uint8_t answer_verdict; // enum engine_verdict
-	uint32_t answer_token;  // an answer of the publisher that came while busy
+	// An answer that came while busy: of the publisher, or of what could not be begun.
+	uint8_t answer_kind; // enum zone_event_kind
+	bool answer_short;   // ZONE_EVENT_HELD: lacks_agreement
+	uint32_t answer_token;
 	int64_t op_began_ms, last_transfer_ms;
 	uint64_t transfers, transfer_bytes;
 };
@@ -66,6 +68,8 @@ struct engine {
 	size_t listener_count;
 	struct engine_clock *clock;
 	struct event *deadline; // of the first timer, or of a primary's query allowance
+	bool dispatching;       // what is to be begun waits until that is over
+	bool dispatch_more;     // and there is some; or the loop's turn came first
 	struct timers timers;
 	struct pacing_total pacing_total;
 	struct engine_zone **buckets;    // by hash of the apex
@@ -92,6 +96,9 @@ size_t engine_listener_answer(void *ctx, struct connection *connection, const ui
 
 // engine_zone.c: events into the state machine, its actions carried out.
 void engine_zone_event(struct engine_zone *ez, const struct zone_event *event);
+// The same for one that an action of the zone's brings about, maybe: its turn comes after the
+// actions of the event before it. Only kind, token and lacks_agreement count.
+void engine_zone_answer(struct engine_zone *ez, const struct zone_event *event);
 // Why the last round failed; NULL: it did not.
 void engine_error_set(struct engine_zone *ez, const char *error);
 void engine_content_drop(struct engine_zone *ez); // what was transferred and nobody takes
@@ -103,6 +110,9 @@ void engine_op_abort(struct engine_zone *ez);
 void engine_ops_rekey(struct engine *engine);
 void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);
+// Between them nothing is begun.
+void engine_dispatch_stop(struct engine *engine);
+void engine_dispatch_go(struct engine *engine);
 
 // engine_clock.c: tells every zone when the wall clock is set. NULL when out of memory.
 struct engine_clock *engine_clock_open(struct engine *engine);

@@ -327,9 +327,10 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	engine->tls = tls;
 	listeners_retls(engine, config);
 	tls_context_unref(old_tls);
+	engine_dispatch_stop(engine); // a zone that has not had its turn asks as before
 	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
 	engine_ops_rekey(engine);
-	engine_dispatch_all(engine); // more may be allowed now
+	engine_dispatch_go(engine); // more may be allowed now
 	free(taken);
 	engine_arm(engine);
 	return 0;

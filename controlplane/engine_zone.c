@@ -177,8 +177,9 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	ez->busy = true;
 	zone_event_once(ez, event);
 	while (outermost && ez->has_answer) {
-		const struct zone_event answer =
-		    verdict_event((enum engine_verdict)ez->answer_verdict, ez->answer_token);
+		const struct zone_event answer = {.kind = (enum zone_event_kind)ez->answer_kind,
+		    .token = ez->answer_token,
+		    .lacks_agreement = ez->answer_short};
 
 		ez->has_answer = false;
 		zone_event_once(ez, &answer);
@@ -186,6 +187,18 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	if (outermost) {
 		ez->busy = false;
 	}
+}
+
+void engine_zone_answer(struct engine_zone *ez, const struct zone_event *event)
+{
+	if (!ez->busy) {
+		engine_zone_event(ez, event);
+		return;
+	}
+	ez->has_answer = true;
+	ez->answer_kind = (uint8_t)event->kind;
+	ez->answer_short = event->lacks_agreement;
+	ez->answer_token = event->token;
 }
 
 void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token,
@@ -205,14 +218,8 @@ void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token
 		engine->counters.held += verdict != ENGINE_REJECTED;
 		engine_error_set(ez, reason != NULL ? reason : "not published");
 	}
-	if (ez->busy) {
-		ez->has_answer = true;
-		ez->answer_verdict = (uint8_t)verdict;
-		ez->answer_token = token;
-		return;
-	}
 	const struct zone_event event = verdict_event(verdict, token);
 
-	engine_zone_event(ez, &event);
+	engine_zone_answer(ez, &event);
 	engine_arm(engine);
 }

@@ -20,14 +20,19 @@ void pacing_init(struct pacing *pacing, struct pacing_total *total)
 	}
 }
 
+// Of a primary that is down one always goes through, to see whether it is back. `others`: that
+// wait.
+static bool refuses(const struct pacing *pacing, unsigned others, int64_t now_ms)
+{
+	const bool idle = pacing->active[PACING_QUERY] + pacing->active[PACING_TRANSFER] == 0;
+
+	return now_ms < pacing->down_until_ms && !(idle && others == 0);
+}
+
 bool pacing_ask(struct pacing *pacing, struct pacing_waiter *waiter, enum pacing_kind kind,
     enum zone_urgency urgency, int64_t now_ms)
 {
-	bool idle = pacing->active[PACING_QUERY] + pacing->active[PACING_TRANSFER] == 0;
-
-	// One always goes through, to see whether it is back.
-	if (now_ms < pacing->down_until_ms && urgency != ZONE_URGENCY_NOTIFY &&
-	    !(idle && pacing->waiting == 0)) {
+	if (urgency != ZONE_URGENCY_NOTIFY && refuses(pacing, pacing->waiting, now_ms)) {
 		return false;
 	}
 	waiter->kind = (uint8_t)kind;
@@ -55,6 +60,21 @@ static bool query_allowed(struct pacing *pacing, int64_t now_ms)
 	return pacing->second_queries < pacing->query_rate;
 }
 
+static bool others_wait(const struct pacing *pacing, unsigned kind)
+{
+	for (unsigned urgency = ZONE_URGENCY_NOTIFY + 1; urgency < ZONE_URGENCIES; urgency++) {
+		if (!TAILQ_EMPTY(&pacing->queues[kind][urgency])) {
+			return true;
+		}
+	}
+	return false;
+}
+
+static bool notify_yields(const struct pacing *pacing, unsigned kind)
+{
+	return pacing->notify_run[kind] >= PACING_NOTIFY_RUN - 1 && others_wait(pacing, kind);
+}
+
 struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms)
 {
 	for (unsigned urgency = 0; urgency < ZONE_URGENCIES; urgency++) {
@@ -63,14 +83,37 @@ struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms)
 
 			if (first == NULL || pacing->active[kind] >= pacing->limit[kind] ||
 			    !total_allows(pacing, (enum pacing_kind)kind) ||
-			    (kind == PACING_QUERY && !query_allowed(pacing, now_ms))) {
+			    (kind == PACING_QUERY && !query_allowed(pacing, now_ms)) ||
+			    (urgency == ZONE_URGENCY_NOTIFY && notify_yields(pacing, kind))) {
 				continue;
 			}
 			pacing_cancel(pacing, first);
+			pacing->notify_run[kind] = urgency != ZONE_URGENCY_NOTIFY ? 0
+			                           : pacing->notify_run[kind] < PACING_NOTIFY_RUN
+			                               ? pacing->notify_run[kind] + 1
+			                               : PACING_NOTIFY_RUN;
 			pacing->active[kind]++;
 			pacing->total->active[kind]++;
 			pacing->second_queries += kind == PACING_QUERY;
 			return first;
+		}
+	}
+	return NULL;
+}
+
+struct pacing_waiter *pacing_refused(struct pacing *pacing, int64_t now_ms)
+{
+	if (pacing->waiting == 0 || !refuses(pacing, pacing->waiting - 1, now_ms)) {
+		return NULL;
+	}
+	for (unsigned urgency = ZONE_URGENCY_NOTIFY + 1; urgency < ZONE_URGENCIES; urgency++) {
+		for (unsigned kind = 0; kind < PACING_KINDS; kind++) {
+			struct pacing_waiter *first = TAILQ_FIRST(&pacing->queues[kind][urgency]);
+
+			if (first != NULL) {
+				pacing_cancel(pacing, first);
+				return first;
+			}
 		}
 	}
 	return NULL;
@@ -85,11 +128,15 @@ void pacing_cancel(struct pacing *pacing, struct pacing_waiter *waiter)
 	}
 }
 
-void pacing_release(struct pacing *pacing, enum pacing_kind kind, bool silent, int64_t now_ms)
+void pacing_release(
+    struct pacing *pacing, enum pacing_kind kind, enum pacing_word word, int64_t now_ms)
 {
 	pacing->active[kind]--;
 	pacing->total->active[kind]--;
-	if (!silent) {
+	if (word == PACING_UNKNOWN) {
+		return;
+	}
+	if (word == PACING_HEARD) {
 		pacing->silent = 0;
 		pacing->down_until_ms = INT64_MIN;
 		return;
@@ -102,9 +149,17 @@ void pacing_release(struct pacing *pacing, enum pacing_kind kind, bool silent, i
 	}
 }
 
+// What waits for another reason than the second begins when that ends: something is released then.
 int64_t pacing_again_ms(const struct pacing *pacing, int64_t now_ms)
 {
-	if (pacing->waiting == 0 || pacing->second_queries < pacing->query_rate) {
+	bool queries = false;
+
+	for (unsigned urgency = 0; urgency < ZONE_URGENCIES; urgency++) {
+		queries = queries || !TAILQ_EMPTY(&pacing->queues[PACING_QUERY][urgency]);
+	}
+	if (!queries || pacing->second_queries < pacing->query_rate ||
+	    pacing->active[PACING_QUERY] >= pacing->limit[PACING_QUERY] ||
+	    !total_allows(pacing, PACING_QUERY)) {
 		return ZONE_NEVER;
 	}
 	return pacing->second_ms + 1000 > now_ms ? pacing->second_ms + 1000 : now_ms + 1;

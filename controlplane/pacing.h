@@ -21,6 +21,9 @@ enum pacing_kind { PACING_QUERY, PACING_TRANSFER, PACING_KINDS };
 // at once, so that a dead primary costs each of a million zones nothing.
 #define PACING_SILENT_MAX 3
 #define PACING_DOWN_MS    10000
+// Of so many that begin while others wait, all but one may be NOTIFY's: who may send those at will
+// (anybody, in the name of a source without a key) must not keep a copy from being refreshed.
+#define PACING_NOTIFY_RUN 8
 
 struct pacing_waiter {
 	TAILQ_ENTRY(pacing_waiter) link;
@@ -40,7 +43,8 @@ struct pacing {
 	// At once, and of queries in a second; the owner may change them at any time.
 	unsigned limit[PACING_KINDS], query_rate;
 	unsigned active[PACING_KINDS], waiting;
-	unsigned silent; // in a row
+	unsigned notify_run[PACING_KINDS]; // of NOTIFY's in a row
+	unsigned silent;                   // in a row
 	int64_t down_until_ms;
 	int64_t second_ms; // when the current second of the query allowance began
 	unsigned second_queries;
@@ -57,11 +61,21 @@ bool pacing_ask(struct pacing *pacing, struct pacing_waiter *waiter, enum pacing
 // pacing_release.
 struct pacing_waiter *pacing_next(struct pacing *pacing, int64_t now_ms);
 
+// Takes one that waits though the primary is down, and can do without: what pacing_ask would have
+// refused now. NULL when there is none. No slot is taken.
+struct pacing_waiter *pacing_refused(struct pacing *pacing, int64_t now_ms);
+
 // Leaves the queue (when waiting).
 void pacing_cancel(struct pacing *pacing, struct pacing_waiter *waiter);
 
-// Gives the slot back. `silent`: nothing at all was heard from the primary.
-void pacing_release(struct pacing *pacing, enum pacing_kind kind, bool silent, int64_t now_ms);
+enum pacing_word {
+	PACING_HEARD,
+	PACING_SILENT,  // nothing at all was heard from the primary
+	PACING_UNKNOWN, // it was not waited for
+};
+// Gives the slot back.
+void pacing_release(
+    struct pacing *pacing, enum pacing_kind kind, enum pacing_word word, int64_t now_ms);
 
 // When to call pacing_next again though nothing was released; ZONE_NEVER when there is no need.
 int64_t pacing_again_ms(const struct pacing *pacing, int64_t now_ms);

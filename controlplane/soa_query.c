@@ -179,8 +179,9 @@ static void udp_over(struct soa_query *query)
 	}
 }
 
-// Each datagram begins the event's timeout anew, so what is left is said again: whoever keeps
-// sending what is no answer must not hold up the query for ever.
+// What has come is read before the time is looked at: the loop may have been busy. Each datagram
+// begins the event's timeout anew, so what is left is said again: whoever keeps sending what is no
+// answer must not hold up the query for ever.
 static void udp_wait(struct soa_query *query)
 {
 	const int64_t left = query->until_ms - mono_ms();
@@ -199,10 +200,7 @@ static void udp_ready(evutil_socket_t fd, short what, void *arg)
 	struct soa_query *query = arg;
 	uint8_t msg[4096];
 
-	if ((what & EV_TIMEOUT) != 0) {
-		udp_over(query);
-		return;
-	}
+	(void)what;
 	for (unsigned i = 0; i < DATAGRAMS_PER_TURN; i++) {
 		ssize_t n = recv(fd, msg, sizeof(msg), 0);
 

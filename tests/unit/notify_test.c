@@ -351,7 +351,7 @@ static void pacing_serves_notify_first_and_keeps_its_limits(void **state)
 		assert_ptr_equal(pacing_next(&pacing, 0), &waiters[i]);
 	}
 	assert_null(pacing_next(&pacing, 0));
-	pacing_release(&pacing, PACING_TRANSFER, false, 0);
+	pacing_release(&pacing, PACING_TRANSFER, PACING_HEARD, 0);
 	pacing_cancel(&pacing, &waiters[TRANSFERS - 2]);
 	assert_ptr_equal(pacing_next(&pacing, 0), &waiters[TRANSFERS - 1]);
 }
@@ -395,7 +395,7 @@ static void a_silent_primary_is_left_alone_but_for_one_probe_and_notify(void **s
 	for (unsigned i = 0; i < PACING_SILENT_MAX; i++) {
 		assert_true(pacing_ask(&pacing, &one, PACING_QUERY, ZONE_URGENCY_REFRESH, 0));
 		assert_ptr_equal(pacing_next(&pacing, 0), &one);
-		pacing_release(&pacing, PACING_QUERY, true, 0);
+		pacing_release(&pacing, PACING_QUERY, PACING_SILENT, 0);
 	}
 	assert_true(pacing_ask(&pacing, &one, PACING_QUERY, ZONE_URGENCY_REFRESH, 1)); // the probe
 	assert_false(pacing_ask(&pacing, &two, PACING_QUERY, ZONE_URGENCY_EXPIRING, 1));
@@ -413,12 +413,109 @@ static void queries_of_one_second_are_limited_and_the_next_one_has_a_date(void *
 	for (unsigned i = 0; i < QUERY_RATE; i++) {
 		assert_true(pacing_ask(&pacing, &waiter, PACING_QUERY, ZONE_URGENCY_REFRESH, 500));
 		assert_ptr_equal(pacing_next(&pacing, 500), &waiter);
-		pacing_release(&pacing, PACING_QUERY, false, 500);
+		pacing_release(&pacing, PACING_QUERY, PACING_HEARD, 500);
 	}
 	assert_true(pacing_ask(&pacing, &waiter, PACING_QUERY, ZONE_URGENCY_REFRESH, 600));
 	assert_null(pacing_next(&pacing, 600));
 	assert_true(pacing_again_ms(&pacing, 600) == 1500);
 	assert_ptr_equal(pacing_next(&pacing, 1500), &waiter);
+}
+
+static void what_waits_when_a_primary_falls_silent_is_let_go(void **state)
+{
+	struct pacing_total total = pacing_all;
+	struct pacing pacing;
+	struct pacing_waiter begun[PACING_SILENT_MAX] = {0}, waiters[4] = {0};
+
+	pacing_ready(&pacing, &total);
+	pacing.limit[PACING_QUERY] = PACING_SILENT_MAX;
+	for (unsigned i = 0; i < PACING_SILENT_MAX; i++) {
+		assert_true(pacing_ask(&pacing, &begun[i], PACING_QUERY, ZONE_URGENCY_EXPIRING, 0));
+		assert_ptr_equal(pacing_next(&pacing, 0), &begun[i]);
+	}
+	assert_true(pacing_ask(&pacing, &waiters[0], PACING_QUERY, ZONE_URGENCY_NOTIFY, 0));
+	assert_true(pacing_ask(&pacing, &waiters[1], PACING_QUERY, ZONE_URGENCY_REFRESH, 0));
+	assert_true(pacing_ask(&pacing, &waiters[2], PACING_TRANSFER, ZONE_URGENCY_EXPIRING, 0));
+	assert_true(pacing_ask(&pacing, &waiters[3], PACING_QUERY, ZONE_URGENCY_EXPIRING, 0));
+	assert_null(pacing_refused(&pacing, 0));
+	for (unsigned i = 0; i < PACING_SILENT_MAX; i++) {
+		pacing_release(&pacing, PACING_QUERY, PACING_SILENT, 0);
+	}
+	assert_ptr_equal(pacing_refused(&pacing, 1), &waiters[3]);
+	assert_ptr_equal(pacing_refused(&pacing, 1), &waiters[2]);
+	assert_ptr_equal(pacing_refused(&pacing, 1), &waiters[1]);
+	assert_null(pacing_refused(&pacing, 1)); // NOTIFY's is the probe
+
+	pacing_cancel(&pacing, &waiters[0]);
+	assert_true(pacing_ask(&pacing, &waiters[1], PACING_QUERY, ZONE_URGENCY_REFRESH, 2));
+	assert_null(pacing_refused(&pacing, 2)); // nobody else is
+	assert_null(pacing_refused(&pacing, PACING_DOWN_MS));
+}
+
+static void what_is_ended_by_us_says_nothing_of_the_primary(void **state)
+{
+	struct pacing_total total = pacing_all;
+	struct pacing pacing;
+	struct pacing_waiter waiter = {0}, other_waiter = {0};
+
+	pacing_ready(&pacing, &total);
+	for (unsigned i = 0; i < 2 * PACING_SILENT_MAX; i++) {
+		assert_true(pacing_ask(&pacing, &waiter, PACING_QUERY, ZONE_URGENCY_NOTIFY, 0));
+		assert_ptr_equal(pacing_next(&pacing, 0), &waiter);
+		pacing_release(
+		    &pacing, PACING_QUERY, i % 2 == 0 ? PACING_SILENT : PACING_UNKNOWN, 0);
+	}
+	assert_int_equal(total.active[PACING_QUERY], 0);
+	assert_true(pacing_ask(&pacing, &waiter, PACING_QUERY, ZONE_URGENCY_REFRESH, 1));
+	assert_false(pacing_ask(&pacing, &other_waiter, PACING_QUERY, ZONE_URGENCY_REFRESH, 1));
+}
+
+// Whoever sends NOTIFYs in a primary's name must not keep copies from being refreshed.
+static void notify_leaves_a_share_to_what_expires(void **state)
+{
+	struct pacing_total total = pacing_all;
+	struct pacing pacing;
+	struct pacing_waiter notified = {0}, expiring = {0};
+
+	pacing_ready(&pacing, &total);
+	for (unsigned kind = 0; kind < PACING_KINDS; kind++) {
+		unsigned turns = 0;
+		struct pacing_waiter *begun = NULL;
+
+		assert_true(pacing_ask(
+		    &pacing, &expiring, (enum pacing_kind)kind, ZONE_URGENCY_EXPIRING, 0));
+		while (begun != &expiring && turns++ < 2 * PACING_NOTIFY_RUN) {
+			if (!notified.waiting) {
+				assert_true(pacing_ask(&pacing, &notified, (enum pacing_kind)kind,
+				    ZONE_URGENCY_NOTIFY, 0));
+			}
+			begun = pacing_next(&pacing, 0);
+			assert_non_null(begun);
+			pacing_release(&pacing, (enum pacing_kind)kind, PACING_HEARD, 0);
+		}
+		assert_int_equal(turns, PACING_NOTIFY_RUN);
+		pacing_cancel(&pacing, &notified);
+	}
+}
+
+// Its allowance of the second used up, and only what waits for a slot left: nothing to wake up for.
+static void nobody_is_woken_who_could_not_begin(void **state)
+{
+	struct pacing_total total = pacing_all;
+	struct pacing pacing;
+	struct pacing_waiter waiters[TRANSFERS + 1] = {0}, query = {0};
+
+	pacing_ready(&pacing, &total);
+	pacing.query_rate = 1;
+	assert_true(pacing_ask(&pacing, &query, PACING_QUERY, ZONE_URGENCY_REFRESH, 0));
+	assert_ptr_equal(pacing_next(&pacing, 0), &query);
+	for (unsigned i = 0; i <= TRANSFERS; i++) {
+		assert_true(
+		    pacing_ask(&pacing, &waiters[i], PACING_TRANSFER, ZONE_URGENCY_REFRESH, 0));
+		(void)pacing_next(&pacing, 0);
+	}
+	assert_true(waiters[TRANSFERS].waiting);
+	assert_true(pacing_again_ms(&pacing, 5000) == ZONE_NEVER);
 }
 
 static void the_heap_gives_deadlines_in_order_whatever_was_moved_or_removed(void **state)
@@ -470,6 +567,10 @@ int main(void)
 	    cmocka_unit_test(crowds_do_not_keep_a_primary_from_its_first_transfer),
 	    cmocka_unit_test(a_silent_primary_is_left_alone_but_for_one_probe_and_notify),
 	    cmocka_unit_test(queries_of_one_second_are_limited_and_the_next_one_has_a_date),
+	    cmocka_unit_test(what_waits_when_a_primary_falls_silent_is_let_go),
+	    cmocka_unit_test(what_is_ended_by_us_says_nothing_of_the_primary),
+	    cmocka_unit_test(notify_leaves_a_share_to_what_expires),
+	    cmocka_unit_test(nobody_is_woken_who_could_not_begin),
 	    cmocka_unit_test(the_heap_gives_deadlines_in_order_whatever_was_moved_or_removed),
 	};
 

@@ -51,8 +51,8 @@ static void babble(evutil_socket_t fd, short what, void *arg)
 	struct fixture *f = arg;
 
 	if (f->asker_len > 0) {
-		(void)sendto(f->sock, "babble", 6, MSG_NOSIGNAL, (struct sockaddr *)&f->asker,
-		    f->asker_len);
+		(void)sendto(
+		    f->sock, "babble", 6, MSG_NOSIGNAL, (struct sockaddr *)&f->asker, f->asker_len);
 		f->datagrams++;
 	}
 }
@@ -71,8 +71,7 @@ static void a_primary_that_babbles_is_given_up_as_one_that_is_silent(void **stat
 {
 	const struct timeval often = {.tv_usec = BABBLE_MS * 1000}, wait = {.tv_sec = WAIT_S};
 	struct fixture f = {.base = event_base_new()};
-	struct sockaddr_in in = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
 	struct peer peer = {.remote_len = sizeof(in)};
 	struct soa_query *query = NULL;
@@ -87,8 +86,7 @@ static void a_primary_that_babbles_is_given_up_as_one_that_is_silent(void **stat
 	f.babble = event_new(f.base, -1, EV_PERSIST, babble, &f);
 	event_add(readable, NULL);
 	event_add(f.babble, &often);
-	assert_int_equal(
-	    soa_query_start(f.base, &peer, apex, query_done, &f, NULL, &query), 0);
+	assert_int_equal(soa_query_start(f.base, &peer, apex, query_done, &f, NULL, &query), 0);
 	event_base_loopexit(f.base, &wait);
 	event_base_dispatch(f.base);
 	assert_true(f.datagrams > 10);

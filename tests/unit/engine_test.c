@@ -1,0 +1,396 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// Many zones and few primaries: the engine against primaries that are sockets in the same loop, and
+// a publication that only remembers.
+#include "engine.h"
+
+#include <netinet/in.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <event2/event.h>
+
+#include "rrtype.h"
+#include "setup.h"
+#include "wire.h"
+
+#define SERIAL 7
+
+struct world {
+	struct event_base *base;
+	struct engine *engine;
+	struct config *config;
+	char *text; // of the configuration
+	size_t text_len, text_cap;
+	// What each zone has at the start; no copy when zero.
+	struct zone_soa copy;
+	bool expired; // what was told last of the zone x
+	unsigned expirations;
+};
+
+// A primary: a UDP and a TCP socket of one port.
+struct server {
+	struct world *world;
+	int udp, tcp;
+	uint16_t port;
+	struct event *readable, *connected;
+	bool answers;
+	int accepted;             // the last connection, which is never answered; -1: none
+	unsigned questions;       // over UDP
+	int64_t sleeps_past_ms; // so long it keeps the whole loop after an answer; 0: not at all
+};
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_BOOTTIME, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+// --- the primaries
+
+static void question(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+	struct sockaddr_storage from;
+	socklen_t from_len = sizeof(from);
+	uint8_t msg[2048];
+	ssize_t n = recvfrom(fd, msg, sizeof(msg) - 64, 0, (struct sockaddr *)&from, &from_len);
+	size_t at = WIRE_HEADER_LEN;
+
+	if (n < WIRE_HEADER_LEN) {
+		return;
+	}
+	server->questions++;
+	if (!server->answers || wire_name_skip(msg, (size_t)n, &at) != 0) {
+		return;
+	}
+	at += 4;
+	wire_put16(msg + 2, WIRE_QR | WIRE_AA);
+	wire_put16(msg + 6, 1);
+	wire_put16(msg + 10, 0);
+
+	const struct zone_soa *soa = &server->world->copy;
+	uint8_t *p = msg + at;
+
+	wire_put16(p, 0xc000 | WIRE_HEADER_LEN);
+	wire_put16(p + 2, RRTYPE_SOA);
+	wire_put16(p + 4, RRCLASS_IN);
+	wire_put32(p + 6, 60);
+	wire_put16(p + 10, 22);
+	p[12] = p[13] = 0;
+	wire_put32(p + 14, soa->serial);
+	wire_put32(p + 18, soa->refresh_s);
+	wire_put32(p + 22, soa->retry_s);
+	wire_put32(p + 26, soa->expire_s);
+	wire_put32(p + 30, 60);
+	(void)sendto(fd, msg, at + 34, MSG_NOSIGNAL, (struct sockaddr *)&from, from_len);
+	while (now_ms() < server->sleeps_past_ms) {
+		usleep(1000);
+	}
+}
+
+static void connection(evutil_socket_t fd, short what, void *arg)
+{
+	struct server *server = arg;
+
+	if (server->accepted >= 0) {
+		close(server->accepted);
+	}
+	server->accepted = accept(fd, NULL, NULL);
+}
+
+// `tcp`: it takes connections, which lead to nothing. Else there is nobody.
+static void server_open(struct world *world, struct server *server, bool answers, bool tcp)
+{
+	struct sockaddr_in in = {
+	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	socklen_t len = sizeof(in);
+
+	*server = (struct server){.world = world, .answers = answers, .tcp = -1, .accepted = -1};
+	server->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(server->udp, (struct sockaddr *)&in, sizeof(in)), 0);
+	assert_int_equal(getsockname(server->udp, (struct sockaddr *)&in, &len), 0);
+	server->port = ntohs(in.sin_port);
+	server->readable =
+	    event_new(world->base, server->udp, EV_READ | EV_PERSIST, question, server);
+	event_add(server->readable, NULL);
+	if (tcp) {
+		server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(server->tcp, (struct sockaddr *)&in, sizeof(in)), 0);
+		assert_int_equal(listen(server->tcp, 16), 0);
+		server->connected =
+		    event_new(world->base, server->tcp, EV_READ | EV_PERSIST, connection, server);
+		event_add(server->connected, NULL);
+	}
+}
+
+static void server_close(struct server *server)
+{
+	event_free(server->readable);
+	close(server->udp);
+	if (server->connected != NULL) {
+		event_free(server->connected);
+		close(server->tcp);
+	}
+	if (server->accepted >= 0) {
+		close(server->accepted);
+	}
+}
+
+// --- the publication
+
+static void op_load(void *ctx, const uint8_t *apex, struct engine_stored *out)
+{
+	struct world *world = ctx;
+
+	*out = (struct engine_stored){.has_copy = world->copy.serial != 0,
+	    .soa = world->copy,
+	    .origin = setup_origin(&world->config->remotes[0])};
+}
+
+static void op_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct records *records)
+{
+	records_free(records);
+}
+
+static void op_expire(void *ctx, const uint8_t *apex, bool expired)
+{
+	struct world *world = ctx;
+
+	if (apex[0] == 1 && apex[1] == 'x') {
+		world->expired = expired;
+		world->expirations += expired;
+	}
+}
+
+static void op_store(void *ctx, const uint8_t *apex, const struct zone_timers *timers)
+{
+}
+
+// --- the world
+
+static void world_open(struct world *world)
+{
+	*world = (struct world){.base = event_base_new()};
+}
+
+static void __attribute__((format(printf, 2, 3))) say(struct world *world, const char *format, ...)
+{
+	char line[512];
+	va_list args;
+
+	va_start(args, format);
+	int len = vsnprintf(line, sizeof(line), format, args);
+
+	va_end(args);
+	if (world->text_len + (size_t)len + 1 > world->text_cap) {
+		world->text_cap = 2 * world->text_cap + 4096;
+		world->text = realloc(world->text, world->text_cap);
+		assert_non_null(world->text);
+	}
+	memcpy(world->text + world->text_len, line, (size_t)len + 1);
+	world->text_len += (size_t)len;
+}
+
+// `a` and `b`: remotes of those ids.
+static void say_remotes(struct world *world, const struct server *a, const char *a_words,
+    const struct server *b, const char *b_words)
+{
+	say(world,
+	    "server:\n  rundir: /tmp\n  storage: /tmp\n"
+	    "remote:\n  - id: a\n    address: 127.0.0.1@%u\n%s"
+	    "  - id: b\n    address: 127.0.0.1@%u\n%s",
+	    a->port, a_words, b->port, b_words);
+}
+
+static void world_go(struct world *world)
+{
+	const struct engine_ops ops = {.ctx = world,
+	    .load = op_load,
+	    .publish = op_publish,
+	    .expire = op_expire,
+	    .store = op_store};
+	struct config_error why;
+	char error[ENGINE_ERROR_MAX];
+
+	if (config_parse(world->text, world->text_len, 0, &world->config, &why) != 0) {
+		fail_msg("%u:%u: %s", why.line, why.column, why.message);
+	}
+	if (engine_open(world->base, world->config, NULL, &ops, &world->engine, error) != 0) {
+		fail_msg("%s", error);
+	}
+	engine_log_to(world->engine, NULL, NULL);
+}
+
+static void world_close(struct world *world)
+{
+	engine_close(world->engine);
+	config_free(world->config);
+	event_base_free(world->base);
+	free(world->text);
+}
+
+// Post: false when that did not come about in time.
+static bool world_until(struct world *world, bool (*is)(struct world *), unsigned seconds)
+{
+	const int64_t end = now_ms() + 1000 * (int64_t)seconds;
+	const struct timeval turn = {.tv_usec = 20000};
+
+	while (!is(world)) {
+		if (now_ms() >= end) {
+			return false;
+		}
+		event_base_loopexit(world->base, &turn);
+		event_base_dispatch(world->base);
+	}
+	return true;
+}
+
+// --- tests
+
+static struct server *taken_by[2];
+
+static bool both_are_taken(struct world *world)
+{
+	return taken_by[0]->accepted >= 0 && taken_by[1]->accepted >= 0;
+}
+
+static bool all_failed(struct world *world)
+{
+	return engine_counters(world->engine)->transfers_failed >= 2 * 20000;
+}
+
+// No descriptor is left while two long queues wait: what is begun fails at once, and each zone asks
+// the other primary.
+static void queues_that_fail_at_once_do_not_eat_the_stack(void **state)
+{
+	struct world world;
+	struct server a, b;
+	struct rlimit before, none;
+
+	world_open(&world);
+	server_open(&world, &a, false, true);
+	server_open(&world, &b, false, true);
+	say_remotes(&world, &a, "", &b, "");
+	say(&world, "controlplane:\n  transfers-in: 2\nzone:\n");
+	for (unsigned i = 0; i < 10000; i++) {
+		say(&world,
+		    "  - {domain: x%u, primaries: [a, b]}\n  - {domain: y%u, primaries: [b, a]}\n",
+		    i, i);
+	}
+	world_go(&world);
+	taken_by[0] = &a;
+	taken_by[1] = &b;
+	assert_true(world_until(&world, both_are_taken, 20));
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none = (struct rlimit){.rlim_cur = 3, .rlim_max = before.rlim_max};
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	close(a.accepted);
+	a.accepted = -1;
+	assert_true(world_until(&world, all_failed, 20));
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	world_close(&world);
+	server_close(&a);
+	server_close(&b);
+}
+
+#define WAITING 40
+
+static bool all_confirmed(struct world *world)
+{
+	return engine_counters(world->engine)->soa_answers >= WAITING;
+}
+
+// Four at a time, 4.9 s each: those that wait are not to find out one after the other.
+static void zones_that_wait_for_a_dead_primary_ask_the_next(void **state)
+{
+	struct world world;
+	struct server a, b;
+
+	world_open(&world);
+	world.copy = (struct zone_soa){SERIAL, 3600, 600, 86400};
+	server_open(&world, &a, false, false);
+	server_open(&world, &b, true, false);
+	say_remotes(&world, &a, "    serial-queries: 4\n", &b, "");
+	say(&world, "zone:\n");
+	for (unsigned i = 0; i < WAITING; i++) {
+		say(&world, "  - {domain: x%u, primaries: [a, b]}\n", i);
+	}
+	world_go(&world);
+	assert_true(world_until(&world, all_confirmed, 10));
+	world_close(&world);
+	server_close(&a);
+	server_close(&b);
+}
+
+static const uint8_t x_apex[] = "\1x";
+
+static bool x_is_asked_for_no_more(struct world *world)
+{
+	struct engine_status status;
+
+	assert_int_equal(engine_status(world->engine, x_apex, &status), 0);
+	return status.refresh_in_ms > 0;
+}
+
+static bool x_has_expired_and_was_confirmed(struct world *world)
+{
+	return world->expirations > 0 && x_is_asked_for_no_more(world);
+}
+
+// The answer that confirms the copy comes when it has just expired, and the other primary, which is
+// asked as well, is left alone because it is dead.
+static void what_is_confirmed_at_the_last_moment_is_served(void **state)
+{
+	struct world world;
+	struct server a, b;
+	struct engine_status status;
+
+	world_open(&world);
+	world.copy = (struct zone_soa){SERIAL, 3, 1, 4};
+	server_open(&world, &a, true, false);
+	server_open(&world, &b, false, false);
+	say_remotes(&world, &a, "", &b, "    serial-queries: 4\n");
+	say(&world,
+	    "zone:\n  - {domain: x, primaries: [a, b], refresh-jitter: 0%%, "
+	    "primary-pin-tolerance: 1d}\n");
+	for (unsigned i = 0; i < 4; i++) {
+		say(&world, "  - {domain: z%u, primaries: [b], retry-min-interval: 30s}\n", i);
+	}
+	world_go(&world);
+	assert_true(world_until(&world, x_is_asked_for_no_more, 10));
+	assert_int_equal(engine_status(world.engine, x_apex, &status), 0);
+	world.expirations = 0;
+	assert_int_equal(engine_refresh(world.engine, (const uint8_t *)"\2z0"), 0); // the probe
+	a.sleeps_past_ms = now_ms() + status.expires_in_ms + 5;
+	assert_true(world_until(&world, x_has_expired_and_was_confirmed, 10));
+	assert_int_equal(engine_status(world.engine, x_apex, &status), 0);
+	assert_false(status.expired);
+	assert_false(world.expired);
+	world_close(&world);
+	server_close(&a);
+	server_close(&b);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(zones_that_wait_for_a_dead_primary_ask_the_next),
+	    cmocka_unit_test(what_is_confirmed_at_the_last_moment_is_served),
+	    cmocka_unit_test(queues_that_fail_at_once_do_not_eat_the_stack),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
