@@ -345,40 +345,56 @@ static void round_next_in(struct zone *zone, int64_t ms, struct zone_now now)
 	zone->next_ms = due < zone->next_ms ? due : zone->next_ms;
 }
 
-// A primary has the version we have: the copy is fresh again.
+// A transfer that breaks costs both sides far more than a query does: back off.
+static int64_t broken_ms(const struct zone *zone)
+{
+	const int64_t refresh = refresh_ms(zone), retry = retry_ms(zone);
+
+	return doubled_ms(retry, zone->failures - 1, refresh > retry ? refresh : retry);
+}
+
+static void failure_count(struct zone *zone)
+{
+	if (zone->failures < UINT32_MAX) {
+		zone->failures++;
+	}
+}
+
+// A primary has the version we have: the copy is fresh again. Another that has more may have
+// failed to hand it over: that is no success.
 static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
+	int64_t wait = refresh_ms(zone);
+
 	zone->phase = ZONE_IDLE;
-	zone->failures = 0;
 	zone->has_regressed = zone->has_regressed && zone->round_older;
 	spacing_after(zone, false, now);
 	expiry_renew(zone, now, actions);
-	// A NOTIFY promised more than any primary has: look again sooner than usual.
-	const bool soon = zone->round_hinted && retry_ms(zone) < refresh_ms(zone);
-
-	round_next_in(zone, soon ? retry_ms(zone) : refresh_ms(zone), now);
+	if (zone->round_transfer_failed) {
+		failure_count(zone);
+		wait = broken_ms(zone);
+	} else {
+		zone->failures = 0;
+		// A NOTIFY promised more than any primary has: look again sooner than usual.
+		if (zone->round_hinted && retry_ms(zone) < wait) {
+			wait = retry_ms(zone);
+		}
+	}
+	round_next_in(zone, wait, now);
 }
 
 static void round_failed(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	int64_t wait;
+	int64_t wait = retry_ms(zone);
 
 	(void)actions;
 	zone->phase = ZONE_IDLE;
-	if (zone->failures < UINT32_MAX) {
-		zone->failures++;
-	}
+	failure_count(zone);
 	spacing_after(zone, false, now);
 	if (!zone->has_copy) {
 		wait = doubled_ms(BOOTSTRAP_MS, zone->failures - 1, BOOTSTRAP_MAX_MS);
 	} else if (zone->round_transfer_failed) {
-		// A transfer that breaks costs both sides far more than a query does: back off.
-		int64_t most =
-		    refresh_ms(zone) > retry_ms(zone) ? refresh_ms(zone) : retry_ms(zone);
-
-		wait = doubled_ms(retry_ms(zone), zone->failures - 1, most);
-	} else {
-		wait = retry_ms(zone);
+		wait = broken_ms(zone);
 	}
 	round_next_in(zone, wait, now);
 }
@@ -763,7 +779,9 @@ static void round_drop(struct zone *zone, struct zone_now now, struct zone_actio
 		action_add(actions, ZONE_ACTION_ABORT);
 	}
 	token_next(zone);
-	zone->publish_token = 0;
+	if (!zone->has_held) { // a person may accept that yet: it goes live with its token then
+		zone->publish_token = 0;
+	}
 	zone->phase = ZONE_IDLE;
 	zone->next_ms = now.mono_ms;
 }

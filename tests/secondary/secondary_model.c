@@ -220,12 +220,17 @@ static void round_won(struct model *m, struct zone_now now)
 	int64_t wait = refresh_of(m);
 
 	m->doing = MODEL_NOTHING;
-	m->failures = 0;
 	quiet_from(m, false, now);
 	confirmed(m, now);
-	// Somebody says there is more than any primary has.
-	if (m->hinted && retry_of(m) < wait) {
-		wait = retry_of(m);
+	if (m->broke) { // there is more, and it was not to be had
+		wait = doubling(retry_of(m), m->failures++,
+		    refresh_of(m) > retry_of(m) ? refresh_of(m) : retry_of(m));
+	} else {
+		m->failures = 0;
+		// Somebody says there is more than any primary has.
+		if (m->hinted && retry_of(m) < wait) {
+			wait = retry_of(m);
+		}
 	}
 	next_in(m, now, wait);
 }

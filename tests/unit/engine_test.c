@@ -44,8 +44,8 @@ struct server {
 	uint16_t port;
 	struct event *readable, *connected;
 	bool answers;
-	int accepted;             // the last connection, which is never answered; -1: none
-	unsigned questions;       // over UDP
+	int accepted;           // the last connection, which is never answered; -1: none
+	unsigned questions;     // over UDP
 	int64_t sleeps_past_ms; // so long it keeps the whole loop after an answer; 0: not at all
 };
 
@@ -113,8 +113,7 @@ static void connection(evutil_socket_t fd, short what, void *arg)
 // `tcp`: it takes connections, which lead to nothing. Else there is nobody.
 static void server_open(struct world *world, struct server *server, bool answers, bool tcp)
 {
-	struct sockaddr_in in = {
-	    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(in);
 
 	*server = (struct server){.world = world, .answers = answers, .tcp = -1, .accepted = -1};
@@ -363,9 +362,8 @@ static void what_is_confirmed_at_the_last_moment_is_served(void **state)
 	server_open(&world, &a, true, false);
 	server_open(&world, &b, false, false);
 	say_remotes(&world, &a, "", &b, "    serial-queries: 4\n");
-	say(&world,
-	    "zone:\n  - {domain: x, primaries: [a, b], refresh-jitter: 0%%, "
-	    "primary-pin-tolerance: 1d}\n");
+	say(&world, "zone:\n  - {domain: x, primaries: [a, b], refresh-jitter: 0%%, "
+	            "primary-pin-tolerance: 1d}\n");
 	for (unsigned i = 0; i < 4; i++) {
 		say(&world, "  - {domain: z%u, primaries: [b], retry-min-interval: 30s}\n", i);
 	}

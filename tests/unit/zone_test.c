@@ -252,6 +252,21 @@ static void another_primary_is_followed_after_the_tolerance_and_comes_whole(void
 	    {EV(REFRESH), .want = "query:2"}, {SOA_IS(9), .want = "ixfr:2"});
 }
 
+// That the pinned one has what we have is no reason to wait for the next refresh.
+static void a_follower_whose_transfer_breaks_is_asked_again_after_retry(void **state)
+{
+	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "store store"}, {.advance = 3600 * S, EV(TIMER), .want = "query:0"},
+	    {SOA_IS(5), .want = "query:1"}, {SOA_IS(5), .want = "query:2"},
+	    {SOA_IS(6), .want = "transfer:2"}, {EV(TRANSFER_FAILED), .want = "store"},
+	    {.advance = 599 * S, EV(TIMER), .want = ""},
+	    {.advance = S, EV(TIMER), .want = "query:0"}, {SOA_IS(5), .want = "query:1"},
+	    {SOA_IS(5), .want = "query:2"}, {SOA_IS(6), .want = "transfer:2"},
+	    {EV(TRANSFER_FAILED), .want = "store"}, {.advance = 1199 * S, EV(TIMER), .want = ""},
+	    {.advance = S, EV(TIMER), .want = "query:0"});
+}
+
 static void the_pinned_primary_catching_up_ends_the_others_lead(void **state)
 {
 	SCENARIO(&policy_pinned, {START_FROM(11, 5), .want = "store query:0"},
@@ -908,6 +923,21 @@ static void a_held_version_that_is_accepted_is_the_version_served(void **state)
 	assert_false(zone.has_held);
 }
 
+// Somebody went back to an older version in between.
+static void what_is_accepted_after_a_rollback_is_the_version_served(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(HELD), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {EV(SOA_FAILED), .want = ""}, {EV(PIN, .pinned = true), .want = ""},
+	    {EV(REPLACED, .origin = 11, .soa = SOA(4)), .want = "store query:0"},
+	    {SOA_IS(6), .want = "store"}, {EV(PIN), .want = "query:0"},
+	    {SOA_IS(6), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
+	    {EV(SOA_FAILED), .want = ""}, {.handed = true, EV(LIVE), .want = "store"},
+	    // What the primary has is what we have.
+	    {EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "store"});
+}
+
 static void a_pinned_zone_asks_and_takes_nothing(void **state)
 {
 	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
@@ -1126,6 +1156,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(serial_arithmetic_follows_rfc_1982),
 	    cmocka_unit_test(another_primary_is_followed_after_the_tolerance_and_comes_whole),
+	    cmocka_unit_test(a_follower_whose_transfer_breaks_is_asked_again_after_retry),
 	    cmocka_unit_test(the_pinned_primary_catching_up_ends_the_others_lead),
 	    cmocka_unit_test(a_lead_that_is_taken_back_is_forgotten),
 	    cmocka_unit_test(a_dead_pinned_primary_lags_as_well),
@@ -1180,6 +1211,7 @@ int main(void)
 	    cmocka_unit_test(a_held_version_is_neither_fetched_again_nor_a_confirmation),
 	    cmocka_unit_test(a_held_version_does_not_keep_the_copy_from_expiring),
 	    cmocka_unit_test(a_held_version_that_is_accepted_is_the_version_served),
+	    cmocka_unit_test(what_is_accepted_after_a_rollback_is_the_version_served),
 	    cmocka_unit_test(a_pinned_zone_asks_and_takes_nothing),
 	    cmocka_unit_test(a_pin_stops_a_transfer),
 	    cmocka_unit_test(a_pinned_zone_expires_only_when_nobody_can_be_asked),
