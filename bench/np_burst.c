@@ -26,6 +26,7 @@
 #include "compile.h"
 #include "dns.h"
 #include "frame_answer.h"
+#include "heap.h"
 #include "load_packet.h"
 #include "load_query.h"
 #include "zonefile.h"
@@ -175,6 +176,7 @@ static struct zone_table *store_load(const char *folder)
 	static struct served served;
 	static _Atomic(struct zone_table *) table;
 
+	heap_open();
 	if (boot_load(&served, &table, folder) != 0 || served.count == 0)
 		die("no zone can be served", folder);
 	return table;

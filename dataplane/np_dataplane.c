@@ -22,6 +22,7 @@
 #include "attach.h"
 #include "dataplane.h"
 #include "eal.h"
+#include "heap.h"
 #include "log.h"
 #include "notify.h"
 #include "port.h"
@@ -295,6 +296,7 @@ int main(int argc, char **argv)
 		return good ? 0 : 1;
 	}
 
+	heap_open();
 	// All threads inherit this mask: signals come to the main thread, in sigwait().
 	sigemptyset(&signals);
 	sigaddset(&signals, SIGTERM);

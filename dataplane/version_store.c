@@ -14,6 +14,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "heap.h"
 #include "hugepage.h"
 
 static int read_at(int fd, uint8_t *bytes, uint64_t size, uint64_t offset)
@@ -49,6 +50,7 @@ static struct block *block_new(uint64_t size, uint8_t **mem)
 		free(block);
 		return NULL;
 	}
+	heap_advise();
 	*block = (struct block){.mem = *mem, .size = size, .refs = 1};
 	return block;
 }

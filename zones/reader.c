@@ -157,9 +157,12 @@ void version_prefetch_node(
 			continue;
 		const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
 		const uint32_t match = bucket_match(bucket, (uint16_t)hash);
-		if (match != 0)
-			__builtin_prefetch(image_at(
-			    image, bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT]));
+		if (match == 0)
+			continue;
+		const uint8_t *node =
+		    image_at(image, bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT]);
+		__builtin_prefetch(node);
+		__builtin_prefetch(node + 64); // the directory of RRsets
 	}
 }
 

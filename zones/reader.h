@@ -56,7 +56,7 @@ struct node_ref version_find_name(
 bool version_is_large(const struct zone_version *version);
 // Prefetches what version_find() for the same arguments will look at first.
 void version_prefetch(const struct zone_version *version, const struct qname *q, unsigned labels);
-// A while later: the first line of the node that version_find() will compare first.
+// A while later: the first lines of the node that version_find() will compare first.
 void version_prefetch_node(
     const struct zone_version *version, const struct qname *q, unsigned labels);
 

@@ -21,6 +21,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "hugepage.h"
 #include "wide.h"
 #include "zone_table_probe.h"
 
@@ -31,10 +32,13 @@ static struct zone_entry tombstone;
 
 static struct slots *slots_new(size_t size)
 {
-	struct slots *slots = calloc(1, sizeof(*slots) + size * sizeof(slots->slot[0]));
+	const size_t bytes = sizeof(struct slots) + size * sizeof(struct slot);
+	struct slots *slots = calloc(1, bytes);
 
-	if (slots != NULL)
-		slots->mask = size - 1;
+	if (slots == NULL)
+		return NULL;
+	hugepage_advise(slots, bytes); // of a large one no page was touched yet
+	slots->mask = size - 1;
 	return slots;
 }
 
@@ -195,6 +199,7 @@ void zone_table_prefetch_entry(const struct zone_table *table, const struct qnam
 
 		if (entry != NULL && entry != &tombstone && slot->hash == q->hash[labels]) {
 			__builtin_prefetch(entry);
+			__builtin_prefetch(entry->apex + 16); // it may lie across two lines
 			return;
 		}
 	}
