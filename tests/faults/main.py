@@ -11,6 +11,7 @@ import collections
 import os
 import random
 import re
+import shutil
 import subprocess
 import sys
 import time
@@ -81,13 +82,19 @@ class Faults:
     # --- a version
 
     def change(self, kind):
-        """`difference`, `whole`, or `fresh`: whole, with no compiler that was ready before. Of layers every 20th is whole,
-        since all begins anew with it."""
+        """`difference`, `whole`; `fresh`: whole, with no compiler that was ready before; `anew`: a difference, with no journal
+        that it could be added to. Of layers every 20th is whole, since all begins anew with it."""
         self.round += 1
-        self.source.change(whole=kind != "difference" or (self.layers and self.round % 20 == 0))
+        self.source.change(whole=kind in ("whole", "fresh") or (self.layers and self.round % 20 == 0))
+
+    def prepare(self, kind):
+        if kind == "fresh":
+            self.node.kill_compilers()
+        if kind == "anew":
+            shutil.rmtree(os.path.join(self.folder, "node", "storage", "journal"), ignore_errors=True)
 
     def kinds(self):
-        return ("difference",) if self.layers else ("difference", "whole", "fresh")
+        return ("difference",) if self.layers else ("difference", "whole", "fresh", "anew")
 
     def converged(self):
         return self.watcher.serial == self.source.serial
@@ -129,8 +136,7 @@ class Faults:
 
     def learn(self, process, kind, most):
         """Adds {(thread, call): the most that such a thread makes of it during an update and its storing}"""
-        if kind == "fresh":
-            self.node.kill_compilers()
+        self.prepare(kind)
         path, threads = os.path.join(self.folder, "calls"), self.node.threads(process)
         tracer = self.node.trace(process, path, threads, "-f")
         before = self.disk()
@@ -161,6 +167,8 @@ class Faults:
                 # Of a start of the compiler only what nothing else is made of, and of nothing else a start, which is by chance.
                 if (kind == "fresh") != (thread == FRESH or (thread, call) in STARTS):
                     continue
+                if kind == "anew" and thread != "np-journal":
+                    continue
                 # Who looks at a new process looks at all that are there, and the first to come there is killed.
                 alone = thread != FRESH or not any(most[other, call] for other in others)
                 faults = ["KILL"] if alone else []
@@ -181,8 +189,7 @@ class Faults:
         path = os.path.join(self.folder, "injected")
         if os.path.exists(path):
             os.unlink(path)
-        if case.kind == "fresh":
-            self.node.kill_compilers()
+        self.prepare(case.kind)
         how = "error=" + case.fault
         if case.fault == "KILL":
             how = "signal=KILL"
