@@ -68,23 +68,37 @@ static int rdata_of_span(struct compilation *c, const struct rrset_span *span)
 	return 0;
 }
 
+// Of occluded names nobody asks: they have no answers, and take no line of their own.
+static bool is_aside(const struct unit *unit)
+{
+	return (unit->flags & NODE_OCCLUDED) != 0;
+}
+
+static int unit_rdata(struct compilation *c, const struct unit *unit)
+{
+	struct rrset_walk walk;
+	struct rrset_span span = {0};
+	int error = 0;
+
+	rrset_walk_start(&walk, c, unit);
+	while (error == 0 && rrset_walk_next(&walk, &span)) {
+		error = span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX
+		            ? -EFBIG
+		            : rdata_of_span(c, &span);
+	}
+	return error;
+}
+
 static int write_rdata(struct compilation *c)
 {
 	struct unit_walk units = {0};
+	int error = 0;
 
-	for (const struct unit *unit; (unit = unit_walk_next(&units, c)) != NULL;) {
-		struct rrset_walk walk;
-		struct rrset_span span = {0};
-		rrset_walk_start(&walk, c, unit);
-		while (rrset_walk_next(&walk, &span)) {
-			if (span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX)
-				return -EFBIG;
-			const int error = rdata_of_span(c, &span);
-			if (error != 0)
-				return error;
-		}
+	for (const struct unit *unit; error == 0 && (unit = unit_walk_next(&units, c)) != NULL;) {
+		if (!is_aside(unit))
+			error = unit_rdata(c, unit);
 	}
-	return 0;
+	return error;
 }
 
 // --- nodes
@@ -104,7 +118,7 @@ static uint32_t write_proof(
     struct compilation *c, const struct image_node *node, const struct image_rrset *rrset)
 {
 	const struct image_header *header = (const struct image_header *)c->buffer->mem;
-	const struct image image = {.mem = c->buffer->mem};
+	const struct image image = {.mem = c->buffer->mem, .flags = c->flags};
 	union proof_room room;
 	const size_t size = proof_make(&image, node, rrset, header->apex_len, &room);
 
@@ -117,11 +131,20 @@ static uint32_t write_proof(
 	return compile_ref(c, at);
 }
 
+static struct image_rrset *first_rrset(struct image_node *node)
+{
+	return (struct image_rrset *)((uint8_t *)node + image_node_head(node) + node->more);
+}
+
+static struct image_rrset *next_rrset(const struct compilation *c, struct image_rrset *rrset)
+{
+	return (struct image_rrset *)((uint8_t *)rrset + rrset_stride(c->flags));
+}
+
 static int write_answers(struct compilation *c, const struct unit *unit, struct image_node *node)
 {
 	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
-	struct image_rrset *rrsets =
-	    (struct image_rrset *)(c->buffer->mem + ((size_t)node->rrsets_ref << 3));
+	struct image_rrset *rrset = first_rrset(node);
 	struct rrset_walk walk;
 	struct rrset_span span = {0};
 	uint64_t first_end = 0;
@@ -144,12 +167,12 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 			first_end = c->buffer->used;
 	}
 	rrset_walk_start(&walk, c, unit);
-	for (unsigned i = 0; rrset_walk_next(&walk, &span); i++) {
-		struct image_rrset *rrset = &rrsets[i];
+	for (; rrset_walk_next(&walk, &span); rrset = next_rrset(c, rrset)) {
 		if (is_signed && span.rr_count > 0 && type_is_proof(span.type)) {
-			rrset->answer_do_ref = write_proof(c, node, rrset);
-			if (rrset->answer_do_ref == ANSWER_NOMEM)
+			const uint32_t proof = write_proof(c, node, rrset);
+			if (proof == ANSWER_NOMEM)
 				return -ENOMEM;
+			((struct image_rrset_signed *)rrset)->answer_do_ref = proof;
 			if (first_end == 0)
 				first_end = c->buffer->used;
 		}
@@ -160,17 +183,19 @@ static int write_answers(struct compilation *c, const struct unit *unit, struct 
 			return -ENOMEM;
 		if (first_end == 0)
 			first_end = c->buffer->used;
-		rrset->answer_do_ref =
-		    is_signed ? compile_positive(c, unit, &span, true) : rrset->answer_ref;
-		if (rrset->answer_do_ref == ANSWER_NOMEM)
+		if (!is_signed)
+			continue;
+		const uint32_t with_sigs = compile_positive(c, unit, &span, true);
+		if (with_sigs == ANSWER_NOMEM)
 			return -ENOMEM;
+		((struct image_rrset_signed *)rrset)->answer_do_ref = with_sigs;
 	}
 	if (first_end == 0)
 		first_end = c->buffer->used;
 	const uint64_t lines =
 	    (first_end - (uint64_t)((uint8_t *)node - c->buffer->mem) + CACHE_LINE - 1) /
 	    CACHE_LINE;
-	node->lines = (uint16_t)(lines < LINES_MAX ? lines : LINES_MAX);
+	node->lines = (uint8_t)(lines < LINES_MAX ? lines : LINES_MAX);
 	return 0;
 }
 
@@ -190,17 +215,22 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	uint8_t lower[NAME_LEN_MAX];
 	struct rrset_walk walk;
 	struct rrset_span span = {0};
-	const unsigned count = unit->rrset_count;
 
 	name_lower(lower, unit->owner, unit->len);
 	const uint32_t owner_ref = write_owner(c, unit, lower);
 	if (owner_ref == ANSWER_NOMEM)
 		return -ENOMEM;
-	const size_t head = (sizeof(struct image_node) + unit->len + 7) & ~(size_t)7;
+	const bool more = owner_ref != 0 || unit->denial != 0 || unit->denial_wild != 0;
+	const size_t size = ((sizeof(struct image_node) + unit->len + 7) & ~(size_t)7) +
+	                    (more ? sizeof(struct image_node_more) : 0) +
+	                    unit->rrset_count * rrset_stride(c->flags);
 	struct image_node *node =
-	    image_buffer_take(c->buffer, head + count * sizeof(struct image_rrset), CACHE_LINE);
+	    image_buffer_take(c->buffer, size, is_aside(unit) ? 8 : CACHE_LINE);
 	if (node == NULL)
 		return -ENOMEM;
+	const int error = is_aside(unit) ? unit_rdata(c, unit) : 0; // behind the directory
+	if (error != 0)
+		return error;
 	unit->node_ref = compile_ref(c, node);
 	*node = (struct image_node){
 	    .flags = (unit->role & UNIT_GONE) != 0 ? NODE_TOMBSTONE : unit->flags,
@@ -208,23 +238,29 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	    .labels = unit->labels,
 	    .cut_labels = unit->cut_labels,
 	    .rrset_count = unit->rrset_count,
-	    .rrsets_ref = unit->node_ref + (uint32_t)(head >> 3),
+	    .more = more ? sizeof(struct image_node_more) : 0,
 	    .order = rank,
-	    .owner_ref = owner_ref,
-	    .denial = unit->denial,
-	    .denial_wild = unit->denial_wild,
 	};
 	memcpy(node->name, lower, unit->len);
-	struct image_rrset *rrset = (struct image_rrset *)((uint8_t *)node + head);
-	for (rrset_walk_start(&walk, c, unit); rrset_walk_next(&walk, &span); rrset++) {
+	if (more)
+		*(struct image_node_more *)((uint8_t *)node + image_node_head(node)) =
+		    (struct image_node_more){
+		        .owner_ref = owner_ref,
+		        .denial = unit->denial,
+		        .denial_wild = unit->denial_wild,
+		    };
+	struct image_rrset *rrset = first_rrset(node);
+	rrset_walk_start(&walk, c, unit);
+	for (; rrset_walk_next(&walk, &span); rrset = next_rrset(c, rrset)) {
 		node->types |= type_bit(span.type);
 		*rrset = (struct image_rrset){
 		    .type = span.type,
 		    .rr_count = (uint16_t)span.rr_count,
 		    .ttl = span.rr_count > 0 ? span.rrs[0].ttl : 0,
 		    .rdata_ref = c->rdata_refs[span.number],
-		    .sigs_ref = c->sigs_refs[span.number],
 		};
+		if ((c->flags & IMAGE_RRSIGS) != 0)
+			((struct image_rrset_signed *)rrset)->sigs_ref = c->sigs_refs[span.number];
 	}
 	return write_answers(c, unit, node);
 }
@@ -259,6 +295,19 @@ static void apex_facts(struct compilation *c, struct image_header *header)
 		c->flags |= IMAGE_SIGNED;
 }
 
+// Signatures need room in every RRset. An overlay is as the base, which may have some.
+static bool has_rrsigs(const struct compilation *c)
+{
+	if ((c->flags & IMAGE_SIGNED) != 0 ||
+	    (c->overlay != NULL && (c->overlay->flags & (IMAGE_SIGNED | IMAGE_RRSIGS)) != 0))
+		return true;
+	for (size_t i = 0; i < c->records->count; i++) {
+		if (c->records->items[i].type == RRTYPE_RRSIG)
+			return true;
+	}
+	return false;
+}
+
 static int write_image(struct compilation *c, struct image_header *header)
 {
 	struct image_section *section = header->section;
@@ -278,8 +327,9 @@ static int write_image(struct compilation *c, struct image_header *header)
 		return error;
 
 	const uint8_t *rdata = image_buffer_take(c->buffer, 8, 8);
-	if (rdata == NULL || write_rdata(c) != 0)
-		return -ENOMEM;
+	error = rdata != NULL ? write_rdata(c) : -ENOMEM;
+	if (error != 0)
+		return error;
 	section[IMAGE_RDATA] = (struct image_section){compile_ref(c, rdata),
 	    (uint32_t)((c->buffer->used - (size_t)(rdata - c->buffer->mem)) >> 3)};
 	header->negative_ref = compile_negative(c, false);
@@ -376,6 +426,8 @@ static int compile(const struct records *records, const struct compile_overlay *
 	if (c.rdata_refs == NULL || c.sigs_refs == NULL)
 		goto out;
 	apex_facts(&c, header);
+	if (has_rrsigs(&c))
+		c.flags |= IMAGE_RRSIGS;
 	result = compile_denial(&c, header);
 	if (result == 0)
 		result = write_image(&c, header);

@@ -73,6 +73,8 @@ static int unit_targets(const struct compilation *c, const struct unit *unit, st
 			const uint8_t *name = r->rdata + names[j].offset;
 			if (!names[j].additional || !name_is_under(name, c->records->apex))
 				continue;
+			if ((unit->flags & NODE_CUT) != 0 && name_is_under(name, unit->owner))
+				continue; // whoever knows the name knows the cut above it
 			const uint64_t hash = name_hash(name, &c->options->key);
 			if (list_add(list, (uint32_t)(hash >> 32), unit->node_ref) != 0)
 				return -ENOMEM;

@@ -113,21 +113,19 @@ static int entry_add(struct delta_walk *a, uint16_t type, uint32_t ttl, const ui
 // The records of a node as entries.
 static int node_entries(struct delta_walk *a, struct node_ref ref)
 {
-	const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
 	const uint8_t *rdata;
-	uint32_t ttl;
+	uint32_t ttl = 0;
 	uint16_t len;
 	int rc = 0;
 
 	a->count = 0;
 	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
-		struct rdata_iter iter = rrset_rdata(ref.image, &rrset[i]);
+		const struct image_rrset *rrset = node_rrset_at(ref, i);
+		struct rdata_iter iter = rrset_rdata(ref.image, rrset);
 
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = entry_add(a, rrset[i].type, rrset[i].ttl, rdata, len, ENTRY_BEFORE);
-		if (rrset[i].sigs_ref == 0)
-			continue;
-		iter = rrset_sigs(ref.image, &rrset[i], &ttl);
+			rc = entry_add(a, rrset->type, rrset->ttl, rdata, len, ENTRY_BEFORE);
+		iter = rrset_sigs(ref.image, rrset, &ttl);
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
 			rc = entry_add(a, RRTYPE_RRSIG, ttl, rdata, len, ENTRY_BEFORE);
 	}

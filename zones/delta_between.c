@@ -49,21 +49,19 @@ static int entry_add(
 
 static int entries_take(struct entries *entries, struct node_ref ref)
 {
-	const struct image_rrset *rrset = image_at(ref.image, ref.node->rrsets_ref);
 	const uint8_t *rdata;
-	uint32_t ttl;
+	uint32_t ttl = 0;
 	uint16_t len;
 	int rc = 0;
 
 	entries->count = 0;
 	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
-		struct rdata_iter iter = rrset_rdata(ref.image, &rrset[i]);
+		const struct image_rrset *rrset = node_rrset_at(ref, i);
+		struct rdata_iter iter = rrset_rdata(ref.image, rrset);
 
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = entry_add(entries, rrset[i].type, rrset[i].ttl, rdata, len);
-		if (rrset[i].sigs_ref == 0)
-			continue;
-		iter = rrset_sigs(ref.image, &rrset[i], &ttl);
+			rc = entry_add(entries, rrset->type, rrset->ttl, rdata, len);
+		iter = rrset_sigs(ref.image, rrset, &ttl);
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
 			rc = entry_add(entries, RRTYPE_RRSIG, ttl, rdata, len);
 	}
@@ -88,22 +86,19 @@ static bool rdata_same(struct rdata_iter x, struct rdata_iter y)
 // The same records in the same order: the common case, by far.
 static bool node_same(struct node_ref x, struct node_ref y)
 {
-	const struct image_rrset *a = image_at(x.image, x.node->rrsets_ref);
-	const struct image_rrset *b = image_at(y.image, y.node->rrsets_ref);
-	uint32_t a_ttl, b_ttl;
+	uint32_t a_ttl = 0, b_ttl = 0; // of signatures
 
 	if (x.node == y.node)
 		return true;
 	if (x.node->rrset_count != y.node->rrset_count)
 		return false;
 	for (unsigned i = 0; i < x.node->rrset_count; i++) {
-		if (a[i].type != b[i].type || a[i].ttl != b[i].ttl ||
-		    (a[i].sigs_ref == 0) != (b[i].sigs_ref == 0) ||
-		    !rdata_same(rrset_rdata(x.image, &a[i]), rrset_rdata(y.image, &b[i])))
-			return false;
-		if (a[i].sigs_ref != 0 && (!rdata_same(rrset_sigs(x.image, &a[i], &a_ttl),
-		                               rrset_sigs(y.image, &b[i], &b_ttl)) ||
-		                              a_ttl != b_ttl))
+		const struct image_rrset *a = node_rrset_at(x, i), *b = node_rrset_at(y, i);
+
+		if (a->type != b->type || a->ttl != b->ttl ||
+		    !rdata_same(rrset_rdata(x.image, a), rrset_rdata(y.image, b)) ||
+		    !rdata_same(rrset_sigs(x.image, a, &a_ttl), rrset_sigs(y.image, b, &b_ttl)) ||
+		    a_ttl != b_ttl)
 			return false;
 	}
 	return true;

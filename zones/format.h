@@ -27,6 +27,7 @@
 #define IMAGE_SIGNED     0x10u // the apex SOA has a signature: DO=1 gets signatures and proofs
 #define IMAGE_NSEC3      0x20u // and the proofs are NSEC3; an overlay says what the whole version has
 #define IMAGE_NO_CHAINS  0x40u // overlay: no image_chain of the base holds any more
+#define IMAGE_RRSIGS     0x80u // RRsets have places for signatures: always with IMAGE_SIGNED
 
 // One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
 // its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
@@ -55,32 +56,44 @@ static_assert(offsetof(struct image_bucket, ref) == 24, "layout");
 #define NODE_TOMBSTONE 0x40u // overlay only: the name does not exist (any more)
 #define NODE_CNAME     0x80u // owns a CNAME
 
-// One name. The first line decides; `name` and, directly behind it, the RRset directory and the
-// compiled answers follow, so that one stream of lines serves an answer.
+// One name. The first line decides; behind `name` stand, each at a multiple of 8 bytes, what most
+// nodes have no use for (image_node_more), the RRset directory and the compiled answers, so that
+// one stream of lines serves an answer. A node that has answers begins a line.
 struct image_node {
 	uint8_t flags;
 	uint8_t name_len;
-	uint8_t labels;        // of the name
-	uint8_t cut_labels;    // labels of the topmost cut or DNAME at or above this name; 0: none
-	uint16_t rrset_count;  // entries of the directory
-	uint16_t lines;        // cache lines worth fetching from the node on, 1..8
-	uint32_t types;        // one bit per common type present (type_bit())
-	uint32_t rrsets_ref;   // struct image_rrset[rrset_count], ascending type
-	uint32_t referral_ref; // cut: struct image_answer, DO=0; or of a CNAME: struct image_chain
-	uint32_t referral_do_ref; // the same for DO=1, with DS; a proof of none comes to it
+	uint8_t labels;       // of the name
+	uint8_t cut_labels;   // labels of the topmost cut or DNAME at or above this name; 0: none
+	uint16_t rrset_count; // entries of the directory
+	uint8_t lines;        // cache lines worth fetching from the node on, 1..8
+	uint8_t more;         // bytes of image_node_more: 0 or all
+	uint32_t types;       // one bit per common type present (type_bit())
 	uint32_t order; // rank in the canonical order of all nodes of this image; nodes that own
 	                // only an NSEC3 are in that order but not in the name index
+	uint32_t referral_ref; // cut: struct image_answer, DO=0; or of a CNAME: struct image_chain
+	uint32_t referral_do_ref; // the same for DO=1, with DS; a proof of none comes to it
+	uint8_t name[];           // lower case, name_len bytes
+};
+static_assert(sizeof(struct image_node) == 24, "40 bytes of the first line remain for the name");
+
+struct image_node_more {
 	uint32_t owner_ref; // the name as written, when it has upper case; 0: name[] is as written
 	uint32_t denial;    // the NSEC or NSEC3 that proves what is (not) at this name; below
 	uint32_t denial_wild; // the one that proves that there is no "*.<this name>"
-	uint8_t name[];       // lower case, name_len bytes
+	uint32_t spare;
 };
-static_assert(sizeof(struct image_node) == 40, "24 bytes of the first line remain for the name");
+static_assert(sizeof(struct image_node_more) == 16, "layout");
 
-// image_node.denial and .denial_wild: 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or, where
-// that is empty, IMAGE_NSEC3_ORDER of the same image. With DENIAL_COVER the record covers the name
-// and does not stand at it. Nodes of an overlay have none. Where a layer above changed that record,
-// it does not hold any more; where none did, nothing was put between it and the next.
+// Bytes from a node to what is behind its name.
+static inline unsigned image_node_head(const struct image_node *node)
+{
+	return (unsigned)(sizeof(*node) + node->name_len + 7) & ~7u;
+}
+
+// image_node_more.denial and .denial_wild: 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or,
+// where that is empty, IMAGE_NSEC3_ORDER of the same image. With DENIAL_COVER the record covers the
+// name and does not stand at it. Nodes of an overlay have none. Where a layer above changed that
+// record, it does not hold any more; where none did, nothing was put between it and the next.
 #define DENIAL_COVER 0x80000000u
 
 // One RRset. RRSIGs stand with the RRset they cover; an entry with rr_count 0 has only those.
@@ -88,13 +101,20 @@ struct image_rrset {
 	uint16_t type;
 	uint16_t rr_count;
 	uint32_t ttl;
-	uint32_t rdata_ref;     // rr_count times { uint16_t len (unaligned); uint8_t rdata[len] }
-	uint32_t sigs_ref;      // struct image_sigs; 0: unsigned
-	uint32_t answer_ref;    // struct image_answer for DO=0; 0: not compiled
-	uint32_t answer_do_ref; // the same for DO=1; 0: not compiled (or equal when sigs_ref is 0).
-	                        // Of an NSEC or NSEC3: struct image_proof, and answer_ref is 0
+	uint32_t rdata_ref;  // rr_count times { uint16_t len (unaligned); uint8_t rdata[len] }
+	uint32_t answer_ref; // struct image_answer for DO=0; 0: not compiled
 };
-static_assert(sizeof(struct image_rrset) == 24, "layout");
+static_assert(sizeof(struct image_rrset) == 16, "layout");
+
+// The same in an image with IMAGE_RRSIGS, where all entries of directories are of this kind. In
+// others none has signatures, and the answer for DO=1 is that for DO=0.
+struct image_rrset_signed {
+	struct image_rrset rrset;
+	uint32_t sigs_ref;      // struct image_sigs; 0: unsigned
+	uint32_t answer_do_ref; // struct image_answer for DO=1; 0: not compiled. Of an NSEC or
+	                        // NSEC3: struct image_proof, and answer_ref is 0
+};
+static_assert(sizeof(struct image_rrset_signed) == 24, "layout");
 
 struct image_sigs {
 	uint32_t ttl;
@@ -189,7 +209,8 @@ enum image_section_id {
 };
 
 // Which names' answers embed records of which others (addresses behind NS, MX, SRV, SVCB; all that
-// an image_chain depends on): what an overlay has to hold when those change. Not looked at by
+// an image_chain depends on): what an overlay has to hold when those change. Not in it are names
+// below a cut that the cut's own referral embeds: of those it is known anyway. Not looked at by
 // workers.
 struct image_target {
 	uint32_t hash; // the high half of the hash of the name that is embedded, in the zone or not

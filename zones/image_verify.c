@@ -128,6 +128,8 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "targets out of range");
 	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
 		return bad(v, "number of names");
+	if ((header->flags & (IMAGE_SIGNED | IMAGE_RRSIGS)) == IMAGE_SIGNED)
+		return bad(v, "signed, with no room for signatures");
 	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count ||
 	    header->probe_max > IMAGE_PROBES_MAX)
 		return bad(v, "probe limit");
@@ -234,16 +236,16 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 // ----------------------------------------------------------------------------------------
 
 // Pre: the owner and the records are well formed.
-static int proof_verify(
-    struct verifier *v, const struct image_node *node, const struct image_rrset *rrset)
+static int proof_verify(struct verifier *v, const struct image_node *node,
+    const struct image_rrset *rrset, uint32_t ref)
 {
 	union proof_room room;
 
 	if (rrset->answer_ref != 0 || rrset->rr_count == 0)
 		return bad(v, "an answer in place of a proof");
 	const size_t size = proof_make(&v->image, node, rrset, v->image.header->apex_len, &room);
-	if (size == 0 || !in_range(v, rrset->answer_do_ref, size, 1) ||
-	    memcmp(image_at(&v->image, rrset->answer_do_ref), room.bytes, size) != 0)
+	if (size == 0 || !in_range(v, ref, size, 1) ||
+	    memcmp(image_at(&v->image, ref), room.bytes, size) != 0)
 		return bad(v, "a proof is not that of its records");
 	return 0;
 }
@@ -251,9 +253,10 @@ static int proof_verify(
 static int rrset_verify(
     struct verifier *v, const struct image_node *node, const struct image_rrset *rrset)
 {
+	const uint32_t sigs_ref = rrset_sigs_ref(&v->image, rrset);
 	int error;
 
-	if (rrset->rr_count == 0 && rrset->sigs_ref == 0)
+	if (rrset->rr_count == 0 && sigs_ref == 0)
 		return bad(v, "empty RRset");
 	if (rrset->rr_count > 0) {
 		if (!in_range(v, rrset->rdata_ref, 1, 2))
@@ -263,24 +266,25 @@ static int rrset_verify(
 		if (error != 0)
 			return error;
 	}
-	if (rrset->sigs_ref != 0) {
-		if (!in_range(v, rrset->sigs_ref, 1, sizeof(struct image_sigs)))
+	if (sigs_ref != 0) {
+		if (!in_range(v, sigs_ref, 1, sizeof(struct image_sigs)))
 			return bad(v, "signatures out of range");
-		const struct image_sigs *sigs = image_at(&v->image, rrset->sigs_ref);
+		const struct image_sigs *sigs = image_at(&v->image, sigs_ref);
 		if (sigs->rr_count == 0)
 			return bad(v, "no signatures where some are said to be");
-		error = rdata_list_verify(v, ((uint64_t)rrset->sigs_ref << 3) + sizeof(*sigs),
-		    sigs->rr_count, RRTYPE_RRSIG);
+		error = rdata_list_verify(
+		    v, ((uint64_t)sigs_ref << 3) + sizeof(*sigs), sigs->rr_count, RRTYPE_RRSIG);
 		if (error != 0)
 			return error;
 	}
-	if (type_is_proof(rrset->type) && (rrset->answer_ref | rrset->answer_do_ref) != 0)
-		return proof_verify(v, node, rrset);
+	const uint32_t answer_do_ref = rrset_answer_do_ref(&v->image, rrset);
+	if (type_is_proof(rrset->type) && (rrset->answer_ref | answer_do_ref) != 0)
+		return proof_verify(v, node, rrset, answer_do_ref);
 	if (rrset->answer_ref != 0 && (error = answer_verify(v, rrset->answer_ref)) != 0)
 		return error;
-	if (rrset->answer_do_ref != 0 && rrset->answer_do_ref != rrset->answer_ref)
-		return answer_verify(v, rrset->answer_do_ref);
-	return 0;
+	return answer_do_ref != 0 && answer_do_ref != rrset->answer_ref
+	           ? answer_verify(v, answer_do_ref)
+	           : 0;
 }
 
 // The name before, taken apart, for the one that comes: in canonical order most of a name is that
@@ -367,14 +371,27 @@ static int node_name_verify(struct verifier *v, const struct image_node *node, s
 		    qname_label_hash(names->hash[n - 1], node->name + names->now.start[n], &v->key);
 	if (node->cut_labels > node->labels)
 		return bad(v, "zone cut below its own name");
-	if (node->owner_ref != 0) {
-		if (!in_range(v, node->owner_ref, node->name_len, 1))
-			return bad(v, "owner out of range");
-		const uint8_t *owner = image_at(&v->image, node->owner_ref);
-		if (name_len_checked(owner, node->name_len) != node->name_len ||
-		    !name_equal(owner, node->name))
-			return bad(v, "owner as written is another name");
-	}
+	return 0;
+}
+
+// Pre: it is in range, and the name is proven.
+static int more_verify(
+    struct verifier *v, const struct image_node *node, const struct image_node_more *more)
+{
+	const struct image_section *section = v->image.header->section;
+	const uint32_t chain = section[IMAGE_NSEC_ORDER].count + section[IMAGE_NSEC3_ORDER].count;
+
+	if ((more->denial & ~DENIAL_COVER) > chain || (more->denial_wild & ~DENIAL_COVER) > chain ||
+	    more->denial == DENIAL_COVER || more->denial_wild == DENIAL_COVER)
+		return bad(v, "rank of a denial");
+	if (more->owner_ref == 0)
+		return 0;
+	if (!in_range(v, more->owner_ref, node->name_len, 1))
+		return bad(v, "owner out of range");
+	const uint8_t *owner = image_at(&v->image, more->owner_ref);
+	if (name_len_checked(owner, node->name_len) != node->name_len ||
+	    !name_equal(owner, node->name))
+		return bad(v, "owner as written is another name");
 	return 0;
 }
 
@@ -422,7 +439,7 @@ static int referral_verify(struct verifier *v, const struct image_node *node)
 
 static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct names *names)
 {
-	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node) + 1))
+	if (!in_range(v, ref, 1, sizeof(struct image_node) + 1))
 		return bad(v, "node out of range");
 	const struct image_node *node = image_at(&v->image, ref);
 	int error = node_name_verify(v, node, names);
@@ -432,18 +449,24 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 		return bad(v, "rank of a name");
 	if (node->lines == 0 || node->lines > 8)
 		return bad(v, "lines of a node");
+	if (node->more != 0 && node->more != sizeof(struct image_node_more))
+		return bad(v, "what is behind a name");
+	const uint64_t end = ((uint64_t)ref << 3) + image_node_head(node) + node->more +
+	                     node->rrset_count * rrset_stride(v->image.flags);
+	if (end > v->limit)
+		return bad(v, "RRsets out of range");
+	if (node->more != 0 && (error = more_verify(v, node, node_more(node))) != 0)
+		return error;
+	const struct node_ref self = {.image = &v->image, .node = node};
 	uint32_t types = 0;
-	if (node->rrset_count > 0) {
-		if (!in_range(v, node->rrsets_ref, node->rrset_count, sizeof(struct image_rrset)))
-			return bad(v, "RRsets out of range");
-		const struct image_rrset *rrsets = image_at(&v->image, node->rrsets_ref);
-		for (unsigned i = 0; i < node->rrset_count; i++) {
-			if (i > 0 && rrsets[i].type <= rrsets[i - 1].type)
-				return bad(v, "RRsets out of order");
-			types |= type_bit(rrsets[i].type);
-			if ((error = rrset_verify(v, node, &rrsets[i])) != 0)
-				return error;
-		}
+	for (unsigned i = 0, before = 0; i < node->rrset_count; i++) {
+		const struct image_rrset *rrset = node_rrset_at(self, i);
+		if (i > 0 && rrset->type <= before)
+			return bad(v, "RRsets out of order");
+		before = rrset->type;
+		types |= type_bit(rrset->type);
+		if ((error = rrset_verify(v, node, rrset)) != 0)
+			return error;
 	}
 	if (types != node->types)
 		return bad(v, "types present at a name");
@@ -458,11 +481,6 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 	if ((node->flags & (NODE_TOMBSTONE | NODE_CUT)) != 0 &&
 	    node->name_len == v->image.header->apex_len)
 		return bad(v, "the apex is a tombstone or a cut");
-	const struct image_section *section = v->image.header->section;
-	const uint32_t chain = section[IMAGE_NSEC_ORDER].count + section[IMAGE_NSEC3_ORDER].count;
-	if ((node->denial & ~DENIAL_COVER) > chain || (node->denial_wild & ~DENIAL_COVER) > chain ||
-	    node->denial == DENIAL_COVER || node->denial_wild == DENIAL_COVER)
-		return bad(v, "rank of a denial");
 	return referral_verify(v, node);
 }
 
@@ -572,7 +590,7 @@ static bool is_node(const struct verifier *v, uint32_t ref)
 {
 	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
 
-	if (ref % 8 != 0 || !in_range(v, ref, 1, sizeof(struct image_node)))
+	if (!in_range(v, ref, 1, sizeof(struct image_node)))
 		return false;
 	const uint32_t rank = ((const struct image_node *)image_at(&v->image, ref))->order;
 	return rank < order->count &&

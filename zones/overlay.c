@@ -286,7 +286,7 @@ static const struct image_node *target_node(const struct image *image, uint32_t 
 	const uint32_t *refs = image_at(image, order->ref);
 	const uint64_t at = (uint64_t)ref << 3;
 
-	if (ref % 8 != 0 || at + sizeof(struct image_node) > image->size - IMAGE_TAIL)
+	if (at + sizeof(struct image_node) > image->size - IMAGE_TAIL)
 		return NULL;
 	const struct image_node *node = image_at(image, ref);
 	return node->order < order->count && refs[node->order] == ref ? node : NULL;
@@ -328,10 +328,28 @@ static int embedder_hold(struct plan *p, uint32_t of, const struct image_node *n
 	return rc;
 }
 
+// The list does not say that a referral embeds the addresses of names below it.
+static int hold_cuts_above(struct plan *p, uint32_t index)
+{
+	const uint8_t *name = place_at(p, index)->name; // in the arena: it stays
+	int rc = 0;
+
+	for (unsigned labels = place_at(p, index)->labels; rc == 0 && labels > p->apex_labels + 1;
+	     labels--) {
+		name = name_parent(name);
+		const uint32_t above = place_load(p, name);
+		if (above == PLACE_NONE)
+			return -ENOMEM;
+		if (below_has(p, above, RRTYPE_NS))
+			rc = place_hold(p, above);
+	}
+	return rc;
+}
+
 static int hold_embedders(struct plan *p, uint32_t index)
 {
 	const uint32_t hash = (uint32_t)(place_at(p, index)->hash >> 32);
-	int rc = 0;
+	int rc = place_at(p, index)->embedded ? hold_cuts_above(p, index) : 0;
 
 	for (unsigned i = 0; i < p->below->layer_count; i++) {
 		const struct image *image = &p->below->layer[i];

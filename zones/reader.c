@@ -270,26 +270,31 @@ const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type)
 
 	if (node == NULL || (node->types & type_bit(type)) == 0)
 		return NULL;
-	const struct image_rrset *rrsets = image_at(ref.image, node->rrsets_ref);
 	unsigned low = 0, high = node->rrset_count;
 	// Few RRsets stand at a name; a name with 10^5 types must not make this linear.
 	while (high - low > 8) {
 		const unsigned middle = (low + high) / 2;
-		if (rrsets[middle].type <= type)
+		if (node_rrset_at(ref, middle)->type <= type)
 			low = middle;
 		else
 			high = middle;
 	}
+	const size_t stride = rrset_stride(ref.image->flags);
+	const struct image_rrset *rrset = node_rrset_at(ref, low);
 	for (; low < high; low++) {
-		if (rrsets[low].type == type)
-			return &rrsets[low];
+		if (rrset->type == type)
+			return rrset;
+		rrset = (const struct image_rrset *)((const uint8_t *)rrset + stride);
 	}
 	return NULL;
 }
 
 const uint8_t *node_owner(struct node_ref ref)
 {
-	return ref.node->owner_ref != 0 ? image_at(ref.image, ref.node->owner_ref) : ref.node->name;
+	const struct image_node_more *more = node_more(ref.node);
+
+	return more != NULL && more->owner_ref != 0 ? image_at(ref.image, more->owner_ref)
+	                                            : ref.node->name;
 }
 
 struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset)
@@ -301,9 +306,11 @@ struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrse
 struct rdata_iter rrset_sigs(
     const struct image *image, const struct image_rrset *rrset, uint32_t *ttl)
 {
-	if (rrset->sigs_ref == 0)
+	const uint32_t ref = rrset_sigs_ref(image, rrset);
+
+	if (ref == 0)
 		return (struct rdata_iter){0};
-	const struct image_sigs *sigs = image_at(image, rrset->sigs_ref);
+	const struct image_sigs *sigs = image_at(image, ref);
 	*ttl = sigs->ttl;
 	return (struct rdata_iter){.at = (const uint8_t *)(sigs + 1), .left = sigs->rr_count};
 }

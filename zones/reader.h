@@ -86,6 +86,49 @@ void version_lookup(const struct zone_version *version, struct qname *q, struct 
 // One bit of image_node.types; bit 31 stands for every type that has no bit of its own.
 uint32_t type_bit(uint16_t type);
 
+// What is behind the name; NULL for most nodes.
+static inline const struct image_node_more *node_more(const struct image_node *node)
+{
+	return node->more == 0 ? NULL
+	                       : (const struct image_node_more *)((const uint8_t *)node +
+	                                                          image_node_head(node));
+}
+
+// Bytes of an entry of a directory.
+static inline size_t rrset_stride(uint32_t image_flags)
+{
+	return (image_flags & IMAGE_RRSIGS) != 0 ? sizeof(struct image_rrset_signed)
+	                                         : sizeof(struct image_rrset);
+}
+
+// The RRsets of a node by their number, ascending type. Pre: i <= rrset_count, and no look at the
+// one behind the last.
+static inline const struct image_rrset *node_rrset_at(struct node_ref ref, unsigned i)
+{
+	return (const struct image_rrset *)((const uint8_t *)ref.node + image_node_head(ref.node) +
+	                                    ref.node->more + i * rrset_stride(ref.image->flags));
+}
+
+// Pre: the image has IMAGE_RRSIGS, as signed zones have.
+static inline const struct image_rrset_signed *rrset_signed(const struct image_rrset *rrset)
+{
+	return (const struct image_rrset_signed *)rrset;
+}
+
+// Reference of its signatures; 0: it has none.
+static inline uint32_t rrset_sigs_ref(const struct image *image, const struct image_rrset *rrset)
+{
+	return (image->flags & IMAGE_RRSIGS) != 0 ? rrset_signed(rrset)->sigs_ref : 0;
+}
+
+// Reference of its answer for DO=1.
+static inline uint32_t rrset_answer_do_ref(
+    const struct image *image, const struct image_rrset *rrset)
+{
+	return (image->flags & IMAGE_RRSIGS) != 0 ? rrset_signed(rrset)->answer_do_ref
+	                                          : rrset->answer_ref;
+}
+
 // The RRset of `type`, or NULL. (One with rr_count 0 has only signatures.)
 const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type);
 

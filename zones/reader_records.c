@@ -20,9 +20,8 @@ bool version_records_next(struct version_records *at, struct record *out)
 		const struct image_rrset *rrset;
 
 		if (at->sigs_follow) {
-			rrset = image_at(at->node.image, at->node.node->rrsets_ref);
-			at->rdata =
-			    rrset_sigs(at->node.image, &rrset[at->next_rrset - 1], &at->ttl);
+			rrset = node_rrset_at(at->node, at->next_rrset - 1);
+			at->rdata = rrset_sigs(at->node.image, rrset, &at->ttl);
 			at->type = RRTYPE_RRSIG;
 			at->sigs_follow = false;
 			continue;
@@ -34,12 +33,11 @@ bool version_records_next(struct version_records *at, struct record *out)
 			at->next_rrset = 0;
 			continue;
 		}
-		rrset = image_at(at->node.image, at->node.node->rrsets_ref);
-		rrset += at->next_rrset++;
+		rrset = node_rrset_at(at->node, at->next_rrset++);
 		at->rdata = rrset_rdata(at->node.image, rrset);
 		at->type = rrset->type;
 		at->ttl = rrset->ttl;
-		at->sigs_follow = rrset->sigs_ref != 0;
+		at->sigs_follow = rrset_sigs_ref(at->node.image, rrset) != 0;
 	}
 	out->owner = node_owner(at->node);
 	out->owner_len = at->node.node->name_len;

@@ -50,10 +50,10 @@ static inline bool proof_put(struct proofs_place *place, struct node_ref owner, 
 {
 	const struct image_rrset *rrset = node_rrset(owner, type);
 
-	if (rrset == NULL || rrset->answer_do_ref == 0)
+	if (rrset == NULL || rrset_signed(rrset)->answer_do_ref == 0)
 		return false;
 
-	const struct image_proof *proof = image_at(owner.image, rrset->answer_do_ref);
+	const struct image_proof *proof = image_at(owner.image, rrset_signed(rrset)->answer_do_ref);
 	const uint16_t *pointer = proof_pointers(proof), *own = pointer + proof->apex_count;
 	const uint16_t *end = own + proof->own_count;
 	const unsigned at = (unsigned)place->at;

@@ -121,8 +121,8 @@ static inline bool choose_at_node(
 	choice->outcome = DNS_OUTCOME_answer;
 	if (asking.with_sigs && wild)
 		choice->deny = DENY_WILDCARD;
-	return choose_answer(
-	    choice, ref.image, asking.with_sigs ? rrset->answer_do_ref : rrset->answer_ref);
+	return choose_answer(choice, ref.image,
+	    asking.with_sigs ? rrset_signed(rrset)->answer_do_ref : rrset->answer_ref);
 }
 
 static inline bool choose_referral(struct asking asking, struct node_ref cut, struct choice *choice)

@@ -139,7 +139,7 @@ static inline void answer_prefetch(const struct dns_query *query)
 			const bool sigs = query_wants_sigs(query);
 
 			image = query->node.image;
-			ref = sigs ? rrset->answer_do_ref : rrset->answer_ref;
+			ref = sigs ? rrset_signed(rrset)->answer_do_ref : rrset->answer_ref;
 			lines = 2 + (rrset->rr_count > 1) + 2 * sigs;
 		}
 	}

@@ -190,15 +190,16 @@ static bool type_is_denial(uint16_t type)
 // One RRset for ANY (RFC 8482 4.1), data before denial.
 static const struct image_rrset *any_choose(struct node_ref node)
 {
-	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
 	const struct image_rrset *denial = NULL;
 
 	for (unsigned i = 0; i < node.node->rrset_count; i++) {
-		if (rrsets[i].rr_count == 0)
+		const struct image_rrset *rrset = node_rrset_at(node, i);
+
+		if (rrset->rr_count == 0)
 			continue;
-		if (!type_is_denial(rrsets[i].type))
-			return &rrsets[i];
-		denial = &rrsets[i];
+		if (!type_is_denial(rrset->type))
+			return rrset;
+		denial = rrset;
 	}
 	return denial;
 }
@@ -219,12 +220,10 @@ static const struct image_rrset *rrset_choose(struct node_ref node, uint16_t qty
 // Does the node have what was asked for, CNAME left aside?
 static bool node_answers(const struct render *r, struct node_ref node)
 {
-	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
-
 	if (r->query->qtype != RRTYPE_RRSIG)
 		return rrset_choose(node, r->query->qtype) != NULL;
 	for (unsigned i = 0; i < node.node->rrset_count; i++) {
-		if (rrsets[i].sigs_ref != 0)
+		if (rrset_sigs_ref(node.image, node_rrset_at(node, i)) != 0)
 			return true;
 	}
 	return false;
@@ -235,13 +234,13 @@ static bool node_answers(const struct render *r, struct node_ref node)
 static bool render_rrsig(struct render *r, const struct lookup *lookup)
 {
 	struct node_ref node = lookup->node;
-	const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
 	const uint8_t *rdata;
 	uint16_t rdlen;
 	uint32_t ttl;
 
 	for (unsigned i = 0; i < node.node->rrset_count; i++) {
-		struct rdata_iter iter = rrset_sigs(node.image, &rrsets[i], &ttl);
+		const struct image_rrset *rrset = node_rrset_at(node, i);
+		struct rdata_iter iter = rrset_sigs(node.image, rrset, &ttl);
 
 		if (iter.left == 0)
 			continue;
@@ -249,7 +248,7 @@ static bool render_rrsig(struct render *r, const struct lookup *lookup)
 		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
 			denial_wildcard(&r->denial, r->name, lookup);
 		// The chain came by a DNAME of this very name: its signatures are there.
-		if (rrsets[i].type == RRTYPE_DNAME && r->do_sigs && dname_in_answer(r, node.node))
+		if (rrset->type == RRTYPE_DNAME && r->do_sigs && dname_in_answer(r, node.node))
 			return true;
 		while ((rdata = rdata_next(&iter, &rdlen)) != NULL) {
 			if (!writer_rr(&r->w, r->owner, RRTYPE_RRSIG, ttl, rdata, rdlen)) {

@@ -50,8 +50,8 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	const struct image_rrset *rrset = NULL;
 
 	if (node->rrset_count > 0)
-		rrset = (const struct image_rrset *)image_at(image, node->rrsets_ref) +
-		        index % 8 % node->rrset_count;
+		rrset = node_rrset_at(
+		    (struct node_ref){.image = image, .node = node}, index % 8 % node->rrset_count);
 	switch (kind) {
 	case 0: // the header, and sections in it
 		return index % (uint32_t)image_header_size(header);
@@ -81,10 +81,10 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	case 7:
 		return rrset != NULL && rrset->rr_count > 0 ? rrset->rdata_ref << 3 : 0;
 	case 8:
-		return rrset != NULL ? rrset->sigs_ref << 3 : 0;
+		return rrset != NULL ? rrset_sigs_ref(image, rrset) << 3 : 0;
 	case 9:
 		if (rrset != NULL && type_is_proof(rrset->type))
-			return rrset->answer_do_ref << 3;
+			return rrset_answer_do_ref(image, rrset) << 3;
 		return rrset != NULL ? rrset->answer_ref << 3 : 0;
 	case 10:
 		return node->referral_ref << 3;
@@ -186,7 +186,7 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 	answer_mend(mem, from->size, from->header->negative_do_ref);
 	for (uint32_t rank = 0; rank < from->header->section[IMAGE_ORDER].count; rank++) {
 		const struct image_node *node = node_of(from, rank);
-		const struct image_rrset *rrsets = image_at(from, node->rrsets_ref);
+		const struct node_ref ref = {.image = from, .node = node};
 
 		if ((node->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME &&
 		    node->referral_ref != 0) {
@@ -196,10 +196,12 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 			answer_mend(mem, from->size, node->referral_do_ref);
 		}
 		for (unsigned i = 0; i < node->rrset_count; i++) {
-			if (type_is_proof(rrsets[i].type))
+			const struct image_rrset *rrset = node_rrset_at(ref, i);
+
+			if (type_is_proof(rrset->type))
 				continue;
-			answer_mend(mem, from->size, rrsets[i].answer_ref);
-			answer_mend(mem, from->size, rrsets[i].answer_do_ref);
+			answer_mend(mem, from->size, rrset->answer_ref);
+			answer_mend(mem, from->size, rrset_answer_do_ref(from, rrset));
 		}
 	}
 }
@@ -255,14 +257,14 @@ static void version_walk(const struct zone_version *version)
 	version_iter_start(&iter, version);
 	while ((ref = version_iter_next(&iter)).node != NULL) {
 		must(left-- > 0);
-		const struct image_rrset *rrsets = image_at(ref.image, ref.node->rrsets_ref);
-
 		must(name_to_text(node_owner(ref), text) < sizeof(text));
 		index_judge(version, ref);
 		for (unsigned i = 0; i < ref.node->rrset_count; i++) {
-			list_walk(rrsets[i].type, rrset_rdata(ref.image, &rrsets[i]));
-			list_walk(RRTYPE_RRSIG, rrset_sigs(ref.image, &rrsets[i], &ttl));
-			must(node_rrset(ref, rrsets[i].type) == &rrsets[i]);
+			const struct image_rrset *rrset = node_rrset_at(ref, i);
+
+			list_walk(rrset->type, rrset_rdata(ref.image, rrset));
+			list_walk(RRTYPE_RRSIG, rrset_sigs(ref.image, rrset, &ttl));
+			must(node_rrset(ref, rrset->type) == rrset);
 		}
 		(void)node_denial(version, ref, false, &match);
 		(void)node_denial(version, ref, true, &match);
@@ -336,9 +338,12 @@ static void image_use(
 		version.layer[version.layer_count++] = *from;
 	} else if ((choice & UNDER_OVERLAY) != 0) {
 		over = overlay_make(from, image.header->id);
-		must(image_verify(over, from->size, error) == 0);
-		must(image_open(&version.layer[0], over, from->size) == 0);
-		version.layer[version.layer_count++] = image;
+		if (image_verify(over, from->size, error) == 0) {
+			must(image_open(&version.layer[0], over, from->size) == 0);
+			version.layer[version.layer_count++] = image;
+		} else {
+			must(strstr(error, "chain in an overlay") != NULL);
+		}
 	}
 	if (version_check(&version) == 0) {
 		version_walk(&version);

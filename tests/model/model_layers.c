@@ -214,8 +214,6 @@ static bool same_rdata(struct rdata_iter a, struct rdata_iter b)
 
 static bool same_node(struct node_ref a, struct node_ref b)
 {
-	const struct image_rrset *x = image_at(a.image, a.node->rrsets_ref),
-	                         *y = image_at(b.image, b.node->rrsets_ref);
 	uint32_t x_ttl = 0, y_ttl = 0;
 
 	if (a.node->name_len != b.node->name_len || a.node->flags != b.node->flags ||
@@ -224,7 +222,9 @@ static bool same_node(struct node_ref a, struct node_ref b)
 	    (a.node->rrset_count > 0 && // an empty non-terminal is spelled as some name below it
 	        memcmp(node_owner(a), node_owner(b), a.node->name_len) != 0))
 		return false;
-	for (unsigned i = 0; i < a.node->rrset_count; i++, x++, y++) {
+	for (unsigned i = 0; i < a.node->rrset_count; i++) {
+		const struct image_rrset *x = node_rrset_at(a, i), *y = node_rrset_at(b, i);
+
 		if (x->type != y->type || x->ttl != y->ttl ||
 		    !same_rdata(rrset_rdata(a.image, x), rrset_rdata(b.image, y)) ||
 		    !same_rdata(rrset_sigs(a.image, x, &x_ttl), rrset_sigs(b.image, y, &y_ttl)) ||

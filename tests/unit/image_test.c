@@ -192,11 +192,10 @@ static void records_keep_case_order_and_ttl_and_lose_repetitions(void **state)
 	build(&b, sample());
 	version_iter_start(&iter, &b.version);
 	while ((node = version_iter_next(&iter)).node != NULL) {
-		const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
 		names++;
 		for (unsigned i = 0; i < node.node->rrset_count; i++) {
-			assert_int_equal(rrsets[i].ttl, 300);
-			rrs += rrsets[i].rr_count;
+			assert_int_equal(node_rrset_at(node, i)->ttl, 300);
+			rrs += node_rrset_at(node, i)->rr_count;
 		}
 	}
 	assert_int_equal(names, 12);
@@ -341,9 +340,8 @@ static void read_all(const struct zone_version *version)
 
 	version_iter_start(&iter, version);
 	while ((node = version_iter_next(&iter)).node != NULL && steps++ < 100) {
-		const struct image_rrset *rrsets = image_at(node.image, node.node->rrsets_ref);
 		for (unsigned i = 0; i < node.node->rrset_count; i++) {
-			struct rdata_iter rdata = rrset_rdata(node.image, &rrsets[i]);
+			struct rdata_iter rdata = rrset_rdata(node.image, node_rrset_at(node, i));
 			uint16_t len;
 			for (const uint8_t *at; (at = rdata_next(&rdata, &len)) != NULL;)
 				sum += len > 0 ? at[len - 1] : 0;
@@ -577,8 +575,9 @@ static void a_proof_that_is_not_its_records_is_refused(void **state)
 
 		look(&b, owners[i], &found);
 		const struct image_rrset *rrset = node_rrset(found.node, RRTYPE_NSEC);
-		const struct image_proof *proof = image_at(found.node.image, rrset->answer_do_ref);
-		const size_t at = (size_t)rrset->answer_do_ref << 3;
+		const struct image_proof *proof =
+		    image_at(found.node.image, rrset_signed(rrset)->answer_do_ref);
+		const size_t at = (size_t)rrset_signed(rrset)->answer_do_ref << 3;
 		const size_t end =
 		    (size_t)(proof_bytes(proof) + proof->size - found.node.image->mem);
 
@@ -593,9 +592,35 @@ static void a_proof_that_is_not_its_records_is_refused(void **state)
 		uint8_t *copy = forge(&b);
 		const size_t rrset_at = (size_t)((const uint8_t *)rrset - found.node.image->mem);
 
-		((struct image_rrset *)(copy + rrset_at))->answer_do_ref++;
+		((struct image_rrset_signed *)(copy + rrset_at))->answer_do_ref++;
 		forged_is_refused(&b, copy, "proof");
 	}
+	drop(&b);
+}
+
+// What a reader relies on to find the RRsets behind a name.
+static void a_node_whose_parts_do_not_fit_is_refused(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	const uint32_t ref = b.version.layer[0].header->apex_ref;
+	struct image_node *apex;
+	uint8_t *copy = forge(&b);
+	((struct image_header *)copy)->flags |= IMAGE_SIGNED;
+	forged_is_refused(&b, copy, "no room for signatures");
+	copy = forge(&b);
+	apex = (struct image_node *)(copy + ((uint64_t)ref << 3));
+	assert_int_equal(apex->more, 0); // unsigned, and in lower case
+	apex->more = sizeof(struct image_node_more) / 2;
+	forged_is_refused(&b, copy, "behind a name");
+	copy = forge(&b);
+	apex = (struct image_node *)(copy + ((uint64_t)ref << 3));
+	apex->rrset_count = UINT16_MAX;
+	forged_is_refused(&b, copy, "out of range");
+	copy = forge(&b);
+	((struct image_header *)copy)->flags |= IMAGE_RRSIGS; // longer entries than there are
+	forged_is_refused(&b, copy, "");
 	drop(&b);
 }
 
@@ -763,6 +788,7 @@ int main(void)
 	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
 	    cmocka_unit_test(a_chain_out_of_range_or_in_an_overlay_is_refused),
+	    cmocka_unit_test(a_node_whose_parts_do_not_fit_is_refused),
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(a_proof_that_is_not_its_records_is_refused),
