@@ -3,7 +3,7 @@
 //
 // The compiler: sorted records in, image out, a whole zone (a base) or what changed (an overlay).
 // Deterministic for the same input, key, id and generation. One thread; memory beside the image is
-// about 20 bytes per name.
+// 48 bytes a name and 8 an RRset.
 #pragma once
 
 #include <stdbool.h>
