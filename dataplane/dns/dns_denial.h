@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Authenticated denial of existence, NSEC (RFC 4035 3.1.3) and NSEC3 (RFC 5155 7.2): which records
-// prove what an answer denies, and those records in the message. Compiled answers and rendered ones
-// get theirs here. Pre of all: DO is set and the zone is signed.
+// prove what an answer denies, for compiled answers and rendered ones, and those records in a
+// rendered message. Pre of all: DO is set and the zone is signed.
 //
 // Proofs stand behind everything else of the authority section. The owner of each leans on the apex
 // in the question alone, the owners of its signatures on its own; no other name leans on them. So

@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Proofs of denial into the message; see dns_denial.h. The records are taken as the zone has them:
-// no second copy of them is compiled, since the names in them are never compressed (RFC 4034 3.1.7,
-// RFC 3597 4) and their owners are quickly made.
+// Proofs of denial into a rendered message; see dns_denial.h. Compiled answers take the compiled
+// form (struct image_proof) of the same bytes. The names in these records are never compressed (RFC
+// 4034 3.1.7, RFC 3597 4).
 #include "dns_denial.h"
 
 #include "writer.h"
