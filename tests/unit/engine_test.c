@@ -300,9 +300,9 @@ static void queues_that_fail_at_once_do_not_eat_the_stack(void **state)
 	a.accepted = -1;
 	assert_true(world_until(&world, all_failed, 20));
 	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
-	world_close(&world);
 	server_close(&a);
 	server_close(&b);
+	world_close(&world);
 }
 
 #define WAITING 40
@@ -329,9 +329,9 @@ static void zones_that_wait_for_a_dead_primary_ask_the_next(void **state)
 	}
 	world_go(&world);
 	assert_true(world_until(&world, all_confirmed, 10));
-	world_close(&world);
 	server_close(&a);
 	server_close(&b);
+	world_close(&world);
 }
 
 static const uint8_t x_apex[] = "\1x";
@@ -377,9 +377,9 @@ static void what_is_confirmed_at_the_last_moment_is_served(void **state)
 	assert_int_equal(engine_status(world.engine, x_apex, &status), 0);
 	assert_false(status.expired);
 	assert_false(world.expired);
-	world_close(&world);
 	server_close(&a);
 	server_close(&b);
+	world_close(&world);
 }
 
 int main(void)
