@@ -160,7 +160,9 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 	for (unsigned i = 0; i < n; i++) {
 		struct dns_query *query = &queries[index[i]];
 
-		if (query->state != QUERY_ZONE || !zone_begin(context, query))
+		// One that waits found its zone before the table became large.
+		if (query->state != QUERY_WAIT &&
+		    (query->state != QUERY_ZONE || !zone_begin(context, query)))
 			continue;
 		__builtin_prefetch(query->version);
 		__builtin_prefetch(&query->version->layer[0].header);

@@ -18,6 +18,8 @@
 #include "checksum.h"
 #include "compile.h"
 #include "dns.h"
+#include "dns_plain.h"
+#include "zone_table_probe.h"
 #include "zonefile.h"
 
 #define ZONES 300 // of the table's 1024 slots
@@ -187,10 +189,67 @@ static void at_once_and_by_stages_come_the_same_replies(void **state)
 		image_buffer_close(&images[i]);
 }
 
+// The control thread adds zones while a worker is within a burst.
+static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
+{
+	enum { LINE = 32, NAMES = 13000 }; // more than a core's cache holds
+	struct zone_table *table = zone_table_new(&key);
+	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	static char text[LINE * NAMES];
+	static uint8_t reply[2048], expected[2048];
+	static struct dns_query query;
+	char error[COMPILE_ERROR_MAX];
+	uint8_t apex[NAME_LEN_MAX], msg[512];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	size_t used = (size_t)sprintf(text, "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\n");
+
+	for (unsigned i = 0; used + LINE < sizeof text; i++)
+		used += (size_t)snprintf(text + used, LINE, "h%u A 192.0.2.1\n", i);
+	assert_true(name_from_text("a.", 2, (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(image_buffer_open(&images[0], 1u << 24), 0);
+	assert_int_equal(compile_image(records, &options, &images[0], error), 0);
+	records_free(records);
+	versions[0].layer_count = 1;
+	assert_int_equal(image_open(&versions[0].layer[0], images[0].mem, images[0].used), 0);
+	assert_true(version_is_large(&versions[0]));
+	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+
+	context.table = table;
+	const size_t len = question(msg, "h77.a.", 1, 1), n = ask(true, msg, len, expected);
+	struct dns_plain at_hand = dns_plain_begin(&context);
+
+	memcpy(reply, msg, len);
+	query = (struct dns_query){
+	    .msg = reply, .len = (uint16_t)len, .cap = 1400, .transport = DNS_UDP};
+	assert_int_equal(
+	    dns_plain_answer(&at_hand, reply, (unsigned)len, checksum_sum(msg, len, 0), &query).len,
+	    0);
+	for (unsigned i = 0; !zone_table_is_large(table); i++) {
+		char name[NAME_TEXT];
+
+		snprintf(name, sizeof name, "z%u.", i);
+		assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", apex) > 0);
+		assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+		free(retired.slots);
+	}
+	dns_match(&context, &query);
+	dns_emit(&context, &query);
+	assert_int_equal(query.len, n);
+	assert_memory_equal(reply, expected, n);
+	zone_table_free(table);
+	image_buffer_close(&images[0]);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(at_once_and_by_stages_come_the_same_replies),
+	    cmocka_unit_test(a_query_that_waits_is_answered_by_a_table_that_grew),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
