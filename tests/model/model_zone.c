@@ -375,6 +375,50 @@ static void add_chain(struct mzone *zone, struct model_random *r)
 	}
 }
 
+// A CNAME that a wildcard two or three labels above its target answers, and what may stand in
+// between.
+static void add_far_alias(struct mzone *zone, struct model_random *r)
+{
+	static const uint8_t text[] = {1, 'x'};
+	uint8_t parent[MODEL_NAME_MAX], name[MODEL_NAME_MAX], target[MODEL_NAME_MAX];
+	const uint8_t *between = target;
+
+	memcpy(parent, zone->apex, mname_len(zone->apex));
+	if (random_one_in(r, 2))
+		name_for_owner(zone, r, parent);
+	memcpy(name, parent, mname_len(parent));
+	mname_child((const uint8_t *)"*", 1, name, name);
+	if (random_one_in(r, 2))
+		add_address(zone, r, name);
+	name_below(r, parent, 2 + random_below(r, 2), target);
+	name_for_owner(zone, r, name);
+	if (random_one_in(r, 3))
+		add_address(zone, r, target);
+	add_name(zone, r, name, T_CNAME, 0, target);
+	if (mname_labels(target) > mname_labels(zone->apex) + 1)
+		between += *between + 1;
+	switch (random_below(r, 6)) {
+	case 0:
+		add(zone, r, between, T_TXT, text, sizeof(text));
+		break;
+	case 1:
+		add_name(zone, r, between, T_NS, 0, name);
+		break;
+	case 2:
+		add_name(zone, r, between, T_DNAME, 0, parent);
+		break;
+	case 3:
+		add_address(zone, r, between);
+		break;
+	case 4:
+		name_below(r, between, 1, name);
+		add(zone, r, name, T_TXT, text, sizeof(text));
+		break;
+	default:
+		break;
+	}
+}
+
 // An RRset that fits no datagram, or no message at all, or fills the writer's list of names.
 static void add_large(struct mzone *zone, struct model_random *r)
 {
@@ -480,6 +524,8 @@ void mzone_generate(struct mzone *zone, uint64_t seed)
 	for (unsigned n = 2 + random_below(&r, 30); n > 0; n--) {
 		if (random_one_in(&r, 6))
 			add_delegation(zone, &r);
+		else if (random_one_in(&r, 5))
+			add_far_alias(zone, &r);
 		else if (random_one_in(&r, 20))
 			add_chain(zone, &r);
 		else
