@@ -38,6 +38,7 @@
 #define ASK_EVERY_NS 200000
 #define GIVE_UP_NS   INT64_C(30000000000)
 #define LOAD_S       600
+#define REPLACE_S    60
 
 static const uint8_t apex[] = "\5fresh";
 static const uint8_t soa_rdata[] = "\2ns\300\14\1h\300\14"; // names that point at the apex
@@ -368,7 +369,7 @@ static double replace(int udp, int sock)
 	atomic_fetch_add(&changed, 1);
 	notify_send(udp);
 	const int64_t seen =
-	    ask_until(sock, name, ADDRESS_SECOND, now_ns() + LOAD_S * INT64_C(1000000000));
+	    ask_until(sock, name, ADDRESS_SECOND, now_ns() + REPLACE_S * INT64_C(1000000000));
 	const int64_t began = atomic_load(&axfr_ns);
 
 	return seen < 0 || began == 0 ? -1 : (double)(seen - began) / 1e9;
