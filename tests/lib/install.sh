@@ -9,7 +9,7 @@ packages_build=(gcc libc6-dev linux-libc-dev clang meson ninja-build pkg-config 
 	libssl-dev libevent-dev libyaml-dev libjansson-dev libcmocka-dev libbpf-dev libxdp-dev
 	libsystemd-dev libseccomp-dev libcap-dev python3)
 packages_format=(clang-format)
-packages_clang=(clang lld llvm)
+packages_clang=(clang libclang-rt-dev lld llvm)
 packages_net=(iproute2 iputils-ping ethtool psmisc procps util-linux xz-utils python3)
 packages_peers=(nsd knot knot-dnsutils knot-dnssecutils unbound bind9 bind9-utils bind9-dnsutils ldnsutils dnsperf strace
 	tcpdump openssl)
