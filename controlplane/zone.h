@@ -138,14 +138,14 @@ struct zone_action {
 	struct zone_timers timers;
 };
 
-#define ZONE_ACTIONS_MAX 8 // no event causes more; asserted by zone_handle
+#define ZONE_ACTIONS_MAX 8 // no event causes more; asserted by action_add
 
 struct zone_actions {
 	unsigned count;
 	struct zone_action items[ZONE_ACTIONS_MAX];
 };
 
-// Fields are read by the engine for status, written by zone.c only.
+// Fields are read by the engine for status, written by zone*.c only.
 struct zone {
 	const struct zone_policy *policy; // borrowed
 	uint32_t random;                  // state of the jitter's generator
