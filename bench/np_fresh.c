@@ -38,7 +38,7 @@
 #define ASK_EVERY_NS 200000
 #define GIVE_UP_NS   INT64_C(30000000000)
 #define LOAD_S       600
-#define REPLACE_S    60
+#define REPLACE_S    60 // and a second for each 100,000 names: one that never follows ends a row so
 
 static const uint8_t apex[] = "\5fresh";
 static const uint8_t soa_rdata[] = "\2ns\300\14\1h\300\14"; // names that point at the apex
@@ -123,7 +123,8 @@ static uint32_t address_of(uint32_t name, uint32_t made)
 // --- the primary
 // -------------------------------------------------------------------------------------------
 
-static bool send_axfr(int fd, struct out *o, unsigned id)
+// In answer to a question of `type`: BIND refuses an answer with another question than its own.
+static bool send_whole(int fd, struct out *o, unsigned id, unsigned type)
 {
 	const uint32_t made = atomic_load_explicit(&changed, memory_order_acquire);
 	const uint32_t other = atomic_load(&unchanged);
@@ -134,7 +135,7 @@ static bool send_axfr(int fd, struct out *o, unsigned id)
 	atomic_compare_exchange_strong(&axfr_ns, &none, now_ns());
 	for (uint32_t i = 0; ok && i < made; i++)
 		address[change_name(i)] = 0x0a000000 + i + 1;
-	begin_ours(o, id, 0x8400, TYPE_AXFR);
+	begin_ours(o, id, 0x8400, type);
 	put_soa(o, 1 + made);
 	put16(o, 0xc00c);
 	record(o, TYPE_NS, 3600, 5);
@@ -148,7 +149,7 @@ static bool send_axfr(int fd, struct out *o, unsigned id)
 			continue;
 		end(o);
 		ok = send_all(fd, o->bytes, o->at);
-		begin_ours(o, id, 0x8400, TYPE_AXFR);
+		begin_ours(o, id, 0x8400, type);
 	}
 	free(address);
 	put_soa(o, 1 + made);
@@ -162,7 +163,7 @@ static bool send_ixfr(int fd, struct out *o, unsigned id, uint32_t serial)
 
 	if (serial < 1 || serial > 1 + made || made + 1 - serial > 500 ||
 	    (atomic_load(&unchanged) != ADDRESS_FIRST && serial <= made))
-		return send_axfr(fd, o, id);
+		return send_whole(fd, o, id, TYPE_IXFR);
 	begin_ours(o, id, 0x8400, TYPE_IXFR);
 	put_soa(o, 1 + made);
 	for (uint32_t i = serial - 1; i < made; i++) {
@@ -200,7 +201,7 @@ static void *connection_main(void *arg)
 		const unsigned id = (unsigned)msg[0] << 8 | msg[1];
 		switch (question(msg, len, &serial)) {
 		case TYPE_AXFR:
-			ok = send_axfr(fd, o, id);
+			ok = send_whole(fd, o, id, TYPE_AXFR);
 			break;
 		case TYPE_IXFR:
 			ok = send_ixfr(fd, o, id, serial);
@@ -368,8 +369,8 @@ static double replace(int udp, int sock)
 	atomic_store(&unchanged, ADDRESS_SECOND);
 	atomic_fetch_add(&changed, 1);
 	notify_send(udp);
-	const int64_t seen =
-	    ask_until(sock, name, ADDRESS_SECOND, now_ns() + REPLACE_S * INT64_C(1000000000));
+	const int64_t seen = ask_until(sock, name, ADDRESS_SECOND,
+	    now_ns() + (REPLACE_S + names / 100000) * INT64_C(1000000000));
 	const int64_t began = atomic_load(&axfr_ns);
 
 	return seen < 0 || began == 0 ? -1 : (double)(seen - began) / 1e9;
