@@ -24,6 +24,7 @@
 
 // Read in one turn of the loop: others must get theirs. This is some milliseconds.
 #define BYTES_PER_TURN (2 * 1024 * 1024)
+#define READS_PER_TURN 256 // of which each may be one byte, with a record of its own
 
 static_assert(STREAM_BUFFER_MIN == 2 + WIRE_MESSAGE_MAX + TLS_RECORD_MAX, "a record fits");
 
@@ -267,7 +268,9 @@ static size_t bytes_read(struct stream *stream)
 
 static void stream_read(struct stream *stream)
 {
-	for (size_t total = 0; total < BYTES_PER_TURN;) {
+	size_t total = 0;
+
+	for (unsigned reads = 0; reads < READS_PER_TURN && total < BYTES_PER_TURN; reads++) {
 		size_t got = bytes_read(stream);
 
 		if (got == 0) {

@@ -216,6 +216,9 @@ static bool context_begin(struct tls_context *context, const SSL_METHOD *method)
 	}
 	SSL_CTX_set_mode(
 	    context->ssl, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+	// A message that is no data ends a read: a flood of them would else be one call without
+	// end.
+	SSL_CTX_clear_mode(context->ssl, SSL_MODE_AUTO_RETRY);
 	// Each connection proves itself anew: nothing is resumed.
 	SSL_CTX_set_session_cache_mode(context->ssl, SSL_SESS_CACHE_OFF);
 	return true;

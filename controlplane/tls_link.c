@@ -17,8 +17,26 @@ struct tls_link {
 	SSL *ssl;
 	struct tls_findings findings;
 	bool shaken, broken, heard;
+	uint64_t reads, extras; // reads that brought something; messages after the handshake
 	char error[TLS_ERROR_MAX];
 };
+
+// Tickets and key updates come after the handshake, each cheap for the other side. Honest ones are
+// a few at the beginning, and one in millions of records.
+#define EXTRAS_MAX      100
+#define READS_PER_EXTRA 256
+
+static void message_seen(
+    int outgoing, int version, int content_type, const void *bytes, size_t len, SSL *ssl, void *arg)
+{
+	struct tls_link *link = arg;
+
+	(void)version;
+	(void)bytes;
+	(void)len;
+	(void)ssl;
+	link->extras += link->shaken && outgoing == 0 && content_type == SSL3_RT_HANDSHAKE;
+}
 
 int tls_link_open(struct tls_context *context, int fd, struct tls_link **out)
 {
@@ -33,6 +51,8 @@ int tls_link_open(struct tls_context *context, int fd, struct tls_link **out)
 		tls_link_close(link);
 		return -ENOMEM;
 	}
+	SSL_set_msg_callback(link->ssl, message_seen);
+	SSL_set_msg_callback_arg(link->ssl, link);
 	if (tls_context_is_server(context)) {
 		SSL_set_accept_state(link->ssl);
 	} else {
@@ -141,6 +161,10 @@ enum tls_step tls_link_read(struct tls_link *link, void *out, size_t cap, size_t
 	int saved_errno = errno;
 
 	link->heard |= rc == 1;
+	link->reads += rc == 1;
+	if (link->extras > EXTRAS_MAX + link->reads / READS_PER_EXTRA) {
+		return fail(link, "too many messages that are no data");
+	}
 	return rc == 1 ? TLS_DONE : step_of(link, rc, saved_errno);
 }
 

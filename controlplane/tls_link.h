@@ -33,8 +33,9 @@ void tls_link_close(struct tls_link *link);
 // been sent but the handshake.
 enum tls_step tls_link_handshake(struct tls_link *link);
 
-// Pre: the handshake is done. A read of at least TLS_RECORD_MAX bytes leaves nothing behind that
-// the socket's readiness would not tell of.
+// Pre: the handshake is done. A read of at least TLS_RECORD_MAX bytes leaves no data behind that
+// the socket's readiness would not tell of. Post: one record's worth was done, or one message's
+// that is no data (then TLS_WANT_READ, though the socket may have more); too many of these fail.
 #define TLS_RECORD_MAX 16384 // RFC 8446 5.1
 enum tls_step tls_link_read(struct tls_link *link, void *out, size_t cap, size_t *got);
 enum tls_step tls_link_write(struct tls_link *link, const void *from, size_t len, size_t *sent);

@@ -44,6 +44,7 @@ class Case:
     act: typing.Callable = None         # async (judge, zone): instead of one NOTIFY
     seconds: float = 20                 # until the next primary is asked
     tls: bool = False                   # the evil primary is asked over TLS
+    flood: bool = False                 # ... at the server of tls_flood.py: `x.writer` is its Link
     crowd: int = 0                      # so many zones at once, ten to an evil primary
 
     def variants(self):

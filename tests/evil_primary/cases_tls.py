@@ -8,7 +8,7 @@ import socket
 import struct
 
 from case import SERVED, case
-from server import packed
+from server import TLS_PORT, packed
 
 
 async def most(x):
@@ -20,7 +20,7 @@ async def most(x):
 
 
 async def over_tls_alone(judge, zone):
-    if any(port != 853 for port in zone.ports):
+    if any(port != TLS_PORT for port in zone.ports):
         raise AssertionError("asked in clear: %s" % zone.ports)
 
 
@@ -63,3 +63,35 @@ async def tls_then_noise(x):
     await most(x)
     x.beneath(b"\x17\x03\x03\x00\x40" + os.urandom(64))
     await x.linger(5)
+
+
+# --- what is no data, without end
+
+NO_DATA = "TLS: too many messages that are no data"
+
+
+def flood_case(name, flood):
+    """flood(link): some of it. Before the answer, within it, and before the answer to the SOA query."""
+    async def first(x):
+        while True:
+            flood(x.writer)
+
+    async def within(x):
+        await x.send(x.messages(x.answer_records()[:-1], 2))
+        while True:
+            flood(x.writer)
+            await x.send(x.message([x.zone.skeleton()[1]]))
+
+    def at_soa(x, tcp):
+        while True:
+            flood(x.writer)
+
+    words = {"tls": True, "flood": True, "check": over_tls_alone}
+    case("tls-flood-of-" + name, NO_DATA, **words)(first)
+    case("tls-flood-of-%s-within" % name, NO_DATA, **words)(within)
+    case("tls-flood-of-%s-at-the-soa" % name, NO_DATA, **words, hint=False, soa=at_soa, forms=("ixfr",))(None)
+
+
+flood_case("tickets", lambda link: link.tickets(40))
+flood_case("key-updates", lambda link: link.key_updates(40))
+flood_case("key-updates-wanted", lambda link: link.key_updates(40, wanted=1))

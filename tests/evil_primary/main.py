@@ -34,6 +34,7 @@ import cases_tsig       # noqa: F401
 import judge
 import peer
 import server
+import tls_flood
 import tsig
 from behaviour import Behaviour
 from zone import Zone
@@ -71,7 +72,8 @@ def config(all_zones, key):
     print("  - id: heart\n    address: 192.0.2.1@5300\n    key: %s" % key)
     for zone in all_zones:
         for word, address in (("e", zone.evil_address), ("g", zone.good_address)):
-            print("  - id: %s%d\n    address: %s" % (word, zone.number, address))
+            port = "@%d" % tls_flood.PORT if zone.case.flood and word == "e" else ""
+            print("  - id: %s%d\n    address: %s%s" % (word, zone.number, address, port))
             if zone.key is not None:
                 print("    key: %s" % key)
             if zone.case.tls and word == "e":

@@ -9,6 +9,7 @@ import socket
 import ssl
 import struct
 
+import tls_flood
 import tsig
 import wire
 
@@ -109,6 +110,7 @@ class Server:
         self.notify_replies = {}        # (address, id) -> future
         self.datagrams = self.listener = self.tls_listener = None
         self.tls = any(zone.case.tls for zone in zones)
+        self.flood = any(zone.case.flood for zone in zones)
         self.conversations = set()
 
     async def open(self):
@@ -119,6 +121,8 @@ class Server:
             context.set_alpn_protocols(["dot"])
             self.tls_listener = await asyncio.start_server(
                 self.connected, "0.0.0.0", TLS_PORT, backlog=512, limit=1 << 17, ssl=context)
+        if self.flood:
+            tls_flood.Listener(self)
         self.datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
         self.datagrams.setsockopt(socket.IPPROTO_IP, PKTINFO, 1)
         self.datagrams.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4 << 20)

@@ -11,6 +11,7 @@
 #include <setjmp.h>
 #include <signal.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -176,6 +177,7 @@ static int certificates_drop(void **state)
 // --- the server
 
 enum ending { CLOSE_NOTIFY, CUT, RESET, STAY };
+enum extra { TICKETS, KEY_UPDATES };
 
 struct server {
 	// What it is.
@@ -184,9 +186,12 @@ struct server {
 	// What it does once it has the question.
 	size_t answers, record_len; // so many messages, in records of this length (0: as it comes)
 	size_t cut_at;              // of the answer's bytes; 0: all go out
+	enum extra extra;           // messages that are no data,
+	size_t extras, extra_every; // so many before the answer, and one for so many records of it
 	enum ending ending;
 	// What it saw.
-	bool asked, saw_certificate;
+	bool saw_certificate;
+	_Atomic bool asked, answered; // answered: all of it is in the socket
 	size_t asked_len;
 
 	int listener;
@@ -215,9 +220,17 @@ static int any_certificate(int good, X509_STORE_CTX *store)
 
 #define MESSAGE_LEN 5000
 
+static bool extra(const struct server *server, SSL *ssl)
+{
+	int made = server->extra == TICKETS ? SSL_new_session_ticket(ssl)
+	                                    : SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED);
+
+	return made == 1 && SSL_do_handshake(ssl) == 1;
+}
+
 static void answer(struct server *server, SSL *ssl)
 {
-	size_t len = server->answers * (2 + MESSAGE_LEN), sent = 0, out;
+	size_t len = server->answers * (2 + MESSAGE_LEN), sent = 0, records = 0, out;
 	uint8_t *bytes = calloc(1, len + 1);
 
 	for (size_t i = 0; i < server->answers; i++) {
@@ -229,6 +242,8 @@ static void answer(struct server *server, SSL *ssl)
 	if (server->cut_at != 0) {
 		len = server->cut_at;
 	}
+	for (size_t i = 0; i < server->extras && extra(server, ssl); i++) {
+	}
 	while (sent < len) {
 		size_t part = server->record_len != 0 && server->record_len < len - sent
 		                  ? server->record_len
@@ -238,7 +253,12 @@ static void answer(struct server *server, SSL *ssl)
 			break;
 		}
 		sent += out;
+		if (server->extra_every != 0 && ++records % server->extra_every == 0 &&
+		    !extra(server, ssl)) {
+			break;
+		}
 	}
+	atomic_store(&server->answered, sent == len);
 	free(bytes);
 }
 
@@ -397,7 +417,8 @@ static struct tls_context *context_of(const struct trust *trust)
 
 static const uint8_t question[] = "\x12\x34\0\0\0\1\0\0\0\0\0\0\0\0\xfc\0\1";
 
-static void ask(struct server *server, const struct trust *trust, struct client *client)
+// Post: both sides are there, and nothing has gone from one to the other.
+static void ask_begin(struct server *server, const struct trust *trust, struct client *client)
 {
 	const struct stream_handlers handlers = {on_message, on_closed};
 	struct sockaddr_in address = {
@@ -417,10 +438,20 @@ static void ask(struct server *server, const struct trust *trust, struct client 
 	                     &handlers, client, &client->stream),
 	    0);
 	tls_context_unref(options.tls);
-	event_base_dispatch(client->base);
+}
+
+static void ask_end(struct server *server, struct client *client)
+{
 	assert_true(client->closed);
 	server_stop(server);
 	event_base_free(client->base);
+}
+
+static void ask(struct server *server, const struct trust *trust, struct client *client)
+{
+	ask_begin(server, trust, client);
+	event_base_dispatch(client->base);
+	ask_end(server, client);
 }
 
 // --- who is trusted
@@ -570,6 +601,78 @@ static void records_and_messages_need_not_meet(void **state)
 	}
 }
 
+// --- what is no data
+
+static void a_flood_of_messages_that_are_no_data_ends_the_connection(void **state)
+{
+	for (enum extra kind = TICKETS; kind <= KEY_UPDATES; kind++) {
+		struct server first = {
+		    .identity = GOOD, .answers = 3, .extra = kind, .extras = 100000};
+		struct server between = {.identity = GOOD,
+		    .answers = 20,
+		    .record_len = 100,
+		    .extra = kind,
+		    .extra_every = 2};
+		struct client client = {.enough = 3}, other = {.enough = 20};
+
+		ask(&first, &(struct trust){.name = NAME}, &client);
+		assert_string_equal(client.why, "TLS: too many messages that are no data");
+		ask(&between, &(struct trust){.name = NAME}, &other);
+		assert_string_equal(other.why, "TLS: too many messages that are no data");
+		assert_true(other.messages > 0 && !other.wrong);
+	}
+}
+
+static void some_messages_that_are_no_data_are_let_pass(void **state)
+{
+	for (enum extra kind = TICKETS; kind <= KEY_UPDATES; kind++) {
+		struct server server = {.identity = GOOD,
+		    .answers = 200,
+		    .record_len = 100,
+		    .extra = kind,
+		    .extras = 90,
+		    .extra_every = 300};
+		struct client client = {.enough = 200};
+
+		ask(&server, &(struct trust){.name = NAME}, &client);
+		assert_string_equal(client.why, "");
+		assert_int_equal(client.messages, 200);
+		assert_false(client.wrong);
+	}
+}
+
+// Others get their turn, however small the pieces and whatever they are.
+static void a_turn_of_the_loop_is_short(void **state)
+{
+	const struct server servers[] = {
+	    {.identity = GOOD, .answers = 2, .record_len = 1},
+	    {.identity = GOOD, .answers = 2, .extra = TICKETS, .extras = 90},
+	    {.identity = GOOD, .answers = 2, .extra = KEY_UPDATES, .extras = 90},
+	};
+
+	for (size_t i = 0; i < sizeof(servers) / sizeof(servers[0]); i++) {
+		struct server server = servers[i];
+		struct client client = {.enough = server.answers};
+		unsigned turns = 0;
+
+		server.ending = STAY;
+		ask_begin(&server, &(struct trust){.name = NAME}, &client);
+		while (!atomic_load(&server.answered)) {
+			event_base_loop(client.base, EVLOOP_ONCE | EVLOOP_NONBLOCK);
+			if (server.asked) {
+				usleep(500000); // all that comes is there by then
+			}
+		}
+		while (!client.closed) {
+			event_base_loop(client.base, EVLOOP_ONCE);
+			turns++;
+		}
+		assert_string_equal(client.why, "");
+		assert_true(turns >= 30);
+		ask_end(&server, &client);
+	}
+}
+
 // Nothing that the environment says makes us write down the secrets of a connection.
 static void no_key_log_is_written(void **state)
 {
@@ -611,6 +714,9 @@ int main(void)
 	    cmocka_unit_test(our_certificate_is_for_the_right_server_alone),
 	    cmocka_unit_test(the_end_proves_nothing),
 	    cmocka_unit_test(records_and_messages_need_not_meet),
+	    cmocka_unit_test(a_flood_of_messages_that_are_no_data_ends_the_connection),
+	    cmocka_unit_test(some_messages_that_are_no_data_are_let_pass),
+	    cmocka_unit_test(a_turn_of_the_loop_is_short),
 	    cmocka_unit_test(no_key_log_is_written),
 	    cmocka_unit_test(a_file_that_cannot_be_used_says_so),
 	};
