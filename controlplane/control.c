@@ -25,6 +25,8 @@
 #define CONNECTIONS_MAX 64 // of each socket: who may only look cannot keep out who may act
 #define IDLE_S          30 // for a request to arrive and for a response to be taken
 #define JSON_DEPTH_MAX  8  // our requests are flat
+// Bytes of answers that the clients of one socket have not taken yet; then none comes on top.
+#define ANSWERS_MAX ((size_t)64 << 20)
 
 struct control_request {
 	struct connection *connection; // NULL: gone
@@ -36,6 +38,7 @@ struct connection {
 	struct bufferevent *stream;
 	struct control_request *request; // under way
 	struct listener *listener;
+	bool finished; // the client says nothing more, but may still read
 };
 
 struct listener {
@@ -90,13 +93,39 @@ static bool json_is_shallow(const char *text, size_t len)
 	return true;
 }
 
+// Bytes that wait for the clients of that socket.
+static size_t answers_waiting(const struct listener *listener)
+{
+	size_t sum = 0;
+
+	for (const struct connection *c = listener->control->connections; c != NULL; c = c->next)
+		if (c->listener == listener)
+			sum += evbuffer_get_length(bufferevent_get_output(c->stream));
+	return sum;
+}
+
+// Post: false when the client cannot be told.
+static bool text_send(struct connection *connection, const char *text)
+{
+	static const char full[] = "{\"ok\":false,\"error\":\"Too much waits for clients that do "
+	                           "not read; try again later.\"}";
+	struct evbuffer *out = bufferevent_get_output(connection->stream);
+	const size_t waiting = answers_waiting(connection->listener);
+
+	if (waiting > 0 && strlen(text) + waiting > ANSWERS_MAX)
+		text = full;
+	if (strlen(text) > CONTROL_RESPONSE_MAX)
+		return false;
+	const uint32_t len_be = htonl((uint32_t)strlen(text));
+
+	return evbuffer_add(out, &len_be, sizeof(len_be)) == 0 &&
+	       evbuffer_add(out, text, strlen(text)) == 0;
+}
+
 void control_respond(struct control_request *request, json_t *response)
 {
 	struct connection *connection = request->connection;
-	struct evbuffer *out;
 	char *text = NULL;
-	uint32_t len_be;
-	size_t len;
 
 	free(request);
 	if (connection != NULL) {
@@ -104,14 +133,9 @@ void control_respond(struct control_request *request, json_t *response)
 		text = response != NULL
 		           ? json_dumps(response, JSON_COMPACT | JSON_REAL_PRECISION(9))
 		           : NULL;
-		len = text != NULL ? strlen(text) : 0;
-		if (text == NULL || len > CONTROL_RESPONSE_MAX) {
+		if (text == NULL || !text_send(connection, text)) {
 			connection_free(connection);
 		} else {
-			len_be = htonl((uint32_t)len);
-			out = bufferevent_get_output(connection->stream);
-			evbuffer_add(out, &len_be, sizeof(len_be));
-			evbuffer_add(out, text, len);
 			bufferevent_enable(connection->stream, EV_READ);
 			// The next request may have arrived already.
 			bufferevent_trigger(connection->stream, EV_READ, BEV_TRIG_DEFER_CALLBACKS);
@@ -161,9 +185,25 @@ static void connection_read(struct bufferevent *stream, void *arg)
 	json_decref(root);
 }
 
+// Who has sent all there will be gets what it asked for.
 static void connection_event(struct bufferevent *stream, short what, void *arg)
 {
-	connection_free(arg);
+	struct connection *connection = arg;
+
+	if ((what & BEV_EVENT_EOF) != 0 &&
+	    evbuffer_get_length(bufferevent_get_output(stream)) > 0) {
+		connection->finished = true;
+		return;
+	}
+	connection_free(connection);
+}
+
+static void connection_written(struct bufferevent *stream, void *arg)
+{
+	struct connection *connection = arg;
+
+	if (connection->finished && connection->request == NULL)
+		connection_free(connection);
 }
 
 // Root, our own user, or a member of the group. The file's mode says the same; this holds where a
@@ -224,7 +264,8 @@ static void control_accept(evutil_socket_t fd, short what, void *arg)
 		connection->next->self = &connection->next;
 	control->connections = connection;
 	listener->count++;
-	bufferevent_setcb(connection->stream, connection_read, NULL, connection_event, connection);
+	bufferevent_setcb(
+	    connection->stream, connection_read, connection_written, connection_event, connection);
 	bufferevent_setwatermark(
 	    connection->stream, EV_READ, 0, CONTROL_REQUEST_MAX + sizeof(uint32_t));
 	bufferevent_set_timeouts(connection->stream, &idle, &idle);

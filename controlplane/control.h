@@ -15,7 +15,7 @@
 #define CONTROL_SOCKET       "control.sock"
 #define STATUS_SOCKET        "status.sock"
 #define CONTROL_REQUEST_MAX  65536
-#define CONTROL_RESPONSE_MAX (UINT32_C(1) << 30) // a million zones in detail
+#define CONTROL_RESPONSE_MAX (UINT32_C(1) << 30)
 
 struct control;
 struct control_request;

@@ -15,7 +15,6 @@
 #include "configure.h"
 #include "daemon.h"
 #include "engine.h"
-#include "idmap.h"
 #include "name.h"
 #include "primary.h"
 #include "publish.h"
@@ -29,7 +28,7 @@ void control_error(struct control_request *request, const char *format, ...)
 	va_start(args, format);
 	vsnprintf(text, sizeof(text), format, args);
 	va_end(args);
-	control_respond(request, json_pack("{s:b, s:s}", "ok", 0, "error", text));
+	control_respond(request, json_pack("{s:b, s:o}", "ok", 0, "error", status_text(text)));
 }
 
 const struct config_zone *control_zone(
@@ -54,92 +53,8 @@ const struct config_zone *control_zone(
 	return NULL;
 }
 
-// --- status
-// ---------------------------------------------------------------------------------------
-
-static void command_status(struct daemon *daemon, struct control_request *request)
-{
-	control_respond(request, status_node(daemon));
-}
-
-// Waits for what the workers answer, then tells about each zone.
-struct zone_query {
-	struct daemon *daemon;
-	struct control_request *request;
-	uint8_t apex[NAME_LEN_MAX];
-	uint8_t apex_len;     // 0: all zones
-	struct idmap answers; // apex -> struct publisher_answer
-	bool failed;          // out of memory
-};
-
-static void zone_query_end(struct zone_query *query, int rc)
-{
-	struct daemon *daemon = query->daemon;
-	json_t *zones = json_array(), *response;
-
-	for (size_t i = 0; i < daemon->config->zone_count; i++) {
-		const struct config_zone *zone = &daemon->config->zones[i];
-
-		if (query->apex_len != 0 &&
-		    (query->apex_len != zone->domain_len ||
-		        memcmp(query->apex, zone->domain, zone->domain_len) != 0))
-			continue;
-		json_array_append_new(
-		    zones, status_zone(daemon, zone,
-		               idmap_find(&query->answers, zone->domain, zone->domain_len)));
-	}
-	response = json_pack("{s:b, s:b, s:o}", "ok", 1, "answered", rc == 0, "zones", zones);
-	for (size_t i = 0; i < query->answers.cap; i++)
-		free(query->answers.entries[i].value);
-	idmap_free(&query->answers);
-	control_respond(query->request, response);
-	free(query);
-}
-
-static void zone_query_answer(void *ctx, const struct publisher_answer *answer, int rc)
-{
-	struct zone_query *query = ctx;
-	struct publisher_answer *copy;
-
-	if (answer->apex_len == 0) {
-		zone_query_end(query, rc);
-		return;
-	}
-	if (idmap_find(&query->answers, answer->apex, answer->apex_len) != NULL)
-		return;
-	copy = malloc(sizeof(*copy));
-	if (copy == NULL)
-		return;
-	*copy = *answer;
-	if (!idmap_add(&query->answers, copy->apex, copy->apex_len, copy))
-		free(copy);
-}
-
-static void command_zone_status(
-    struct daemon *daemon, struct control_request *request, const json_t *root)
-{
-	const struct config_zone *zone = NULL;
-	struct zone_query *query;
-
-	if (json_object_get(root, "zone") != NULL) {
-		zone = control_zone(daemon, request, root);
-		if (zone == NULL)
-			return;
-	}
-	query = calloc(1, sizeof(*query));
-	if (query == NULL) {
-		control_error(request, "Out of memory.");
-		return;
-	}
-	query->daemon = daemon;
-	query->request = request;
-	if (zone != NULL) {
-		query->apex_len = zone->domain_len;
-		memcpy(query->apex, zone->domain, zone->domain_len);
-	}
-	publisher_ask(
-	    daemon->publisher, zone != NULL ? query->apex : NULL, zone_query_answer, query);
-}
+// --- looks
+// ----------------------------------------------------------------------------------------
 
 static void command_config_check(struct daemon *daemon, struct control_request *request)
 {
@@ -153,9 +68,10 @@ static void command_config_check(struct daemon *daemon, struct control_request *
 		    request, json_pack("{s:b, s:s}", "ok", 1, "file", daemon->config_path));
 		return;
 	}
-	control_respond(request,
-	    json_pack("{s:b, s:s, s:s, s:i, s:i}", "ok", 0, "error", error.message, "file",
-	        daemon->config_path, "line", (int)error.line, "column", (int)error.column));
+	control_respond(
+	    request, json_pack("{s:b, s:o, s:o, s:i, s:i}", "ok", 0, "error",
+	                 status_text(error.message), "file", status_text(daemon->config_path),
+	                 "line", (int)error.line, "column", (int)error.column));
 }
 
 // --- changes

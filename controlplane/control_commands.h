@@ -14,6 +14,11 @@ void control_error(struct control_request *request, const char *format, ...)
 const struct config_zone *control_zone(
     struct daemon *daemon, struct control_request *request, const json_t *root);
 
+// control_status.c: the node, and its zones, ZONES_A_PAGE at a time.
+void command_status(struct daemon *daemon, struct control_request *request);
+void command_zone_status(
+    struct daemon *daemon, struct control_request *request, const json_t *root);
+
 // control_history.c: the versions of a zone and the way back.
 void command_zone_history(
     struct daemon *daemon, struct control_request *request, const json_t *root);

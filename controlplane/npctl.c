@@ -125,14 +125,15 @@ static int socket_open(const char *path)
 	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (sock < 0)
 		return -errno;
+	// First: where nobody accepts any more, to connect takes for ever, too.
+	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
+	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	if (connect(sock, (struct sockaddr *)&address, sizeof(address)) < 0) {
 		int rc = -errno;
 
 		close(sock);
 		return rc;
 	}
-	setsockopt(sock, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof(wait));
-	setsockopt(sock, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof(wait));
 	return sock;
 }
 
@@ -186,6 +187,30 @@ static json_t *exchange(int sock, const json_t *request, int *rc)
 	if (*rc == 0 && response == NULL)
 		*rc = -EBADMSG;
 	return response;
+}
+
+// Appends what a list goes on with, as long as it does.
+static void pages_join(int sock, json_t *request, json_t **response, int *rc)
+{
+	json_t *next, *page;
+
+	while (*response != NULL && json_is_string(next = json_object_get(*response, "next"))) {
+		json_object_set(request, "after", next);
+		page = exchange(sock, request, rc);
+		if (page == NULL || !json_is_true(json_object_get(page, "ok"))) {
+			json_decref(*response);
+			*response = page;
+			return;
+		}
+		json_array_extend(
+		    json_object_get(*response, "zones"), json_object_get(page, "zones"));
+		if (!json_is_true(json_object_get(page, "answered")))
+			json_object_set_new(*response, "answered", json_false());
+		json_object_set(*response, "next", json_object_get(page, "next"));
+		json_decref(page);
+	}
+	if (*response != NULL)
+		json_object_del(*response, "next");
 }
 
 static int error_print(const json_t *response)
@@ -242,6 +267,7 @@ static int command_run(const struct command *command, char **words, int count,
 		return 1;
 	}
 	response = exchange(sock, request, &rc);
+	pages_join(sock, request, &response, &rc);
 	json_decref(request);
 	close(sock);
 	if (response == NULL) {

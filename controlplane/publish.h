@@ -165,7 +165,7 @@ struct publisher_status {
 bool publisher_status(const struct publisher *publisher, const uint8_t *apex,
     struct publisher_status *out) __attribute__((warn_unused_result));
 
-// Serials as the workers answer them.
+// The serial as the workers answer it.
 struct publisher_answer {
 	uint8_t apex_len; // 0: this is the end
 	uint8_t apex[255];
@@ -173,8 +173,8 @@ struct publisher_answer {
 	uint32_t rcode;
 	uint64_t generation;
 };
-// `apex` NULL: all zones. Calls back once per zone and once more with apex_len 0; `rc` is 0, or at
-// the end -ENOTCONN or -ETIMEDOUT.
+// Calls back with what was answered, and once more with apex_len 0; `rc` is 0, or at the end
+// -ENOTCONN or -ETIMEDOUT. The end may come before this returns.
 void publisher_ask(struct publisher *publisher, const uint8_t *apex,
     void (*answer)(void *ctx, const struct publisher_answer *answer, int rc), void *ctx);
 

@@ -108,7 +108,7 @@ int publisher_open(struct event_base *base, const struct config *config,
 	p->deferred_last = &p->deferred;
 	p->unstored_max =
 	    getrlimit(RLIMIT_NOFILE, &limit) == 0 ? limit.rlim_cur / 2 : PUBLISH_UNSTORED_MAX;
-	p->asks_last = &p->asks;
+	TAILQ_INIT(&p->asks);
 	p->storage = strdup(config->server.storage);
 	if (p->storage != NULL)
 		rc = publisher_start(p, config, error);

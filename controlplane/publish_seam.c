@@ -22,12 +22,12 @@
 #define LOADING_MAX   64 // images being read from disk
 
 struct ask {
-	struct ask *next;
+	TAILQ_ENTRY(ask) link;
 	struct publisher *publisher;
 	struct event *timeout;
+	uint64_t number; // comes back with the answer
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t apex_len;
-	bool sent;
 	void (*answer)(void *ctx, const struct publisher_answer *answer, int rc);
 	void *ctx;
 };
@@ -297,15 +297,13 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 
 static void asks_send(struct publisher *p)
 {
-	for (struct ask *ask = p->asks; ask != NULL; ask = ask->next) {
-		struct seam_message message = {.type = SEAM_ASK};
+	for (; p->ask_unsent != NULL; p->ask_unsent = TAILQ_NEXT(p->ask_unsent, link)) {
+		struct seam_message message = {
+		    .type = SEAM_ASK, .generation = p->ask_unsent->number};
 
-		if (ask->sent)
-			continue;
-		name_set(&message.zone.name, ask->apex, ask->apex_len);
+		name_set(&message.zone.name, p->ask_unsent->apex, p->ask_unsent->apex_len);
 		if (seam_server_send(p->seam, &message, -1) < 0)
 			return;
-		ask->sent = true;
 	}
 }
 
@@ -329,26 +327,32 @@ void publish_flush(struct publisher *p)
 // --- asking
 // ---------------------------------------------------------------------------------------
 
-static void ask_pop(struct publisher *p, int rc)
+// Takes it out and tells its end, unless that was told.
+static void ask_end(struct ask *ask, int rc)
 {
 	static const struct publisher_answer end = {0};
-	struct ask *ask = p->asks;
+	struct publisher *p = ask->publisher;
 
-	p->asks = ask->next;
-	if (p->asks == NULL)
-		p->asks_last = &p->asks;
+	if (p->ask_unsent == ask)
+		p->ask_unsent = TAILQ_NEXT(ask, link);
+	TAILQ_REMOVE(&p->asks, ask, link);
 	if (ask->answer != NULL)
 		ask->answer(ask->ctx, &end, rc);
 	event_free(ask->timeout);
 	free(ask);
 }
 
-// It stays in the queue, mute, because its answer may still come before the next one's.
+// One that was sent stays, mute: its answer may still come. They are as many as a socket holds.
 static void ask_timeout(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct publisher_answer end = {0};
 	struct ask *ask = arg;
+	const struct ask *unsent = ask->publisher->ask_unsent;
 
+	if (unsent != NULL && ask->number >= unsent->number) {
+		ask_end(ask, -ETIMEDOUT);
+		return;
+	}
 	if (ask->answer != NULL)
 		ask->answer(ask->ctx, &end, -ETIMEDOUT);
 	ask->answer = NULL;
@@ -369,33 +373,38 @@ void publisher_ask(struct publisher *p, const uint8_t *apex,
 		return;
 	}
 	ask->publisher = p;
+	ask->number = ++p->ask_number;
 	ask->answer = answer;
 	ask->ctx = ctx;
-	if (apex != NULL) {
-		ask->apex_len = (uint8_t)name_len(apex);
-		memcpy(ask->apex, apex, ask->apex_len);
-	}
-	*p->asks_last = ask;
-	p->asks_last = &ask->next;
+	ask->apex_len = (uint8_t)name_len(apex);
+	memcpy(ask->apex, apex, ask->apex_len);
+	TAILQ_INSERT_TAIL(&p->asks, ask, link);
+	if (p->ask_unsent == NULL)
+		p->ask_unsent = ask;
 	event_add(ask->timeout, &timeout);
 	publish_flush(p);
 }
 
+// In the order of the questions. What carries another number answers none of them.
 static void serials_take(struct publisher *p, const struct seam_message *message)
 {
-	if (p->asks == NULL)
+	struct ask *ask = TAILQ_FIRST(&p->asks);
+
+	while (ask != NULL && ask != p->ask_unsent && ask->number != message->generation)
+		ask = TAILQ_NEXT(ask, link);
+	if (ask == NULL || ask == p->ask_unsent)
 		return;
-	for (unsigned i = 0; i < message->serials.count && p->asks->answer != NULL; i++) {
+	for (unsigned i = 0; i < message->serials.count && ask->answer != NULL; i++) {
 		struct publisher_answer answer = {.apex_len = message->serials.item[i].name.len,
 		    .serial = message->serials.item[i].serial,
 		    .rcode = message->serials.item[i].rcode,
 		    .generation = message->serials.item[i].generation};
 
 		memcpy(answer.apex, message->serials.item[i].name.wire, answer.apex_len);
-		p->asks->answer(p->asks->ctx, &answer, 0);
+		ask->answer(ask->ctx, &answer, 0);
 	}
 	if (message->serials.last != 0)
-		ask_pop(p, 0);
+		ask_end(ask, 0);
 }
 
 // --- what it says
@@ -433,15 +442,11 @@ static struct pzone *zone_of(struct publisher *p, const struct seam_name *name)
 	return name->len != 0 ? pzone_find(p, name->wire) : NULL;
 }
 
-// A zone that is not ours is withdrawn at once; WITHDRAW needs no state of its own.
-static void withdraw_stranger(struct publisher *p, const struct seam_message *message)
+static void withdraw(struct publisher *p, struct pzone *zone)
 {
-	struct seam_message withdraw = {.type = SEAM_WITHDRAW, .generation = ++p->generation};
-
-	if (message->zone.id == 0 && message->type == SEAM_LIVE)
-		return; // it says that it is gone
-	withdraw.zone.name = message->zone.name;
-	(void)seam_server_send(p->seam, &withdraw, -1);
+	zone->withdraw_generation = ++p->generation;
+	zone->tell_withdraw = true;
+	publish_tell(p, zone);
 }
 
 static void have_take(struct publisher *p, const struct seam_message *message)
@@ -450,11 +455,12 @@ static void have_take(struct publisher *p, const struct seam_message *message)
 
 	if (message->generation > p->generation)
 		p->generation = message->generation;
-	if (zone != NULL) {
+	if (zone == NULL)
+		zone = pzone_stranger(p, message->zone.name.wire, message->zone.name.len);
+	if (zone == NULL) // what it serves cannot be told now: once more, later
+		seam_server_drop(p->seam, "out of memory");
+	else
 		zone->live_generation = message->generation;
-		return;
-	}
-	withdraw_stranger(p, message);
 }
 
 // The HAVEs are complete: compare with what should be.
@@ -474,12 +480,11 @@ static void hello_end_take(struct publisher *p)
 			zone->stage = STAGE_SENT; // its LIVE was lost with the connection
 			publish_live(p, zone);
 		}
-		zone->tell_withdraw =
-		    !zone->configured || (zone->hidden && zone->live_generation != 0);
-		if (zone->tell_withdraw && zone->configured)
-			zone->withdraw_generation = ++p->generation;
+		zone->tell_withdraw = false;
+		if (zone->live_generation != 0 && (!zone->configured || zone->hidden))
+			withdraw(p, zone);
 		zone->tell_current = zone->live_generation < current && zone->configured;
-		zone->tell_renew = zone->live_generation != 0;
+		zone->tell_renew = zone->live_generation != 0 && zone->configured;
 		publish_tell(p, zone);
 	}
 	publish_flush(p);
@@ -489,16 +494,12 @@ static void live_take(struct publisher *p, const struct seam_message *message)
 {
 	struct pzone *zone = zone_of(p, &message->zone.name);
 
-	if (zone == NULL) {
-		withdraw_stranger(p, message);
-		return;
-	}
+	if (zone == NULL)
+		return; // it was none of HAVE, and nothing was sent about it
 	zone->live_generation = message->zone.id != 0 ? message->generation : 0;
 	// It was being verified there while we took it back.
 	if (zone->live_generation != 0 && (!zone->configured || zone->hidden)) {
-		zone->withdraw_generation = ++p->generation;
-		zone->tell_withdraw = true;
-		publish_tell(p, zone);
+		withdraw(p, zone);
 		publish_flush(p);
 	}
 	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation)
@@ -591,8 +592,8 @@ static void seam_gone(void *ctx)
 	if (p->connected)
 		log_warning("the data plane is gone");
 	p->connected = p->greeting = false;
-	while (p->asks != NULL)
-		ask_pop(p, -ENOTCONN);
+	while (!TAILQ_EMPTY(&p->asks))
+		ask_end(TAILQ_FIRST(&p->asks), -ENOTCONN);
 	publish_gone(p);
 }
 
@@ -607,9 +608,9 @@ int publish_seam_open(struct publisher *p, const char *rundir)
 void publish_seam_close(struct publisher *p)
 {
 	p->connected = p->greeting = false;
-	while (p->asks != NULL) {
-		p->asks->answer = NULL;
-		ask_pop(p, 0);
+	while (!TAILQ_EMPTY(&p->asks)) {
+		TAILQ_FIRST(&p->asks)->answer = NULL;
+		ask_end(TAILQ_FIRST(&p->asks), 0);
 	}
 	seam_server_close(p->seam);
 }

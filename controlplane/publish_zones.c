@@ -8,19 +8,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-static struct pzone *pzone_new(const struct config_zone *config)
+static struct pzone *pzone_new(const uint8_t *name, uint8_t len)
 {
 	struct pzone *zone = calloc(1, sizeof(*zone));
-	uint8_t *apex = malloc(config->domain_len);
+	uint8_t *apex = malloc(len);
 
 	if (zone == NULL || apex == NULL) {
 		free(zone);
 		free(apex);
 		return NULL;
 	}
-	memcpy(apex, config->domain, config->domain_len);
+	memcpy(apex, name, len);
 	zone->apex = apex;
-	zone->apex_len = config->domain_len;
+	zone->apex_len = len;
 	return zone;
 }
 
@@ -40,7 +40,7 @@ void pzone_free(struct publisher *p, struct pzone *zone)
 	free(zone);
 }
 
-static int pzone_add(struct publisher *p, const struct config_zone *config, struct pzone **out)
+static int pzone_add(struct publisher *p, const uint8_t *apex, uint8_t len, struct pzone **out)
 {
 	struct pzone *zone;
 
@@ -53,7 +53,7 @@ static int pzone_add(struct publisher *p, const struct config_zone *config, stru
 		p->zones = zones;
 		p->zone_cap = cap;
 	}
-	zone = pzone_new(config);
+	zone = pzone_new(apex, len);
 	if (zone == NULL)
 		return -ENOMEM;
 	if (!idmap_add(&p->map, zone->apex, zone->apex_len, zone)) {
@@ -63,6 +63,13 @@ static int pzone_add(struct publisher *p, const struct config_zone *config, stru
 	p->zones[p->zone_count++] = zone;
 	*out = zone;
 	return 0;
+}
+
+struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len)
+{
+	struct pzone *zone = NULL;
+
+	return pzone_add(p, apex, len, &zone) == 0 ? zone : NULL;
 }
 
 // A zone that is gone gives up what it has; its entry stays, so that a data plane that
@@ -140,9 +147,10 @@ int publish_zones_set(struct publisher *p, const struct config *config)
 	// First what can fail: entries for all zones that are new. One without a configured
 	// zone changes nothing.
 	for (size_t i = 0; i < config->zone_count; i++) {
-		struct pzone *zone = pzone_find(p, config->zones[i].domain);
+		const struct config_zone *from = &config->zones[i];
+		struct pzone *zone = pzone_find(p, from->domain);
 
-		if (zone == NULL && pzone_add(p, &config->zones[i], &zone) < 0)
+		if (zone == NULL && pzone_add(p, from->domain, from->domain_len, &zone) < 0)
 			return -ENOMEM;
 	}
 	was = calloc(p->zone_count + 1, sizeof(*was));

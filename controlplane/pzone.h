@@ -7,6 +7,7 @@
 
 #include <stdbool.h>
 #include <stdint.h>
+#include <sys/queue.h>
 
 #include "admission.h"
 #include "delta.h"
@@ -142,7 +143,9 @@ struct publisher {
 	bool closing;
 	uint32_t pid;
 	int64_t connected_ms;
-	struct ask *asks, **asks_last;
+	TAILQ_HEAD(, ask) asks; // in order; those before ask_unsent were sent
+	struct ask *ask_unsent;
+	uint64_t ask_number; // of the last one
 	bool timers_dirty;
 	struct timers_file timers;
 };
@@ -210,6 +213,8 @@ void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires
 
 // publish_zones.c
 int publish_zones_set(struct publisher *p, const struct config *config); // 0 or -ENOMEM: unchanged
+// The data plane serves a zone that never was ours: it is known from now on, to be withdrawn.
+struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
 void pzone_free(struct publisher *p, struct pzone *zone);
 
 // publish_journal.c

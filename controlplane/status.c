@@ -38,7 +38,7 @@ static int64_t boot_ms(void)
 
 // Names and reasons may hold bytes from the network: escaped where they came in; a byte that is no
 // UTF-8 all the same would make the object unprintable.
-static json_t *text(const char *from)
+json_t *status_text(const char *from)
 {
 	json_t *string = json_string(from);
 	char *copy;
@@ -82,13 +82,13 @@ json_t *status_node(struct daemon *daemon)
 
 	publisher_summary(daemon->publisher, &s);
 	json_object_set_new(o, "ok", json_true());
-	json_object_set_new(o, "version", text(NAMEPLANE_VERSION));
-	json_object_set_new(o, "identity", text(daemon->config->server.identity));
+	json_object_set_new(o, "version", status_text(NAMEPLANE_VERSION));
+	json_object_set_new(o, "identity", status_text(daemon->config->server.identity));
 	json_object_set_new(o, "pid", json_integer(getpid()));
 	json_object_set_new(o, "uptime", seconds(wall_ms() - daemon->started_ms));
-	json_object_set_new(o, "config-file", text(daemon->config_path));
+	json_object_set_new(o, "config-file", status_text(daemon->config_path));
 	json_object_set_new(o, "config-error",
-	    daemon->reload_error[0] != '\0' ? text(daemon->reload_error) : json_null());
+	    daemon->reload_error[0] != '\0' ? status_text(daemon->reload_error) : json_null());
 	json_object_set_new(o, "dataplane", json_boolean(s.connected));
 	json_object_set_new(
 	    o, "dataplane-pid", s.connected ? json_integer(s.dataplane_pid) : json_null());
@@ -137,25 +137,27 @@ static void zone_engine(json_t *o, const struct engine_status *e)
 {
 	static const char phases[][13] = {"idle", "querying", "transferring", "publishing"};
 
-	json_object_set_new(o, "phase", e != NULL ? text(phases[e->phase]) : json_null());
+	json_object_set_new(o, "phase", e != NULL ? status_text(phases[e->phase]) : json_null());
 	json_object_set_new(o, "next-refresh", e != NULL ? seconds(e->refresh_in_ms) : json_null());
 	json_object_set_new(
 	    o, "expires-in", e != NULL && e->has_copy ? seconds(e->expires_in_ms) : json_null());
 	// Not the pin of an operator: whose versions are taken while primaries differ.
 	const bool pinned = e != NULL && e->pinned_primary[0] != '\0';
 
-	json_object_set_new(o, "pinned-primary", pinned ? text(e->pinned_primary) : json_null());
+	json_object_set_new(
+	    o, "pinned-primary", pinned ? status_text(e->pinned_primary) : json_null());
 	json_object_set_new(o, "pinned-primary-for",
 	    pinned ? seconds(wall_ms() - e->pinned_primary_ms) : json_null());
-	json_object_set_new(
-	    o, "primary", e != NULL && e->primary[0] != '\0' ? text(e->primary) : json_null());
+	json_object_set_new(o, "primary",
+	    e != NULL && e->primary[0] != '\0' ? status_text(e->primary) : json_null());
 	json_object_set_new(o, "regressed-serial",
 	    e != NULL && e->regressed ? json_integer(e->regressed_serial) : json_null());
 	json_object_set_new(o, "regressed-primary",
-	    e != NULL && e->regressed ? text(e->regressed_primary) : json_null());
-	json_object_set_new(o, "key", e != NULL && e->key[0] != '\0' ? text(e->key) : json_null());
+	    e != NULL && e->regressed ? status_text(e->regressed_primary) : json_null());
 	json_object_set_new(
-	    o, "transport", e != NULL && e->transport != NULL ? text(e->transport) : json_null());
+	    o, "key", e != NULL && e->key[0] != '\0' ? status_text(e->key) : json_null());
+	json_object_set_new(o, "transport",
+	    e != NULL && e->transport != NULL ? status_text(e->transport) : json_null());
 	json_object_set_new(o, "failures", e != NULL ? json_integer(e->failures) : json_null());
 	json_object_set_new(
 	    o, "transfers", e != NULL ? json_integer((json_int_t)e->transfers) : json_null());
@@ -175,7 +177,7 @@ static json_t *zone_failures(const struct failures *failures)
 
 		json_object_set_new(o, "ago", seconds(now_ms - failure->at_ms));
 		json_object_set_new(o, "times", json_integer((json_int_t)failure->times));
-		json_object_set_new(o, "error", text(failure->text));
+		json_object_set_new(o, "error", status_text(failure->text));
 		json_array_append_new(list, o);
 	}
 	return list;
@@ -211,19 +213,21 @@ json_t *status_zone(
 	        : secondary && engine.error[0] != '\0'        ? engine.error
 	        : file_error != NULL && file_error[0] != '\0' ? file_error
 	                                                      : NULL;
-	json_object_set_new(o, "zone", text(name));
+	json_object_set_new(o, "zone", status_text(name));
 	json_object_set_new(o, "type",
-	    text(zone->catalog != NULL ? "catalog"
-	         : zone->file != NULL  ? "primary"
-	                               : "secondary"));
+	    status_text(zone->catalog != NULL ? "catalog"
+	                : zone->file != NULL  ? "primary"
+	                                      : "secondary"));
 	json_object_set_new(o, "members",
 	    zone->catalog != NULL
 	        ? json_integer((json_int_t)members_count(daemon->members, zone->domain))
 	        : json_null());
 	if (zone->member_of != NULL)
 		name_to_text(zone->member_of, catalog);
-	json_object_set_new(o, "catalog", zone->member_of != NULL ? text(catalog) : json_null());
-	json_object_set_new(o, "state", text(zone_state(&p, secondary ? &engine : NULL, answer)));
+	json_object_set_new(
+	    o, "catalog", zone->member_of != NULL ? status_text(catalog) : json_null());
+	json_object_set_new(
+	    o, "state", status_text(zone_state(&p, secondary ? &engine : NULL, answer)));
 	json_object_set_new(o, "serial",
 	    answer != NULL && answer->rcode == 0 ? json_integer(answer->serial) : json_null());
 	json_object_set_new(o, "rcode", answer != NULL ? json_integer(answer->rcode) : json_null());
@@ -243,13 +247,13 @@ json_t *status_zone(
 	json_object_set_new(o, "behind",
 	    secondary && engine.behind_ms != 0 ? seconds(wall_ms() - engine.behind_ms)
 	                                       : json_null());
-	json_object_set_new(o, "file", zone->file != NULL ? text(zone->file) : json_null());
+	json_object_set_new(o, "file", zone->file != NULL ? status_text(zone->file) : json_null());
 	json_object_set_new(
 	    o, "waiting-serial", p.held ? json_integer(p.held_serial) : json_null());
 	json_object_set_new(
 	    o, "waiting-records", p.held ? json_integer((json_int_t)p.held_records) : json_null());
 	zone_engine(o, secondary ? &engine : NULL);
-	json_object_set_new(o, "error", error != NULL ? text(error) : json_null());
+	json_object_set_new(o, "error", error != NULL ? status_text(error) : json_null());
 	json_object_set_new(
 	    o, "recent-failures", secondary ? zone_failures(engine.recent) : json_null());
 	return o;

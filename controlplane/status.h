@@ -11,6 +11,9 @@
 struct config_zone;
 struct daemon;
 
+// Post: a string, whatever bytes are in `from`; NULL when out of memory.
+json_t *status_text(const char *from);
+
 // Post: a new object; NULL when out of memory.
 json_t *status_node(struct daemon *daemon);
 

@@ -92,10 +92,9 @@ static void item_fill(struct attach *attach, struct seam_message *message, const
 int ask_message(struct attach *attach, const struct seam_message *message)
 {
 	const struct seam_name *name = &message->zone.name;
-	unsigned asks_max = sizeof(attach->ask_generation) / sizeof(attach->ask_generation[0]);
 
 	if (name->len == 0) {
-		if (attach->asks == asks_max)
+		if (attach->asks == SEAM_ASKS_MAX)
 			return -EPROTO; // so many unanswered: that is no control plane of ours
 		attach->ask_generation[attach->asks++] = message->generation;
 		return 0;

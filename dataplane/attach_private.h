@@ -57,7 +57,7 @@ struct attach {
 	struct job *applying; // a verified parcel, part of it applied
 
 	unsigned asks; // for all zones: how many are unanswered
-	uint64_t ask_generation[8];
+	uint64_t ask_generation[SEAM_ASKS_MAX];
 	struct dns_counters ask_counters;
 	uint8_t *ask_buffer;
 

@@ -18,6 +18,7 @@
 #define SEAM_MESSAGE_MAX 4096
 #define SEAM_TEXT_MAX    256
 #define SEAM_SERIALS_MAX 12 // zones in one SEAM_SERIALS
+#define SEAM_ASKS_MAX    8  // about all zones, not answered to the end
 
 enum seam_type {
 	// data plane -> control plane

@@ -1,0 +1,226 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// The control sockets against clients that do not read, or have said all they will. The commands
+// are replaced by one whose answer is as long as was asked for.
+#include "control.h"
+
+#include <event2/event.h>
+
+#include <arpa/inet.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <time.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include "daemon.h"
+
+#define WAIT_MS  20000
+#define CLIENTS  60
+#define LONG     ((size_t)4 << 20)
+#define KEPT_MAX ((size_t)100 << 20) // CLIENTS * LONG is more than twice that
+
+struct fixture {
+	char folder[64];
+	struct config config;
+	struct daemon daemon;
+};
+
+void control_command(
+    struct daemon *daemon, struct control_request *request, const json_t *root, bool may_change)
+{
+	const size_t len = (size_t)json_integer_value(json_object_get(root, "len"));
+	char *text = calloc(1, len + 1);
+
+	memset(text, 'x', len);
+	control_respond(request, json_pack("{s:b, s:s}", "ok", 1, "text", text));
+	free(text);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f = calloc(1, sizeof(*f));
+	char error[256];
+
+	strcpy(f->folder, "/dev/shm/control_test.XXXXXX");
+	assert_non_null(mkdtemp(f->folder));
+	f->config.server.rundir = f->folder;
+	f->config.controlplane.control_group = (char[]){""};
+	f->daemon.config = &f->config;
+	f->daemon.base = event_base_new();
+	assert_int_equal(control_open(&f->daemon, &f->daemon.control, error), 0);
+	*state = f;
+	return 0;
+}
+
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+
+	control_close(f->daemon.control);
+	event_base_free(f->daemon.base);
+	assert_int_equal(rmdir(f->folder), 0);
+	free(f);
+	return 0;
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
+static void turn(struct fixture *f)
+{
+	const struct timeval tick = {.tv_usec = 1000};
+
+	event_base_loopexit(f->daemon.base, &tick);
+	event_base_dispatch(f->daemon.base);
+}
+
+static int client_open(struct fixture *f, const char *name)
+{
+	struct sockaddr_un address = {.sun_family = AF_UNIX};
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+
+	snprintf(address.sun_path, sizeof(address.sun_path), "%s/%s", f->folder, name);
+	assert_int_equal(connect(fd, (struct sockaddr *)&address, sizeof(address)), 0);
+	return fd;
+}
+
+static void ask(int fd, size_t len)
+{
+	char text[64];
+	const uint32_t text_len = (uint32_t)snprintf(text + 4, sizeof(text) - 4, "{\"len\":%zu}", len);
+	const uint32_t len_be = htonl(text_len);
+
+	memcpy(text, &len_be, 4);
+	assert_int_equal(send(fd, text, text_len + 4, MSG_NOSIGNAL), text_len + 4);
+}
+
+// Post: the answer, or NULL when the connection ended before its end.
+static json_t *answer(struct fixture *f, int fd)
+{
+	const int64_t until = now_ms() + WAIT_MS;
+	size_t have = 0, want = 4;
+	uint8_t *bytes = malloc(LONG + 4096);
+	json_error_t error;
+	json_t *root = NULL;
+
+	while (have < want && now_ms() < until) {
+		const ssize_t n = recv(fd, bytes + have, want - have, 0);
+
+		if (n == 0)
+			break;
+		if (n < 0)
+			turn(f);
+		else
+			have += (size_t)n;
+		if (have == 4 && want == 4) {
+			uint32_t len_be;
+
+			memcpy(&len_be, bytes, 4);
+			want += ntohl(len_be);
+			assert_true(want <= LONG + 4096);
+		}
+	}
+	if (have == want)
+		root = json_loadb((char *)bytes + 4, want - 4, 0, &error);
+	free(bytes);
+	return root;
+}
+
+static size_t resident(void)
+{
+	unsigned long size, pages = 0;
+	FILE *file = fopen("/proc/self/statm", "re");
+
+	assert_int_equal(fscanf(file, "%lu %lu", &size, &pages), 2);
+	fclose(file);
+	return pages * (size_t)sysconf(_SC_PAGESIZE);
+}
+
+// --- cases
+// ----------------------------------------------------------------------------------------
+
+// `printf ... | nc -N -U control.sock`
+static void who_has_said_all_still_gets_its_answer(void **state)
+{
+	struct fixture *f = *state;
+	const int fd = client_open(f, CONTROL_SOCKET);
+	json_t *root;
+
+	ask(fd, LONG);
+	assert_int_equal(shutdown(fd, SHUT_WR), 0);
+	for (unsigned i = 0; i < 50; i++) // the end is seen before the answer was taken
+		turn(f);
+	root = answer(f, fd);
+	assert_non_null(root);
+	assert_int_equal(json_string_length(json_object_get(root, "text")), LONG);
+	json_decref(root);
+	close(fd);
+}
+
+// Anybody on the machine may open the socket that only tells.
+static void clients_that_do_not_read_take_bounded_memory(void **state)
+{
+	struct fixture *f = *state;
+	const size_t before = resident();
+	int fd[CLIENTS], operator;
+	unsigned whole = 0;
+	json_t *root;
+
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		fd[i] = client_open(f, STATUS_SOCKET);
+		ask(fd[i], LONG);
+		for (unsigned k = 0; k < 3; k++)
+			turn(f);
+	}
+	assert_true(resident() < before + KEPT_MAX);
+	// They keep nobody from the other socket.
+	operator= client_open(f, CONTROL_SOCKET);
+	ask(operator, LONG);
+	root = answer(f, operator);
+	assert_int_equal(json_string_length(json_object_get(root, "text")), LONG);
+	json_decref(root);
+	close(operator);
+	// Each has an answer: what it asked for, or that there is no room.
+	for (unsigned i = 0; i < CLIENTS; i++) {
+		root = answer(f, fd[i]);
+		assert_non_null(root);
+		whole += json_is_true(json_object_get(root, "ok"));
+		json_decref(root);
+		close(fd[i]);
+	}
+	assert_true(whole > 0 && whole < CLIENTS);
+	// And when they have read there is room again.
+	fd[0] = client_open(f, STATUS_SOCKET);
+	ask(fd[0], LONG);
+	root = answer(f, fd[0]);
+	assert_true(json_is_true(json_object_get(root, "ok")));
+	json_decref(root);
+	close(fd[0]);
+}
+
+int main(void)
+{
+#define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+	const struct CMUnitTest tests[] = {
+	    CASE(who_has_said_all_still_gets_its_answer),
+	    CASE(clients_that_do_not_read_take_bounded_memory),
+	};
+
+	signal(SIGPIPE, SIG_IGN); // as np_controlplane.c does
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
