@@ -44,7 +44,7 @@ static int config_apply(struct daemon *daemon, struct config *config, bool files
 	}
 	rc = publisher_reconfigure(daemon->publisher, config);
 	if (rc == 0 && files)
-		rc = primary_load(daemon->primary, config, true);
+		rc = primary_load(daemon->primary, config);
 	if (rc < 0) {
 		// The engine has the new one: it stays, incomplete rather than torn.
 		snprintf(error, sizeof(daemon->reload_error), "Out of memory.");

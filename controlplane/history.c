@@ -5,7 +5,7 @@
 //
 //	record | record | ...
 //	record: disk_record, apex (zeros up to a multiple of 8), version, version, ...
-//	version: disk_version, struct manifest_layer[layer_count]
+//	version: disk_version, struct manifest_layer[layer_count], struct file_mark (has_source)
 //
 // A record counts when its sum is right, and the one before it did.
 #include "history.h"
@@ -31,10 +31,11 @@ struct disk_version {
 	uint64_t generation, id, content, origin, rr_count;
 	int64_t when_ms;
 	struct zone_soa soa;
-	uint8_t role, how, layer_count, zeros[5];
+	uint8_t role, how, layer_count, has_source, zeros[4];
 };
 static_assert(sizeof(struct disk_version) == 72, "no padding");
 static_assert(sizeof(struct manifest_layer) == 24, "written as it stands");
+static_assert(sizeof(struct file_mark) == 32, "written as it stands");
 
 struct disk_record {
 	uint64_t magic;
@@ -59,7 +60,8 @@ static size_t record_size(const struct history_zone *zone)
 
 	for (unsigned i = 0; i < zone->version_count; i++)
 		size += sizeof(struct disk_version) +
-		        zone->version[i].layer_count * sizeof(struct manifest_layer);
+		        zone->version[i].layer_count * sizeof(struct manifest_layer) +
+		        (zone->version[i].source.inode != 0 ? sizeof(struct file_mark) : 0);
 	return size;
 }
 
@@ -75,11 +77,16 @@ static uint8_t *version_put(uint8_t *at, const struct history_version *version)
 	    .soa = version->soa,
 	    .role = version->role,
 	    .how = version->how,
-	    .layer_count = version->layer_count};
+	    .layer_count = version->layer_count,
+	    .has_source = version->source.inode != 0};
 
 	memcpy(at, &disk, sizeof(disk));
 	memcpy(at + sizeof(disk), version->layer, layers);
-	return at + sizeof(disk) + layers;
+	at += sizeof(disk) + layers;
+	if (disk.has_source == 0)
+		return at;
+	memcpy(at, &version->source, sizeof(version->source));
+	return at + sizeof(version->source);
 }
 
 int history_put(struct history_records *records, const struct history_zone *zone)
@@ -130,9 +137,10 @@ static size_t version_get(struct history_version *version, const uint8_t *at, si
 		return 0;
 	memcpy(&disk, at, sizeof(disk));
 	const size_t layers = disk.layer_count * sizeof(version->layer[0]);
+	const size_t source = disk.has_source != 0 ? sizeof(version->source) : 0;
 
 	if (disk.role > HISTORY_HELD || disk.how > HISTORY_ROLLBACK || disk.layer_count < 1 ||
-	    disk.layer_count > IMAGE_LAYERS_MAX || layers > avail - sizeof(disk))
+	    disk.layer_count > IMAGE_LAYERS_MAX || layers + source > avail - sizeof(disk))
 		return 0;
 	*version = (struct history_version){.generation = disk.generation,
 	    .id = disk.id,
@@ -145,7 +153,8 @@ static size_t version_get(struct history_version *version, const uint8_t *at, si
 	    .how = disk.how,
 	    .layer_count = disk.layer_count};
 	memcpy(version->layer, at + sizeof(disk), layers);
-	return sizeof(disk) + layers;
+	memcpy(&version->source, at + sizeof(disk) + layers, source);
+	return sizeof(disk) + layers + source;
 }
 
 static bool record_body(struct history_zone *zone, const uint8_t *at, size_t left)

@@ -2,16 +2,18 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // STORAGE/history: which versions of each zone are kept beside the one served, where they came
-// from, which is held, what is pinned. A log: a record says all there is to say of one zone, the
-// last one counts, and what changed is appended with each commit of the storage; when it has grown
-// to twice what counts it is written anew. The images it names are durable before it, the manifest
-// is written after it. Host byte order, checksummed, valid after kill -9 at any instruction.
+// from (of a text: what its inode said), which is held, what is pinned. A log: a record says all
+// there is to say of one zone, the last one counts, and what changed is appended with each commit
+// of the storage; when it has grown to twice what counts it is written anew. The images it names
+// are durable before it, the manifest is written after it. Host byte order, checksummed, valid
+// after kill -9 at any instruction.
 #pragma once
 
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
+#include "file_mark.h"
 #include "manifest.h"
 #include "zone.h"
 
@@ -39,7 +41,8 @@ struct history_version {
 	uint64_t rr_count;
 	int64_t when_ms; // wall clock: live, or held
 	struct zone_soa soa;
-	uint8_t role, how; // enum history_role, history_how
+	struct file_mark source; // of the text it was made from; inode 0: none, or not known
+	uint8_t role, how;       // enum history_role, history_how
 	uint8_t layer_count;
 	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // the top first
 };

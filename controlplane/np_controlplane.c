@@ -245,7 +245,7 @@ static int daemon_start(struct daemon *daemon)
 		rc = control_open(daemon, &daemon->control, error);
 	}
 	if (rc == 0)
-		rc = primary_load(daemon->primary, daemon->config, true);
+		rc = primary_load(daemon->primary, daemon->config);
 	if (rc < 0)
 		log_error("%s", error);
 	return rc;

@@ -1,7 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Primary zones from files; see primary.h. The text's thread touches only its struct load.
+// Primary zones from files; see primary.h. The text's thread touches only its struct load: some
+// zones at a time, of which it looks at the files, and reads those that are not what was served
+// last.
 #include "primary.h"
 
 #include <errno.h>
@@ -9,7 +11,9 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <time.h>
 
+#include "file_mark.h"
 #include "idmap.h"
 #include "log.h"
 #include "name.h"
@@ -20,19 +24,24 @@
 #include "zonefile.h"
 
 #define ERROR_MAX 512
-// So many zones are in memory on their way; the others wait as files.
-#define BUSY_MAX 32
+// So many zones are in memory on their way, and of those with more text than LARGE_TEXT so many;
+// the others wait as files.
+#define BUSY_MAX   1024
+#define LARGE_MAX  32
+#define LARGE_TEXT (64u << 10)
+// The thread has two loads, so that it need not wait for the loop.
+#define LOADS_MAX  2
+#define LOAD_ZONES 64
+#define LOAD_TEXT  (1u << 20) // when so much was read, the rest of a load is the next one's
 
 struct file_zone {
-	uint8_t apex[NAME_LEN_MAX];
+	uint8_t *apex; // owned
 	uint8_t apex_len;
 	bool configured;
 	bool loading, again; // loading: until it is live or refused; again: it changed meanwhile
-	bool queued;
+	bool queued, large;
+	bool forced;            // read it, changed or not
 	struct file_zone *next; // in the queue
-	struct timespec mtime;
-	off_t size;
-	ino_t inode;
 	char *path;
 	char *error; // why it is not served as the file has it; NULL: it is
 };
@@ -44,18 +53,30 @@ struct primary {
 	size_t zone_count;
 	struct idmap map;
 	struct file_zone *queue, **queue_last; // to be loaded
-	size_t busy;                           // being loaded or published
+	size_t busy, large, loads;             // being loaded or published; of these; in the thread
+	uint64_t texts_read;
 	bool closing;
+};
+
+// A zone of a load. The loop fills in the first part, the thread the second.
+struct load_zone {
+	struct file_zone *zone; // the loop's
+	const uint8_t *apex;
+	char *path;
+	struct file_mark known; // of what is served; inode 0: it is read in any case
+
+	bool looked, unchanged;
+	struct file_mark source;
+	uint64_t size;
+	struct records *records;
+	char *error; // NULL and no records: out of memory
 };
 
 struct load {
 	struct offload_job job; // first
 	struct primary *primary;
-	struct file_zone *zone; // the loop's
-	uint8_t apex[NAME_LEN_MAX];
-	char *path;
-	struct records *records;
-	char error[ERROR_MAX];
+	unsigned count;
+	struct load_zone zones[LOAD_ZONES];
 };
 
 // --- in the thread
@@ -64,7 +85,7 @@ struct load {
 static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
     uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
 {
-	struct load *load = ctx;
+	struct load_zone *load = ctx;
 	int rc;
 
 	if (rrclass != RRCLASS_IN) {
@@ -81,44 +102,92 @@ static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t 
 	return rc;
 }
 
-static void load_run(struct offload_job *job)
+static void text_read(struct load_zone *load)
 {
-	struct load *load = (struct load *)job;
 	struct zonefile_error err = {0};
+	char error[ERROR_MAX];
 	int rc = -ENOMEM;
 
 	load->records = records_new(load->apex);
 	if (load->records != NULL)
 		rc = zonefile_parse_file(load->path, load->apex, record_take, load, &err);
+	if (err.includes > 0)
+		load->source.inode = 0; // its inode does not show that the others changed
 	if (rc == 0)
 		return;
 	records_free(load->records);
 	load->records = NULL;
 	if (rc == -ENOMEM)
-		snprintf(load->error, sizeof(load->error), "Out of memory.");
-	else if (err.line > 0)
-		snprintf(load->error, sizeof(load->error), "%.200s:%u:%u: %.240s", err.file,
-		    err.line, err.column, err.message);
+		return;
+	if (err.line > 0)
+		snprintf(error, sizeof(error), "%.200s:%u:%u: %.240s", err.file, err.line,
+		    err.column, err.message);
 	else
-		snprintf(load->error, sizeof(load->error), "%.200s: %.240s", load->path,
+		snprintf(error, sizeof(error), "%.200s: %.240s", load->path,
 		    err.message[0] != '\0' ? err.message : strerror(-rc));
+	load->error = strdup(error);
+}
+
+static bool file_look(const char *path, struct file_mark *out)
+{
+	struct timespec now;
+	struct stat st;
+
+	clock_gettime(CLOCK_REALTIME, &now);
+	if (stat(path, &st) < 0)
+		return false; // reading it will say why
+	*out = file_mark_of(&st);
+	if (!file_mark_settled(out, (int64_t)now.tv_sec * 1000000000 + now.tv_nsec))
+		out->inode = 0;
+	return true;
+}
+
+static void zone_load(struct load_zone *load)
+{
+	struct file_mark after = {0};
+
+	load->looked = true;
+	load->source = (struct file_mark){0};
+	if (file_look(load->path, &load->source))
+		load->size = load->source.size;
+	load->unchanged = load->known.inode != 0 && file_mark_same(&load->source, &load->known);
+	if (load->unchanged)
+		return;
+	text_read(load);
+	// Written while it was read: the next look shall find it changed.
+	if (load->source.inode != 0 &&
+	    (!file_look(load->path, &after) || !file_mark_same(&after, &load->source)))
+		load->source.inode = 0;
+}
+
+static void load_run(struct offload_job *job)
+{
+	struct load *load = (struct load *)job;
+	uint64_t size = 0;
+
+	for (unsigned i = 0; i < load->count && size < LOAD_TEXT; i++) {
+		zone_load(&load->zones[i]);
+		size += load->zones[i].unchanged ? 0 : load->zones[i].size;
+	}
 }
 
 // --- in the loop
 // ----------------------------------------------------------------------------------
 
-static void load_queue(struct primary *primary, struct file_zone *zone)
+static void queue_put(struct primary *primary, struct file_zone *zone)
 {
-	if (zone->loading) {
-		zone->again = true;
-		return;
-	}
-	if (zone->queued)
-		return;
 	zone->queued = true;
 	zone->next = NULL;
 	*primary->queue_last = zone;
 	primary->queue_last = &zone->next;
+}
+
+static void load_queue(struct primary *primary, struct file_zone *zone)
+{
+	if (zone->loading)
+		zone->again = true;
+	else if (!zone->queued)
+		queue_put(primary, zone);
 }
 
 static void queue_start(struct primary *primary);
@@ -132,85 +201,141 @@ static void zone_done(struct primary *primary, struct file_zone *zone, const cha
 		return;
 	zone->loading = false;
 	primary->busy--;
+	primary->large -= zone->large;
 	if (zone->again && zone->configured)
 		load_queue(primary, zone);
 	zone->again = false;
+}
+
+static void zone_loaded(struct primary *primary, struct load_zone *load)
+{
+	struct file_zone *zone = load->zone;
+
+	zone->large = load->size > LARGE_TEXT && load->records != NULL;
+	primary->large += zone->large;
+	primary->texts_read += !load->unchanged;
+	if (load->records != NULL && zone->configured) {
+		struct records *records = load->records;
+
+		load->records = NULL;
+		// Answered by primary_published(), maybe before this returns.
+		publisher_publish_text(primary->publisher, zone->apex, &load->source, records);
+	} else if (load->unchanged || load->records != NULL) {
+		zone_done(primary, zone, "");
+	} else {
+		const char *error = load->error != NULL ? load->error : "Out of memory.";
+
+		log_error("%s", error);
+		zone_done(primary, zone, error);
+	}
+}
+
+// What the thread did not come to is first in the queue again.
+static void zones_return(struct primary *primary, struct load *load, unsigned from)
+{
+	for (unsigned i = load->count; i-- > from;) {
+		struct file_zone *zone = load->zones[i].zone;
+
+		zone->loading = zone->again = false;
+		primary->busy--;
+		zone->queued = true;
+		zone->forced |= load->zones[i].known.inode == 0;
+		zone->next = primary->queue;
+		if (primary->queue == NULL)
+			primary->queue_last = &zone->next;
+		primary->queue = zone;
+	}
+}
+
+static void load_free(struct load *load)
+{
+	for (unsigned i = 0; i < load->count; i++) {
+		records_free(load->zones[i].records);
+		free(load->zones[i].path);
+		free(load->zones[i].error);
+	}
+	free(load);
 }
 
 static void load_done(struct offload_job *job)
 {
 	struct load *load = (struct load *)job;
 	struct primary *primary = load->primary;
+	unsigned looked = 0;
 
+	primary->loads--;
+	while (looked < load->count && load->zones[looked].looked)
+		looked++;
 	if (!primary->closing) {
-		if (load->records != NULL && load->zone->configured) {
-			// Answered by primary_published(), maybe before this returns.
-			publisher_publish(
-			    primary->publisher, load->apex, 0, 0, NULL, load->records);
-			load->records = NULL;
-		} else {
-			if (load->error[0] != '\0')
-				log_error("%s", load->error);
-			zone_done(primary, load->zone, load->error);
-		}
+		zones_return(primary, load, looked);
+		for (unsigned i = 0; i < looked; i++)
+			zone_loaded(primary, &load->zones[i]);
 		queue_start(primary);
 	}
-	records_free(load->records);
-	free(load->path);
-	free(load);
+	load_free(load);
 }
 
-static bool load_start(struct primary *primary, struct file_zone *zone)
+static bool load_add(struct primary *primary, struct load *load, struct file_zone *zone)
+{
+	struct load_zone *to = &load->zones[load->count];
+
+	to->path = strdup(zone->path);
+	if (to->path == NULL)
+		return false;
+	to->zone = zone;
+	to->apex = zone->apex;
+	if (!zone->forced && zone->error == NULL)
+		to->known = publisher_source(primary->publisher, zone->apex);
+	zone->forced = false;
+	zone->loading = true;
+	zone->large = false;
+	primary->busy++;
+	load->count++;
+	return true;
+}
+
+static struct file_zone *queue_take(struct primary *primary)
+{
+	struct file_zone *zone = primary->queue;
+
+	primary->queue = zone->next;
+	if (primary->queue == NULL)
+		primary->queue_last = &primary->queue;
+	zone->queued = false;
+	return zone;
+}
+
+static struct load *load_new(struct primary *primary)
 {
 	struct load *load = calloc(1, sizeof(*load));
 
 	if (load == NULL)
-		return false;
-	load->path = strdup(zone->path);
-	if (load->path == NULL) {
-		free(load);
-		return false;
-	}
+		return NULL;
 	load->primary = primary;
-	load->zone = zone;
-	memcpy(load->apex, zone->apex, zone->apex_len);
 	load->job.run = load_run;
 	load->job.done = load_done;
-	zone->loading = true;
-	primary->busy++;
-	offload_submit(primary->text, &load->job);
-	return true;
+	while (primary->queue != NULL && load->count < LOAD_ZONES) {
+		struct file_zone *zone = queue_take(primary);
+
+		if (zone->configured && !load_add(primary, load, zone))
+			zone_done(primary, zone, "Out of memory.");
+	}
+	return load;
 }
 
 static void queue_start(struct primary *primary)
 {
-	while (primary->queue != NULL && primary->busy < BUSY_MAX) {
-		struct file_zone *zone = primary->queue;
+	while (primary->queue != NULL && primary->loads < LOADS_MAX &&
+	       primary->busy + LOAD_ZONES <= BUSY_MAX && primary->large < LARGE_MAX) {
+		struct load *load = load_new(primary);
 
-		primary->queue = zone->next;
-		if (primary->queue == NULL)
-			primary->queue_last = &primary->queue;
-		zone->queued = false;
-		if (zone->configured && !load_start(primary, zone))
-			zone_done(primary, zone, "Out of memory.");
+		if (load == NULL) {
+			zone_done(primary, queue_take(primary), "Out of memory.");
+			continue;
+		}
+		primary->loads++;
+		offload_submit(primary->text, &load->job);
 	}
-}
-
-// Notes what the file is now. Post: true when it is not what was loaded last.
-static bool file_changed(struct file_zone *zone)
-{
-	struct stat st;
-	bool changed;
-
-	if (stat(zone->path, &st) < 0)
-		return true; // loading it will say why
-	changed = st.st_mtim.tv_sec != zone->mtime.tv_sec ||
-	          st.st_mtim.tv_nsec != zone->mtime.tv_nsec || st.st_size != zone->size ||
-	          st.st_ino != zone->inode;
-	zone->mtime = st.st_mtim;
-	zone->size = st.st_size;
-	zone->inode = st.st_ino;
-	return changed;
 }
 
 static struct file_zone *zone_add(struct primary *primary, const struct config_zone *config)
@@ -225,9 +350,15 @@ static struct file_zone *zone_add(struct primary *primary, const struct config_z
 	zone = calloc(1, sizeof(*zone));
 	if (zone == NULL)
 		return NULL;
+	zone->apex = malloc(config->domain_len);
+	if (zone->apex == NULL) {
+		free(zone);
+		return NULL;
+	}
 	memcpy(zone->apex, config->domain, config->domain_len);
 	zone->apex_len = config->domain_len;
 	if (!idmap_add(&primary->map, zone->apex, zone->apex_len, zone)) {
+		free(zone->apex);
 		free(zone);
 		return NULL;
 	}
@@ -235,14 +366,13 @@ static struct file_zone *zone_add(struct primary *primary, const struct config_z
 	return zone;
 }
 
-int primary_load(struct primary *primary, const struct config *config, bool force)
+int primary_load(struct primary *primary, const struct config *config)
 {
 	for (size_t i = 0; i < primary->zone_count; i++)
 		primary->zones[i]->configured = false;
 	for (size_t i = 0; i < config->zone_count; i++) {
 		const struct config_zone *from = &config->zones[i];
 		struct file_zone *zone;
-		bool moved;
 
 		if (from->file == NULL)
 			continue;
@@ -252,8 +382,7 @@ int primary_load(struct primary *primary, const struct config *config, bool forc
 		if (zone == NULL)
 			return -ENOMEM;
 		zone->configured = true;
-		moved = zone->path == NULL || strcmp(zone->path, from->file) != 0;
-		if (moved) {
+		if (zone->path == NULL || strcmp(zone->path, from->file) != 0) {
 			char *path = strdup(from->file);
 
 			if (path == NULL)
@@ -261,10 +390,7 @@ int primary_load(struct primary *primary, const struct config *config, bool forc
 			free(zone->path);
 			zone->path = path;
 		}
-		// A file that includes others does not show that they changed: with an error, or
-		// when forced, it is read again.
-		if (file_changed(zone) || moved || force || zone->error != NULL)
-			load_queue(primary, zone);
+		load_queue(primary, zone);
 	}
 	queue_start(primary);
 	return 0;
@@ -276,6 +402,7 @@ bool primary_reread(struct primary *primary, const uint8_t *apex)
 
 	if (zone == NULL || !zone->configured)
 		return false;
+	zone->forced = true;
 	load_queue(primary, zone);
 	queue_start(primary);
 	return true;
@@ -307,6 +434,11 @@ bool primary_busy(const struct primary *primary)
 	return primary->busy > 0 || primary->queue != NULL;
 }
 
+uint64_t primary_texts_read(const struct primary *primary)
+{
+	return primary->texts_read;
+}
+
 struct primary *primary_open(struct event_base *base, struct publisher *publisher)
 {
 	struct primary *primary = calloc(1, sizeof(*primary));
@@ -330,6 +462,7 @@ void primary_close(struct primary *primary)
 	primary->closing = true;
 	offload_close(primary->text);
 	for (size_t i = 0; i < primary->zone_count; i++) {
+		free(primary->zones[i]->apex);
 		free(primary->zones[i]->path);
 		free(primary->zones[i]->error);
 		free(primary->zones[i]);

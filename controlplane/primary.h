@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Primary zones: zone text is parsed in a thread and published; a reload parses again the files
-// that changed. Event loop's thread.
+// Primary zones: zone text is parsed in a thread and published; a start and a reload parse
+// again the files that changed. Event loop's thread.
 #pragma once
 
 #include <stdbool.h>
@@ -19,9 +19,9 @@ struct primary *primary_open(struct event_base *base, struct publisher *publishe
     __attribute__((warn_unused_result));
 void primary_close(struct primary *primary); // NULL is accepted
 
-// Begins to load every file of the configuration that is new or changed since it was last loaded
-// (all with `force`). Post: 0 or -ENOMEM.
-int primary_load(struct primary *primary, const struct config *config, bool force)
+// Begins to look at every file of the configuration, and to load those that are not what the
+// version served was made from (file_mark.h), and those that include others. Post: 0 or -ENOMEM.
+int primary_load(struct primary *primary, const struct config *config)
     __attribute__((warn_unused_result));
 
 // Reads the zone's file again, changed or not. Post: false when it is no primary zone.
@@ -33,4 +33,5 @@ bool primary_published(
 
 // Why the file is not served as it is, "" when it is; NULL when this is no primary zone.
 const char *primary_error(const struct primary *primary, const uint8_t *apex);
-bool primary_busy(const struct primary *primary); // some file is being loaded
+bool primary_busy(const struct primary *primary);           // some file is being loaded
+uint64_t primary_texts_read(const struct primary *primary); // since the start

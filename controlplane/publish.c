@@ -166,6 +166,20 @@ void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token,
 	    p, apex, token, hold, (struct content){.records = records, .origin = origin});
 }
 
+void publisher_publish_text(struct publisher *p, const uint8_t *apex,
+    const struct file_mark *source, struct records *records)
+{
+	content_take(p, apex, 0, (struct content){.records = records, .source = *source});
+}
+
+struct file_mark publisher_source(const struct publisher *p, const uint8_t *apex)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	return zone != NULL && zone->current != NULL ? zone->current->source
+	                                             : (struct file_mark){0};
+}
+
 void publisher_apply(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
     const char *hold, struct delta *delta)
 {

@@ -111,6 +111,7 @@ static struct version *version_of(struct build *build)
 	version->rr_count = build->header.rr_count;
 	version->soa = build->soa;
 	version->origin = build->content.origin;
+	version->source = build->content.source;
 	return version;
 }
 
@@ -121,6 +122,19 @@ static void layers_give_up(struct publisher *p, struct layer **layers, unsigned 
 		layer_rest(layers[i]);
 		layer_unref(p, layers[i]);
 	}
+}
+
+// Equal to what is served: now the same data is known from there, which is all there is to write.
+static void known_from(struct publisher *p, struct pzone *zone, const struct content *content)
+{
+	struct version *current = zone->current;
+
+	if (current->origin == content->origin &&
+	    file_mark_same(&current->source, &content->source))
+		return;
+	current->origin = content->origin;
+	current->source = content->source;
+	publish_history_touch(p, zone);
 }
 
 static void build_end(struct build *build)
@@ -137,12 +151,9 @@ static void build_end(struct build *build)
 			snprintf(build->error, sizeof(build->error), "Out of memory.");
 		}
 	}
-	// Equal: now the same data is known from there. That is all there is to write of it.
-	const bool known = zone != NULL && build->rc == 0 && build->equal &&
-	                   zone->current != NULL && zone->current->origin == build->content.origin;
 	if (zone != NULL && build->rc == 0 && build->equal && zone->current != NULL)
-		zone->current->origin = build->content.origin;
-	if (zone != NULL && !known)
+		known_from(p, zone, &build->content);
+	else if (zone != NULL)
 		publish_dirty(p, zone, true);
 	snprintf(reason, sizeof(reason), "%s", build->error);
 	if (build->compile.batch >= 0)

@@ -41,6 +41,7 @@ static void version_tell(
 	    .rr_count = version->rr_count,
 	    .when_ms = version->when_ms,
 	    .soa = version->soa,
+	    .source = version->source,
 	    .role = (uint8_t)role,
 	    .how = (uint8_t)version->how,
 	    .layer_count = (uint8_t)version->layer_count};
@@ -52,11 +53,13 @@ static void version_tell(
 	}
 }
 
-// A zone of text that never changed has nothing to tell that the manifest does not.
+// A zone of text that never changed has nothing to tell that the manifest does not, but for what
+// its file was.
 static bool zone_has_history(const struct pzone *zone)
 {
 	return zone->configured && (zone->pinned || zone->held != NULL || zone->kept[0] != NULL ||
-	                               (zone->secondary && zone->current != NULL));
+	                               (zone->current != NULL &&
+	                                   (zone->secondary || zone->current->source.inode != 0)));
 }
 
 static int zone_put(const struct pzone *zone, struct history_records *records)
@@ -172,6 +175,7 @@ static struct version *version_take(
 	version->rr_count = from->rr_count;
 	version->when_ms = from->when_ms;
 	version->soa = from->soa;
+	version->source = from->source;
 	version->how = (enum history_how)from->how;
 	return version;
 }
@@ -181,6 +185,7 @@ static void current_tell(struct version *version, const struct history_version *
 	version->content = from->content;
 	version->origin = from->origin;
 	version->when_ms = from->when_ms;
+	version->source = from->source;
 	version->how = (enum history_how)from->how;
 }
 

@@ -29,8 +29,9 @@
 struct content {
 	struct records *records; // or
 	struct delta *delta;
-	uint64_t origin; // whose history it belongs to; 0: nobody's
-	char *hold;      // owned; why it is to be held; NULL: it is not
+	uint64_t origin;         // whose history it belongs to; 0: nobody's
+	struct file_mark source; // of the text it comes from; inode 0: none, or not known
+	char *hold;              // owned; why it is to be held; NULL: it is not
 };
 
 // Where the newest version stands on its way.

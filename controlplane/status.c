@@ -102,6 +102,9 @@ json_t *status_node(struct daemon *daemon)
 	json_object_set_new(o, "zones-busy", json_integer((json_int_t)s.busy));
 	json_object_set_new(o, "zones-failed", json_integer((json_int_t)s.failed));
 	json_object_set_new(o, "image-bytes", json_integer((json_int_t)s.image_bytes));
+	json_object_set_new(o, "texts-read",
+	    json_integer(
+	        (json_int_t)(daemon->primary != NULL ? primary_texts_read(daemon->primary) : 0)));
 	json_object_set_new(
 	    o, "counters", daemon->engine != NULL ? engine_numbers(daemon->engine) : json_null());
 	return o;

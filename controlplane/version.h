@@ -42,6 +42,7 @@ struct version {
 	uint64_t rr_count;
 	uint64_t origin; // as in engine_ops.publish
 	struct zone_soa soa;
+	struct file_mark source; // as in history_version
 	enum history_how how;
 	int64_t when_ms;     // wall clock: live, or held; 0: not yet
 	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never

@@ -171,6 +171,7 @@ static int directive_include(struct parser *parser, struct lexer *lexer)
 		return fail(lexer, "files include each other too deeply");
 	if (include_path(parser->err->file, name, path, sizeof(path)) < 0)
 		return fail(lexer, "the file name is too long");
+	parser->err->includes++;
 	memcpy(before.origin, parser->origin, NAME_LEN_MAX);
 	memcpy(before.owner, parser->owner, NAME_LEN_MAX);
 	before.have_owner = parser->have_owner;

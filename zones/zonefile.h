@@ -13,6 +13,7 @@ struct zonefile_error {
 	unsigned line;     // from 1
 	unsigned column;   // from 1
 	char message[256]; // one sentence, names escaped
+	unsigned includes; // files that were included, error or not
 };
 
 // `owner` and `rdata` are borrowed for the call. A non-zero return ends the parse; the callee may

@@ -49,9 +49,12 @@ static struct history_zone zone_of(unsigned n)
 		    .rr_count = 5 + n,
 		    .when_ms = 6 + n,
 		    .soa = {7 + n, 8 + n, 9 + n, 10 + n},
+		    .source = {13 + n, 14 + n, 15 + n, n % 2 * (16 + i)},
 		    .role = (uint8_t)(i % 3),
 		    .how = (uint8_t)(n % 5),
 		    .layer_count = (uint8_t)(1 + i % IMAGE_LAYERS_MAX)};
+		if (zone.version[i].source.inode == 0) // nothing is known, nothing is kept
+			zone.version[i].source = (struct file_mark){0};
 		for (unsigned k = 0; k < zone.version[i].layer_count; k++)
 			zone.version[i].layer[k] =
 			    (struct manifest_layer){11 + n, 4096 * k, 12 + n};
