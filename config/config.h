@@ -184,7 +184,7 @@ struct config {
 		unsigned tcp_per_source;  // default 200
 		unsigned udp_payload_max; // default 1232
 		bool hugepages;           // default: true where the machine has some
-		unsigned memory_mb;       // EAL memory; default 512
+		unsigned memory_mb;       // EAL memory; 0: what the ports need
 		char *eal_args;           // further EAL arguments, "" unless given
 	} dataplane;
 	struct {

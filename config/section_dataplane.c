@@ -282,7 +282,6 @@ int section_dataplane(struct reader *r, const struct node *section)
 	config->dataplane.tcp_per_source = 200;
 	config->dataplane.udp_payload_max = 1232;
 	config->dataplane.hugepages = machine_has_hugepages();
-	config->dataplane.memory_mb = 512;
 	config->dataplane.eal_args = pool_text(r->pool, "", 0);
 	if (config->dataplane.eal_args == NULL)
 		return tree_no_memory(r->error);

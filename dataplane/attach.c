@@ -19,6 +19,7 @@
 #include "attach_private.h"
 #include "boot.h"
 #include "dataplane.h"
+#include "heap.h"
 #include "log.h"
 
 #define EXPIRY_EVERY_MS 1000
@@ -297,7 +298,7 @@ static void attach_free(struct attach *attach)
 		close(attach->wake_fd);
 	pthread_mutex_destroy(&attach->inbox.mutex);
 	free(attach->ask_buffer);
-	free(attach);
+	heap_table_free(attach, sizeof(*attach));
 }
 
 static int attach_open(struct attach *attach)
@@ -326,7 +327,7 @@ static int attach_open(struct attach *attach)
 
 int attach_start(struct dataplane *dataplane, struct attach **out)
 {
-	struct attach *attach = calloc(1, sizeof(*attach));
+	struct attach *attach = heap_table(sizeof(*attach)); // room for messages that wait
 	int ret;
 
 	if (attach == NULL)
@@ -339,7 +340,7 @@ int attach_start(struct dataplane *dataplane, struct attach **out)
 	ret = boot_load(&attach->served, &dataplane->table, dataplane->config->server.storage);
 	if (ret != 0) {
 		pthread_mutex_destroy(&attach->inbox.mutex);
-		free(attach);
+		heap_table_free(attach, sizeof(*attach));
 		return ret;
 	}
 	ret = attach_open(attach);

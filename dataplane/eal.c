@@ -6,14 +6,17 @@
 #include "eal.h"
 
 #include <errno.h>
+#include <link.h>
 #include <sched.h>
 #include <stdarg.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <rte_common.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_lcore.h>
@@ -116,7 +119,7 @@ static int check_workers(const struct config *config)
 
 static void args_memory(struct args *a, const struct config *config)
 {
-	unsigned long free_mb = hugepages_free_mb(), need_mb = ports_memory_mb(config);
+	unsigned long free_mb = hugepages_free_mb(), need_mb = ports_memory_mb(config, true);
 
 	if (config->dataplane.hugepages && free_mb >= need_mb) {
 		args_add(a, "--in-memory");
@@ -128,8 +131,11 @@ static void args_memory(struct args *a, const struct config *config)
 		    free_mb, need_mb, (need_mb + 1) / 2);
 	args_add(a, "--no-huge");
 	args_add(a, "--no-shconf");
+	// DPDK keeps 48 bytes for each page of what it is given, used or not.
 	args_add(a, "-m");
-	args_add(a, "%u", config->dataplane.memory_mb);
+	args_add(a, "%lu",
+	    config->dataplane.memory_mb != 0 ? config->dataplane.memory_mb
+	                                     : ports_memory_mb(config, false));
 }
 
 int eal_start(const struct config *config)
@@ -188,6 +194,41 @@ int eal_start(const struct config *config)
 		return error > 0 ? -error : -EIO;
 	}
 	return 0;
+}
+
+#ifdef RTE_EAL_PMD_PATH
+// What is not writable is as it is in the file, and is read from there again when it is needed. The
+// list of a library's parts lies in one of them, so it is read first.
+static int driver_settle(struct dl_phdr_info *library, size_t size, void *unused)
+{
+	const uintptr_t page = (uintptr_t)getpagesize();
+	struct {
+		uintptr_t begin, end;
+	} parts[16];
+	size_t count = 0;
+
+	if (strncmp(library->dlpi_name, RTE_EAL_PMD_PATH "/", sizeof RTE_EAL_PMD_PATH) != 0)
+		return 0;
+	for (unsigned i = 0; i < library->dlpi_phnum && count < RTE_DIM(parts); i++) {
+		const ElfW(Phdr) *part = &library->dlpi_phdr[i];
+		const uintptr_t begin = library->dlpi_addr + part->p_vaddr;
+
+		if (part->p_type != PT_LOAD || (part->p_flags & PF_W) != 0)
+			continue;
+		parts[count].begin = begin & ~(page - 1);
+		parts[count++].end = (begin + part->p_memsz + page - 1) & ~(page - 1);
+	}
+	for (size_t i = 0; i < count; i++)
+		(void)madvise((void *)parts[i].begin, parts[i].end - parts[i].begin, MADV_DONTNEED);
+	return 0;
+}
+#endif
+
+void eal_settle(void)
+{
+#ifdef RTE_EAL_PMD_PATH
+	dl_iterate_phdr(driver_settle, NULL);
+#endif
 }
 
 void eal_stop(void)

@@ -13,4 +13,7 @@
 // Pre: called once; the caller's signal mask is what all threads shall inherit.
 // Post: 0, or -errno and the reason is logged.
 int eal_start(const struct config *config) __attribute__((nonnull, warn_unused_result));
+// Once the ports are open: gives back what was read in of DPDK's many drivers while they were
+// loaded.
+void eal_settle(void);
 void eal_stop(void);

@@ -21,6 +21,7 @@
 
 #include "checksum.h"
 #include "counters.h"
+#include "heap.h"
 #include "port.h"
 #include "rate.h"
 
@@ -57,7 +58,7 @@ int forward_open(unsigned workers, struct forward **out)
 		rate_init(&f->worker[w].rate, rte_get_tsc_hz(), rate > 0 ? rate : 1,
 		    FORWARD_ITEMS / 4 / workers + 1, now);
 
-	f->items = calloc(FORWARD_ITEMS, sizeof f->items[0]);
+	f->items = heap_table(FORWARD_ITEMS * sizeof f->items[0]);
 	f->idle = rte_ring_create("np_fwd_idle", FORWARD_ITEMS * 2, SOCKET_ID_ANY, 0);
 	f->ready = rte_ring_create("np_fwd_ready", FORWARD_ITEMS * 2, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	f->timer = timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC);
@@ -80,7 +81,7 @@ void forward_close(struct forward *f)
 		close(f->timer);
 	rte_ring_free(f->idle);
 	rte_ring_free(f->ready);
-	free(f->items);
+	heap_table_free(f->items, FORWARD_ITEMS * sizeof f->items[0]);
 	pthread_mutex_destroy(&f->lock);
 	free(f);
 }

@@ -8,6 +8,7 @@
 #include <malloc.h>
 #include <stdatomic.h>
 #include <stdint.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
 #include "hugepage.h"
@@ -35,4 +36,20 @@ void heap_advise(void)
 		return;
 	hugepage_advise((void *)from, end - from);
 	atomic_store_explicit(&advised, end, memory_order_relaxed);
+}
+
+void *heap_table(size_t size)
+{
+	void *table = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+
+	if (table == MAP_FAILED)
+		return NULL;
+	(void)madvise(table, size, MADV_NOHUGEPAGE); // one touch would take 2 MB
+	return table;
+}
+
+void heap_table_free(void *table, size_t size)
+{
+	if (table != NULL)
+		munmap(table, size);
 }

@@ -192,6 +192,7 @@ static int start(struct process *p)
 	if (rc == 0)
 		rc = ports_open(p->config, &p->ports);
 	if (rc == 0) {
+		eal_settle();
 		forward_bind(dp->forward, p->ports);
 		rc = ports_start(p->ports);
 	}

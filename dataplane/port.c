@@ -18,11 +18,13 @@
 #include <unistd.h>
 
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "buffers.h"
 #include "iface.h"
 #include "log.h"
 #include "port_args.h"
@@ -30,14 +32,8 @@
 #include "sink.h"
 #include "xdp.h"
 
-// Buffers of one queue: the fill, receive, transmit and completion rings of AF_XDP (2048 each, the
-// fill ring twice that) with all of them full, and a burst in the worker's hands.
-#define QUEUE_MBUFS 12287
-#define DOWN_MBUFS  2047
-#define POOL_CACHE  256
-#define MBUF_DATA   RTE_MBUF_DEFAULT_BUF_SIZE
-#define MBUF_BYTES  (MBUF_DATA + 256) // with the header, for the estimate of memory
-#define QUEUE_DESC  2048
+// What DPDK and a driver take besides: rings, devices, a page that is not full.
+#define DRIVERS_MB  16
 #define HEADERS_IP4 (20 + 8)
 #define HEADERS_IP6 (40 + 8)
 
@@ -54,18 +50,20 @@ static unsigned queues_wanted(
 	return n > PORT_QUEUES_MAX ? PORT_QUEUES_MAX : n;
 }
 
-unsigned long ports_memory_mb(const struct config *config)
+unsigned long ports_memory_mb(const struct config *config, bool hugepages)
 {
-	unsigned long mbufs = DOWN_MBUFS;
+	struct buffers buffers = buffers_down(config);
+	size_t bytes = buffers_bytes(&buffers, hugepages);
 
 	for (size_t i = 0; i < config->dataplane.port_count; i++) {
 		const struct config_port *port = &config->dataplane.ports[i];
 		struct iface iface = {.queues = 1};
 		if (port_driver_has_iface(port->driver) && iface_get(port->target, &iface) != 0)
 			iface.queues = 1;
-		mbufs += (unsigned long)queues_wanted(config, port, &iface) * QUEUE_MBUFS;
+		buffers = buffers_queue(port, &iface, hugepages);
+		bytes += queues_wanted(config, port, &iface) * buffers_bytes(&buffers, hugepages);
 	}
-	return mbufs * MBUF_BYTES / 1000000 + 16;
+	return (bytes >> 20) + DRIVERS_MB;
 }
 
 static void list_interfaces(char *out, size_t cap)
@@ -170,14 +168,16 @@ static int probe(struct port *port, const struct port_args *args)
 	return rc < 0 ? rc : -EIO;
 }
 
-static int make_pools(struct port *port, unsigned index)
+static int make_pools(struct port *port, unsigned index, const struct iface *iface)
 {
+	const struct buffers buffers =
+	    buffers_queue(port->config, iface, rte_eal_has_hugepages() != 0);
+
 	for (unsigned q = 0; q < port->queue_count; q++) {
 		char name[RTE_MEMPOOL_NAMESIZE];
 		snprintf(name, sizeof name, "np_%u_%u", index, q);
 		// Only the worker of the queue takes from its pool; all may give back to it.
-		port->pools[q] = rte_pktmbuf_pool_create(
-		    name, QUEUE_MBUFS, POOL_CACHE, 0, MBUF_DATA, rte_eth_dev_socket_id(port->id));
+		port->pools[q] = buffers_open(name, &buffers, rte_eth_dev_socket_id(port->id));
 		if (port->pools[q] == NULL) {
 			log_error(
 			    "%s: no memory for the buffers of queue %u of %u; raise dataplane: "
@@ -206,7 +206,8 @@ static int setup_queues(struct port *port)
 {
 	struct rte_eth_conf conf = {0};
 	struct rte_eth_dev_info info;
-	uint16_t rx_desc = QUEUE_DESC, tx_desc = QUEUE_DESC, queues = (uint16_t)port->queue_count;
+	uint16_t rx_desc = BUFFERS_DESC, tx_desc = BUFFERS_DESC,
+	         queues = (uint16_t)port->queue_count;
 	int socket = rte_eth_dev_socket_id(port->id);
 	int rc = rte_eth_dev_info_get(port->id, &info);
 
@@ -314,7 +315,7 @@ static int port_open(struct port *port, unsigned index, const struct config *con
 	if (rc != 0)
 		return rc;
 
-	rc = make_pools(port, index);
+	rc = make_pools(port, index, &iface);
 	if (rc == 0)
 		rc = setup_queues(port);
 	if (rc != 0)
@@ -324,7 +325,7 @@ static int port_open(struct port *port, unsigned index, const struct config *con
 		memcpy(port->mac, mac.addr_bytes, sizeof port->mac);
 
 	snprintf(name, sizeof name, "np_down_%u", index);
-	port->down = rte_ring_create(name, PORT_DOWN_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+	port->down = rte_ring_create(name, BUFFERS_DOWN, SOCKET_ID_ANY, RING_F_SC_DEQ);
 	if (port->down == NULL)
 		return -ENOMEM;
 	if (port->config->driver == CONFIG_PORT_AF_PACKET) {
@@ -342,14 +343,14 @@ static int port_open(struct port *port, unsigned index, const struct config *con
 
 int ports_open(const struct config *config, struct ports **out)
 {
+	const struct buffers down = buffers_down(config);
 	unsigned count = (unsigned)config->dataplane.port_count;
 	struct ports *ports = calloc(1, sizeof *ports + count * sizeof ports->list[0]);
 	int rc = 0;
 
 	if (ports == NULL)
 		return -ENOMEM;
-	ports->down_pool =
-	    rte_pktmbuf_pool_create("np_down", DOWN_MBUFS, 0, 0, MBUF_DATA, SOCKET_ID_ANY);
+	ports->down_pool = buffers_open("np_down", &down, SOCKET_ID_ANY);
 	if (ports->down_pool == NULL) {
 		log_error("no memory for buffers; raise dataplane: memory, or reserve hugepages.");
 		rc = -ENOMEM;

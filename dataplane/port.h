@@ -12,7 +12,6 @@
 #include "frame.h"
 
 #define PORT_QUEUES_MAX 64
-#define PORT_DOWN_RING  1024 // frames waiting to be sent for the kernel and the control plane
 
 struct rte_mempool;
 struct rte_ring;
@@ -42,8 +41,8 @@ struct ports {
 	struct port list[];
 };
 
-// Megabytes of buffers these ports will take.
-unsigned long ports_memory_mb(const struct config *config) __attribute__((nonnull));
+// Megabytes that these ports will take of DPDK's memory, in huge pages or without.
+unsigned long ports_memory_mb(const struct config *config, bool hugepages) __attribute__((nonnull));
 
 // Pre: eal_start(). Post: all ports configured, not started; or -errno and the reason is logged.
 int ports_open(const struct config *config, struct ports **out)

@@ -6,6 +6,7 @@
 
 #include "punt.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/if_tun.h>
@@ -25,6 +26,7 @@
 #include <rte_mbuf.h>
 #include <rte_ring.h>
 
+#include "buffers.h"
 #include "counters.h"
 #include "log.h"
 #include "port.h"
@@ -37,7 +39,8 @@ enum punt_class {
 	PUNT_CLASSES,
 };
 
-#define PUNT_RING     1024
+static_assert(PUNT_CLASSES == 3, "buffers.c counts three rings of BUFFERS_PUNT frames");
+
 #define PUNT_BURST    32
 #define PUNT_SLEEP_US 200 // between looks at the rings when they are empty
 
@@ -125,7 +128,7 @@ int punt_open(const struct port *port, const struct config *config, struct punt 
 	for (unsigned c = 0; c < PUNT_CLASSES; c++) {
 		char name[RTE_RING_NAMESIZE];
 		snprintf(name, sizeof name, "np_up_%u_%u", port->id, c);
-		p->up[c] = rte_ring_create(name, PUNT_RING, SOCKET_ID_ANY, RING_F_SC_DEQ);
+		p->up[c] = rte_ring_create(name, BUFFERS_PUNT, SOCKET_ID_ANY, RING_F_SC_DEQ);
 		if (p->up[c] == NULL) {
 			punt_close(p);
 			return -ENOMEM;

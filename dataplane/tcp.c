@@ -27,6 +27,7 @@
 #include <urcu/urcu-qsbr.h>
 
 #include "dataplane.h"
+#include "heap.h"
 #include "log.h"
 #include "tcp_conn.h"
 #include "tcp_source.h"
@@ -57,6 +58,7 @@ struct tcp_thread {
 
 	struct tcp_conn *conns;                    // conn_cap places
 	uint32_t conn_cap, conn_count, free_first; // free places are linked by `newer`
+	uint32_t conn_touched;                     // places from here on were never used
 	uint32_t oldest, newest;
 
 	pthread_mutex_t reply_mutex; // attach thread: put
@@ -95,7 +97,8 @@ static struct tcp_conn *cookie_conn(struct tcp_thread *t, uint64_t cookie)
 {
 	uint32_t place = (uint32_t)cookie;
 
-	if (place >= t->conn_cap || t->conns[place].fd < 0 || t->conns[place].turn != cookie >> 32)
+	if (place >= t->conn_touched || t->conns[place].fd < 0 ||
+	    t->conns[place].turn != cookie >> 32)
 		return NULL;
 	return &t->conns[place];
 }
@@ -193,6 +196,18 @@ static void listeners_watch(struct tcp_thread *t, bool on)
 	t->paused = !on;
 }
 
+// A free place, which stays free; NONE when there is none. Used ones first: the rest takes no
+// memory.
+static uint32_t place_find(struct tcp_thread *t)
+{
+	if (t->free_first == NONE && t->conn_touched < t->conn_cap) {
+		t->free_first = t->conn_touched++;
+		t->conns[t->free_first].fd = -1;
+		t->conns[t->free_first].newer = NONE;
+	}
+	return t->free_first;
+}
+
 // Takes over fd.
 static void conn_open(struct tcp_thread *t, int fd, const struct sockaddr_storage *peer)
 {
@@ -205,7 +220,7 @@ static void conn_open(struct tcp_thread *t, int fd, const struct sockaddr_storag
 		close(fd);
 		return;
 	}
-	if (t->free_first == NONE)
+	if (place_find(t) == NONE)
 		oldest_close(t);
 	conn = &t->conns[t->free_first];
 	event.data.u64 = (uint64_t)(conn->turn + 1) << 32 | t->free_first;
@@ -422,8 +437,8 @@ static int thread_open(struct tcp_thread *t, unsigned index, uint32_t conn_cap)
 	struct epoll_event event = {.events = EPOLLIN, .data.u64 = t->tcp->listener_count};
 
 	t->conn_cap = conn_cap;
-	t->conns = calloc(conn_cap, sizeof(t->conns[0]));
-	t->replies = calloc(REPLIES_MAX, sizeof(t->replies[0]));
+	t->conns = heap_table(conn_cap * sizeof(t->conns[0]));
+	t->replies = heap_table(REPLIES_MAX * sizeof(t->replies[0]));
 	t->epoll_fd = epoll_create1(EPOLL_CLOEXEC);
 	t->wake_fd = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
 	if (t->conns == NULL || t->replies == NULL)
@@ -432,11 +447,6 @@ static int thread_open(struct tcp_thread *t, unsigned index, uint32_t conn_cap)
 	    epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, t->wake_fd, &event) != 0)
 		return -errno;
 	t->oldest = t->newest = t->free_first = NONE;
-	for (uint32_t i = conn_cap; i > 0; i--) {
-		t->conns[i - 1].fd = -1;
-		t->conns[i - 1].newer = t->free_first;
-		t->free_first = i - 1;
-	}
 	t->scratch.dataplane = dataplane;
 	t->scratch.counters = counters_column(dataplane->counters, dataplane->column_tcp + index);
 	t->scratch.reply = reply_put;
@@ -449,7 +459,7 @@ static void thread_free(struct tcp_thread *t)
 {
 	if (t == NULL)
 		return;
-	for (uint32_t i = 0; t->conns != NULL && i < t->conn_cap; i++)
+	for (uint32_t i = 0; t->conns != NULL && i < t->conn_touched; i++)
 		if (t->conns[i].fd >= 0)
 			conn_close(t, &t->conns[i]);
 	for (size_t i = 0; t->listeners != NULL && i < t->tcp->listener_count; i++)
@@ -461,15 +471,15 @@ static void thread_free(struct tcp_thread *t)
 		close(t->wake_fd);
 	pthread_mutex_destroy(&t->reply_mutex);
 	free(t->listeners);
-	free(t->conns);
-	free(t->replies);
-	free(t);
+	heap_table_free(t->conns, t->conn_cap * sizeof(t->conns[0]));
+	heap_table_free(t->replies, REPLIES_MAX * sizeof(t->replies[0]));
+	heap_table_free(t, sizeof(*t));
 }
 
 static int threads_start(struct tcp *tcp, uint32_t conn_cap)
 {
 	for (unsigned i = 0; i < tcp->thread_count; i++) {
-		struct tcp_thread *t = calloc(1, sizeof(*t));
+		struct tcp_thread *t = heap_table(sizeof(*t));
 		int ret;
 
 		if (t == NULL)

@@ -9,9 +9,10 @@
 #include <assert.h>
 #include <errno.h>
 #include <netinet/in.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
+
+#include "heap.h"
 
 int tcp_sources_open(struct tcp_sources *sources, unsigned connections, unsigned per_source)
 {
@@ -21,7 +22,7 @@ int tcp_sources_open(struct tcp_sources *sources, unsigned connections, unsigned
 	while (size < 2 * (size_t)connections)
 		size *= 2;
 	sources->mask = size - 1;
-	sources->slot = calloc(size, sizeof(sources->slot[0]));
+	sources->slot = heap_table(size * sizeof(sources->slot[0]));
 	if (sources->slot == NULL)
 		return -ENOMEM;
 	if (getrandom(&sources->secret, sizeof(sources->secret), 0) < 0)
@@ -35,7 +36,7 @@ void tcp_sources_close(struct tcp_sources *sources)
 	if (sources->slot == NULL)
 		return;
 	pthread_mutex_destroy(&sources->mutex);
-	free(sources->slot);
+	heap_table_free(sources->slot, (sources->mask + 1) * sizeof(sources->slot[0]));
 	sources->slot = NULL;
 }
 

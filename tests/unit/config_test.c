@@ -170,7 +170,7 @@ static void an_empty_file_has_the_defaults(void **state)
 		assert_int_equal(c->dataplane.tcp_connections, 20000);
 		assert_int_equal(c->dataplane.tcp_per_source, 200);
 		assert_int_equal(c->dataplane.udp_payload_max, 1232);
-		assert_int_equal(c->dataplane.memory_mb, 512);
+		assert_int_equal(c->dataplane.memory_mb, 0);
 		assert_string_equal(c->dataplane.eal_args, "");
 		assert_string_equal(c->controlplane.control_group, "");
 		assert_int_equal(c->controlplane.metrics.addr_len, 0);
