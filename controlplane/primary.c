@@ -21,6 +21,7 @@
 #include "publish.h"
 #include "records.h"
 #include "rrtype.h"
+#include "zone.h"
 #include "zonefile.h"
 
 #define ERROR_MAX 512
@@ -41,6 +42,7 @@ struct file_zone {
 	bool loading, again; // loading: until it is live or refused; again: it changed meanwhile
 	bool queued, large;
 	bool forced;            // read it, changed or not
+	uint32_t token;         // of what was handed out last; 0: nothing was
 	struct file_zone *next; // in the queue
 	char *path;
 	char *error; // why it is not served as the file has it; NULL: it is
@@ -55,6 +57,7 @@ struct primary {
 	struct file_zone *queue, **queue_last; // to be loaded
 	size_t busy, large, loads;             // being loaded or published; of these; in the thread
 	uint64_t texts_read;
+	uint32_t token;
 	bool closing;
 };
 
@@ -207,6 +210,15 @@ static void zone_done(struct primary *primary, struct file_zone *zone, const cha
 	zone->again = false;
 }
 
+// The engine's are below: a zone may have a file, then primaries, and answers to both under way.
+#define TOKEN_OURS (UINT32_MAX - ZONE_TOKEN_MAX)
+
+static uint32_t token_next(struct primary *primary)
+{
+	primary->token = (primary->token + 1) & ZONE_TOKEN_MAX;
+	return TOKEN_OURS | primary->token;
+}
+
 static void zone_loaded(struct primary *primary, struct load_zone *load)
 {
 	struct file_zone *zone = load->zone;
@@ -219,7 +231,9 @@ static void zone_loaded(struct primary *primary, struct load_zone *load)
 
 		load->records = NULL;
 		// Answered by primary_published(), maybe before this returns.
-		publisher_publish_text(primary->publisher, zone->apex, &load->source, records);
+		zone->token = token_next(primary);
+		publisher_publish_text(
+		    primary->publisher, zone->apex, zone->token, &load->source, records);
 	} else if (load->unchanged || load->records != NULL) {
 		zone_done(primary, zone, "");
 	} else {
@@ -413,10 +427,12 @@ bool primary_published(
 {
 	struct file_zone *zone = idmap_find(&primary->map, apex, name_len(apex));
 
-	if (zone == NULL || (!zone->configured && !zone->loading))
+	if ((token & TOKEN_OURS) == 0)
 		return false;
-	zone_done(primary, zone, live ? "" : reason);
-	queue_start(primary);
+	if (zone != NULL && zone->loading && zone->token == token) {
+		zone_done(primary, zone, live ? "" : reason);
+		queue_start(primary);
+	}
 	return true;
 }
 

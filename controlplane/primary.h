@@ -27,7 +27,8 @@ int primary_load(struct primary *primary, const struct config *config)
 // Reads the zone's file again, changed or not. Post: false when it is no primary zone.
 bool primary_reread(struct primary *primary, const uint8_t *apex);
 
-// The publisher's answer for a zone. Post: false when it is no primary zone.
+// The publisher's answer. Post: false when the token is none of ours: the version is not from a
+// file.
 bool primary_published(
     struct primary *primary, const uint8_t *apex, uint32_t token, bool live, const char *reason);
 

@@ -166,10 +166,10 @@ void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token,
 	    p, apex, token, hold, (struct content){.records = records, .origin = origin});
 }
 
-void publisher_publish_text(struct publisher *p, const uint8_t *apex,
+void publisher_publish_text(struct publisher *p, const uint8_t *apex, uint32_t token,
     const struct file_mark *source, struct records *records)
 {
-	content_take(p, apex, 0, (struct content){.records = records, .source = *source});
+	content_take(p, apex, token, (struct content){.records = records, .source = *source});
 }
 
 struct file_mark publisher_source(const struct publisher *p, const uint8_t *apex)

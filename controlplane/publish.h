@@ -61,7 +61,7 @@ int publisher_reconfigure(struct publisher *publisher, const struct config *conf
 void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     uint64_t origin, const char *hold, struct records *records);
 // The same for a zone of text; `source` (inode 0: not known) is kept with the version.
-void publisher_publish_text(struct publisher *publisher, const uint8_t *apex,
+void publisher_publish_text(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     const struct file_mark *source, struct records *records);
 // What the file was that the version served was made from; inode 0: nothing is known.
 struct file_mark publisher_source(const struct publisher *publisher, const uint8_t *apex);

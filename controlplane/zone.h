@@ -160,8 +160,8 @@ struct zone {
 	bool has_held;           // a version waits for a person; what has its serial is no news
 	bool held_short; // or for more primaries that have it: who has its serial may be one
 	uint32_t held_serial;
-	bool pinned;             // primaries are asked, and nothing is taken
-	uint64_t origin;         // whose history `soa` belongs to; 0: unknown
+	bool pinned;     // primaries are asked, and nothing is taken; never without has_copy
+	uint64_t origin; // whose history `soa` belongs to; 0: unknown
 	uint64_t pending_origin; // of `pending`
 	struct zone_timers timers;
 	uint32_t publish_token; // of the version handed out last; 0 when LIVE is not awaited
@@ -223,7 +223,8 @@ struct zone {
 	int64_t timer_ms;   // mono: when ZONE_EVENT_TIMER is wanted; INT64_MAX: never
 };
 
-#define ZONE_NEVER INT64_MAX
+#define ZONE_NEVER     INT64_MAX
+#define ZONE_TOKEN_MAX (UINT32_MAX >> 1) // what is above is for versions of another source
 
 // Pre: `seed` differs between zones (it spreads them in time). `policy` outlives the zone or is
 // replaced by ZONE_EVENT_CONFIG.

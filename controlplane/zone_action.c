@@ -10,7 +10,7 @@
 // Zero is never a token, so that "none" can be said.
 uint32_t action_token(struct zone *zone)
 {
-	zone->token = zone->token == UINT32_MAX ? 1 : zone->token + 1;
+	zone->token = zone->token == ZONE_TOKEN_MAX ? 1 : zone->token + 1;
 	return zone->token;
 }
 

@@ -102,7 +102,8 @@ static int client_open(struct fixture *f, const char *name)
 static void ask(int fd, size_t len)
 {
 	char text[64];
-	const uint32_t text_len = (uint32_t)snprintf(text + 4, sizeof(text) - 4, "{\"len\":%zu}", len);
+	const uint32_t text_len =
+	    (uint32_t)snprintf(text + 4, sizeof(text) - 4, "{\"len\":%zu}", len);
 	const uint32_t len_be = htonl(text_len);
 
 	memcpy(text, &len_be, 4);
