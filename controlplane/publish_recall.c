@@ -167,6 +167,8 @@ void recall_end(struct publisher *p, struct pzone *zone, const char *reason)
 		p->ops.replaced(p->ops.ctx, zone->apex, &zone->current->soa, zone->current->origin);
 	if (recall->done != NULL && !p->closing)
 		recall->done(recall->ctx, reason);
+	else if (reason != NULL) // what was held since before a restart is held no longer
+		publish_answer(p, zone, 0, ENGINE_REJECTED, reason);
 	recall_free(recall);
 }
 

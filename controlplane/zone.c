@@ -19,8 +19,7 @@
 
 static bool soa_wanted(const struct zone *zone, uint32_t serial)
 {
-	return !zone->has_copy || (zone->round_any_serial && !zone_takes_nothing(zone)) ||
-	       serial_newer(serial, zone->soa.serial);
+	return !zone->has_copy || zone->round_any_serial || serial_newer(serial, zone->soa.serial);
 }
 
 static void on_soa(struct zone *zone, const struct zone_event *event, struct zone_now now,
@@ -31,8 +30,10 @@ static void on_soa(struct zone *zone, const struct zone_event *event, struct zon
 	if (zone->agreeing) {
 		agree_heard(zone, serial);
 		step_agree(zone, now, actions);
-	} else if (zone_takes_nothing(zone) && serial_newer(serial, zone->soa.serial)) {
+	} else if (zone->pinned && serial_newer(serial, zone->soa.serial)) {
 		round_note_news(zone, serial, now, actions);
+	} else if (zone->pinned) {
+		round_not_newer(zone, serial, now, actions);
 	} else if (!soa_wanted(zone, serial) && !(zone->has_held && serial == zone->held_serial)) {
 		round_not_newer(zone, serial, now, actions);
 	} else if (!step_may_take(zone, serial, now, actions)) {
@@ -105,13 +106,21 @@ static void on_transfer_failed(struct zone *zone, const struct zone_event *event
 
 static void on_rejected(struct zone *zone, struct zone_now now, struct zone_actions *actions)
 {
-	if (zone->step_incremental && !zone->round_orphaned) {
+	if (zone->step_incremental && !zone->round_orphaned && !zone->pinned) {
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
 	zone->has_held = zone->held_short = false; // if that was it, it is gone
 	zone->round_transfer_failed = true;
 	round_go_on(zone, now, actions);
+}
+
+// A person, or the agreement of primaries, put in force what was held, and it was refused: who has
+// its serial is asked for it again.
+static void on_held_refused(struct zone *zone)
+{
+	zone->has_held = zone->held_short = false;
+	zone->publish_token = 0;
 }
 
 // Also when it comes after it was given up: what is served is what counts.
@@ -251,10 +260,15 @@ static void on_pin(struct zone *zone, const struct zone_event *event, struct zon
 {
 	if (zone->pinned && !event->pinned) {
 		zone->ordered = true; // what was missed is fetched at once
-		zone->timers.behind_ms = 0;
+		if (zone->timers.behind_ms != 0 && zone->lead_ms == ZONE_NEVER) {
+			zone->timers.behind_ms = 0;
+			action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+		}
 	}
-	zone->pinned = event->pinned;
-	if (zone_takes_nothing(zone) && zone->phase == ZONE_TRANSFERRING) {
+	// A zone without a version has none to stay with.
+	zone->pinned = event->pinned && zone->has_copy;
+	if (zone->pinned && (zone->phase == ZONE_TRANSFERRING ||
+	                        (zone->phase == ZONE_QUERYING && zone->agreeing))) {
 		round_drop(zone, now, actions);
 	}
 }
@@ -396,6 +410,8 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 	case ZONE_EVENT_REJECTED:
 		if (current && zone->phase == ZONE_PUBLISHING) {
 			on_rejected(zone, now, actions);
+		} else if (zone->has_held && event->token == zone->publish_token) {
+			on_held_refused(zone);
 		}
 		break;
 	case ZONE_EVENT_HELD:

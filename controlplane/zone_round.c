@@ -223,8 +223,7 @@ void round_go_on(struct zone *zone, struct zone_now now, struct zone_actions *ac
 	}
 	if (zone->round_confirmed) {
 		round_confirmed(zone, now, actions);
-	} else if (!zone->round_last && zone->round_older && zone->expired &&
-	           !zone_takes_nothing(zone)) {
+	} else if (!zone->round_last && zone->round_older && zone->expired && !zone->pinned) {
 		zone->round_last = true;
 		zone->round_any_serial = true;
 		zone->step_whole = false;

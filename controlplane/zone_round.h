@@ -8,12 +8,6 @@
 
 #include "zone_action.h"
 
-// A zone that is pinned takes nothing; one without a version has none to stay with.
-static inline bool zone_takes_nothing(const struct zone *zone)
-{
-	return zone->pinned && zone->has_copy;
-}
-
 unsigned round_primary(const struct zone *zone); // of this step of the round
 enum zone_urgency round_urgency(const struct zone *zone, struct zone_now now);
 

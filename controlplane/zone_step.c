@@ -76,7 +76,7 @@ void step_begin(struct zone *zone, struct zone_now now, struct zone_actions *act
 	zone->step_whole = false;
 	zone->agreeing = false;
 	// Who is to be agreed with is asked before anything is fetched.
-	if (!zone_takes_nothing(zone) && !agree_wanted(zone) &&
+	if (!zone->pinned && !agree_wanted(zone) &&
 	    (zone->round_any_serial || !zone->has_copy || direct)) {
 		step_transfer(zone, now, actions);
 		return;

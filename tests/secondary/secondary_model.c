@@ -157,7 +157,8 @@ static void query(struct model *m, unsigned primary, struct zone_now now)
 static void ask(struct model *m, bool first, struct zone_now now)
 {
 	m->second = m->counting = false;
-	if (!counted(m) && (m->any || !m->served || (m->hinted && m->direct && first))) {
+	if (!counted(m) && !m->stays &&
+	    (m->any || !m->served || (m->hinted && m->direct && first))) {
 		fetch(m, now);
 	} else {
 		query(m, m->at, now);
@@ -281,7 +282,7 @@ static void go_on(struct model *m, struct zone_now now)
 	}
 	if (m->equal) {
 		round_won(m, now);
-	} else if (!m->last && m->older >= 0 && m->age == MODEL_EXPIRED) {
+	} else if (!m->last && m->older >= 0 && m->age == MODEL_EXPIRED && !m->stays) {
 		m->last = m->any = true;
 		m->second = false;
 		m->at = (unsigned)m->older;
@@ -371,6 +372,9 @@ static bool may_take(struct model *m, uint32_t serial, struct zone_now now)
 static void no_news(struct model *m, uint32_t serial, struct zone_now now)
 {
 	if (serial == m->soa.serial) {
+		if (m->ahead == ZONE_NEVER) {
+			m->stored.behind_ms = 0;
+		}
 		m->equal = true;
 		bool others = false;
 
@@ -473,6 +477,10 @@ static void start(struct model *m, const struct zone_event *event, struct zone_n
 	m->served = true;
 	m->soa = event->soa;
 	m->origin = event->origin;
+	m->stays = event->pinned;
+	// With agreement nobody knows any more why.
+	m->held = event->has_held && !counted(m);
+	m->held_serial = event->held_serial;
 	m->since = now.mono_ms;
 	if (!event->has_timers) {
 		m->stored = (struct zone_timers){.refreshed_ms = now.wall_ms,
@@ -482,10 +490,10 @@ static void start(struct model *m, const struct zone_event *event, struct zone_n
 		return;
 	}
 	m->stored = event->timers;
-	if (m->policy->pin_tolerance_s == 0) {
+	if (m->policy->pin_tolerance_s == 0 && !m->stays) {
 		m->stored.behind_ms = 0;
 	}
-	if (m->stored.behind_ms != 0) {
+	if (m->stored.behind_ms != 0 && !m->stays) {
 		m->ahead =
 		    now.mono_ms -
 		    (now.wall_ms > m->stored.behind_ms ? now.wall_ms - m->stored.behind_ms : 0);
@@ -541,6 +549,59 @@ static void configured(struct model *m, const struct zone_event *event, struct z
 		m->age = MODEL_FRESH;
 		expect(m, ZONE_ACTION_REVIVE);
 	}
+}
+
+// What is under way is for nothing.
+static void drop(struct model *m, struct zone_now now)
+{
+	if (m->doing == MODEL_ASKING || m->doing == MODEL_FETCHING) {
+		expect(m, ZONE_ACTION_ABORT);
+	}
+	m->doing = MODEL_NOTHING;
+	next_at(m, now.mono_ms);
+	if (!m->held) {
+		m->awaited = 0;
+	}
+}
+
+static void stay(struct model *m, bool stays, struct zone_now now)
+{
+	if (m->stays && !stays) {
+		m->order = true;
+		if (m->stored.behind_ms != 0 && m->ahead == ZONE_NEVER) {
+			m->stored.behind_ms = 0;
+			store(m);
+		}
+	}
+	m->stays = stays && m->served;
+	// Whatever could end with another version.
+	if (m->stays && (m->doing == MODEL_FETCHING || (m->doing == MODEL_ASKING && m->counting))) {
+		drop(m, now);
+	}
+}
+
+// By a person: gone back to a version that was kept, or a held one accepted after a restart.
+static void replaced(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	drop(m, now);
+	if (m->ahead != ZONE_NEVER) {
+		m->ahead = ZONE_NEVER;
+		m->stored.behind_ms = 0;
+	}
+	if (m->origin != event->origin) {
+		m->delta_failures = 0;
+		m->delta_not_before = INT64_MIN;
+	}
+	if (m->origin != event->origin || !m->served) {
+		m->stored.origin_ms = now.wall_ms;
+	}
+	m->soa = event->soa;
+	m->origin = event->origin;
+	m->held = m->held && m->held_serial != event->soa.serial;
+	m->served = true;
+	m->failures = 0;
+	m->age = MODEL_FRESH; // publication lifts the expiry
+	confirmed(m, now);
 }
 
 static bool notice_matters(const struct model *m)
@@ -626,6 +687,13 @@ static void what_waits(struct model *m, struct zone_now now)
 
 static void answer(struct model *m, const struct zone_event *event, struct zone_now now)
 {
+	// What was held was put in force, and refused.
+	if (event->kind == ZONE_EVENT_REJECTED && m->held && event->token == m->awaited &&
+	    (m->doing != MODEL_HANDED || event->token != m->token)) {
+		m->held = m->held_short = false;
+		m->awaited = 0;
+		return;
+	}
 	if (event->token != m->token) { // to something long over
 		if (event->kind == ZONE_EVENT_TRANSFERRED) {
 			expect(m, ZONE_ACTION_DISCARD);
@@ -645,7 +713,17 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		}
 		const bool is_held = m->held && event->soa.serial == m->held_serial;
 
-		if (m->served && !m->any && !is_held && !newer(event->soa.serial, m->soa.serial)) {
+		if (m->stays && newer(event->soa.serial, m->soa.serial)) {
+			// It was there, and could be asked (RFC 1034 4.3.5).
+			if (m->stored.behind_ms == 0) {
+				m->stored.behind_ms = now.wall_ms;
+			}
+			m->hinted = false;
+			round_won(m, now);
+		} else if (m->stays) {
+			no_news(m, event->soa.serial, now);
+		} else if (m->served && !m->any && !is_held &&
+		           !newer(event->soa.serial, m->soa.serial)) {
 			no_news(m, event->soa.serial, now);
 		} else if (!may_take(m, event->soa.serial, now) || (is_held && !m->held_short)) {
 			go_on(m, now);
@@ -689,7 +767,7 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		if (m->doing != MODEL_HANDED) {
 			break;
 		}
-		if (m->difference && !m->orphan) {
+		if (m->difference && !m->orphan && !m->stays) {
 			whole_instead(m, false, now);
 		} else {
 			m->held = m->held_short = false;
@@ -747,6 +825,12 @@ void model_event(struct model *m, const struct zone_event *event, struct zone_no
 		break;
 	case ZONE_EVENT_CONFIG:
 		configured(m, event, now);
+		break;
+	case ZONE_EVENT_PIN:
+		stay(m, event->pinned, now);
+		break;
+	case ZONE_EVENT_REPLACED:
+		replaced(m, event, now);
 		break;
 	default:
 		answer(m, event, now);
@@ -867,6 +951,9 @@ const char *model_judge(struct model *m, const struct zone_event *event, struct 
 	    zone->stale != (m->age != MODEL_FRESH) ||
 	    (m->served && zone->soa.serial != m->soa.serial)) {
 		return "it serves something else than the model";
+	}
+	if (zone->pinned != m->stays || zone->has_held != m->held) {
+		return "it is pinned, or holds something, and the model does not, or the other way";
 	}
 	if (m->served && zone->expire_ms != model_deadline(m)) {
 		return "the end of service is not what SOA and policy say";

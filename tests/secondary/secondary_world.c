@@ -136,6 +136,9 @@ static const char *actions_take(struct world *w, const struct zone_actions *acti
 			if (action->primary >= w->policy->primary_count) {
 				return "a primary that is not there is asked";
 			}
+			if (w->model.stays && action->kind == ZONE_ACTION_TRANSFER) {
+				return "a pinned zone fetches something";
+			}
 			w->asked = true;
 			w->question = *action;
 			w->differences += action->incremental;
@@ -155,10 +158,14 @@ static const char *actions_take(struct world *w, const struct zone_actions *acti
 			w->handed_token = action->token;
 			w->handed_short = action->lacks_agreement;
 			w->short_of += action->lacks_agreement;
+			w->has_held = false; // the publisher has room for one
 			break;
 		case ZONE_ACTION_ACCEPT: // what was handed out last
 			if (w->handed.serial != action->serial) {
 				return "what is accepted is not what is held";
+			}
+			if (w->model.stays) {
+				return "a pinned zone accepts something";
 			}
 			w->handed_token = action->token;
 			w->handed_short = false;
@@ -187,6 +194,36 @@ static const char *actions_take(struct world *w, const struct zone_actions *acti
 	return wrong;
 }
 
+static void copy_set(struct world *w, const struct zone_soa *soa, uint64_t origin)
+{
+	if (w->has_copy) {
+		w->kept_count = w->kept_count < WORLD_KEPT ? w->kept_count + 1 : WORLD_KEPT;
+		memmove(w->kept + 1, w->kept, (WORLD_KEPT - 1) * sizeof(w->kept[0]));
+		w->kept[0] = (struct world_kept){w->copy, w->copy_origin};
+	}
+	w->has_copy = true;
+	w->copy = *soa;
+	w->copy_origin = origin;
+}
+
+// Before the model has seen the event.
+static void held_note(struct world *w, const struct zone_event *event)
+{
+	const bool current = w->model.doing == MODEL_HANDED && event->token == w->model.token;
+
+	if (event->kind == ZONE_EVENT_HELD && current) {
+		w->held++;
+		w->has_held = true;
+		w->held_soa = w->handed;
+		w->held_origin = w->handed_origin;
+	}
+	if (event->kind == ZONE_EVENT_REJECTED && w->has_held &&
+	    (current || event->token == w->model.awaited)) {
+		w->held_refused += !current;
+		w->has_held = false;
+	}
+}
+
 static const char *happen(struct world *w, struct zone_event event)
 {
 	struct zone_actions actions, twin_actions;
@@ -205,6 +242,7 @@ static const char *happen(struct world *w, struct zone_event event)
 	                       event.kind == ZONE_EVENT_REFRESH ||
 	                       event.kind == ZONE_EVENT_RETRANSFER ||
 	                       event.kind == ZONE_EVENT_REJECTED || event.kind == ZONE_EVENT_HELD ||
+	                       event.kind == ZONE_EVENT_PIN || event.kind == ZONE_EVENT_REPLACED ||
 	                       event.kind == ZONE_EVENT_START;
 	if (event.kind >= ZONE_EVENT_SOA && event.kind <= ZONE_EVENT_TRANSFER_FAILED && w->asked &&
 	    event.token == w->question.token) {
@@ -217,12 +255,21 @@ static const char *happen(struct world *w, struct zone_event event)
 		w->live++;
 		w->followed += w->has_copy && w->policy->pin_tolerance_s > 0 &&
 		               w->copy_origin != w->handed_origin;
-		w->has_copy = true;
-		w->copy = w->handed;
-		w->copy_origin = w->handed_origin;
+		w->by_person += w->has_held && !w->handed_short;
+		copy_set(w, &w->handed, w->handed_origin);
+		w->has_held = false;
 	}
-	w->held += event.kind == ZONE_EVENT_HELD;
+	if (event.kind == ZONE_EVENT_REPLACED) {
+		w->has_held = w->has_held && w->held_soa.serial != event.soa.serial;
+		copy_set(w, &event.soa, event.origin);
+	}
+	held_note(w, &event);
+	const int64_t behind = w->model.stored.behind_ms;
+
 	model_event(&w->model, &event, w->now);
+	w->pinned = w->model.stays;
+	w->pins += event.kind == ZONE_EVENT_PIN && w->pinned;
+	w->missed += w->pinned && behind == 0 && w->model.stored.behind_ms != 0;
 	zone_handle(&w->zone, &event, w->now, &actions);
 	zone_handle(&w->twin, &event, alone, &twin_actions);
 	wrong = model_judge(&w->model, &event, w->now, &w->zone, &actions);
@@ -243,7 +290,10 @@ static const char *start(struct world *w)
 	    .soa = w->copy,
 	    .origin = w->copy_origin,
 	    .has_timers = w->has_timers,
-	    .timers = w->timers};
+	    .timers = w->timers,
+	    .pinned = w->has_copy && w->pinned,
+	    .has_held = w->has_copy && w->has_held,
+	    .held_serial = w->held_soa.serial};
 	uint32_t seed = roll(w, UINT32_MAX);
 
 	w->wall_set = 0;
@@ -402,6 +452,54 @@ static struct zone_event published(struct world *w)
 	return event;
 }
 
+// Gone back to a version that is kept; or what is held since before a restart is accepted.
+static struct zone_event replaced(struct world *w)
+{
+	struct zone_event event = {.kind = ZONE_EVENT_REPLACED};
+
+	if (w->has_held && w->model.awaited == 0 && roll(w, 2)) {
+		event.soa = w->held_soa;
+		event.origin = w->held_origin;
+		w->by_person++;
+	} else {
+		const struct world_kept *kept = &w->kept[roll(w, w->kept_count)];
+
+		event.soa = kept->soa;
+		event.origin = kept->origin;
+		w->rollbacks++;
+	}
+	return event;
+}
+
+// What operators do.
+static struct zone_event ordered(struct world *w)
+{
+	struct zone_event event = {.kind = ZONE_EVENT_REFRESH};
+
+	switch (roll(w, 8)) {
+	case 0:
+		event.kind = ZONE_EVENT_RETRANSFER;
+		break;
+	case 1:
+		if (w->model.served && w->kept_count > 0) {
+			return replaced(w);
+		}
+		break;
+	case 2:
+	case 3:
+		event.kind = ZONE_EVENT_PIN; // a pin is not for long, or nothing else would happen
+		event.pinned = !w->model.stays && roll(w, 2);
+		break;
+	case 4:
+		if (w->model.held) { // accepted, and the data plane does not take it
+			event.kind = roll(w, 2) ? ZONE_EVENT_LIVE : ZONE_EVENT_REJECTED;
+			event.token = w->model.awaited;
+		}
+		break;
+	}
+	return event;
+}
+
 static struct zone_event chance(struct world *w)
 {
 	struct zone_event event = {.kind = ZONE_EVENT_TIMER};
@@ -410,12 +508,13 @@ static struct zone_event chance(struct world *w)
 	if (dice < 12) {
 		return notified(w);
 	}
-	if (dice < 14) {
-		event.kind = roll(w, 3) ? ZONE_EVENT_REFRESH : ZONE_EVENT_RETRANSFER;
-	} else if (dice < 15 && roll(w, 2)) {
+	if (dice < 15) {
+		return ordered(w);
+	}
+	if (dice < 16 && roll(w, 2)) {
 		event.kind = ZONE_EVENT_CONFIG;
 		event.policy = &w->policies[roll(w, WORLD_POLICIES)];
-	} else if (dice < 18) { // to a question long over
+	} else if (dice < 19) { // to a question long over
 		event.kind = (enum zone_event_kind)(ZONE_EVENT_SOA + (int)roll(w, 8));
 		event.token = w->zone.token - 1 - roll(w, 3);
 		event.soa = w->primaries[roll(w, WORLD_WAYS)].soa;
@@ -464,6 +563,9 @@ const char *world_recovers(struct world *w)
 	}
 	wrong =
 	    happen(w, (struct zone_event){.kind = ZONE_EVENT_CONFIG, .policy = &w->policies[3]});
+	if (wrong == NULL && w->model.stays) {
+		wrong = happen(w, (struct zone_event){.kind = ZONE_EVENT_PIN});
+	}
 	if (wrong == NULL && w->model.doing == MODEL_HANDED) {
 		wrong = happen(
 		    w, (struct zone_event){.kind = ZONE_EVENT_REJECTED, .token = w->handed_token});
@@ -510,7 +612,7 @@ const char *world_weathers_a_storm(struct world *w)
 	const char *wrong;
 	static char text[96];
 
-	if (!w->zone.started || !w->zone.has_copy || w->zone.has_held) {
+	if (!w->zone.started || !w->zone.has_copy || w->zone.has_held || w->zone.pinned) {
 		return NULL;
 	}
 	wrong =

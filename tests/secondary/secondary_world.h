@@ -10,6 +10,7 @@
 
 #define WORLD_WAYS     4
 #define WORLD_POLICIES 8
+#define WORLD_KEPT     3
 
 struct world {
 	uint64_t random;
@@ -33,9 +34,15 @@ struct world {
 	uint32_t handed_token;
 	bool handed_short; // lacks agreement
 
-	// The disk: what a restart finds.
-	bool has_copy, has_timers;
-	struct zone_soa copy;
+	// The disk: what a restart finds. What is held has its SOA there as well.
+	bool has_copy, has_timers, pinned, has_held;
+	struct zone_soa copy, held_soa;
+	struct world_kept { // what a person may go back to
+		struct zone_soa soa;
+		uint64_t origin;
+	} kept[WORLD_KEPT];
+	unsigned kept_count;
+	uint64_t held_origin;
 	uint64_t copy_origin;
 	struct zone_timers timers;
 
@@ -46,7 +53,8 @@ struct world {
 	uint64_t steps;
 	// How often what matters was met; a walk that never expires proves little.
 	uint64_t expired, revived, graced, live, regressed, restarts, preempted, last_resorts,
-	    differences, held, short_of, accepted, followed;
+	    differences, held, short_of, accepted, followed, pins, missed, rollbacks, by_person,
+	    held_refused;
 };
 
 void world_init(struct world *world, uint64_t seed);

@@ -923,6 +923,22 @@ static void a_held_version_that_is_accepted_is_the_version_served(void **state)
 	assert_false(zone.has_held);
 }
 
+// A person has accepted it, and the data plane does not take it: it is held no longer.
+static void what_was_held_and_is_refused_is_asked_for_again(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {EV(HELD), .want = ""}, {EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = ""},
+	    {EV(REJECTED), .handed = true, .want = ""}, {EV(REFRESH), .want = "query:0"},
+	    {SOA_IS(6), .want = "transfer:0"});
+	// Since before a restart nobody has a token.
+	SCENARIO(&policy_one,
+	    {EV(START, .has_copy = true, .has_held = true, .held_serial = 6, .soa = SOA(5)),
+	        .want = "store query:0"},
+	    {SOA_IS(6), .want = ""}, {EV(REJECTED), .handed = true, .want = ""},
+	    {EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "transfer:0"});
+}
+
 // Somebody went back to an older version in between.
 static void what_is_accepted_after_a_rollback_is_the_version_served(void **state)
 {
@@ -931,7 +947,7 @@ static void what_is_accepted_after_a_rollback_is_the_version_served(void **state
 	    {EV(HELD), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
 	    {EV(SOA_FAILED), .want = ""}, {EV(PIN, .pinned = true), .want = ""},
 	    {EV(REPLACED, .origin = 11, .soa = SOA(4)), .want = "store query:0"},
-	    {SOA_IS(6), .want = "store"}, {EV(PIN), .want = "query:0"},
+	    {SOA_IS(6), .want = "store"}, {EV(PIN), .want = "store query:0"},
 	    {SOA_IS(6), .want = "query:1"}, {EV(SOA_FAILED), .want = "query:2"},
 	    {EV(SOA_FAILED), .want = ""}, {.handed = true, EV(LIVE), .want = "store"},
 	    // What the primary has is what we have.
@@ -950,7 +966,7 @@ static void a_pinned_zone_asks_and_takes_nothing(void **state)
 	    {EV(SOA_FAILED), .want = "query:1"}, {SOA_IS(4), .want = "regressed:1:4 query:2"},
 	    {EV(SOA_FAILED), .want = ""},
 	    // What was missed is fetched as soon as it may be.
-	    {EV(PIN), .want = "query:0"}, {SOA_IS(7), .want = "transfer:0"});
+	    {EV(PIN), .want = "store query:0"}, {SOA_IS(7), .want = "transfer:0"});
 }
 
 static void a_pin_stops_a_transfer(void **state)
@@ -958,6 +974,30 @@ static void a_pin_stops_a_transfer(void **state)
 	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
 	    {SOA_IS(6), .want = "transfer:0"}, {EV(PIN, .pinned = true), .want = "abort query:0"},
 	    {.stale = true, TRANSFERRED(6), .want = "discard"}, {SOA_IS(6), .want = "store"});
+}
+
+// Primaries are being counted for a version: it would be fetched, or put in force, in the end.
+static void a_pin_stops_the_search_for_agreement(void **state)
+{
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "query:2"}, {EV(PIN, .pinned = true), .want = "abort query:0"},
+	    {.stale = true, SOA_IS(6), .want = ""}, {SOA_IS(6), .want = "store"});
+	// What is held with the serial that we have, or an older one, is no more than that.
+	SCENARIO(&policy_two, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {EV(RETRANSFER), .want = "query:0"},
+	    {SOA_IS(4), .want = "query:2"}, {SOA_IS(5), .want = "transfer!:0"},
+	    {TRANSFERRED(4), .want = "hold:1"}, {SHORT, .want = "query:1"},
+	    {EV(PIN, .pinned = true), .want = ""}, {SOA_IS(4), .want = "regressed:1:4 query:2"},
+	    {SOA_IS(4), .want = "regressed:2:4"});
+}
+
+// What the end of a pin takes away must be away for a restart, too.
+static void the_end_of_a_pin_is_stored_with_what_was_missed(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"}, {EV(PIN, .pinned = true), .want = ""},
+	    {EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "store"},
+	    {EV(PIN), .want = "store query:0"});
 }
 
 static void a_pinned_zone_expires_only_when_nobody_can_be_asked(void **state)
@@ -1214,6 +1254,9 @@ int main(void)
 	    cmocka_unit_test(what_is_accepted_after_a_rollback_is_the_version_served),
 	    cmocka_unit_test(a_pinned_zone_asks_and_takes_nothing),
 	    cmocka_unit_test(a_pin_stops_a_transfer),
+	    cmocka_unit_test(a_pin_stops_the_search_for_agreement),
+	    cmocka_unit_test(the_end_of_a_pin_is_stored_with_what_was_missed),
+	    cmocka_unit_test(what_was_held_and_is_refused_is_asked_for_again),
 	    cmocka_unit_test(a_pinned_zone_expires_only_when_nobody_can_be_asked),
 	    cmocka_unit_test(the_lag_of_a_pinned_zone_is_since_it_was_first_seen),
 	    cmocka_unit_test(what_an_operator_puts_in_place_is_what_we_have),
