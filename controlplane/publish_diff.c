@@ -42,7 +42,7 @@ static void diff_run(struct offload_job *job)
 	if (view_map(&diff->before, &before, diff->reason) < 0 ||
 	    view_map(&diff->after, &after, diff->reason) < 0)
 		return;
-	rc = delta_between(&before, &after, DIFF_BYTES_MAX, &diff->delta);
+	rc = delta_between(&before, &after, UINT64_MAX, DIFF_BYTES_MAX, &diff->delta);
 	if (rc == -EFBIG)
 		snprintf(diff->reason, sizeof(diff->reason),
 		    "They differ in too much to be shown here.");

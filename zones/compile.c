@@ -40,7 +40,8 @@ static int rdata_of_span(struct compilation *c, const struct rrset_span *span)
 	size_t bytes = 0;
 
 	c->rdata_refs[span->number] = 0;
-	c->sigs_refs[span->number] = 0;
+	if (c->sigs_refs != NULL)
+		c->sigs_refs[span->number] = 0;
 	for (uint32_t i = 0; i < span->rr_count; i++)
 		bytes += 2u + span->rrs[i].rdlen;
 	if (span->rr_count > 0) {
@@ -220,7 +221,8 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 	const uint32_t owner_ref = write_owner(c, unit, lower);
 	if (owner_ref == ANSWER_NOMEM)
 		return -ENOMEM;
-	const bool more = owner_ref != 0 || unit->denial != 0 || unit->denial_wild != 0;
+	const struct unit_denial denial = unit_denial(c, unit);
+	const bool more = owner_ref != 0 || denial.at != 0 || denial.wild != 0;
 	const size_t size = ((sizeof(struct image_node) + unit->len + 7) & ~(size_t)7) +
 	                    (more ? sizeof(struct image_node_more) : 0) +
 	                    unit->rrset_count * rrset_stride(c->flags);
@@ -246,8 +248,8 @@ static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
 		*(struct image_node_more *)((uint8_t *)node + image_node_head(node)) =
 		    (struct image_node_more){
 		        .owner_ref = owner_ref,
-		        .denial = unit->denial,
-		        .denial_wild = unit->denial_wild,
+		        .denial = denial.at,
+		        .denial_wild = denial.wild,
 		    };
 	struct image_rrset *rrset = first_rrset(node);
 	rrset_walk_start(&walk, c, unit);
@@ -422,12 +424,15 @@ static int compile(const struct records *records, const struct compile_overlay *
 		goto out;
 	result = -ENOMEM;
 	c.rdata_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.rdata_refs));
-	c.sigs_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.sigs_refs));
-	if (c.rdata_refs == NULL || c.sigs_refs == NULL)
+	if (c.rdata_refs == NULL)
 		goto out;
 	apex_facts(&c, header);
-	if (has_rrsigs(&c))
+	if (has_rrsigs(&c)) {
 		c.flags |= IMAGE_RRSIGS;
+		c.sigs_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.sigs_refs));
+		if (c.sigs_refs == NULL)
+			goto out;
+	}
 	result = compile_denial(&c, header);
 	if (result == 0)
 		result = write_image(&c, header);
@@ -446,6 +451,8 @@ out:
 	free(c.chain);
 	free(c.lost);
 	free(c.units);
+	free(c.hashes);
+	free(c.denials);
 	free(c.rdata_refs);
 	free(c.sigs_refs);
 	return result;

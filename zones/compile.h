@@ -3,7 +3,7 @@
 //
 // The compiler: sorted records in, image out, a whole zone (a base) or what changed (an overlay).
 // Deterministic for the same input, key, id and generation. One thread; memory beside the image is
-// 48 bytes a name and 8 an RRset.
+// 40 bytes a name (48 where it is signed) and 4 an RRset.
 #pragma once
 
 #include <stdbool.h>

@@ -172,18 +172,18 @@ static void nsec_assign(struct compilation *c)
 	uint32_t rank = 0; // links at or before this unit; units are in canonical order too
 
 	for (uint32_t i = 0; i < c->unit_count; i++) {
-		struct unit *unit = &c->units[i];
+		const struct unit *unit = &c->units[i];
 		const bool owns = rank < c->chain_count && c->chain[rank].unit == i;
 		rank += owns;
 		if (rank == 0 || !is_denied(unit))
 			continue;
-		unit->denial = owns ? rank : rank | DENIAL_COVER;
+		c->denials[i].at = owns ? rank : rank | DENIAL_COVER;
 		if (!is_encloser(unit) || wildcard_of(unit, wild) == 0)
 			continue;
 		// Most names below sort behind '*', so that nothing stands between.
 		const bool next = rank == c->chain_count ||
 		                  name_compare(c->units[c->chain[rank].unit].owner, wild) > 0;
-		unit->denial_wild = (next ? rank : nsec_rank(c, wild)) | DENIAL_COVER;
+		c->denials[i].wild = (next ? rank : nsec_rank(c, wild)) | DENIAL_COVER;
 	}
 }
 
@@ -213,14 +213,14 @@ static void nsec3_assign(struct compilation *c, const struct record *param)
 	uint8_t name[NAME_LEN_MAX];
 
 	for (uint32_t i = 0; i < c->unit_count; i++) {
-		struct unit *unit = &c->units[i];
+		const struct unit *unit = &c->units[i];
 		if (!is_denied(unit))
 			continue;
 		name_lower(name, unit->owner, unit->len);
-		unit->denial = nsec3_denial(c, param, name, unit->len);
+		c->denials[i].at = nsec3_denial(c, param, name, unit->len);
 		const size_t len = is_encloser(unit) ? wildcard_of(unit, name) : 0;
 		if (len != 0)
-			unit->denial_wild = nsec3_denial(c, param, name, len);
+			c->denials[i].wild = nsec3_denial(c, param, name, len);
 	}
 }
 
@@ -265,6 +265,9 @@ int compile_denial(struct compilation *c, struct image_header *header)
 		return 0;
 	if (c->overlay != NULL) // which of the records below hold is found when it is asked
 		return c->chain_nsec3 ? 0 : collect(c, NULL);
+	c->denials = calloc(c->unit_count, sizeof(*c->denials));
+	if (c->denials == NULL)
+		return -ENOMEM;
 	if (c->chain_nsec3) {
 		nsec3_assign(c, &param.rrs[0]);
 		return 0;

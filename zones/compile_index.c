@@ -7,6 +7,7 @@
 #include "compile_private.h"
 
 #include <errno.h>
+#include <stdlib.h>
 
 #include "name.h"
 
@@ -27,10 +28,10 @@ int compile_index(struct compilation *c)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct unit *unit = &c->units[i];
 		if (i + AHEAD < count)
-			__builtin_prefetch(&c->buckets[home_of(c, unit[AHEAD].hash)], 1);
+			__builtin_prefetch(&c->buckets[home_of(c, c->hashes[i + AHEAD])], 1);
 		if ((unit->role & (UNIT_HIDDEN | UNIT_GUEST)) != 0)
 			continue;
-		uint32_t at = home_of(c, unit->hash), distance = 1;
+		uint32_t at = home_of(c, c->hashes[i]), distance = 1;
 		while (c->buckets[at].used == IMAGE_SLOTS) {
 			if (distance == 1 && c->buckets[at].overflow < UINT16_MAX)
 				c->buckets[at].overflow++;
@@ -41,9 +42,11 @@ int compile_index(struct compilation *c)
 		if (distance > c->probe_max)
 			c->probe_max = distance;
 		struct image_bucket *bucket = &c->buckets[at];
-		bucket->tag[bucket->used] = (uint16_t)unit->hash;
+		bucket->tag[bucket->used] = (uint16_t)c->hashes[i];
 		bucket->ref[bucket->used++] = i + 1;
 	}
+	free(c->hashes);
+	c->hashes = NULL;
 	return 0;
 }
 
@@ -91,7 +94,7 @@ const struct unit *compile_find(const struct compilation *c, const uint8_t *name
 		const struct image_bucket *bucket = &c->buckets[at];
 		for (unsigned slot = 0; slot < bucket->used; slot++) {
 			const struct unit *unit = &c->units[bucket->ref[slot] - 1];
-			if (unit->hash == hash && name_equal(unit->owner, name))
+			if (bucket->tag[slot] == (uint16_t)hash && name_equal(unit->owner, name))
 				return unit;
 		}
 		if (bucket->used < IMAGE_SLOTS)

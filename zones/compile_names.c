@@ -188,30 +188,39 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 	}
 }
 
-static struct unit *unit_add(
-    struct compilation *c, size_t *cap, const uint8_t *owner, size_t len, unsigned labels)
+static int units_grow(struct compilation *c, size_t cap)
 {
-	if (c->unit_count == *cap) {
-		*cap = *cap > 0 ? *cap * 2 : 64;
-		struct unit *units = reallocarray(c->units, *cap, sizeof(*units));
-		if (units == NULL)
-			return NULL;
-		hugepage_advise(units + c->unit_count, (*cap - c->unit_count) * sizeof(*units));
-		c->units = units;
-	}
+	struct unit *units = reallocarray(c->units, cap, sizeof(*units));
+
+	if (units == NULL)
+		return -ENOMEM;
+	hugepage_advise(units + c->unit_count, (cap - c->unit_count) * sizeof(*units));
+	c->units = units;
+	uint64_t *hashes = reallocarray(c->hashes, cap, sizeof(*hashes));
+	if (hashes == NULL)
+		return -ENOMEM;
+	c->hashes = hashes;
+	c->unit_cap = cap;
+	return 0;
+}
+
+static struct unit *unit_add(
+    struct compilation *c, const uint8_t *owner, size_t len, unsigned labels)
+{
+	if (c->unit_count == c->unit_cap && units_grow(c, c->unit_cap * 2) != 0)
+		return NULL;
 	struct unit *unit = &c->units[c->unit_count++];
 	*unit = (struct unit){.owner = owner, .labels = (uint8_t)labels, .len = (uint8_t)len};
 	return unit;
 }
 
 // The hash of a name below another one takes only its first label.
-static uint64_t hash_below(
-    const struct compilation *c, const struct unit *parent, const uint8_t *name)
+static uint64_t hash_below(const struct compilation *c, uint64_t parent, const uint8_t *name)
 {
 	uint8_t label[2 * (NAME_LABEL_MAX + 1)] = {0}; // 64 bytes past the end may be read
 
 	name_lower(label, name, 1u + name[0]);
-	return qname_hash_child(parent->hash, label, &c->options->key);
+	return qname_hash_child(parent, label, &c->options->key);
 }
 
 // How many RRsets a unit has.
@@ -230,8 +239,8 @@ static uint32_t rrsets_count(const struct compilation *c, const struct unit *uni
 }
 
 // `path[n]`: the unit with n labels on the way to the last name.
-static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABELS_MAX + 1],
-    unsigned *depth, uint32_t first, uint32_t count)
+static int owner_add(struct compilation *c, uint32_t path[NAME_LABELS_MAX + 1], unsigned *depth,
+    uint32_t first, uint32_t count)
 {
 	const uint8_t *owner = c->records->items[first].owner;
 	const unsigned apex_labels = name_labels(c->records->apex);
@@ -253,13 +262,14 @@ static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABE
 	}
 	for (unsigned n = common + 1; n <= labels; n++) {
 		const size_t at = start[labels - n];
-		struct unit *unit = unit_add(c, cap, owner + at, len - at, n);
+		struct unit *unit = unit_add(c, owner + at, len - at, n);
 		if (unit == NULL)
 			return -ENOMEM;
 		struct unit *parent = n == apex_labels ? unit : &c->units[path[n - 1]];
 		path[n] = c->unit_count - 1;
-		unit->hash = parent == unit ? name_hash(unit->owner, &c->options->key)
-		                            : hash_below(c, parent, unit->owner);
+		c->hashes[path[n]] = parent == unit
+		                         ? name_hash(unit->owner, &c->options->key)
+		                         : hash_below(c, c->hashes[path[n - 1]], unit->owner);
 		unit->rrset_first = c->rrset_count;
 		if (n == labels) {
 			unit->first = first;
@@ -277,7 +287,7 @@ static int owner_add(struct compilation *c, size_t *cap, uint32_t path[NAME_LABE
 }
 
 // Both in canonical order: who is not held is a guest; who is gone becomes a unit of its own.
-static int held_by_overlay(struct compilation *c, size_t *cap)
+static int held_by_overlay(struct compilation *c)
 {
 	const struct compile_overlay *overlay = c->overlay;
 	const uint32_t count = c->unit_count;
@@ -286,11 +296,10 @@ static int held_by_overlay(struct compilation *c, size_t *cap)
 	for (uint32_t i = 0; i < overlay->count; i++) {
 		if (overlay->gone[i]) {
 			const uint8_t *name = overlay->names[i];
-			struct unit *gone =
-			    unit_add(c, cap, name, name_len(name), name_labels(name));
+			struct unit *gone = unit_add(c, name, name_len(name), name_labels(name));
 			if (gone == NULL)
 				return -ENOMEM;
-			gone->hash = name_hash(name, &c->options->key);
+			c->hashes[c->unit_count - 1] = name_hash(name, &c->options->key);
 			gone->rrset_first = c->rrset_count;
 			gone->role = UNIT_GONE;
 			continue;
@@ -308,24 +317,35 @@ static int held_by_overlay(struct compilation *c, size_t *cap)
 	return overlay->count > 0 && (c->units[0].role & UNIT_GUEST) == 0 ? 0 : -EINVAL;
 }
 
+static size_t owners_count(const struct records *records)
+{
+	size_t count = 0;
+
+	for (size_t i = 0; i < records->count; i++)
+		count += i == 0 || records->items[i].owner != records->items[i - 1].owner;
+	return count;
+}
+
 int compile_names(struct compilation *c)
 {
 	const struct record *items = c->records->items;
 	uint32_t path[NAME_LABELS_MAX + 1] = {0};
 	unsigned depth = 0;
-	size_t cap = 0;
 
+	// Room for all owners at once: a table that grows leaves holes as large as itself.
+	if (units_grow(c, owners_count(c->records) + 64) != 0)
+		return -ENOMEM;
 	for (size_t begin = 0, end; begin < c->records->count; begin = end) {
 		for (end = begin + 1; end < c->records->count; end++) {
 			if (items[end].owner != items[begin].owner)
 				break;
 		}
 		const int error =
-		    owner_add(c, &cap, path, &depth, (uint32_t)begin, (uint32_t)(end - begin));
+		    owner_add(c, path, &depth, (uint32_t)begin, (uint32_t)(end - begin));
 		if (error != 0)
 			return error;
 	}
-	const int error = c->overlay != NULL ? held_by_overlay(c, &cap) : 0;
+	const int error = c->overlay != NULL ? held_by_overlay(c) : 0;
 	if (error != 0)
 		return error;
 	for (uint32_t i = 0; i < c->unit_count + c->gone_count; i++) {

@@ -4,6 +4,7 @@
 // What the compiler's parts share. Used by compile*.c only, on the one thread that compiles.
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -13,18 +14,22 @@
 // One name of the zone, in canonical order; empty non-terminals included.
 struct unit {
 	const uint8_t *owner; // as written; for an empty non-terminal the end of a longer owner
-	uint64_t hash;        // of the name
 	uint32_t first;       // index of its first record
 	uint32_t count;       // records; 0: empty non-terminal
 	uint32_t node_ref;
-	uint32_t rrset_first;         // index of its first RRset in rdata_refs
-	uint32_t denial, denial_wild; // image_node's
-	uint8_t flags;                // NODE_*
+	uint32_t rrset_first; // index of its first RRset in rdata_refs
+	uint8_t flags;        // NODE_*
 	uint8_t labels;
 	uint8_t cut_labels;
 	uint8_t len;
 	uint8_t role; // UNIT_*
 	uint16_t rrset_count;
+};
+static_assert(sizeof(struct unit) == 32, "one for each name: most of a compiler's memory");
+
+// What denies a name: image_node_more's.
+struct unit_denial {
+	uint32_t at, wild;
 };
 
 // unit.role
@@ -44,14 +49,17 @@ struct compilation {
 	const struct compile_overlay *overlay; // NULL: a base
 	struct image_buffer *buffer;
 	char *error;
-	struct unit *units; // owned
+	struct unit *units;          // owned
+	uint64_t *hashes;            // owned: of each unit's name, until all are in the index
+	size_t unit_cap;             // of both
+	struct unit_denial *denials; // owned: one for each unit; NULL: nothing is denied here
 	uint32_t unit_count;
 	uint32_t gone_count;  // units behind them, in canonical order too
 	uint32_t held;        // of both, what the image holds
 	uint32_t indexed;     // units that go into the name index
 	uint32_t rrset_count; // RRsets, RRSIGs not counted
 	uint32_t *rdata_refs; // owned: where each RRset's rdata stands
-	uint32_t *sigs_refs;  // owned: where its signatures stand, 0: unsigned
+	uint32_t *sigs_refs;  // owned: where its signatures stand, 0: unsigned; NULL: none has any
 	uint32_t flags;       // IMAGE_*
 	uint32_t bucket_count;
 	struct image_bucket *buckets; // in the image; refs are unit numbers + 1 until the end
@@ -69,6 +77,11 @@ struct compilation {
 struct unit_walk {
 	uint32_t unit, gone;
 };
+
+static inline struct unit_denial unit_denial(const struct compilation *c, const struct unit *unit)
+{
+	return c->denials != NULL ? c->denials[unit - c->units] : (struct unit_denial){0};
+}
 
 // The records of one RRset and of its signatures, as compile_rrsets() finds them.
 struct rrset_span {

@@ -65,7 +65,8 @@ void delta_walk_close(struct delta_walk *walk); // NULL is accepted
 // it: the SOA that goes, what goes, the SOA that comes, what comes; each in canonical order of
 // names. The order of records in an RRset and the case of owners say nothing. A TTL that changes
 // takes all records of its RRset.
-// Pre: versions of one zone. Post: 0 and *out, the caller's; -EFBIG when it would take more than
-// about `bytes_max` bytes of memory; -ENOMEM. Time is proportional to both versions.
+// Pre: versions of one zone. Post: 0 and *out, the caller's; -EFBIG when it would have more than
+// `records_max` records or take more than about `bytes_max` bytes of memory; it has not taken them
+// then; -ENOMEM. Time is proportional to both versions.
 int delta_between(const struct zone_version *before, const struct zone_version *after,
-    size_t bytes_max, struct delta **out) __attribute__((warn_unused_result));
+    uint64_t records_max, size_t bytes_max, struct delta **out) __attribute__((warn_unused_result));

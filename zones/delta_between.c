@@ -3,7 +3,8 @@
 //
 // What leads from one version to another (see delta.h): both are walked in canonical order side by
 // side, a name that is the same in both costs a comparison of its bytes. Memory: the difference,
-// and the records of one name.
+// and the records of one name. A difference that is not small is counted first, and found once more
+// when it is to be had.
 #include "delta.h"
 
 #include <errno.h>
@@ -12,6 +13,8 @@
 
 #include "name.h"
 #include "rrtype.h"
+
+#define BYTES_UNCOUNTED ((size_t)1 << 20)
 
 struct entry {
 	const uint8_t *rdata;
@@ -27,6 +30,8 @@ struct entries {
 struct search {
 	struct delta *delta;
 	size_t bytes, bytes_max;
+	uint64_t count, count_max;
+	size_t bytes_kept;            // what comes on top is only counted
 	struct entries before, after; // of one name
 };
 
@@ -125,8 +130,10 @@ static int change_add(
     struct search *search, bool added, const uint8_t *owner, const struct entry *entry)
 {
 	search->bytes += sizeof(struct record) + name_len(owner) + entry->rdlen;
-	if (search->bytes > search->bytes_max)
+	if (++search->count > search->count_max || search->bytes > search->bytes_max)
 		return -EFBIG;
+	if (search->bytes > search->bytes_kept)
+		return 0;
 	return delta_add(
 	    search->delta, added, owner, entry->type, entry->ttl, entry->rdata, entry->rdlen);
 }
@@ -219,17 +226,29 @@ static int delta_order(struct delta *delta)
 	return 0;
 }
 
-int delta_between(const struct zone_version *before, const struct zone_version *after,
-    size_t bytes_max, struct delta **out)
+// Post: search->delta has as much as `bytes_kept`.
+static int search_run(struct search *search, size_t bytes_kept, const struct zone_version *before,
+    const struct zone_version *after)
 {
 	const struct image_header *header = version_header(before);
-	struct search search = {
-	    .delta = delta_new(image_apex(header), header->serial), .bytes_max = bytes_max};
-	int rc = search.delta != NULL ? 0 : -ENOMEM;
+
+	delta_free(search->delta);
+	search->delta = delta_new(image_apex(header), header->serial);
+	search->bytes_kept = bytes_kept;
+	search->bytes = 0;
+	search->count = 0;
+	return search->delta != NULL ? versions_walk(search, before, after) : -ENOMEM;
+}
+
+int delta_between(const struct zone_version *before, const struct zone_version *after,
+    uint64_t records_max, size_t bytes_max, struct delta **out)
+{
+	struct search search = {.count_max = records_max, .bytes_max = bytes_max};
+	int rc = search_run(&search, BYTES_UNCOUNTED, before, after);
 
 	*out = NULL;
-	if (rc == 0)
-		rc = versions_walk(&search, before, after);
+	if (rc == 0 && search.bytes > BYTES_UNCOUNTED)
+		rc = search_run(&search, bytes_max, before, after);
 	if (rc == 0)
 		rc = delta_order(search.delta);
 	free(search.before.items);

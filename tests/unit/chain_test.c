@@ -73,7 +73,8 @@ static uint32_t overlay_of(const struct made *before, const struct made *after, 
 	struct overlay overlay;
 	struct delta *delta;
 
-	assert_int_equal(delta_between(&before->version, &after->version, 1u << 24, &delta), 0);
+	assert_int_equal(
+	    delta_between(&before->version, &after->version, UINT64_MAX, 1u << 24, &delta), 0);
 	if (overlay_make(&before->version, delta, &before->version, NULL, 1000, &overlay, error) !=
 	    0)
 		fail_msg("%s", error);

@@ -494,8 +494,8 @@ static void the_same_change_twice_is_never_taken(void **state)
 // --- what leads from one version to the other
 // -----------------------------------------------------
 
-static struct delta *between(
-    struct records *before, struct records *after, size_t bytes_max, int rc)
+static struct delta *between_at_most(
+    struct records *before, struct records *after, uint64_t records_max, size_t bytes_max, int rc)
 {
 	struct image_buffer buffer[2];
 	struct zone_version version[2];
@@ -505,10 +505,16 @@ static struct delta *between(
 	assert_int_equal(records_sort(after), 0);
 	version_of(before, &version[0], &buffer[0]);
 	version_of(after, &version[1], &buffer[1]);
-	assert_int_equal(delta_between(&version[0], &version[1], bytes_max, &delta), rc);
+	assert_int_equal(
+	    delta_between(&version[0], &version[1], records_max, bytes_max, &delta), rc);
 	for (int i = 0; i < 2; i++) // nothing in the result may be borrowed from there
 		image_buffer_close(&buffer[i]);
 	return delta;
+}
+
+static struct delta *between(struct records *before, struct records *after)
+{
+	return between_at_most(before, after, UINT64_MAX, SIZE_MAX, 0);
 }
 
 static const struct {
@@ -549,7 +555,7 @@ static void a_difference_is_what_goes_and_what_comes(void **state)
 		struct records *before = zone_of(differences[i].before);
 		struct records *after = zone_of(differences[i].after);
 		struct delta *want = delta_of(differences[i].changes, 1);
-		struct delta *got = between(before, after, SIZE_MAX, 0);
+		struct delta *got = between(before, after);
 		char *want_text = text_of(want->changes), *got_text = text_of(got->changes);
 
 		assert_string_equal(got_text, want_text);
@@ -570,9 +576,43 @@ static void a_difference_larger_than_its_bound_is_given_up(void **state)
 	struct records *before = zone_of(differences[1].before);
 	struct records *after = zone_of(differences[1].after);
 
-	assert_null(between(before, after, 100, -EFBIG));
+	assert_null(between_at_most(before, after, UINT64_MAX, 100, -EFBIG));
+	assert_null(between_at_most(before, after, 5, SIZE_MAX, -EFBIG));
+	delta_free(between_at_most(before, after, 6, SIZE_MAX, 0));
 	records_free(before);
 	records_free(after);
+}
+
+// What takes more than a megabyte is counted before it is kept.
+static void a_large_difference_is_as_whole_as_a_small_one(void **state)
+{
+	enum { COUNT = 20000 };
+	struct records *zone[2] = {zone_of(SOA(1) NS), zone_of(SOA(2) NS)};
+	uint8_t owner[NAME_LEN_MAX], address[4] = {192, 0, 2};
+
+	for (unsigned i = 0; i < 2 * COUNT; i++) {
+		const int len = snprintf((char *)owner, sizeof(owner), "\6n%05u", i / 2);
+
+		memcpy(owner + len, apex, sizeof(apex));
+		address[3] = (uint8_t)(i % 2);
+		assert_int_equal(records_add(zone[i % 2], owner, RRTYPE_A, 60, address, 4), 0);
+	}
+	struct delta *delta = between_at_most(zone[0], zone[1], 2 * COUNT + 2, SIZE_MAX, 0);
+
+	assert_int_equal(delta->changes->count, 2 * COUNT + 2);
+	for (unsigned i = 0; i < 2 * COUNT + 2; i++) {
+		const struct record *change = &delta->changes->items[i];
+
+		assert_int_equal(delta->added[i], i > COUNT);
+		assert_int_equal(change->type, i % (COUNT + 1) == 0 ? RRTYPE_SOA : RRTYPE_A);
+		if (change->type == RRTYPE_A)
+			assert_int_equal(change->rdata[3], i > COUNT);
+	}
+	delta_free(delta);
+	assert_null(between_at_most(zone[0], zone[1], 2 * COUNT + 1, SIZE_MAX, -EFBIG));
+	assert_null(between_at_most(zone[0], zone[1], UINT64_MAX, 2000000, -EFBIG));
+	records_free(zone[0]);
+	records_free(zone[1]);
 }
 
 static void random_versions_differ_by_what_leads_from_one_to_the_other(void **state)
@@ -592,14 +632,14 @@ static void random_versions_differ_by_what_leads_from_one_to_the_other(void **st
 			}
 		for (int i = 0; i < 2; i++)
 			zone[i] = model_zone(&model[i]);
-		struct delta *delta = between(zone[0], zone[1], SIZE_MAX, 0);
+		struct delta *delta = between(zone[0], zone[1]);
 
 		assert_int_equal(delta->changes->count, changes); // and not one too many
 		struct records *again = model_zone(&model[0]);
 
 		if (apply(again, delta, &after, error) != 0)
 			fail_msg("round %u: %s", round, error);
-		struct delta *none = between(zone[1], after, SIZE_MAX, 0);
+		struct delta *none = between(zone[1], after);
 
 		assert_int_equal(none->changes->count, 0);
 		delta_free(none);
@@ -621,6 +661,7 @@ int main(void)
 	    cmocka_unit_test(what_lies_outside_the_zone_is_not_taken),
 	    cmocka_unit_test(a_difference_is_what_goes_and_what_comes),
 	    cmocka_unit_test(a_difference_larger_than_its_bound_is_given_up),
+	    cmocka_unit_test(a_large_difference_is_as_whole_as_a_small_one),
 	    cmocka_unit_test(random_versions_differ_by_what_leads_from_one_to_the_other),
 	    cmocka_unit_test(random_steps_lead_to_the_same_records_as_the_zone_itself),
 	    cmocka_unit_test(the_same_change_twice_is_never_taken),
