@@ -185,17 +185,19 @@ static void connection_read(struct bufferevent *stream, void *arg)
 	json_decref(root);
 }
 
-// Who has sent all there will be gets what it asked for.
+// Who takes an answer, however slowly, need not say anything meanwhile, and who has sent all there
+// will be gets what it asked for.
 static void connection_event(struct bufferevent *stream, short what, void *arg)
 {
 	struct connection *connection = arg;
+	const bool taking = evbuffer_get_length(bufferevent_get_output(stream)) > 0;
 
-	if ((what & BEV_EVENT_EOF) != 0 &&
-	    evbuffer_get_length(bufferevent_get_output(stream)) > 0) {
+	if (taking && (what & BEV_EVENT_EOF) != 0)
 		connection->finished = true;
-		return;
-	}
-	connection_free(connection);
+	else if (taking && (what & BEV_EVENT_TIMEOUT) != 0 && (what & BEV_EVENT_READING) != 0)
+		bufferevent_enable(stream, EV_READ);
+	else
+		connection_free(connection);
 }
 
 static void connection_written(struct bufferevent *stream, void *arg)

@@ -13,7 +13,8 @@
 #include "offload.h"
 #include "publish_view.h"
 
-#define DIFF_BYTES_MAX ((size_t)64 << 20) // more is read by nobody, and is held in memory
+// More is read by nobody, and becomes JSON in the loop: 60,000 changes take a quarter of a second.
+#define DIFF_BYTES_MAX ((size_t)8 << 20)
 
 struct diff {
 	struct offload_job job; // first

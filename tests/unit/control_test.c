@@ -25,9 +25,9 @@
 #include "daemon.h"
 
 #define WAIT_MS  20000
-#define CLIENTS  60
+#define CLIENTS  30
 #define LONG     ((size_t)4 << 20)
-#define KEPT_MAX ((size_t)100 << 20) // CLIENTS * LONG is more than twice that
+#define KEPT_MAX ((size_t)90 << 20) // CLIENTS * LONG is 120
 
 struct fixture {
 	char folder[64];
@@ -214,12 +214,44 @@ static void clients_that_do_not_read_take_bounded_memory(void **state)
 	close(fd[0]);
 }
 
+// Longer than a silent client may be connected, and with pauses, but never a long one.
+static void who_takes_an_answer_slowly_gets_all_of_it(void **state)
+{
+	struct fixture *f = *state;
+	const int fd = client_open(f, STATUS_SOCKET);
+	const int64_t begin = now_ms(), until = begin + 33000;
+	size_t got = 0, size = LONG / 64;
+	uint8_t *bytes = malloc(size);
+	ssize_t n;
+
+	ask(fd, LONG);
+	for (int64_t next = begin; now_ms() < until; turn(f)) {
+		if (now_ms() < next)
+			continue;
+		n = recv(fd, bytes, size, 0);
+		got += n > 0 ? (size_t)n : 0;
+		next += 1000;
+	}
+	assert_true(got < LONG);
+	while ((n = recv(fd, bytes, size, 0)) != 0 && now_ms() < until + WAIT_MS) {
+		got += n > 0 ? (size_t)n : 0;
+		if (n < 0)
+			turn(f);
+		if (got > LONG)
+			break;
+	}
+	assert_true(got > LONG); // and the frame about it
+	free(bytes);
+	close(fd);
+}
+
 int main(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(who_has_said_all_still_gets_its_answer),
 	    CASE(clients_that_do_not_read_take_bounded_memory),
+	    CASE(who_takes_an_answer_slowly_gets_all_of_it),
 	};
 
 	signal(SIGPIPE, SIG_IGN); // as np_controlplane.c does
