@@ -105,7 +105,7 @@ void store_commit_run(struct offload_job *job)
 	if (commit->rc == 0 && commit->history.len > 0) {
 		commit->step = "history";
 		commit->rc = history_write(commit->storage, &commit->history, &commit->history_end);
-	} else if (commit->rc == 0 && commit->history_anew) {
+	} else if (commit->rc == 0 && commit->with_manifest && commit->history_anew) {
 		history_remove(commit->storage); // nothing is left to be said
 	}
 	if (commit->rc == 0 && commit->with_manifest) {

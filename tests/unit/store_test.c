@@ -6,6 +6,7 @@
 
 #include <event2/event.h>
 
+#include <errno.h>
 #include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,12 +27,16 @@ struct fixture {
 	struct store_image image[3];
 	unsigned stored;
 	unsigned forgets; // the one of this rank that is stored takes the others along; 0: none
+	bool poor;        // there is no memory for what the manifest says
 };
 
 static int snapshot(void *ctx, bool all, struct manifest *manifest)
 {
 	static uint64_t generation = 100;
+	const struct fixture *f = ctx;
 
+	if (f->poor)
+		return -ENOMEM;
 	manifest->zones = calloc(1, sizeof(*manifest->zones));
 	manifest->generation_max = ++generation;
 	return manifest->zones != NULL ? 0 : -1;
@@ -175,6 +180,25 @@ static void what_is_removed_is_written_again(void **state)
 		close(f->image[i].fd);
 }
 
+// What the history says is all that knows of a pin, or of the way back.
+static void a_history_is_not_removed_for_want_of_memory(void **state)
+{
+	struct fixture *f = *state;
+	char path[96];
+
+	snprintf(path, sizeof(path), "%s/history", f->folder);
+	close(open(path, O_WRONLY | O_CREAT | O_CLOEXEC, 0644));
+	f->poor = true;
+	(void)store_touch(f->store);
+	store_put(f->store, &f->image[0]);
+	store_finish(f->store);
+	assert_int_equal(f->stored, 1);
+	assert_int_equal(access(path, F_OK), 0);
+	store_forget(f->store, &f->image[0]);
+	for (unsigned i = 0; i < 3; i++)
+		close(f->image[i].fd);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -182,6 +206,8 @@ int main(void)
 	    cmocka_unit_test_setup_teardown(
 	        an_image_may_be_forgotten_while_another_one_is_told_to_be_stored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_removed_is_written_again, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        a_history_is_not_removed_for_want_of_memory, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
