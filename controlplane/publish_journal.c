@@ -207,7 +207,7 @@ static void step_done(struct journal_writer *writer, struct step *step)
 
 	writer->bytes -= step->bytes;
 	if (zone != NULL)
-		zone->journaling--;
+		zone->steps_done++;
 	step_free(step);
 }
 
@@ -316,7 +316,7 @@ void publish_journal_step(
 	if (step->gap)
 		step->bytes = 0;
 	writer->bytes += step->bytes;
-	zone->journaling++;
+	zone->steps++;
 	*writer->last = step;
 	writer->last = &step->next;
 	batch_start(writer);

@@ -46,6 +46,7 @@ int publisher_peek(struct publisher *p, const uint8_t *apex, struct reading *out
 	if (rc < 0)
 		reading_close(out);
 	out->content = zone->current->content;
+	out->steps = zone->steps;
 	return rc;
 }
 

@@ -83,7 +83,8 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 		out->has_version = true;
 		out->live = zone->hidden || zone->live_generation == zone->current->generation;
 		out->durable = version_is_stored(zone->current) &&
-		               store_committed(p->store) >= zone->mark && zone->journaling == 0;
+		               store_committed(p->store) >= zone->mark &&
+		               zone->steps_done == zone->steps;
 		out->serial = zone->current->soa.serial;
 		out->generation = zone->current->generation;
 		out->content = zone->current->content;

@@ -89,7 +89,8 @@ struct pzone {
 	uint64_t live_generation;     // what the data plane said; 0: nothing
 	uint64_t withdraw_generation; // not 0: WITHDRAW is to be sent or answered
 	uint64_t mark;                // of the store; durable when committed
-	unsigned journaling;          // steps not in the journal yet
+	uint64_t steps;               // given to the journal
+	uint64_t steps_done;          // of these, in it, or given up
 	int64_t published_ms;
 	unsigned publish_us;
 	char error[PUBLISH_REASON_MAX / 2];

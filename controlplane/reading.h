@@ -13,6 +13,7 @@
 struct reading {
 	struct zone_version version; // as the reader wants it
 	uint64_t content;            // names what it holds, for the journal
+	uint64_t steps;              // given to the journal until then
 	// The reading's own: what is to be unmapped.
 	struct {
 		const void *mem;

@@ -25,6 +25,7 @@
 #include <cmocka.h>
 
 #include "compiler_child.h"
+#include "delta.h"
 #include "image.h"
 #include "journal.h"
 #include "manifest.h"
@@ -65,7 +66,20 @@ struct fixture {
 	uint64_t replaced_origin;
 	unsigned recalled; // times
 	char recall_reason[PUBLISH_REASON_MAX];
+	const struct reading *reading; // asks what led to it as soon as another version is live
+	int difference_rc;
+	unsigned differences; // that came
+	size_t difference_changes;
 };
+
+static void difference_came(void *ctx, struct delta *delta)
+{
+	struct fixture *f = ctx;
+
+	f->differences++;
+	f->difference_changes = delta != NULL ? delta->changes->count : 0;
+	delta_free(delta);
+}
 
 // --- the scripted data plane
 // ----------------------------------------------------------------------
@@ -183,6 +197,13 @@ static void published(
 	f->held_short = verdict == ENGINE_SHORT;
 	f->token = token;
 	snprintf(f->reason, sizeof(f->reason), "%s", reason != NULL ? reason : "");
+	if (f->reading != NULL) { // here its own step cannot be in the journal yet
+		struct difference_job *job;
+
+		f->difference_rc = publisher_difference(
+		    f->publisher, name, 7, f->reading, difference_came, f, &job);
+		f->reading = NULL;
+	}
 }
 
 static void replaced(void *ctx, const uint8_t *name, const struct zone_soa *soa, uint64_t origin)
@@ -823,6 +844,30 @@ static void a_difference_that_does_not_fit_changes_nothing(void **state)
 	assert_non_null(strstr(f->reason, "starts from serial 6"));
 	assert_int_equal(f->plane.published, 1);
 	assert_int_equal(status_of(f, apex).serial, 7);
+}
+
+// A zone that changes all the time always has a step on its way to the disk. What led to the
+// version that a transfer reads is there all the same.
+static void what_came_since_does_not_hold_up_a_difference(void **state)
+{
+	struct fixture *f = *state;
+	struct reading reading;
+
+	publish(f, 7);
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_int_equal(publisher_read(f->publisher, apex, &reading), 0);
+	f->reading = &reading;
+	publish(f, 9);
+	assert_int_equal(f->difference_rc, 0);
+	WAIT_FOR(f, f->differences == 1);
+	assert_int_equal(f->difference_changes, 5);
+	reading_close(&reading);
+	// Its own step it does wait for.
+	publisher_apply(f->publisher, apex, 10, 0, NULL, delta_make(9, 10, false));
+	WAIT_FOR(f, f->token == 10);
+	WAIT_FOR(f, status_of(f, apex).durable);
 }
 
 // After a restart the version lies in a file: a difference to it is applied all the same, and where
@@ -1824,6 +1869,7 @@ int main(int argc, char **argv)
 	    CASE(three_versions_are_kept_and_found_again),
 	    CASE(a_difference_makes_the_next_version_of_the_one_served),
 	    CASE(a_difference_that_does_not_fit_changes_nothing),
+	    CASE(what_came_since_does_not_hold_up_a_difference),
 	    CASE(a_difference_follows_a_restart),
 	    CASE(an_overlay_takes_its_base_from_the_disk_along),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
