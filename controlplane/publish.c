@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "serial.h"
 
 // Memory descriptors are few (one per image kept in memory); what is stored need not be in memory.
 #define IMAGES_IN_MEMORY 512
@@ -273,10 +274,25 @@ void publish_rest(struct publisher *p, struct pzone *zone)
 	}
 }
 
+// Who takes the zone from us compares serials: nobody tells them any other way.
+static void serial_look(const struct version *old, const struct version *next)
+{
+	char name[NAME_TEXT_MAX];
+
+	if (old == NULL || next->how != HISTORY_FILE ||
+	    serial_newer(next->soa.serial, old->soa.serial))
+		return;
+	name_to_text(next->zone->apex, name);
+	log_warning("%s: it has changed, but serial %u is not newer than %u: other servers do not "
+	            "take it from here",
+	    name, next->soa.serial, old->soa.serial);
+}
+
 static void promote(struct publisher *p, struct pzone *zone)
 {
 	struct version *old = zone->current;
 
+	serial_look(old, zone->next);
 	publish_journal_step(p, zone, old, zone->next);
 	kept_take_out(p, zone, zone->next->content);
 	version_free(p, zone->kept[VERSIONS_KEPT - 2]);
