@@ -7,7 +7,7 @@
 //	record: disk_record, apex (zeros up to a multiple of 8), version, version, ...
 //	version: disk_version, struct manifest_layer[layer_count], struct file_mark (has_source)
 //
-// A record counts when its sum is right, and the one before it did.
+// A record counts when its sum is right.
 #include "history.h"
 
 #include <assert.h>
@@ -231,7 +231,7 @@ int history_load(const char *storage, void (*each)(void *ctx, const struct histo
 	struct history_zone zone;
 	char path[PATH_MAX];
 	uint8_t *bytes = NULL;
-	size_t at = 0, used;
+	size_t at = 0, whole = 0, used;
 	struct stat st;
 	int fd, rc = history_path(storage, "", path);
 
@@ -249,13 +249,19 @@ int history_load(const char *storage, void (*each)(void *ctx, const struct histo
 		rc = bytes != NULL ? read_all(fd, bytes, (size_t)st.st_size) : -ENOMEM;
 	}
 	close(fd);
-	while (rc == 0 && (used = record_get(&zone, bytes + at, (size_t)st.st_size - at)) > 0) {
-		each(ctx, &zone);
-		at += used;
+	// Only the last can be half written: what a whole one follows was damaged, and says nothing
+	// about the other zones.
+	for (size_t next = 0; rc == 0 && next < (size_t)st.st_size;) {
+		used = record_get(&zone, bytes + next, (size_t)st.st_size - next);
+		if (used > 0)
+			each(ctx, &zone);
+		whole += used;
+		next += used > 0 ? used : 8; // where records begin
+		at = used > 0 ? next : at;
 	}
 	free(bytes);
 	*size = at;
-	return rc == 0 && at != (size_t)st.st_size ? -EBADMSG : rc;
+	return rc == 0 && whole != (size_t)st.st_size ? -EBADMSG : rc;
 }
 
 int history_write(const char *storage, const struct history_records *records, uint64_t *size)

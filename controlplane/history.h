@@ -68,8 +68,8 @@ int history_put(struct history_records *records, const struct history_zone *zone
 void history_free(struct history_records *records);
 
 // Reads the whole file; a zone may come more than once. Post: 0 when all of it was read; -ENOENT;
-// -EBADMSG when it ends in something that is no record (what came before counts); or another
-// -errno. *size is where records end.
+// -EBADMSG when there is something in it that is no record (all others count); or another -errno.
+// *size is where records end.
 int history_load(const char *storage, void (*each)(void *ctx, const struct history_zone *zone),
     void *ctx, uint64_t *size) __attribute__((warn_unused_result));
 

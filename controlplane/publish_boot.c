@@ -158,6 +158,18 @@ static int unread_keep(
 	return 0;
 }
 
+// Without a version the zone starts anew. Post: 0.
+static int broken_tell(const struct pzone *zone)
+{
+	char name[NAME_TEXT_MAX];
+
+	name_to_text(zone->apex, name);
+	log_error("%s: the stored version is broken or gone; the zone starts anew, and is not "
+	          "pinned if it was",
+	    name);
+	return 0;
+}
+
 static int zone_adopt(struct publisher *p, struct pzone *zone, const struct manifest_zone *entry)
 {
 	struct version *version = version_new(zone);
@@ -175,12 +187,12 @@ static int zone_adopt(struct publisher *p, struct pzone *zone, const struct mani
 		layer_unref(p, layer);
 		version_free(p, version);
 		if (adopted == 0 || adopted == -EBADMSG)
-			return 0; // without a version the zone starts anew
+			return broken_tell(zone);
 		return unread_keep(p, zone, entry, adopted);
 	}
 	if (version->layer[version->layer_count - 1]->below_id != 0) {
 		version_free(p, version);
-		return 0;
+		return broken_tell(zone);
 	}
 	version_use(version);
 	zone->current = version;

@@ -194,7 +194,8 @@ int store_history(
 		return 0;
 	// The next commit writes it anew, without what could not be read.
 	if (rc == -EBADMSG) {
-		log_warning("the history of versions ends in bytes that are no record");
+		log_warning("the history of versions has bytes that are no record: pins, "
+		            "held and kept versions of some zones may be lost");
 		store->history_end = 0;
 		return 0;
 	}

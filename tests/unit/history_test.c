@@ -128,7 +128,7 @@ static void file_put(const uint8_t *bytes, size_t len)
 	fclose(file);
 }
 
-static void broken_bytes_leave_a_prefix(void **state)
+static void broken_bytes_leave_all_others(void **state)
 {
 	struct history_records records = {0};
 	size_t end[5] = {0};
@@ -149,14 +149,17 @@ static void broken_bytes_leave_a_prefix(void **state)
 		assert_int_equal(read, end[whole]);
 	}
 	for (size_t i = 0; i < records.len; i++) {
-		size_t whole = 0;
+		char others[8] = "cdef";
+		size_t broken = 0;
 
-		while (end[whole + 1] <= i)
-			whole++;
+		while (end[broken + 1] <= i)
+			broken++;
+		memmove(others + broken, others + broken + 1, 4 - broken);
 		records.bytes[i] ^= (uint8_t)(1 << i % 8);
 		file_put(records.bytes, records.len);
 		assert_int_equal(load(&read), -EBADMSG);
-		assert_int_equal(strlen(read_text), whole);
+		assert_string_equal(read_text, others);
+		assert_int_equal(read, broken == 3 ? end[3] : end[4]);
 		records.bytes[i] ^= (uint8_t)(1 << i % 8);
 	}
 	history_free(&records);
@@ -166,7 +169,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test_setup_teardown(what_is_written_is_read, setup, teardown),
-	    cmocka_unit_test_setup_teardown(broken_bytes_leave_a_prefix, setup, teardown),
+	    cmocka_unit_test_setup_teardown(broken_bytes_leave_all_others, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
