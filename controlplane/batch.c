@@ -128,6 +128,46 @@ int batch_write(const struct records *records, const struct compile_overlay *ove
 	return out.rc;
 }
 
+// The table is known last and stands first.
+int batch_write_many(const struct batch_part *parts, unsigned count, size_t *size)
+{
+	struct out out = {.fd = memfd_create("np-records", MFD_CLOEXEC), .piece = malloc(PIECE)};
+	struct batch_entry *table = calloc(count, sizeof(*table));
+	static const uint8_t zeros[8];
+
+	if (out.fd < 0)
+		out.rc = -errno;
+	else if (out.piece == NULL || table == NULL)
+		out.rc = -ENOMEM;
+	if (out.rc == 0)
+		out_put(&out, table, count * sizeof(*table));
+	for (unsigned i = 0; i < count && out.rc == 0; i++) {
+		const struct records *records = parts[i].records;
+		struct batch_header header = {
+		    .count = records->count, .rrset_max = records->rrset_max};
+
+		out_put(&out, zeros, -out.at & 7);
+		table[i] = (struct batch_entry){.offset = out.at, .options = parts[i].options};
+		memcpy(header.apex, records->apex, records->apex_len);
+		out_put(&out, &header, sizeof(header));
+		records_write(&out, records);
+		table[i].size = out.at - table[i].offset;
+	}
+	out_flush(&out);
+	if (out.rc == 0 &&
+	    pwrite(out.fd, table, count * sizeof(*table), 0) != (ssize_t)(count * sizeof(*table)))
+		out.rc = -EIO;
+	free(out.piece);
+	free(table);
+	if (out.rc == 0) {
+		*size = out.at;
+		return out.fd;
+	}
+	if (out.fd >= 0)
+		close(out.fd);
+	return out.rc;
+}
+
 static struct records *records_read(const void *mem, size_t size)
 {
 	const struct batch_header *header = mem;

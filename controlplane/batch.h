@@ -16,6 +16,18 @@
 int batch_write(const struct records *records, const struct compile_overlay *overlay, size_t *size)
     __attribute__((warn_unused_result));
 
+// Several whole versions at once: a table, then a batch for each at multiples of 8.
+struct batch_part {
+	const struct records *records;
+	struct compile_options options;
+};
+struct batch_entry { // of the table
+	uint64_t offset, size;
+	struct compile_options options;
+};
+int batch_write_many(const struct batch_part *parts, unsigned count, size_t *size)
+    __attribute__((warn_unused_result));
+
 struct batch {
 	struct records *records; // they borrow their names and rdata from the memory
 	bool is_overlay;

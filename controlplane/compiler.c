@@ -196,7 +196,10 @@ static void child_readable(evutil_socket_t fd, short what, void *arg)
 		return;
 	}
 	event_del(child->timeout);
-	reply.error[sizeof(reply.error) - 1] = '\0';
+	if (reply.rc != 0)
+		reply.error[sizeof(reply.error) - 1] = '\0';
+	else
+		memcpy(child->job->sizes, reply.sizes, sizeof(reply.sizes));
 	// Before the job's owner may submit the next one.
 	if (child->bytes >= BYTES_PER_CHILD)
 		child_end(child);
@@ -240,7 +243,9 @@ static int request_send(struct child *child, const struct compiler_job *job)
 	} control = {0};
 	struct compiler_request request = {.batch_size = job->batch_size,
 	    .image_cap = job->batch_size * IMAGE_CAP_FACTOR + IMAGE_CAP_LEAST,
-	    .options = job->options};
+	    .options = job->options,
+	    .count = job->count,
+	    .images_at = job->images_at};
 	struct iovec iov = {.iov_base = &request, .iov_len = sizeof(request)};
 	struct msghdr msg = {.msg_iov = &iov,
 	    .msg_iovlen = 1,

@@ -13,6 +13,7 @@
 
 #define COMPILER_TRIES    2
 #define COMPILER_PATIENCE 4
+#define COMPILER_MANY     64 // versions in one job
 
 struct event_base;
 struct compiler;
@@ -21,7 +22,13 @@ struct compiler_job {
 	int batch; // memfd of batch_write(); the caller's
 	size_t batch_size;
 	struct compile_options options;
-	bool heavy; // takes long: one child is kept free of such
+	// Of batch_write_many(): so many whole versions, each with its own options, and where in
+	// the memfd the first image goes; each of the next follows at a multiple of IMAGE_ALIGN. 0:
+	// one.
+	unsigned count;
+	uint64_t images_at;
+	uint32_t sizes[COMPILER_MANY]; // of the images, when it is done; 0: it could not be made
+	bool heavy;                    // takes long: one child is kept free of such
 	// Once, from the loop, and after a second child was asked where the first one crashed or
 	// took too long. `fd` is a memfd of `used` bytes that the callee now owns, not yet
 	// sealed nor verified; or -1 and `error` says why in one sentence.

@@ -68,6 +68,57 @@ static void image_make(
 	batch_free(&input);
 }
 
+// Post: bytes of the image at `at` in the file; 0 when there is none, for whatever reason: it is
+// asked for alone then.
+static uint32_t part_make(const void *batch, size_t size, const struct compile_options *options,
+    struct image_buffer *buffer, int fd, uint64_t at)
+{
+	char error[COMPILE_ERROR_MAX];
+	struct batch input;
+	size_t used;
+	int rc = batch_read(batch, size, &input);
+
+	if (rc != 0)
+		return 0;
+	image_buffer_again(buffer);
+	rc = input.is_overlay ? -EINVAL : records_sort(input.records);
+	if (rc == 0)
+		rc = compile_image(input.records, options, buffer, error);
+	batch_free(&input);
+	used = buffer->used;
+	if (rc != 0 || used > UINT32_MAX ||
+	    pwrite(fd, buffer->mem, used, (off_t)at) != (ssize_t)used)
+		return 0;
+	return (uint32_t)used;
+}
+
+static void parts_make(
+    const struct compiler_request *request, const void *mem, int fd, struct compiler_reply *reply)
+{
+	const struct batch_entry *table = mem;
+	struct image_buffer buffer;
+
+	reply->rc = request->count <= COMPILER_MANY &&
+	                    request->batch_size >= request->count * sizeof(*table)
+	                ? image_buffer_open(&buffer, request->image_cap)
+	                : -EINVAL;
+	if (reply->rc != 0)
+		return;
+	reply->used = request->images_at;
+	memset(reply->sizes, 0, sizeof(reply->sizes));
+	for (unsigned i = 0; i < request->count; i++) {
+		const struct batch_entry *entry = &table[i];
+
+		if (entry->offset > request->batch_size ||
+		    entry->size > request->batch_size - entry->offset)
+			continue;
+		reply->sizes[i] = part_make((const uint8_t *)mem + entry->offset, entry->size,
+		    &entry->options, &buffer, fd, reply->used);
+		reply->used += (reply->sizes[i] + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
+	}
+	image_buffer_close(&buffer);
+}
+
 static void request_serve(
     const struct compiler_request *request, int batch, int image, struct compiler_reply *reply)
 {
@@ -75,7 +126,10 @@ static void request_serve(
 
 	*reply = (struct compiler_reply){.rc = -ENOMEM};
 	if (mem != MAP_FAILED) {
-		image_make(request, mem, image, reply);
+		if (request->count > 0)
+			parts_make(request, mem, image, reply);
+		else
+			image_make(request, mem, image, reply);
 		munmap(mem, request->batch_size);
 	}
 	if (reply->rc < 0 && reply->error[0] == '\0')

@@ -269,8 +269,7 @@ void publish_rest(struct publisher *p, struct pzone *zone)
 			resting_put(p, zone);
 			continue;
 		}
-		close(image->fd);
-		image->fd = -1;
+		store_image_unload(image);
 	}
 }
 
@@ -368,7 +367,7 @@ void publish_unconnected(struct publisher *p, struct pzone *zone)
 // Good until the engine says how long (zone.h), which it does as soon as the version is live.
 #define EXPIRE_LEAST_S 60
 
-static int64_t soa_expires_at(const struct pzone *zone, const struct zone_soa *soa)
+int64_t publish_soa_expires_at(const struct pzone *zone, const struct zone_soa *soa)
 {
 	int64_t expire_s = soa->expire_s < EXPIRE_LEAST_S ? EXPIRE_LEAST_S : soa->expire_s;
 
@@ -382,7 +381,7 @@ void version_go(struct publisher *p, struct pzone *zone, struct version *version
 	zone->next = version;
 	version_use(version);
 	zone->stage = STAGE_READY;
-	version->expires_at = soa_expires_at(zone, &version->soa);
+	version->expires_at = publish_soa_expires_at(zone, &version->soa);
 	publish_tell(p, zone);
 	publish_flush(p); // first the data plane, then the disk
 	version_store(p, version);

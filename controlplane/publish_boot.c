@@ -7,15 +7,13 @@
 #include "pzone.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <limits.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include "image.h"
+#include "image_reader.h"
 #include "log.h"
 #include "reader.h"
 
@@ -63,48 +61,31 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 // Reads the header and the SOA of a stored image; it was verified before it was stored, but a disk
 // can lie, so it is verified again. Post: NULL when it is gone or broken; *rc is not 0 when it only
 // cannot be read now.
-static struct layer *stored_layer_read(struct publisher *p, struct pzone *zone,
+static struct layer *stored_layer_read(struct image_reader *reader, struct pzone *zone,
     const struct manifest_layer *at, struct version *version, int *rc)
 {
-	char path[PATH_MAX], error[IMAGE_ERROR_MAX];
-	struct layer *layer = NULL;
-	struct stat st;
+	char error[IMAGE_ERROR_MAX];
+	struct layer *layer;
+	const struct image_header *header;
 	const void *mem;
-	int fd;
+	const int read = image_reader_get(reader, at->file_id, at->offset, at->size, &mem);
 
-	if (manifest_image_path(p->storage, at->file_id, path, sizeof(path)) < 0)
+	*rc = read == -ENOENT ? 0 : read;
+	if (read < 0 || image_verify(mem, at->size, error) < 0 ||
+	    (version->layer_count == 0 && !image_soa(mem, at->size, &version->soa)))
 		return NULL;
-	fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-	if (fd < 0) {
-		*rc = errno != ENOENT ? -errno : 0;
+	header = mem;
+	layer = layer_new(zone, -1, header);
+	if (layer == NULL) {
+		*rc = -ENOMEM;
 		return NULL;
 	}
-	if (fstat(fd, &st) < 0)
-		*rc = -errno;
-	else if ((uint64_t)st.st_size >= at->offset &&
-	         (uint64_t)st.st_size - at->offset >= at->size)
-		*rc = image_map(fd, at->offset, at->size, &mem);
-	else
-		mem = NULL;
-	if (*rc == 0 && mem != NULL) {
-		const struct image_header *header = mem;
-
-		if (image_verify(mem, at->size, error) == 0 &&
-		    (version->layer_count > 0 || image_soa(mem, at->size, &version->soa))) {
-			layer = layer_new(zone, -1, header);
-			*rc = layer == NULL ? -ENOMEM : 0;
-		}
-		if (layer != NULL && version->layer_count == 0) {
-			version->content = header->id;
-			version->rr_count = header->rr_count;
-		}
-		image_unmap(mem, at->size);
+	if (version->layer_count == 0) {
+		version->content = header->id;
+		version->rr_count = header->rr_count;
 	}
-	close(fd);
-	if (layer != NULL) {
-		layer->image.file_id = at->file_id;
-		layer->image.offset = at->offset;
-	}
+	layer->image.file_id = at->file_id;
+	layer->image.offset = at->offset;
 	return layer;
 }
 
@@ -170,7 +151,8 @@ static int broken_tell(const struct pzone *zone)
 	return 0;
 }
 
-static int zone_adopt(struct publisher *p, struct pzone *zone, const struct manifest_zone *entry)
+static int zone_adopt(struct publisher *p, struct image_reader *reader, struct pzone *zone,
+    const struct manifest_zone *entry)
 {
 	struct version *version = version_new(zone);
 	int rc = 0;
@@ -179,7 +161,8 @@ static int zone_adopt(struct publisher *p, struct pzone *zone, const struct mani
 		return -1;
 	version->generation = entry->generation;
 	for (unsigned i = 0; i < entry->layer_count; i++) {
-		struct layer *layer = stored_layer_read(p, zone, &entry->layer[i], version, &rc);
+		struct layer *layer =
+		    stored_layer_read(reader, zone, &entry->layer[i], version, &rc);
 		const int adopted = layer != NULL ? layer_adopt(p, version, layer) : rc;
 
 		if (layer != NULL && adopted == 0)
@@ -243,17 +226,28 @@ static void zone_history_adopt(struct publisher *p, struct pzone *zone)
 	}
 }
 
-int publish_boot(struct publisher *p, const struct manifest *manifest)
+static int manifest_adopt(struct publisher *p, const struct manifest *manifest)
 {
-	for (size_t i = 0; i < manifest->zone_count; i++) {
+	struct image_reader *reader = image_reader_open(p->storage);
+	int rc = reader != NULL ? 0 : -1;
+
+	for (size_t i = 0; i < manifest->zone_count && rc == 0; i++) {
 		const struct manifest_zone *entry = &manifest->zones[i];
 		struct pzone *zone = pzone_find(p, entry->apex);
 
 		if (entry->generation > p->generation)
 			p->generation = entry->generation;
-		if (zone != NULL && zone_adopt(p, zone, entry) < 0)
-			return -1;
+		if (zone != NULL)
+			rc = zone_adopt(p, reader, zone, entry);
 	}
+	image_reader_close(reader);
+	return rc;
+}
+
+int publish_boot(struct publisher *p, const struct manifest *manifest)
+{
+	if (manifest_adopt(p, manifest) < 0)
+		return -1;
 	if (store_history(p->store, publish_history_take, p) < 0)
 		return -1;
 	for (size_t i = 0; i < p->zone_count; i++)

@@ -8,7 +8,7 @@
 // never waits for a large zone. A large image is not verified here when a data plane is there to do
 // it: until that one has said LIVE, nothing reads it and it is not stored. A build whose zone lost
 // interest runs to its end and is dropped.
-#include "pzone.h"
+#include "publish_build.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -20,13 +20,11 @@
 #include <sys/random.h>
 #include <unistd.h>
 
-#include "batch.h"
 #include "admission.h"
-#include "compiler.h"
+#include "batch.h"
 #include "delta.h"
 #include "image.h"
-#include "offload.h"
-#include "publish_view.h"
+#include "publish_bundle.h"
 #include "reader.h"
 #include "rrtype.h"
 #include "stack.h"
@@ -40,49 +38,6 @@
 #define LIGHT_SINCE   4096 // bytes of names
 #define LIGHT_IMAGE   ((uint64_t)64 << 10)
 
-struct build {
-	struct offload_job job; // first
-	struct compiler_job compile;
-	struct publisher *publisher;
-	struct pzone *zone; // NULL: cancelled
-	struct content content;
-	struct delta *delta; // owned; the content's, once applied
-	uint8_t apex[NAME_LEN_MAX];
-	uint8_t apex_len;
-	struct compile_options options;
-	enum config_zonemd zonemd;
-	uint32_t shrink_limit, records_max;
-	int image; // what the compiler made
-	uint64_t image_size;
-	struct image_header header; // of it, once it is judged
-	// What is served, to apply a difference to and to compare.
-	struct view served;
-	struct zone_version before; // the same, mapped; no layers: not yet, or nothing is served
-	struct layer *layers[IMAGE_LAYERS_MAX]; // the same once more: a reference each
-	unsigned layer_count;
-	// What a fold has made ready to be stood on, and the names that differ from it.
-	struct view ground_view;
-	struct zone_version ground;
-	struct layer *ground_layers[IMAGE_LAYERS_MAX]; // a reference each
-	unsigned ground_count;
-	struct overlay_names since; // owned
-	bool on_ground;
-	unsigned kept;  // of either, the lowest that stay below what is made; 0: a base is made
-	bool whole;     // an overlay will not do
-	bool heavy;     // then it takes long
-	bool light;     // so little that no thread is woken for it
-	bool again;     // it was not as light as it seemed
-	bool entrusted; // the data plane verifies it
-	struct admission_claim claim;
-	// As the records have it; of an overlay as the image has it.
-	struct zone_soa soa;
-	struct gate_facts facts;
-	bool equal, held;
-	bool held_short; // only for want of primaries that have it
-	int rc;
-	char error[PUBLISH_REASON_MAX];
-};
-
 // What was made, on what stays below it.
 static struct version *version_of(struct build *build)
 {
@@ -94,6 +49,7 @@ static struct version *version_of(struct build *build)
 		free(version);
 		return NULL;
 	}
+	top->image.fd_offset = build->image_at;
 	build->image = -1;
 	top->unproven = build->entrusted;
 	version_stand_on(version, top);
@@ -137,7 +93,7 @@ static void known_from(struct publisher *p, struct pzone *zone, const struct con
 	publish_history_touch(p, zone);
 }
 
-static void build_end(struct build *build)
+void build_end(struct build *build)
 {
 	struct pzone *zone = build->zone;
 	struct publisher *p = build->publisher;
@@ -267,7 +223,7 @@ static void gates_pass(struct build *build, const void *mem)
 	}
 }
 
-static void image_judge(struct build *build, const void *mem)
+void build_judge(struct build *build, const void *mem)
 {
 	char error[IMAGE_ERROR_MAX];
 
@@ -326,7 +282,7 @@ static void verify_run(struct offload_job *job)
 		build_fail(build, "The image cannot be sealed: %s.", strerror(-rc));
 		return;
 	}
-	image_judge(build, mem);
+	build_judge(build, mem);
 	image_unmap(mem, build->image_size);
 	view_close(&build->served);
 	view_close(&build->ground_view);
@@ -544,16 +500,21 @@ static void difference_run(struct offload_job *job)
 	}
 }
 
+bool build_prepare(struct build *build)
+{
+	if (!digest_good(build))
+		return false;
+	apex_look(build, build->content.records);
+	return admitted(build, build->content.records);
+}
+
 static void batch_run(struct offload_job *job)
 {
 	struct build *build = (struct build *)job;
 
 	if (build->delta != NULL)
 		difference_apply(build);
-	if (build->content.records == NULL || !digest_good(build))
-		return;
-	apex_look(build, build->content.records);
-	if (!admitted(build, build->content.records))
+	if (build->content.records == NULL || !build_prepare(build))
 		return;
 	batch_make(build, build->content.records, NULL);
 	records_free(build->content.records);
@@ -689,6 +650,16 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 		build->heavy = build->served.count > 0 && version_size(zone->current) > HEAVY_IMAGE;
 	else
 		build->heavy = build->content.records->count > HEAVY_RECORDS;
+	if (bundle_takes(build))
+		bundle_put(p->bundler, build);
+	else
+		build_alone(build);
+}
+
+void build_alone(struct build *build)
+{
+	struct publisher *p = build->publisher;
+
 	build->job.run = build->delta != NULL ? difference_run : batch_run;
 	build->job.done = batch_done;
 	build->light = build->delta != NULL && build->delta->changes->count <= LIGHT_RECORDS &&

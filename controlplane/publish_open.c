@@ -17,6 +17,7 @@
 #include "compiler.h"
 #include "log.h"
 #include "offload.h"
+#include "publish_bundle.h"
 
 #define COMPILER_TIMEOUT_MS 60000
 #define COMPILER_CHILDREN   2
@@ -64,14 +65,16 @@ static int publisher_start(
 		(void)publish_timers_load(p);
 		store_touch(p->store); // not before the versions of the old one are taken up
 		p->compiler = compiler_open(p->base, COMPILER_CHILDREN, COMPILER_TIMEOUT_MS);
+		p->bundler = bundler_open(p);
 		p->work = offload_open(p->base, "np-work");
 		p->heavy = offload_open(p->base, "np-heavy");
 		p->look = offload_open(p->base, "np-look");
 		p->reader = offload_open(p->base, "np-reader");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
-		if (p->compiler == NULL || p->work == NULL || p->heavy == NULL || p->look == NULL ||
-		    p->reader == NULL || p->timers_timer == NULL ||
-		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
+		if (p->compiler == NULL || p->bundler == NULL || p->work == NULL ||
+		    p->heavy == NULL || p->look == NULL || p->reader == NULL ||
+		    p->timers_timer == NULL || event_add(p->timers_timer, &period) < 0 ||
+		    publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0) {
@@ -137,6 +140,8 @@ void publisher_close(struct publisher *p)
 	offload_close(p->look);
 	offload_close(p->heavy);
 	offload_close(p->reader);
+	bundler_close(p->bundler);
+	p->bundler = NULL;
 	if (p->store != NULL && p->timers_dirty)
 		store_touch(p->store);
 	store_finish(p->store);

@@ -16,6 +16,7 @@
 #include "image.h"
 #include "log.h"
 #include "offload.h"
+#include "publish_bundle.h"
 #include "seam_server.h"
 
 #define ASK_TIMEOUT_S 2
@@ -96,6 +97,7 @@ static int version_send(struct publisher *p, struct pzone *zone, struct version 
 		name_set(&message.publish.name, zone->apex, zone->apex_len);
 		message.publish.serial = layer->serial;
 		message.publish.layer = n;
+		message.publish.image_offset = layer->image.fd_offset;
 		message.publish.image_size = layer->image.size;
 		message.publish.expires_at =
 		    version == zone->current ? zone->expires_at : version->expires_at;
@@ -238,8 +240,7 @@ static void image_release(struct publisher *p, struct version *version)
 	if (p->zone_count <= LOADING_MAX || !image->stored || version->layer_count > 1 ||
 	    image->size >= STACK_BASE_MIN)
 		return;
-	close(image->fd);
-	image->fd = -1;
+	store_image_unload(image);
 }
 
 // Everything there is to tell about one zone. Post: 0, or the reason to stop here.
@@ -309,7 +310,7 @@ static void asks_send(struct publisher *p)
 
 void publish_flush(struct publisher *p)
 {
-	if (!p->connected)
+	if (!p->connected || p->gathering)
 		return;
 	asks_send(p);
 	while (p->queue != NULL) {
@@ -490,26 +491,35 @@ static void hello_end_take(struct publisher *p)
 	publish_flush(p);
 }
 
-static void live_take(struct publisher *p, const struct seam_message *message)
+// Generation 0: it has none.
+void publish_said_live(struct publisher *p, struct pzone *zone, uint64_t generation)
 {
-	struct pzone *zone = zone_of(p, &message->zone.name);
-
-	if (zone == NULL)
-		return; // it was none of HAVE, and nothing was sent about it
-	zone->live_generation = message->zone.id != 0 ? message->generation : 0;
+	zone->live_generation = generation;
 	// It was being verified there while we took it back.
 	if (zone->live_generation != 0 && (!zone->configured || zone->hidden)) {
 		withdraw(p, zone);
 		publish_flush(p);
 	}
-	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation)
+	if (zone->stage == STAGE_SENT && zone->next->generation == generation)
 		publish_live(p, zone);
+}
+
+static void live_take(struct publisher *p, const struct seam_message *message)
+{
+	struct pzone *zone = zone_of(p, &message->zone.name);
+
+	if (message->zone.name.len == 0)
+		parcel_live(p->bundler, message->generation);
+	else if (zone != NULL) // else it was none of HAVE, and nothing was sent about it
+		publish_said_live(p, zone, message->zone.id != 0 ? message->generation : 0);
 }
 
 static void reject_take(struct publisher *p, const struct seam_message *message)
 {
 	struct pzone *zone = zone_of(p, &message->zone.name);
 
+	if (message->zone.name.len == 0)
+		parcel_rejected(p->bundler, message->generation, message->zone.text);
 	if (zone == NULL)
 		return;
 	if (zone->stage == STAGE_SENT && zone->next->generation == message->generation) {
@@ -594,6 +604,7 @@ static void seam_gone(void *ctx)
 	p->connected = p->greeting = false;
 	while (!TAILQ_EMPTY(&p->asks))
 		ask_end(TAILQ_FIRST(&p->asks), -ENOTCONN);
+	parcels_forget(p->bundler);
 	publish_gone(p);
 }
 

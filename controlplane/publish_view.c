@@ -24,6 +24,7 @@ static int image_take(struct view *view, const struct publisher *p, const struct
 	*to = (struct view_image){.size = image->size};
 	if (image->fd >= 0) {
 		to->fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
+		to->offset = image->fd_offset;
 	} else {
 		rc = manifest_image_path(p->storage, image->file_id, path, sizeof(path));
 		if (rc < 0)

@@ -124,6 +124,8 @@ struct publisher {
 	struct store *store;
 	struct seam_server *seam;
 	struct compiler *compiler;
+	struct bundler *bundler;
+	bool gathering;               // what is to be told waits for the rest of a bundle
 	struct offload *work, *heavy; // the latter for what takes long
 	struct offload *look;         // for who only looks
 	struct journal_writer *journal;
@@ -185,6 +187,8 @@ int publish_seam_open(struct publisher *p, const char *rundir);
 void publish_seam_close(struct publisher *p);
 void publish_tell(struct publisher *p, struct pzone *zone); // something is to be sent
 void publish_flush(struct publisher *p);
+// The data plane answers from that version of the zone.
+void publish_said_live(struct publisher *p, struct pzone *zone, uint64_t generation);
 // Has the layers of the version served that lie only on disk read into memory (work thread), one by
 // one. Pre: it has a version.
 void publish_load(struct publisher *p, struct pzone *zone);
@@ -194,6 +198,8 @@ void version_go(struct publisher *p, struct pzone *zone, struct version *version
 // Ends what is being built or waits, with that reason. Post: 0; -EBUSY: a version is past that.
 int publish_clear(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_live(struct publisher *p, struct pzone *zone);
+// Until when a version with this SOA is served; unix seconds, 0: for ever.
+int64_t publish_soa_expires_at(const struct pzone *zone, const struct zone_soa *soa);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_gone(struct publisher *p);
 void publish_answer(struct publisher *p, struct pzone *zone, uint32_t token,

@@ -157,6 +157,7 @@ static int commit_take_images(struct store *store, struct commit *commit)
 		entry->offset = large ? 0 : shared_size;
 		shared_size += image->size;
 		entry->size = image->size;
+		entry->fd_offset = image->fd_offset;
 		entry->fd = fcntl(image->fd, F_DUPFD_CLOEXEC, 3);
 		if (entry->fd < 0)
 			break;
@@ -281,6 +282,13 @@ void store_anew(struct store *store)
 {
 	store->anew = true;
 	(void)store_touch(store);
+}
+
+void store_image_unload(struct store_image *image)
+{
+	close(image->fd);
+	image->fd = -1;
+	image->fd_offset = 0;
 }
 
 uint64_t store_touch(struct store *store)

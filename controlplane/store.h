@@ -22,7 +22,8 @@ struct store;
 
 // An image and where it lies. Embedded in what the owner knows of a version.
 struct store_image {
-	int fd; // sealed memfd, or -1: only on disk
+	int fd;             // sealed memfd, or -1: only on disk
+	uint64_t fd_offset; // in the memfd, which others may be in as well; 0 without one
 	uint64_t size;
 	bool put;    // the store has it
 	bool stored; // file_id and offset are valid and durable
@@ -30,6 +31,9 @@ struct store_image {
 	uint64_t file_id, offset;
 	struct store_image *next; // the store's own while waiting or writing
 };
+
+// It is on disk only, from now on. Pre: it is stored.
+void store_image_unload(struct store_image *image);
 
 struct store_ops {
 	void *ctx;

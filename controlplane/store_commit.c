@@ -9,12 +9,15 @@
 #include <fcntl.h>
 #include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <sys/mman.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "disk.h"
 #include "image.h"
+
+#define GATHER_PIECE ((size_t)256 << 10)
 
 int64_t store_now_ms(void)
 {
@@ -49,6 +52,50 @@ int store_copy_bytes(int from, off_t at, int to, uint64_t size)
 	return rc;
 }
 
+static int write_all(int fd, const uint8_t *bytes, size_t size)
+{
+	for (size_t done = 0; done < size;) {
+		const ssize_t n = write(fd, bytes + done, size - done);
+
+		if (n < 0 && errno != EINTR)
+			return -errno;
+		if (n > 0)
+			done += (size_t)n;
+	}
+	return 0;
+}
+
+// Large ones are mapped; small ones are gathered, for to map them a page at a time takes longer.
+static int images_copy(const struct commit *commit, size_t from, size_t to, int fd)
+{
+	uint8_t *piece = malloc(GATHER_PIECE);
+	size_t held = 0;
+	int rc = piece != NULL ? 0 : -ENOMEM;
+
+	for (size_t i = from; i < to && rc == 0; i++) {
+		const struct commit_image *image = &commit->images[i];
+
+		if (held + image->size > GATHER_PIECE) {
+			rc = write_all(fd, piece, held);
+			held = 0;
+		}
+		if (rc == 0 && image->size > GATHER_PIECE) {
+			rc = store_copy_bytes(image->fd, (off_t)image->fd_offset, fd, image->size);
+		} else if (rc == 0) {
+			const ssize_t n =
+			    pread(image->fd, piece + held, image->size, (off_t)image->fd_offset);
+
+			if (n != (ssize_t)image->size)
+				rc = n < 0 ? -errno : -EIO;
+			held += image->size;
+		}
+	}
+	if (rc == 0)
+		rc = write_all(fd, piece, held);
+	free(piece);
+	return rc;
+}
+
 // Writes images[from .. to) into one file.
 static int file_write(struct commit *commit, size_t from, size_t to)
 {
@@ -63,8 +110,7 @@ static int file_write(struct commit *commit, size_t from, size_t to)
 	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
 	if (fd < 0)
 		return -errno;
-	for (size_t i = from; i < to && rc == 0; i++)
-		rc = store_copy_bytes(commit->images[i].fd, 0, fd, commit->images[i].size);
+	rc = images_copy(commit, from, to, fd);
 	if (rc == 0 && fsync(fd) < 0)
 		rc = -errno;
 	if (close(fd) < 0 && rc == 0)

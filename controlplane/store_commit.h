@@ -18,6 +18,7 @@
 struct commit_image {
 	struct store_image *image; // the loop's; the thread never looks
 	int fd;                    // duplicate of the image's
+	uint64_t fd_offset;        // as the image's
 	uint64_t size, offset;
 	uint64_t file_id;
 };

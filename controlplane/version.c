@@ -53,14 +53,14 @@ void layer_rest(struct layer *layer)
 	layer_unmap(layer);
 	if (!layer->image.stored || layer->image.fd < 0)
 		return;
-	close(layer->image.fd);
-	layer->image.fd = -1;
+	store_image_unload(&layer->image);
 }
 
 const void *layer_map(struct layer *layer)
 {
 	if (layer->mem == NULL && layer->image.fd >= 0 && layer->image.size >= STACK_BASE_MIN &&
-	    image_map_lazy(layer->image.fd, 0, layer->image.size, &layer->mem) < 0)
+	    image_map_lazy(
+	        layer->image.fd, layer->image.fd_offset, layer->image.size, &layer->mem) < 0)
 		layer->mem = NULL;
 	return layer->mem;
 }

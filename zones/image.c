@@ -181,6 +181,12 @@ int image_buffer_write(struct image_buffer *buffer, int fd)
 	return 0;
 }
 
+void image_buffer_again(struct image_buffer *buffer)
+{
+	memset(buffer->mem, 0, buffer->used);
+	buffer->used = 0;
+}
+
 void image_buffer_close(struct image_buffer *buffer)
 {
 	if (buffer->mem == NULL)

@@ -63,6 +63,8 @@ void image_buffer_back(struct image_buffer *buffer, int fd);
 // Has what was taken stand at the begin of a file. Post: 0 or -errno; there is nothing left to look
 // at, and no writable mapping of the file.
 int image_buffer_write(struct image_buffer *buffer, int fd) __attribute__((warn_unused_result));
+// For the next image: as it was when opened, but for the memory it has already. Pre: no file.
+void image_buffer_again(struct image_buffer *buffer);
 void image_buffer_close(struct image_buffer *buffer);
 
 // Seals (WRITE, SHRINK, GROW, SEAL). Pre: no writable mapping is left. Post: 0 or -errno.
