@@ -250,8 +250,14 @@ int publish_boot(struct publisher *p, const struct manifest *manifest)
 		return -1;
 	if (store_history(p->store, publish_history_take, p) < 0)
 		return -1;
-	for (size_t i = 0; i < p->zone_count; i++)
+	bool unread = false;
+
+	for (size_t i = 0; i < p->zone_count; i++) {
 		zone_history_adopt(p, p->zones[i]);
-	store_sweep(p->store);
+		unread |= p->zones[i]->unread != NULL;
+	}
+	// Where versions cannot be read now, older ones of the zone are not known either.
+	if (!unread)
+		store_sweep(p->store);
 	return 0;
 }

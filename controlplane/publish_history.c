@@ -189,12 +189,18 @@ static void current_tell(struct version *version, const struct history_version *
 	version->how = (enum history_how)from->how;
 }
 
+// As the manifest has it; or NULL.
+static struct version *served_of(const struct pzone *zone)
+{
+	return zone->current != NULL ? zone->current : zone->unread;
+}
+
 // A version that was live when this was written, but not yet when the manifest was, is none.
 static struct version **version_place(struct pzone *zone, const struct history_version *from)
 {
 	if (from->role == HISTORY_HELD)
 		return &zone->held;
-	if (from->generation > zone->current->generation)
+	if (from->generation > served_of(zone)->generation)
 		return NULL;
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++)
 		if (zone->kept[i] == NULL)
@@ -207,7 +213,7 @@ void publish_history_take(void *ctx, const struct history_zone *record)
 	struct publisher *p = ctx;
 	struct pzone *zone = pzone_find(p, record->apex);
 
-	if (zone == NULL || zone->current == NULL)
+	if (zone == NULL || served_of(zone) == NULL)
 		return;
 	// The last record of a zone counts. None of these was adopted yet.
 	version_free(p, zone->held);
@@ -226,8 +232,8 @@ void publish_history_take(void *ctx, const struct history_zone *record)
 
 		if (from->generation > p->generation)
 			p->generation = from->generation;
-		if (from->generation == zone->current->generation) {
-			current_tell(zone->current, from);
+		if (from->generation == served_of(zone)->generation) {
+			current_tell(served_of(zone), from);
 			continue;
 		}
 		place = version_place(zone, from);

@@ -1087,6 +1087,7 @@ static void what_cannot_be_read_at_a_start_is_there_at_the_next(void **state)
 	publish(f, 8);
 	WAIT_FOR(f, status_of(f, apex).durable);
 	publisher_close(f->publisher);
+	images_rename(f, false);
 	publisher_begin(f);
 	assert_int_equal(status_of(f, apex).serial, 8);
 	assert_int_equal(images_on_disk(f), 2); // one of each zone
@@ -1345,6 +1346,34 @@ static void history_and_pin_outlive_both_processes(void **state)
 	publisher_begin(f);
 	assert_false(status_of(f, apex).pinned);
 	assert_string_equal(versions_text(f), "7 rollback, 8 rollback, 9 axfr");
+}
+
+// Otherwise the next refresh would bring back what a person has taken away.
+static void a_pin_holds_when_its_version_cannot_be_read_at_a_start(void **state)
+{
+	struct fixture *f = *state;
+
+	for (uint32_t serial = 7; serial <= 9; serial++) {
+		publish_from(f, serial, 4700 + serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 1);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publisher_close(f->publisher);
+	images_rename(f, true);
+	publisher_begin(f);
+	assert_false(status_of(f, apex).has_version);
+	assert_true(status_of(f, apex).pinned);
+	publish(f, 10);
+	assert_false(f->live);
+	assert_string_equal(f->reason, "The zone is pinned.");
+	publisher_close(f->publisher);
+	images_rename(f, false);
+	publisher_begin(f);
+	assert_int_equal(status_of(f, apex).serial, 8);
+	assert_true(status_of(f, apex).pinned);
+	assert_string_equal(versions_text(f), "8 rollback, 9 axfr, 7 axfr");
 }
 
 static void a_rollback_that_is_refused_changes_nothing(void **state)
@@ -1884,6 +1913,7 @@ int main(int argc, char **argv)
 	    CASE(a_version_that_lost_most_records_waits_for_a_person),
 	    CASE(a_version_that_was_served_is_served_again),
 	    CASE(history_and_pin_outlive_both_processes),
+	    CASE(a_pin_holds_when_its_version_cannot_be_read_at_a_start),
 	    CASE(a_rollback_that_is_refused_changes_nothing),
 	    CASE(without_a_data_plane_a_rollback_is_stored),
 	    CASE(a_held_version_outlives_a_restart),
