@@ -28,6 +28,7 @@ static void timers_tick(evutil_socket_t fd, short what, void *arg)
 	struct publisher *p = arg;
 
 	publish_deferred_start(p); // the limit is another one when the disk is in trouble
+	publish_retell(p);
 	if (!p->timers_dirty)
 		return;
 	p->timers_dirty = false;

@@ -21,6 +21,7 @@
 
 #define ASK_TIMEOUT_S 2
 #define LOADING_MAX   64 // images being read from disk
+#define RETELL_US     ((int64_t)60 * 1000000)
 
 struct ask {
 	TAILQ_ENTRY(ask) link;
@@ -147,10 +148,40 @@ static struct layer *layer_of(const struct version *version, uint64_t id)
 	return NULL;
 }
 
+// What there was no memory or descriptor for, here or there, may be taken a while later.
+static void untold_note(struct publisher *p, struct pzone *zone)
+{
+	zone->untold = p->untold = true;
+}
+
+void publish_retell(struct publisher *p)
+{
+	const int64_t now_us = clock_us();
+
+	if (!p->untold || !p->connected || now_us < p->retell_us)
+		return;
+	p->untold = false;
+	p->retell_us = now_us + RETELL_US;
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct pzone *zone = p->zones[i];
+
+		if (!zone->untold)
+			continue;
+		zone->untold = false;
+		zone->error[0] = '\0'; // until it is refused again
+		zone->tell_current = zone->configured && zone->current != NULL &&
+		                     zone->live_generation < zone->current->generation;
+		publish_tell(p, zone);
+	}
+	publish_flush(p);
+}
+
 static void load_failed(const struct load *load, struct pzone *zone)
 {
 	struct publisher *p = load->publisher;
 
+	if (zone->tell_current)
+		untold_note(p, zone);
 	zone->tell_current = false;
 	snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
 	    strerror(-load->fd));
@@ -535,6 +566,7 @@ static void reject_take(struct publisher *p, const struct seam_message *message)
 		snprintf(zone->error, sizeof(zone->error),
 		    "The data plane refused the stored version: %.160s", message->zone.text);
 		log_error("%s", zone->error);
+		untold_note(p, zone);
 	}
 }
 

@@ -100,6 +100,7 @@ struct pzone {
 	bool deferred; // `waiting` waits for the disk
 	struct pzone *next_deferred;
 	bool tell_renew, tell_current, tell_withdraw;
+	bool untold;  // the data plane did not get, or take, the version served
 	bool loading; // its image is being read from disk
 	bool resting; // in the list of those whose image is on disk and in memory
 	struct pzone *next_resting;
@@ -152,6 +153,8 @@ struct publisher {
 	uint64_t ask_number; // of the last one
 	bool timers_dirty;
 	struct timers_file timers;
+	bool untold;       // there are such zones
+	int64_t retell_us; // monotonic: not before
 };
 
 static inline bool content_is_empty(const struct content *content)
@@ -189,6 +192,7 @@ void publish_tell(struct publisher *p, struct pzone *zone); // something is to b
 void publish_flush(struct publisher *p);
 // The data plane answers from that version of the zone.
 void publish_said_live(struct publisher *p, struct pzone *zone, uint64_t generation);
+void publish_retell(struct publisher *p); // what it did not get or take, once more
 // Has the layers of the version served that lie only on disk read into memory (work thread), one by
 // one. Pre: it has a version.
 void publish_load(struct publisher *p, struct pzone *zone);

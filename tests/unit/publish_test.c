@@ -574,6 +574,24 @@ static void a_restarted_control_plane_serves_a_restarted_data_plane(void **state
 	assert_true(f->plane.live > generation);
 }
 
+// It may have been short of memory for a moment: what it serves nothing of is not left at that.
+static void a_stored_version_that_is_refused_is_sent_again(void **state)
+{
+	struct fixture *f = *state;
+
+	publish(f, 7);
+	f->plane.manner = REFUSE;
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.published == 1);
+	for (unsigned i = 0; i < 20; i++)
+		turn(f);
+	assert_false(status_of(f, apex).live);
+	f->plane.manner = TAKE;
+	WAIT_FOR(f, status_of(f, apex).live);
+	assert_int_equal(f->plane.serial, 7);
+	assert_string_equal(status_of(f, apex).error, "");
+}
+
 static void what_the_data_plane_has_already_is_not_sent(void **state)
 {
 	struct fixture *f = *state;
@@ -1889,6 +1907,7 @@ int main(int argc, char **argv)
 	    CASE(versions_under_way_count_for_memory_max),
 	    CASE(an_equal_version_is_not_sent_again),
 	    CASE(a_restarted_control_plane_serves_a_restarted_data_plane),
+	    CASE(a_stored_version_that_is_refused_is_sent_again),
 	    CASE(what_the_data_plane_has_already_is_not_sent),
 	    CASE(generations_grow_past_what_the_data_plane_has_seen),
 	    CASE(timers_outlive_a_restart),
