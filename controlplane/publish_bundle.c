@@ -133,9 +133,14 @@ void parcel_live(struct bundler *bundler, uint64_t generation)
 {
 	struct parcel *parcel = parcel_take(bundler, generation);
 
-	for (unsigned i = 0; parcel != NULL && i < parcel->count; i++)
-		publish_said_live(
-		    bundler->publisher, parcel->versions[i].zone, parcel->versions[i].generation);
+	// All but those that were refused before. One that was taken back meanwhile is live, too.
+	for (unsigned i = 0; parcel != NULL && i < parcel->count; i++) {
+		struct pzone *zone = parcel->versions[i].zone;
+		const uint64_t version = parcel->versions[i].generation;
+
+		if (!zone->configured || zone->hidden || version_waits(zone, version, STAGE_SENT))
+			publish_said_live(bundler->publisher, zone, version);
+	}
 	free(parcel);
 }
 

@@ -373,6 +373,30 @@ static void one_that_the_data_plane_refuses_leaves_the_others(void **state)
 	plane_serves(f, 1, ODD);
 }
 
+// What is live is what is renewed: to name another generation would let the zone expire.
+static void one_that_is_refused_is_known_to_serve_what_it_had(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_status status;
+
+	plane_connect(f);
+	for (unsigned i = 0; i < 3; i++)
+		turn(f);
+	all_publish(f, 1);
+	f->plane.manner = REFUSE_ODD;
+	f->live = f->rejected = 0;
+	all_publish(f, 2);
+	assert_int_equal(f->rejected, 1);
+	for (unsigned i = 0; i < 20; i++) // the parcel's LIVE comes behind the REJECT
+		turn(f);
+	assert_true(publisher_status(f->publisher, zone_apex(ODD), &status));
+	assert_int_equal(status.serial, 1);
+	assert_true(status.live);
+	assert_true(publisher_status(f->publisher, zone_apex(ODD + 1), &status));
+	assert_int_equal(status.serial, 2);
+	assert_true(status.live);
+}
+
 static void a_parcel_that_is_refused_goes_zone_by_zone(void **state)
 {
 	struct fixture *f = *state;
@@ -428,6 +452,7 @@ int main(int argc, char **argv)
 	    CASE(what_a_bundle_stored_is_found_again),
 	    CASE(one_that_does_not_compile_is_refused_alone),
 	    CASE(one_that_the_data_plane_refuses_leaves_the_others),
+	    CASE(one_that_is_refused_is_known_to_serve_what_it_had),
 	    CASE(a_parcel_that_is_refused_goes_zone_by_zone),
 	    CASE(a_data_plane_that_dies_over_a_parcel_has_all_from_the_next),
 	    CASE(what_is_replaced_in_a_bundle_is_the_later_one),
