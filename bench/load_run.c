@@ -12,6 +12,7 @@
 #include "load_run.h"
 
 #include <errno.h>
+#include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -36,6 +37,8 @@ struct loop {
 	uint64_t last_look;  // TSC of the last look at the port
 	uint64_t stall_end;  // TSC of the end of the last stall; 0: none
 	uint64_t stall_most; // TSC cycles between two looks that are no stall yet
+	bool behind;         // not all queries have left that became due during a stall
+	uint32_t wave;       // how many of those under way have left until that was over
 	uint64_t due_base;   // TSC when query number 0 of the open loop was due
 	double per_cycle;    // queries per TSC cycle
 	uint64_t due_sent;   // queries sent or refused in the open loop
@@ -141,6 +144,11 @@ static inline void receive(struct loop *l, const struct rte_mbuf *m, uint64_t no
 	}
 	l->slots[slot] = 0;
 	l->under_way--;
+	// What became due during a stall leaves all at once after it, and what is due next waits
+	// behind that. The server answers in order.
+	if (l->behind || l->wave > 0)
+		l->stall_end = now;
+	l->wave -= l->wave > 0;
 	took = (now - (entry >> LOAD_UNIT_BITS)) & TSC_MASK;
 	load_histogram_add(&l->run->current.latency, took);
 	if (now - took > l->stall_end)
@@ -162,6 +170,7 @@ static unsigned receive_burst(struct loop *l)
 
 	if (now - l->last_look > l->stall_most) {
 		l->stall_end = now;
+		l->behind = l->per_cycle > 0;
 		l->run->current.counts.stalls++;
 		l->run->current.counts.stalled_us +=
 		    (uint64_t)((double)(now - l->last_look) / l->run->tsc_hz * 1e6);
@@ -199,16 +208,20 @@ static void send_due(struct loop *l, uint64_t now)
 	uint64_t count = due - l->due_sent;
 	unsigned sent;
 
-	if (count == 0)
-		return;
 	if (count > l->run->options->burst)
 		count = l->run->options->burst;
-	// The first of these was due when due_sent was reached.
-	sent = send_burst(
-	    l, (unsigned)count, l->due_base + (uint64_t)((double)l->due_sent / l->per_cycle));
-	if (sent < count)
-		l->run->current.counts.refused += count - sent;
-	l->due_sent += count;
+	if (count > 0) {
+		// The first of these was due when due_sent was reached.
+		sent = send_burst(l, (unsigned)count,
+		    l->due_base + (uint64_t)((double)l->due_sent / l->per_cycle));
+		if (sent < count)
+			l->run->current.counts.refused += count - sent;
+		l->due_sent += count;
+	}
+	if (l->behind && l->due_sent == due) {
+		l->behind = false;
+		l->wave = l->under_way;
+	}
 }
 
 static void counts_add(struct load_counts *into, const struct load_counts *from)
@@ -275,6 +288,7 @@ static void loop(struct loop *l, const volatile int *stop)
 			now = rte_rdtsc();
 			// A report takes its time. What waited for that waited for us.
 			l->last_look = l->stall_end = now;
+			l->behind = o->rate > 0;
 		}
 		receive_burst(l);
 		if (o->rate > 0)

@@ -37,7 +37,9 @@ struct load_interval {
 	double seconds; // its length
 	struct load_counts counts;
 	struct load_histogram latency; // of all replies
-	struct load_histogram clear;   // of those during whose wait there was no stall
+	// Of those during whose wait there was neither a stall nor, in the open loop, the queue
+	// that one had left behind.
+	struct load_histogram clear;
 };
 
 struct load_run {
