@@ -55,7 +55,7 @@ static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct frame_rules rules = {.accept_partial = false};
 static struct job jobs[BURST];
-static struct dns_query queries[BURST];
+static struct dns_query queries[BURST + 1]; // one more than can be left to the stages
 static uint8_t buffers[BURST][ROOM] __attribute__((aligned(64)));
 
 static void __attribute__((noreturn)) die(const char *what, const char *detail)
@@ -114,28 +114,25 @@ static void zone_load(struct zone_table *table, char *text)
 // As worker.c has it. Post: the number of those that are left to the stages.
 static unsigned answer_at_once(unsigned n, unsigned *replies)
 {
-	struct dns_plain plain = dns_plain_begin(&context);
+	static struct frame_answering at_hand;
 	unsigned left = 0;
 
+	frame_answer_begin(&at_hand, &rules, &context, queries, CAP);
 	for (unsigned i = 0; i < n; i++) {
-		struct job *job = &jobs[left];
-		enum frame_verdict verdict;
-
-		queries[left].cap = CAP;
-		const size_t len = frame_answer(&plain, &rules, frames[i].bytes, frames[i].len,
-		    &queries[left], &job->frame, &verdict);
+		const size_t len = frame_answer(&at_hand, frames[i].bytes, frames[i].len);
 
 		if (len != 0) {
 			frames[i].len = len;
 			++*replies;
 			continue;
 		}
-		if (verdict != FRAME_DNS)
+		if (frame_answer_leave(
+		        &at_hand, frames[i].bytes, frames[i].len, &jobs[left].frame) != FRAME_DNS)
 			die("a query's frame is not one", "");
-		job->number = i;
-		left++;
+		jobs[left].number = i;
+		at_hand.dns.query = &queries[++left];
 	}
-	dns_plain_end(&plain);
+	frame_answer_end(&at_hand);
 	return left;
 }
 

@@ -37,13 +37,6 @@ enum {
 	IP6_HEADERS_MAX = 8,
 };
 
-static inline uint16_t load16_be(const uint8_t *p)
-{
-	uint16_t v;
-	memcpy(&v, p, sizeof v);
-	return v;
-}
-
 static unsigned served_slot(unsigned version, const uint8_t *addr)
 {
 	uint64_t a, b;
@@ -83,6 +76,17 @@ bool frame_served_has(
 	return false;
 }
 
+// What frame_plain.h looks at.
+static void served4_first(struct frame_served *served, const uint8_t *addr, uint64_t key)
+{
+	if (served->first4 == 0) {
+		served->first4 = key;
+		for (unsigned i = 0; i < 256; i++)
+			served->source_odd[i] = frame_ip4_is_bogus(&(uint8_t){(uint8_t)i});
+	}
+	served->source_odd[addr[0]] = 1;
+}
+
 int frame_served_add(struct frame_served *served, const struct sockaddr *address)
 {
 	const struct sockaddr_in *in = (const void *)address;
@@ -116,6 +120,8 @@ int frame_served_add(struct frame_served *served, const struct sockaddr *address
 	served->slots[i].version = (uint8_t)version;
 	served->slots[i].port_be = port_be;
 	served->slots[i].key = served_key(version, addr, port_be);
+	if (version == 4)
+		served4_first(served, addr, served->slots[i].key);
 	served->count++;
 	return 0;
 }
@@ -150,8 +156,8 @@ static bool source_is_bogus(unsigned version, const uint8_t *src, const struct f
 	static const uint8_t zero[15];
 
 	if (version == 4) {
-		if (src[0] == 0 || src[0] == 127 || src[0] >= 224)
-			return true; // 0/8, loopback, multicast, 240/4 and broadcast
+		if (frame_ip4_is_bogus(src))
+			return true;
 	} else {
 		if (src[0] == 0xff)
 			return true; // multicast
@@ -194,7 +200,7 @@ static enum frame_verdict classify_ours(const uint8_t *bytes, const struct frame
 	if (port_is_reflector(port))
 		return FRAME_UDP_PORT;
 
-	uint16_t field = load16_be(udp + 6);
+	uint16_t field = frame_load16_be(udp + 6);
 	if (field == 0) {
 		if (out->version == 6) // RFC 8200 8.1
 			return FRAME_UDP_CHECKSUM_ZERO;
@@ -250,7 +256,7 @@ static enum frame_verdict classify_owner(const struct frame_rules *rules, unsign
 	if (l4_len < UDP_LEN)
 		return frame_served_has(&rules->served, version, dst, 0) ? FRAME_IP_TRUNCATED
 		                                                         : FRAME_PUNT_OTHER;
-	if (frame_served_has(&rules->served, version, dst, load16_be(l4 + 2)))
+	if (frame_served_has(&rules->served, version, dst, frame_load16_be(l4 + 2)))
 		return FRAME_DNS;
 	return port_is_control(proto, l4) ? FRAME_PUNT_CONTROL : FRAME_PUNT_OTHER;
 }
@@ -369,12 +375,6 @@ static enum frame_verdict classify_ip6(
 enum frame_verdict frame_classify(
     const uint8_t *bytes, size_t len, const struct frame_rules *rules, struct frame *out)
 {
-	const struct frame_plain plain = frame_plain_classify(bytes, len, rules);
-
-	if (plain.dns_len != 0) {
-		frame_plain_describe(bytes, &plain, out);
-		return FRAME_DNS;
-	}
 	if (len < ETH_LEN)
 		return FRAME_RUNT;
 
@@ -454,14 +454,14 @@ void frame_addresses(const uint8_t *bytes, const struct frame *frame, struct soc
 		p->sin_family = l->sin_family = AF_INET;
 		memcpy(&p->sin_addr, ip + 12, 4);
 		memcpy(&l->sin_addr, ip + 16, 4);
-		p->sin_port = load16_be(udp);
-		l->sin_port = load16_be(udp + 2);
+		p->sin_port = frame_load16_be(udp);
+		l->sin_port = frame_load16_be(udp + 2);
 	} else {
 		struct sockaddr_in6 *p = (void *)peer, *l = (void *)local;
 		p->sin6_family = l->sin6_family = AF_INET6;
 		memcpy(&p->sin6_addr, ip + 8, 16);
 		memcpy(&l->sin6_addr, ip + 24, 16);
-		p->sin6_port = load16_be(udp);
-		l->sin6_port = load16_be(udp + 2);
+		p->sin6_port = frame_load16_be(udp);
+		l->sin6_port = frame_load16_be(udp + 2);
 	}
 }

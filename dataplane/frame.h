@@ -52,6 +52,9 @@ enum frame_verdict {
 // Served addresses: open addressing, at most a quarter full, never changed while workers run.
 struct frame_served {
 	unsigned count;
+	uint64_t first4; // key of the first of them that is IPv4; 0: none is
+	// By an IPv4 address's first byte: 1 where a source address may be nobody's, or be served.
+	uint8_t source_odd[256];
 	struct {
 		uint64_t key; // of one comparison: port, 6 for IPv6, IPv4 address; 0: slot is free
 		uint8_t addr[16]; // IPv4 in the first four bytes

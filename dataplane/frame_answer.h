@@ -3,46 +3,40 @@
 //
 // From a query's frame to its reply's, at once, for nearly all of them: frame_plain.h and
 // dns_plain.h with nothing between. What is not like that goes by way of frame_classify() and the
-// stages of dns.h. Inline, for a worker's loop over its burst; np-burst and the fuzzer of replies
-// call it as well.
+// stages of dns.h. For a worker's loop over its burst; np-burst and the fuzzer of replies call it
+// as well.
 #pragma once
 
 #include "dns_plain.h"
 #include "frame_plain.h"
 
-// Where the source address stands in an IP header.
-#define IP4_SOURCE 12
-#define IP6_SOURCE 8
+// What does not change within a burst, what is counted in it, and the frame at hand. Of the thread
+// that made it.
+struct frame_answering {
+	struct frame_plain_rules plain;
+	const struct frame_rules *rules;
+	bool is_plain; // the frame that was not answered
+	struct dns_plain dns;
+};
 
-// Post: the length of the reply's frame, in place of the query's. Or 0 and a verdict; if that is
-// FRAME_DNS, *frame and *query are filled for the stages to go on with.
-// Pre: query->cap is set: the buffer has room for a DNS message of as many bytes and
-// DNS_WRITE_SLACK.
-static inline __attribute__((always_inline)) size_t frame_answer(struct dns_plain *at_hand,
-    const struct frame_rules *rules, uint8_t *bytes, size_t len, struct dns_query *query,
-    struct frame *frame, enum frame_verdict *verdict)
+// *at_hand was zero once. Pre: `rules` and what `context` has outlive the burst. at_hand->dns.query
+// is for the next query that is left to the stages. The buffers have room for DNS messages of `cap`
+// bytes and DNS_WRITE_SLACK.
+void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rules *rules,
+    const struct dns_context *context, struct dns_query *query, unsigned cap)
+    __attribute__((nonnull));
+// Adds up what was counted.
+static inline void frame_answer_end(const struct frame_answering *at_hand)
 {
-	const struct frame_plain plain = frame_plain_classify(bytes, len, rules);
-
-	if (plain.dns_len != 0 && query->cap >= DNS_UDP_MIN) {
-		const struct plain_reply reply = dns_plain_answer(
-		    at_hand, bytes + PLAIN_DNS_OFF, (unsigned)plain.dns_len, plain.sum, query);
-
-		if (reply.len != 0)
-			return frame_plain_reply(bytes, (unsigned)reply.len, reply.sum);
-		frame_plain_describe(bytes, &plain, frame);
-		query->question_sum = checksum_less(query->question_sum, frame_plain_around(bytes));
-		*verdict = FRAME_DNS;
-	} else {
-		*verdict = frame_classify(bytes, len, rules, frame);
-		dns_query_begin(query);
-	}
-	query->msg = bytes + frame->dns_off;
-	query->len = frame->dns_len;
-	query->sum = frame->dns_sum;
-	query->no_error_reply = frame->no_error;
-	query->transport = DNS_UDP;
-	query->client = bytes + frame->ip_off + (frame->version == 4 ? IP4_SOURCE : IP6_SOURCE);
-	query->client_len = frame->version == 4 ? 4 : 16;
-	return 0;
+	dns_plain_end(&at_hand->dns);
 }
+
+// Post: the length of the reply's frame, in place of the query's; or 0: the frame is as it was.
+// Pre: PLAIN_READ bytes may be read, and 31 more than `len`, whatever `len` is.
+size_t frame_answer(struct frame_answering *at_hand, uint8_t *bytes, size_t len)
+    __attribute__((nonnull, warn_unused_result));
+
+// What the last frame is, which was not answered. Post: FRAME_DNS: *frame and *at_hand->dns.query
+// are filled for the stages to go on with.
+enum frame_verdict frame_answer_leave(struct frame_answering *at_hand, uint8_t *bytes, size_t len,
+    struct frame *frame) __attribute__((nonnull, warn_unused_result));

@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The frame that nearly all are: untagged, IPv4 without options, whole, from an ordinary port to a
-// served address. Inline, because every query of every worker comes by; whatever is not like that,
-// frame_classify() judges. Fields are taken from wide loads, which little-endian machines have the
-// right way round; others find no frame plain. Pure.
+// The frame that nearly all are: untagged, IPv4 without options, whole, from an ordinary address
+// and port to a served one, with a DNS query of one question in it. Inline, because every query of
+// every worker comes by (frame_answer.c); whatever is not like that, frame_classify() judges.
+// Fields are taken from wide loads, which little-endian machines have the right way round; others
+// find no frame plain. Pure, but for what is remembered within a burst.
 #pragma once
 
 #include <assert.h>
@@ -16,6 +17,8 @@
 
 #include "checksum.h"
 #include "frame.h"
+#include "frame_served.h"
+#include "wide.h"
 
 enum {
 	ETH_LEN = 14,
@@ -23,14 +26,23 @@ enum {
 	UDP_LEN = 8,
 	PROTO_UDP = 17,
 	IP4_HOPS = 64,
+	IP4_SOURCE = 12, // where addresses stand in a header
+	IP4_TO = 16,
+	IP6_SOURCE = 8,
 	PLAIN_DNS_OFF = ETH_LEN + IP4_LEN + UDP_LEN,
+	// Of a plain frame this many bytes are looked at, whatever its length.
+	PLAIN_READ = PLAIN_DNS_OFF - UDP_LEN + 64,
 };
 
-struct frame_plain {
-	uint64_t dns_len; // 0: the frame is not plain
-	// A sum, below 2^63, of what the UDP checksums of query and reply both cover: addresses,
-	// protocol, ports and message.
-	uint64_t sum;
+// What a worker has at hand of a port within a burst.
+struct frame_plain_rules {
+	// From the source address on: served address, port, and what a query's header begins with.
+	uint8_t want[WIDE];
+	// By the first byte of a source port: 2: none of those is plain; 1: one of them is not.
+	uint8_t port_odd[256];
+	uint8_t keep[2 * WIDE]; // from the n-th on, WIDE bytes keep the first WIDE - n of a vector
+	const struct frame_served *served;
+	bool on; // there may be plain frames
 };
 
 static inline uint64_t frame_load64(const uint8_t *p)
@@ -47,36 +59,164 @@ static inline uint32_t frame_load32(const uint8_t *p)
 	return v;
 }
 
-static inline unsigned frame_load16(const uint8_t *p)
+static inline uint16_t frame_load16_be(const uint8_t *p)
 {
 	uint16_t v;
 	memcpy(&v, p, sizeof v);
-	return be16toh(v);
+	return v;
 }
 
-// Post: dns_len is not 0: FRAME_DNS. It says nothing otherwise. Reads nothing past `len`.
-struct frame_plain frame_plain_classify(const uint8_t *bytes, size_t len,
-    const struct frame_rules *rules) __attribute__((nonnull, warn_unused_result));
+static inline unsigned frame_load16(const uint8_t *p)
+{
+	return be16toh(frame_load16_be(p));
+}
 
-// What of frame_plain.sum is not the message's. Pre: the query's frame is as it was.
-static inline uint64_t frame_plain_around(const uint8_t *bytes)
+// What frame_classify() tells of a plain frame.
+static inline void frame_plain_describe(const uint8_t *bytes, unsigned dns_len, struct frame *out)
 {
 	const uint8_t *ip = bytes + ETH_LEN, *udp = ip + IP4_LEN;
+	// All that the checksum covers comes to nothing together with it.
+	const uint64_t around = (uint64_t)frame_load32(ip + IP4_SOURCE) +
+	                        frame_load32(ip + IP4_TO) + htobe16(PROTO_UDP) + frame_load32(udp) +
+	                        frame_load32(udp + 4) + frame_load16_be(udp + 4);
 
-	return (uint64_t)frame_load32(ip + 12) + frame_load32(ip + 16) + frame_load32(udp) +
-	       htobe16(PROTO_UDP);
-}
-
-// What frame_classify() tells of it.
-static inline void frame_plain_describe(
-    const uint8_t *bytes, const struct frame_plain *plain, struct frame *out)
-{
-	*out = (struct frame){.dns_sum = checksum_less(plain->sum, frame_plain_around(bytes)),
+	*out = (struct frame){.dns_sum = (UINT64_C(0xffff) << 32) - around,
 	    .ip_off = ETH_LEN,
 	    .udp_off = ETH_LEN + IP4_LEN,
 	    .dns_off = PLAIN_DNS_OFF,
 	    .version = 4,
-	    .dns_len = (uint16_t)plain->dns_len};
+	    .dns_len = (uint16_t)dns_len};
+}
+
+void frame_plain_begin(struct frame_plain_rules *plain, const struct frame_rules *rules)
+    __attribute__((nonnull));
+
+// The frame is not to the address that was served last. Post: true when it is to another served
+// one, which `rules` now has, and is a query.
+bool frame_plain_turn(struct frame_plain_rules *rules, const uint8_t *bytes)
+    __attribute__((nonnull, cold));
+
+// frame_served.source_odd has its first byte. Post: is it an ordinary address all the same?
+bool frame_plain_source(const struct frame_plain_rules *rules, uint32_t source)
+    __attribute__((nonnull, cold));
+
+// The sum is not right. Post: false where there is a checksum; otherwise there is one.
+bool frame_plain_unsummed(uint8_t *udp, uint64_t sum) __attribute__((nonnull, cold));
+
+extern const uint8_t frame_plain_mask[WIDE];
+// Ports from which no reply may be plain: below 1024, and port_is_reflector(). By their first byte
+// nearly all are told.
+static inline bool frame_plain_port(const struct frame_plain_rules *rules, const uint8_t *port)
+{
+	const unsigned odd = rules->port_odd[port[0]];
+
+	return odd == 0 || (odd == 1 && frame_load16(port) != 1900 && frame_load16(port) != 11211);
+}
+
+// checksum_sum() over what begins at `data`, below 2^40. 32 bytes may be read, and 31 more than
+// `len`.
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsigned len)
+{
+	return checksum_fold(checksum_sum(data, len, 0));
+}
+#else
+typedef uint32_t frame_lanes __attribute__((vector_size(WIDE), aligned(1), may_alias));
+
+// Both words of each 32 bits; the lower one by one instruction and no constant.
+static inline frame_lanes frame_words(frame_lanes v)
+{
+	typedef short words __attribute__((vector_size(WIDE)));
+	const words zero = {0};
+
+	return (frame_lanes)__builtin_shufflevector(
+	           (words)v, zero, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31) +
+	       (v >> 16);
+}
+
+static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsigned len)
+{
+	typedef uint64_t half __attribute__((vector_size(WIDE / 2)));
+	frame_lanes v, sum = {0};
+
+	// A lane has 32 bits, and no message the words to fill it.
+	if (len >= WIDE) {
+		v = *(const frame_lanes *)data;
+		sum = frame_words(v);
+#pragma GCC unroll 1
+		for (data += WIDE, len -= WIDE; len >= WIDE; data += WIDE, len -= WIDE) {
+			v = *(const frame_lanes *)data;
+			sum += frame_words(v);
+		}
+	}
+	v = *(const frame_lanes *)data & *(const frame_lanes *)(keep + WIDE - len);
+	sum += frame_words(v);
+
+	const half both = (half)__builtin_shufflevector(sum, sum, 0, 1, 2, 3) +
+	                  (half)__builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+
+	return both[0] + both[1];
+}
+#endif
+
+// Is it 0 but for the whole of its carries? Times the inverse of 2^16 - 1, a multiple of that is
+// its quotient, and no other number comes out as small.
+static inline bool frame_sum_is_right(uint64_t sum)
+{
+	return sum * 0xfffefffefffeffff <= UINT64_MAX / 0xffff;
+}
+
+// Post: true: FRAME_DNS, if there are FRAME_DNS_MIN bytes of a message, and there is a UDP
+// checksum, where there was none as well. False says nothing. Pre: PLAIN_READ bytes may be read,
+// and 31 more than `len`, whatever `len` is.
+static inline __attribute__((always_inline)) bool frame_plain_classify(
+    struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	// Group bits of both MAC addresses; ethertype; version and length of the IP header;
+	// fragment offset and more fragments; protocol.
+	static const uint8_t want[WIDE]
+	    __attribute__((aligned(WIDE))) = {[12] = 0x08, 0x00, 0x45, [23] = PROTO_UDP};
+	static const uint8_t mask[WIDE] __attribute__((aligned(WIDE))) = {
+	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xff, [20] = 0x3f, 0xff, [23] = 0xff};
+	uint8_t *const ip = bytes + ETH_LEN, *const udp = ip + IP4_LEN;
+
+	if (!rules->on || !wide_matches(bytes, want, mask) || frame_load64(bytes + 6) << 16 == 0)
+		return false;
+	if (!wide_matches(ip + IP4_SOURCE, rules->want, frame_plain_mask) &&
+	    !frame_plain_turn(rules, bytes))
+		return false;
+	if (rules->served->source_odd[ip[IP4_SOURCE]] != 0 &&
+	    !frame_plain_source(rules, frame_load32(ip + IP4_SOURCE)))
+		return false;
+	if (!frame_plain_port(rules, udp))
+		return false;
+
+	const unsigned udp_len = be32toh(frame_load32(udp + 2)) & 0xffff;
+
+	if (udp_len + IP4_LEN != (be32toh(frame_load32(ip)) & 0xffff) ||
+	    udp_len + IP4_LEN + ETH_LEN > len)
+		return false;
+
+	const uint64_t pair = (uint64_t)frame_load32(ip + IP4_SOURCE) + frame_load32(ip + IP4_TO);
+
+	if (!frame_sum_is_right(
+	        pair + frame_load32(ip) + frame_load32(ip + 4) + frame_load32(ip + 8)))
+		return false;
+
+	const uint64_t sum = frame_sum(rules->keep, udp, udp_len) + pair + htobe16(PROTO_UDP) +
+	                     frame_load16_be(udp + 4);
+
+	return frame_sum_is_right(sum) || frame_plain_unsummed(udp, sum);
+#else
+	return false;
+#endif
+}
+
+// Pre: frame_plain_classify().
+static inline unsigned frame_plain_dns_len(const uint8_t *bytes)
+{
+	return (be32toh(frame_load32(bytes + PLAIN_DNS_OFF - UDP_LEN + 2)) & 0xffff) - UDP_LEN;
 }
 
 static inline void frame_swap_macs(uint8_t *bytes)
@@ -104,7 +244,7 @@ static inline uint64_t frame_ip4_put(uint8_t *ip, unsigned udp_len)
 	const uint16_t hops = htobe16(IP4_HOPS << 8 | PROTO_UDP);
 	uint64_t addresses;
 
-	memcpy(&addresses, ip + 12, sizeof addresses);
+	memcpy(&addresses, ip + IP4_SOURCE, sizeof addresses);
 
 	const uint64_t pair = (addresses & 0xffffffff) + (addresses >> 32);
 	const uint16_t field =
@@ -119,7 +259,7 @@ static inline uint64_t frame_ip4_put(uint8_t *ip, unsigned udp_len)
 		memcpy(ip + 8, &hops, sizeof hops);
 		memcpy(ip + 10, &field, sizeof field);
 	}
-	memcpy(ip + 12, &addresses, sizeof addresses);
+	memcpy(ip + IP4_SOURCE, &addresses, sizeof addresses);
 	return pair;
 }
 
@@ -134,13 +274,18 @@ static inline size_t frame_pad(uint8_t *bytes, size_t len)
 	return len;
 }
 
-// As frame_reply(). `sum`: frame_plain.sum with the reply in the query's place, below 2^62.
-static inline size_t frame_plain_reply(uint8_t *bytes, unsigned dns_len, uint64_t sum)
+// As frame_reply(). `sum`: what the reply in the query's place adds to the message's.
+static inline __attribute__((always_inline)) size_t frame_plain_reply(
+    uint8_t *bytes, unsigned dns_len, uint64_t sum)
 {
 	uint8_t *udp = bytes + ETH_LEN + IP4_LEN;
 	const unsigned udp_len = UDP_LEN + dns_len;
 	const uint16_t udp_len_be = frame_be16(udp_len);
-	uint16_t field = (uint16_t)~checksum_fold(sum + 2u * udp_len_be);
+	// Of the query's sum nothing is left but the complement of its checksum (RFC 1624 3), and
+	// both lengths are there twice. Any multiple of 2^16 - 1 keeps it positive.
+	const uint64_t headers = (UINT64_C(0xffff) << 8) + 2u * udp_len_be -
+	                         2u * frame_load16_be(udp + 4) - frame_load16_be(udp + 6);
+	uint16_t field = (uint16_t)~checksum_fold(checksum_add(sum, headers));
 	uint32_t ports;
 
 	memcpy(&ports, udp, sizeof ports);

@@ -17,3 +17,9 @@ static inline unsigned served4_slot(uint32_t addr)
 // the packet from the destination address on but for the source port.
 #define KEY_PORT    0xffff000000000000u
 #define KEY_ADDRESS 0x00000000ffffffffu
+
+// 0/8, loopback, multicast, 240/4 and broadcast: nobody's source address.
+static inline bool frame_ip4_is_bogus(const uint8_t *addr)
+{
+	return addr[0] == 0 || addr[0] == 127 || addr[0] >= 224;
+}

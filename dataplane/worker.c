@@ -54,8 +54,9 @@ struct worker {
 	struct worker_queue *queues;
 	_Atomic bool *stop;
 	_Atomic unsigned *online; // workers that are RCU readers
+	struct frame_answering at_hand;
 	struct job jobs[BURST];
-	struct dns_query queries[BURST]; // queries[i] belongs to jobs[i]
+	struct dns_query queries[BURST + 1]; // queries[i] belongs to jobs[i]; the last is scratch
 } __attribute__((aligned(128)));
 
 struct workers {
@@ -127,12 +128,12 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
     const struct dns_context *context, struct rte_mbuf **burst, unsigned n, uint64_t now,
     unsigned *answered)
 {
-	struct dns_plain at_hand = dns_plain_begin(context);
 	const struct port *port = wq->port;
 	unsigned jobs = 0, out = 0;
 	uint64_t bytes = 0;
 
 	fetch(burst, n);
+	frame_answer_begin(&w->at_hand, &port->rules, context, w->queries, port->reply_max4);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = burst[i];
 		struct job *job = &w->jobs[jobs];
@@ -142,29 +143,30 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
 		job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
 		if (m->nb_segs == 1) {
 			// What is answered at once is IPv4.
-			w->queries[jobs].cap = reply_cap(m, port->reply_max4);
-			const size_t len = frame_answer(&at_hand, &port->rules, job->bytes,
-			    m->data_len, &w->queries[jobs], &job->frame, &verdict);
+			w->at_hand.dns.cap = reply_cap(m, port->reply_max4);
+			const size_t len = frame_answer(&w->at_hand, job->bytes, m->data_len);
 
 			if (len != 0) {
 				mbuf_ready(m, len);
 				burst[out++] = m;
 				continue;
 			}
+			verdict =
+			    frame_answer_leave(&w->at_hand, job->bytes, m->data_len, &job->frame);
 		}
 		counters_add(&w->counters->frame[verdict], 1);
 		if (verdict == FRAME_DNS) {
 			if (job->frame.version == 6)
 				w->queries[jobs].cap = reply_cap(m, port->reply_max6);
 			job->mbuf = m;
-			jobs++;
+			w->at_hand.dns.query = &w->queries[++jobs];
 		} else if (verdict <= FRAME_PUNT_OTHER) {
 			punt(w, wq, m, verdict, now);
 		} else {
 			rte_pktmbuf_free(m);
 		}
 	}
-	dns_plain_end(&at_hand);
+	frame_answer_end(&w->at_hand);
 	counters_add(&w->counters->frame[FRAME_DNS], out);
 	count(w, COUNT_rx_frames, n);
 	count(w, COUNT_rx_bytes, bytes);

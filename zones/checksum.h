@@ -84,6 +84,15 @@ static inline uint64_t checksum_at(uint64_t sum, size_t offset)
 	return sum << turn | sum >> (-turn & 63);
 }
 
+// The same, by two instructions: each turn by another sixteen multiplies by 2^16, which counts
+// as 1.
+static inline uint64_t checksum_turn(uint64_t sum, unsigned offset)
+{
+	const unsigned turn = offset * 8;
+
+	return sum << (turn & 63) | sum >> (-turn & 63);
+}
+
 // The sum of words in the order of the wire whose values add up to `sum`.
 static inline uint64_t checksum_of_wire(uint64_t sum)
 {

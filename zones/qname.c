@@ -6,11 +6,16 @@
 
 #include "qname.h"
 
+#include "wide.h"
+
 #define TIMES8(x)  x, x, x, x, x, x, x, x
 #define TIMES32(x) TIMES8(x), TIMES8(x), TIMES8(x), TIMES8(x)
 
 const uint8_t qname_lower_lanes[96] = {
     TIMES32(INT8_MAX - 'Z'), TIMES32(INT8_MAX - 26), TIMES32(0x20)};
+
+const uint8_t wide_capitals[2 * WIDE] = {
+    TIMES32((uint8_t)(INT8_MIN - 'A')), TIMES32((uint8_t)(INT8_MIN + 26))};
 
 #define MIX(n)   (QNAME_MIX_A ^ 0xd6e8feb86659fd93ULL * (n))
 #define MIX4(n)  MIX(n), MIX(n + 1), MIX(n + 2), MIX(n + 3)

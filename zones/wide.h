@@ -9,10 +9,12 @@
 #include <stdint.h>
 #include <string.h>
 
-#define WIDE_SLACK 32 // bytes that must be readable behind both names
+#define WIDE       32
+#define WIDE_SLACK WIDE // bytes that must be readable behind both names
 
 // True when a[0 .. len) and b[0 .. len) are the same. Pre: len > 0.
-static inline bool wide_equal(const uint8_t *a, const uint8_t *b, unsigned len)
+static inline __attribute__((always_inline)) bool wide_equal(
+    const uint8_t *a, const uint8_t *b, unsigned len)
 {
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
 	return memcmp(a, b, len) == 0;
@@ -35,7 +37,8 @@ static inline bool wide_equal(const uint8_t *a, const uint8_t *b, unsigned len)
 }
 
 // True when the 32 bytes at `at` are `want` in all bits of `mask`.
-static inline bool wide_matches(const uint8_t *at, const uint8_t want[32], const uint8_t mask[32])
+static inline __attribute__((always_inline)) bool wide_matches(
+    const uint8_t *at, const uint8_t want[32], const uint8_t mask[32])
 {
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
 	uint64_t differ = 0;
@@ -53,6 +56,28 @@ static inline bool wide_matches(const uint8_t *at, const uint8_t want[32], const
 
 	return __builtin_ia32_ptestz256(
 	    *(const lanes *)at ^ *(const lanes *)want, *(const lanes *)mask);
+#endif
+}
+
+// True when one of the WIDE bytes at `at` is a capital letter.
+extern const uint8_t
+    wide_capitals[2 * WIDE]; // what makes 'A' the smallest number, the first behind 'Z'
+static inline bool wide_upper(const uint8_t *at)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	unsigned upper = 0;
+
+	for (unsigned i = 0; i < WIDE; i++)
+		upper |= (uint8_t)(at[i] - 'A') < 26;
+	return upper != 0;
+#else
+	typedef signed char numbers __attribute__((vector_size(WIDE), aligned(1), may_alias));
+	typedef char lanes __attribute__((vector_size(WIDE)));
+	const numbers *k = (const numbers *)wide_capitals;
+
+	// So that the compiler takes them from memory, where it would make them anew each time.
+	__asm__("" : "+r"(k));
+	return __builtin_ia32_pmovmskb256((lanes)(*(const numbers *)at + k[0] < k[1])) != 0;
 #endif
 }
 

@@ -62,15 +62,6 @@ struct dns_context {
 	struct dns_counters *counters; // this thread's own
 };
 
-// What dns_plain.c finds out about a question.
-struct dns_plain_question {
-	uint64_t rest_sum; // of the sum: without header
-	uint64_t opt;      // the OPT's first eight bytes, as they stand there; 0: none
-	uint32_t question_end, labels, type;
-	uint32_t opt_len; // 0 or EDNS_FIXED_LEN
-	uint32_t depths;  // bit n: there are zones with as many labels
-};
-
 // What denies the question's name, where stage 2 found it ahead of stage 3.
 struct dns_denied {
 	const struct image_node *node; // owner of an NSEC3 of the version's first layer
@@ -113,7 +104,6 @@ struct dns_query {
 	const struct zone_version *version;
 	struct node_ref node;
 	struct dns_denied denied;
-	struct dns_plain_question plain;
 	struct qname qname;
 	uint16_t qclass;
 	uint16_t edns_size;     // what the client takes, at least 512

@@ -99,18 +99,23 @@ void dns_answer(const struct dns_context *context, struct dns_query *query)
 {
 	if (query->transport == DNS_UDP && query->cap >= DNS_UDP_MIN && !query->no_error_reply &&
 	    !query->render_only) {
-		struct dns_plain plain = dns_plain_begin(context);
-		const struct plain_reply reply = dns_plain_answer(
-		    &plain, query->msg, query->len, checksum_fold(query->sum), query);
+		const uint64_t sum = query->sum;
+		struct dns_plain plain;
+
+		dns_plain_begin(&plain, context, query, query->cap);
+
+		const struct plain_reply reply = dns_plain_answer(&plain, query->msg, query->len);
 
 		if (reply.len != 0) {
 			query->verdict = DNS_REPLY;
 			query->len = query->reply_limit = (uint16_t)reply.len;
-			query->sum = reply.sum;
+			query->sum = checksum_add(sum, reply.sum);
+			query->outcome = reply.outcome;
 			query->rcode = query->msg[3] & 0x0f;
 			dns_plain_end(&plain);
 			return;
 		}
+		dns_plain_leave(&plain, query->msg);
 		if (query->state == QUERY_NEW)
 			dns_parse(context, query);
 	} else {
