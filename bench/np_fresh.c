@@ -10,7 +10,8 @@
 //         [--changes N] [--pause MS]
 //
 // Also the time of a whole transfer: from the first question for one to the first answer; and in
-// the end of another one in its place, in which every name has another address.
+// the end of two more in its place: one in which a few names have another address, and one in which
+// every name has. Each begins with a line "phase few", "phase all".
 #include <arpa/inet.h>
 #include <errno.h>
 #include <fcntl.h>
@@ -39,6 +40,7 @@
 #define GIVE_UP_NS   INT64_C(30000000000)
 #define LOAD_S       600
 #define REPLACE_S    60 // and a second for each 100,000 names: one that never follows ends a row so
+#define FEW          100
 
 static const uint8_t apex[] = "\5fresh";
 static const uint8_t soa_rdata[] = "\2ns\300\14\1h\300\14"; // names that point at the apex
@@ -52,7 +54,8 @@ static unsigned changes = 200, pause_ms = 300;
 // acquire by the primary's threads before they answer.
 static _Atomic uint32_t changed;
 static _Atomic int64_t axfr_ns; // when the next whole transfer was asked for; 0: not yet
-// Of a name that was never changed. Another one: every question is answered by a whole transfer.
+static _Atomic bool whole_only; // every question is answered by a whole transfer
+// Of a name that was never changed.
 #define ADDRESS_FIRST  0xc0000201u
 #define ADDRESS_SECOND 0xc0000202u
 static _Atomic uint32_t unchanged = ADDRESS_FIRST;
@@ -162,7 +165,7 @@ static bool send_ixfr(int fd, struct out *o, unsigned id, uint32_t serial)
 	const uint32_t made = atomic_load_explicit(&changed, memory_order_acquire);
 
 	if (serial < 1 || serial > 1 + made || made + 1 - serial > 500 ||
-	    (atomic_load(&unchanged) != ADDRESS_FIRST && serial <= made))
+	    (atomic_load(&whole_only) && serial <= made))
 		return send_whole(fd, o, id, TYPE_IXFR);
 	begin_ours(o, id, 0x8400, TYPE_IXFR);
 	put_soa(o, 1 + made);
@@ -349,7 +352,7 @@ static unsigned wrong_names(int sock)
 	const uint32_t made = atomic_load(&changed);
 	unsigned wrong = 0;
 
-	for (unsigned i = 0; i < changes; i++)
+	for (unsigned i = 0; i < made; i++)
 		wrong += ask_until(sock, change_name(i), address_of(change_name(i), made),
 		             now_ns() + INT64_C(2000000000)) < 0;
 	for (uint32_t i = 0; i < names; i += names / 1000 + 1)
@@ -359,18 +362,28 @@ static unsigned wrong_names(int sock)
 }
 
 // Post: seconds from the question for it to the first new answer, or -1.
-static double replace(int udp, int sock)
+static double replace(int udp, int sock, bool all)
 {
-	uint32_t name = names - 1;
+	uint32_t name = names - 1, address = ADDRESS_SECOND;
 
-	while (name > 0 && address_of(name, changes + 1) != ADDRESS_FIRST)
+	printf("phase %s\n", all ? "all" : "few");
+	fflush(stdout);
+	while (name > 0 && address_of(name, changes + FEW + 1) != ADDRESS_FIRST)
 		name--;
 	atomic_store(&axfr_ns, 0);
-	atomic_store(&unchanged, ADDRESS_SECOND);
-	atomic_fetch_add(&changed, 1);
+	atomic_store(&whole_only, true);
+	if (all) {
+		atomic_store(&unchanged, ADDRESS_SECOND);
+		atomic_fetch_add(&changed, 1);
+	} else {
+		const uint32_t made = atomic_fetch_add(&changed, FEW) + FEW;
+
+		name = change_name(made - 1);
+		address = address_of(name, made);
+	}
 	notify_send(udp);
-	const int64_t seen = ask_until(sock, name, ADDRESS_SECOND,
-	    now_ns() + (REPLACE_S + names / 100000) * INT64_C(1000000000));
+	const int64_t seen = ask_until(
+	    sock, name, address, now_ns() + (REPLACE_S + names / 100000) * INT64_C(1000000000));
 	const int64_t began = atomic_load(&axfr_ns);
 
 	return seen < 0 || began == 0 ? -1 : (double)(seen - began) / 1e9;
@@ -406,14 +419,19 @@ static void run(int udp)
 	}
 	wrong += wrong_names(sock);
 	usleep(2000000);
-	const double replace_s = replace(udp, sock);
+	const double few_s = replace(udp, sock, false);
+
+	lost += few_s < 0;
+	wrong += wrong_names(sock);
+	usleep(2000000);
+	const double replace_s = replace(udp, sock, true);
 
 	lost += replace_s < 0;
 	wrong += wrong_names(sock);
 	qsort(took, count, sizeof(*took), by_size);
 	printf("{\"names\": %u, \"load_s\": %.3f, \"changes\": %u, \"lost\": %u, \"wrong\": %u, "
-	       "\"pause_ms\": %u, \"replace_s\": %.3f",
-	    names, load_s, changes, lost, wrong, pause_ms, replace_s);
+	       "\"pause_ms\": %u, \"few_s\": %.3f, \"replace_s\": %.3f",
+	    names, load_s, changes, lost, wrong, pause_ms, few_s, replace_s);
 	if (count > 0)
 		printf(", \"p50_ms\": %.3f, \"p90_ms\": %.3f, \"p99_ms\": %.3f, \"max_ms\": %.3f",
 		    (double)took[count / 2] / 1e6, (double)took[count * 9 / 10] / 1e6,

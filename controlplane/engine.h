@@ -17,6 +17,7 @@
 #include "delta.h"
 #include "provider.h"
 #include "records.h"
+#include "seen.h"
 #include "zone.h"
 
 struct event_base;
@@ -48,10 +49,12 @@ struct engine_ops {
 	// engine_published with this token. LIVE means: the data plane serves it, or none is
 	// connected and it is stored. `origin` says whose history the version belongs to and is
 	// kept with it.
+	// `seen` (NULL: nothing) is what of the version belongs to it besides `records`: names that
+	// are the same in what provide.peek gave; the callee owns it, too.
 	// `hold` (NULL: no) is why it is to be held, for want of other primaries that have it:
 	// SHORT is the answer then, unless something else is wrong with it.
 	void (*publish)(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
-	    const char *hold, struct records *records);
+	    const char *hold, struct records *records, struct seen *seen);
 	// The same for the version that the difference makes of the one served. It is answered "not
 	// live" with the reason when the difference does not fit. The callee owns `delta`.
 	void (*apply)(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,

@@ -5,9 +5,12 @@
 // ends told to the zone's state machine.
 #include "engine_private.h"
 
+#include <stdlib.h>
 #include <string.h>
 
 #include "address.h"
+#include "reading.h"
+#include "stack.h"
 
 // The operation is over: its slot goes to the next, and the primary's reference is dropped.
 static void op_end(struct engine_zone *ez, enum pacing_word word)
@@ -148,6 +151,7 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 		ez->transfers++;
 		ez->last_transfer_ms = took;
 		ez->records = result->records;
+		ez->known = result->seen;
 		ez->delta = result->delta;
 		event.incremental = result->delta != NULL;
 		transfer_log(ez, result, took);
@@ -166,6 +170,47 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 	engine_content_drop(ez); // when it was neither published nor discarded
 	engine_dispatch_all(engine);
 	engine_arm(engine);
+}
+
+// A version that is open while its zone comes again; it may outlive the engine.
+struct known {
+	void (*read_end)(void *ctx, struct reading *reading);
+	void *ctx;
+	struct reading reading;
+};
+
+static void known_release(void *ctx)
+{
+	struct known *known = ctx;
+
+	known->read_end(known->ctx, &known->reading);
+	free(known);
+}
+
+// What is served, where it is large enough that memory counts, and in memory.
+static struct seen *op_known(void *ctx)
+{
+	struct engine_zone *ez = ctx;
+	const struct provider_ops *ops = &ez->engine->ops.provide;
+	struct known *known = ops->peek != NULL ? calloc(1, sizeof(*known)) : NULL;
+	struct seen *seen = NULL;
+
+	if (known == NULL || ops->peek(ops->ctx, ez->apex, &known->reading) != 0) {
+		free(known);
+		return NULL;
+	}
+	const struct zone_version *version = &known->reading.version;
+
+	known->read_end = ops->read_end;
+	known->ctx = ops->ctx;
+	if (version->layer[version->layer_count - 1].size >= STACK_BASE_MIN) {
+		seen = seen_new(version, known->reading.content, known_release, known);
+	}
+	if (seen == NULL) {
+		reading_close(&known->reading);
+		free(known);
+	}
+	return seen;
 }
 
 static int op_start(struct engine_zone *ez)
@@ -294,7 +339,9 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
 	ez->op_primary = (uint8_t)action->primary;
 	ez->op_ask = (struct session_ask){.incremental = action->incremental,
 	    .any_serial = action->any_serial,
-	    .ours = ez->zone.soa};
+	    .ours = ez->zone.soa,
+	    .known = op_known,
+	    .known_ctx = ez};
 	if (action->fallback) {
 		ez->engine->counters.ixfr_fallbacks++;
 	}

@@ -35,7 +35,8 @@ struct engine_zone {
 		struct soa_query *query;
 		struct transfer *transfer;
 	} op;
-	struct records *records;   // between TRANSFERRED and PUBLISH; or
+	struct records *records;   // between TRANSFERRED and PUBLISH, with
+	struct seen *known;        // the same: what is to be added to them; or
 	struct delta *delta;       // the same
 	char *error;               // of the last round's last failure; NULL: none
 	struct failures *failures; // NULL: none so far

@@ -39,8 +39,10 @@ void engine_error_set(struct engine_zone *ez, const char *error)
 void engine_content_drop(struct engine_zone *ez)
 {
 	records_free(ez->records);
+	seen_free(ez->known);
 	delta_free(ez->delta);
 	ez->records = NULL;
+	ez->known = NULL;
 	ez->delta = NULL;
 }
 
@@ -48,9 +50,11 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 {
 	const struct engine_ops *ops = &ez->engine->ops;
 	struct records *records = ez->records;
+	struct seen *seen = ez->known;
 	struct delta *delta = ez->delta;
 
 	ez->records = NULL;
+	ez->known = NULL;
 	ez->delta = NULL;
 	ez->handed_delta = delta != NULL;
 	char why[128] = "";
@@ -66,7 +70,8 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 	if (delta != NULL) {
 		ops->apply(ops->ctx, ez->apex, action->token, action->origin, hold, delta);
 	} else {
-		ops->publish(ops->ctx, ez->apex, action->token, action->origin, hold, records);
+		ops->publish(
+		    ops->ctx, ez->apex, action->token, action->origin, hold, records, seen);
 	}
 }
 

@@ -107,9 +107,10 @@ static void engine_load(void *ctx, const uint8_t *apex, struct engine_stored *ou
 }
 
 static void engine_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
-    const char *hold, struct records *records)
+    const char *hold, struct records *records, struct seen *seen)
 {
-	publisher_publish(((struct daemon *)ctx)->publisher, apex, token, origin, hold, records);
+	publisher_replace(
+	    ((struct daemon *)ctx)->publisher, apex, token, origin, hold, records, seen);
 }
 
 static void engine_apply(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,

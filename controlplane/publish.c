@@ -43,6 +43,7 @@ struct pzone *pzone_find(const struct publisher *p, const uint8_t *apex)
 void content_free(struct content *content)
 {
 	records_free(content->records);
+	seen_free(content->seen);
 	delta_free(content->delta);
 	free(content->hold);
 	*content = (struct content){0};
@@ -163,8 +164,14 @@ static void content_take_or_hold(struct publisher *p, const uint8_t *apex, uint3
 void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
     const char *hold, struct records *records)
 {
-	content_take_or_hold(
-	    p, apex, token, hold, (struct content){.records = records, .origin = origin});
+	publisher_replace(p, apex, token, origin, hold, records, NULL);
+}
+
+void publisher_replace(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
+    const char *hold, struct records *records, struct seen *seen)
+{
+	content_take_or_hold(p, apex, token, hold,
+	    (struct content){.records = records, .seen = seen, .origin = origin});
 }
 
 void publisher_publish_text(struct publisher *p, const uint8_t *apex, uint32_t token,

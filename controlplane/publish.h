@@ -65,6 +65,10 @@ void publisher_publish_text(struct publisher *publisher, const uint8_t *apex, ui
     const struct file_mark *source, struct records *records);
 // What the file was that the version served was made from; inode 0: nothing is known.
 struct file_mark publisher_source(const struct publisher *publisher, const uint8_t *apex);
+// The same where more belongs to the version than `records`: what `seen` (now the publisher's;
+// NULL: nothing) has of a version that publisher_peek() gave.
+void publisher_replace(struct publisher *publisher, const uint8_t *apex, uint32_t token,
+    uint64_t origin, const char *hold, struct records *records, struct seen *seen);
 // The same for what `delta` (now the publisher's) makes of the version served. When it does not
 // fit, that is not live, with the reason, and nothing has changed.
 void publisher_apply(struct publisher *publisher, const uint8_t *apex, uint32_t token,

@@ -24,6 +24,7 @@
 #include "batch.h"
 #include "delta.h"
 #include "image.h"
+#include "log.h"
 #include "publish_bundle.h"
 #include "reader.h"
 #include "rrtype.h"
@@ -59,9 +60,9 @@ static struct version *version_of(struct build *build)
 		                              : build->layers[build->layer_count - i]);
 	version->generation = build->options.generation;
 	version->content = build->options.id;
-	version->how = build->delta != NULL     ? HISTORY_IXFR
-	               : build->zone->secondary ? HISTORY_AXFR
-	                                        : HISTORY_FILE;
+	version->how = build->delta != NULL && !build->came_whole ? HISTORY_IXFR
+	               : build->zone->secondary                   ? HISTORY_AXFR
+	                                                          : HISTORY_FILE;
 	version->delta = build->delta;
 	build->delta = NULL;
 	version->rr_count = build->header.rr_count;
@@ -609,6 +610,87 @@ static bool takes_long(const struct build *build)
 	return false;
 }
 
+void build_alone(struct build *build)
+{
+	struct publisher *p = build->publisher;
+
+	build->job.run = build->delta != NULL ? difference_run : batch_run;
+	build->job.done = batch_done;
+	build->light = build->delta != NULL && build->delta->changes->count <= LIGHT_RECORDS &&
+	               build->since.len <= LIGHT_SINCE && view_in_memory(&build->served) &&
+	               view_in_memory(&build->ground_view);
+	if (build->light)
+		offload_run(p->work, &build->job);
+	else
+		offload_submit(takes_long(build) ? p->heavy : p->work, &build->job);
+}
+
+// With all that was known, or what differs from it.
+static void build_begin(struct build *build)
+{
+	struct publisher *p = build->publisher;
+	struct pzone *zone = build->zone;
+
+	if (!served_take(build)) {
+		build_end(build);
+		return;
+	}
+	if (build->delta != NULL)
+		fold_note(p, zone, build->delta);
+	if (build->delta != NULL && zone->folding.ground != NULL)
+		ground_take(build, &zone->folding);
+	if (build->delta != NULL)
+		build->heavy = build->served.count > 0 && version_size(zone->current) > HEAVY_IMAGE;
+	else
+		build->heavy = build->content.records->count > HEAVY_RECORDS;
+	if (bundle_takes(build))
+		bundle_put(p->bundler, build);
+	else
+		build_alone(build);
+}
+
+// A zone that came again: what differs, if that is little and the version it differs from is still
+// the one served; else all of it.
+static void settle_run(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+	struct content *content = &build->content;
+	int rc = build->came_whole
+	             ? seen_delta(content->seen, content->records, build->soa.serial, &build->delta)
+	             : -E2BIG;
+
+	if (rc == -E2BIG)
+		rc = seen_restore(content->seen, content->records);
+	if (rc == 0 && build->delta != NULL) {
+		records_free(content->records);
+		content->records = NULL;
+	}
+	build->came_whole = build->delta != NULL;
+	if (rc < 0)
+		build_fail(build, "%s.", strerror(-rc));
+	else
+		build->rc = -ECANCELED;
+}
+
+static void settle_done(struct offload_job *job)
+{
+	struct build *build = (struct build *)job;
+	char name[NAME_TEXT_MAX];
+
+	seen_free(build->content.seen);
+	build->content.seen = NULL;
+	if (build->zone == NULL || build->publisher->closing || build->rc == -EINVAL) {
+		build_end(build);
+		return;
+	}
+	if (build->delta != NULL) {
+		name_to_text(build->apex, name);
+		log_info("%s: serial %u came whole and is a difference of %zu records", name,
+		    build->delta->to, build->delta->changes->count);
+	}
+	build_begin(build);
+}
+
 void build_start(struct publisher *p, struct pzone *zone, const struct content *content)
 {
 	struct build *build = calloc(1, sizeof(*build));
@@ -638,37 +720,16 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 	while (build->options.id == 0)
 		if (getrandom(&build->options.id, sizeof(build->options.id), 0) < 0)
 			abort();
-	if (!served_take(build)) {
-		build_end(build);
+	if (build->content.seen == NULL) {
+		build_begin(build);
 		return;
 	}
-	if (build->delta != NULL)
-		fold_note(p, zone, build->delta);
-	if (build->delta != NULL && zone->folding.ground != NULL)
-		ground_take(build, &zone->folding);
-	if (build->delta != NULL)
-		build->heavy = build->served.count > 0 && version_size(zone->current) > HEAVY_IMAGE;
-	else
-		build->heavy = build->content.records->count > HEAVY_RECORDS;
-	if (bundle_takes(build))
-		bundle_put(p->bundler, build);
-	else
-		build_alone(build);
-}
-
-void build_alone(struct build *build)
-{
-	struct publisher *p = build->publisher;
-
-	build->job.run = build->delta != NULL ? difference_run : batch_run;
-	build->job.done = batch_done;
-	build->light = build->delta != NULL && build->delta->changes->count <= LIGHT_RECORDS &&
-	               build->since.len <= LIGHT_SINCE && view_in_memory(&build->served) &&
-	               view_in_memory(&build->ground_view);
-	if (build->light)
-		offload_run(p->work, &build->job);
-	else
-		offload_submit(takes_long(build) ? p->heavy : p->work, &build->job);
+	apex_look(build, build->content.records); // the SOA is among those that came
+	build->came_whole =
+	    zone->current != NULL && zone->current->content == seen_content(build->content.seen);
+	build->job.run = settle_run;
+	build->job.done = settle_done;
+	offload_submit(p->heavy, &build->job);
 }
 
 void build_cancel(struct build *build)

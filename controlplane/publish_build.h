@@ -40,6 +40,7 @@ struct build {
 	bool on_ground;
 	unsigned kept;      // of either, the lowest that stay below what is made; 0: a base is made
 	bool whole;         // an overlay will not do
+	bool came_whole;    // the difference was found as the zone came
 	bool heavy;         // then it takes long
 	bool light;         // so little that no thread is woken for it
 	bool again;         // it was not as light as it seemed

@@ -17,6 +17,7 @@
 #include "journal.h"
 #include "publish.h"
 #include "qname.h"
+#include "seen.h"
 #include "stack.h"
 #include "store.h"
 #include "version.h"
@@ -27,7 +28,9 @@
 
 // What a version is made from: all records, or a difference to the version served.
 struct content {
-	struct records *records; // or
+	struct records *records; // with
+	struct seen
+	    *seen; // what is not in them, for it is the same in a version; NULL: nothing; or
 	struct delta *delta;
 	uint64_t origin;         // whose history it belongs to; 0: nobody's
 	struct file_mark source; // of the text it comes from; inode 0: none, or not known

@@ -57,6 +57,7 @@ void session_close(struct session *session)
 	if (session != NULL) {
 		tsig_stream_close(&session->stream);
 		records_free(session->records);
+		seen_free(session->seen);
 		delta_free(session->delta);
 		free(session);
 	}
@@ -119,6 +120,14 @@ struct records *session_take(struct session *session)
 	return records;
 }
 
+struct seen *session_take_seen(struct session *session)
+{
+	struct seen *seen = session->seen;
+
+	session->seen = NULL;
+	return seen;
+}
+
 struct delta *session_take_delta(struct session *session)
 {
 	struct delta *delta = session->delta;
@@ -129,7 +138,7 @@ struct delta *session_take_delta(struct session *session)
 
 size_t session_count(const struct session *session)
 {
-	return session->delta != NULL ? session->delta->changes->count : session->records->count;
+	return session->count;
 }
 
 // The primary says no. A TSIG record beside the RCODE says what it has against our key; it is shown

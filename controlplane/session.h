@@ -14,6 +14,7 @@
 
 #include "delta.h"
 #include "records.h"
+#include "seen.h"
 #include "tsig.h"
 #include "zone.h"
 
@@ -23,6 +24,10 @@ struct session_ask {
 	bool any_serial;  // take the zone even when it is not newer than ours; not with incremental
 	bool padded;      // it goes out encrypted: its length shall not tell the zone
 	struct zone_soa ours;
+	// Called when the zone comes as a whole and is newer than ours: the version that it takes
+	// the place of, or NULL. NULL: there is none. The session owns what it gives.
+	struct seen *(*known)(void *ctx);
+	void *known_ctx;
 };
 
 struct session_limits {
@@ -33,7 +38,8 @@ struct session_limits {
 
 enum session_state {
 	SESSION_MORE,   // feed the next message
-	SESSION_DONE,   // complete and verified: session_take, or session_take_delta when ->delta
+	SESSION_DONE,   // complete and verified: session_take with session_take_seen, or
+	                // session_take_delta when ->delta
 	SESSION_STALE,  // the primary's serial is not newer than ours; session->soa is set, and
 	                // verified
 	SESSION_FAILED, // session->error says why
@@ -45,6 +51,7 @@ struct session {
 	char error[200];     // one sentence, names escaped
 	uint64_t bytes, messages;
 	struct records *records; // owned until session_take
+	struct seen *seen;       // owned until session_take_seen; NULL: `records` is all there is
 	struct delta *delta;     // owned until session_take_delta; NULL: no incremental answer
 	bool key_refused;        // NOTAUTH, and if it says why, for BADKEY or BADSIG
 	uint8_t rcode;           // of a refusal, when that is why it failed; else 0
@@ -67,9 +74,12 @@ struct session {
 	uint8_t owner_len;
 	uint16_t run_type; // of the run counted by `run`
 	uint32_t run;
+	uint64_t count; // of the records that came, of whichever kind
+	uint8_t run_owner_len;
 	size_t owner_at; // where in this message the last owner was read; 0: nowhere
 	uint8_t apex[NAME_LEN_MAX];
 	uint8_t owner[NAME_LEN_MAX];
+	uint8_t run_owner[NAME_LEN_MAX];          // of the last record that was counted
 	uint8_t soa_rdata[2 * NAME_LEN_MAX + 20]; // the first SOA's
 	uint16_t soa_len;
 	uint32_t soa_ttl;
@@ -96,7 +106,8 @@ enum session_state session_message(
 size_t session_count(const struct session *session);
 
 // Pre: SESSION_DONE, delta NULL. Ownership goes to the caller. The last SOA is not in it a second
-// time.
+// time. With `seen` they are what came and is not the same in the version known: the rest is there.
 struct records *session_take(struct session *session);
+struct seen *session_take_seen(struct session *session);
 // Pre: SESSION_DONE, delta not NULL. Ownership goes to the caller.
 struct delta *session_take_delta(struct session *session);

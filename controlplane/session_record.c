@@ -91,9 +91,13 @@ static bool record_keep(
 		    session, "more than %llu records", (unsigned long long)session->limits.records);
 		return false;
 	}
+	session->count++;
 	if (session->delta != NULL) {
 		rc = delta_add(session->delta, session->form == FORM_ADD, session->owner, type, ttl,
 		    rdata, len);
+	} else if (session->seen != NULL) {
+		rc = seen_record(
+		    session->seen, session->records, session->owner, type, ttl, rdata, len);
 	} else {
 		rc = records_add(session->records, session->owner, type, ttl, rdata, len);
 	}
@@ -108,14 +112,13 @@ static bool record_keep(
 // Counts records of one owner and type that follow each other, however the owner was written.
 static bool run_good(struct session *session, bool same_owner, uint16_t type)
 {
-	const struct records *records =
-	    session->delta != NULL ? session->delta->changes : session->records;
-
-	if (!same_owner && records->count > 0) {
-		const struct record *last = &records->items[records->count - 1];
-
-		same_owner = last->owner_len == session->owner_len &&
-		             memcmp(last->owner, session->owner, session->owner_len) == 0;
+	if (!same_owner) {
+		same_owner = session->run_owner_len == session->owner_len &&
+		             memcmp(session->run_owner, session->owner, session->owner_len) == 0;
+	}
+	if (!same_owner) {
+		memcpy(session->run_owner, session->owner, session->owner_len);
+		session->run_owner_len = session->owner_len;
 	}
 	if (same_owner && type == session->run_type) {
 		session->run++;
@@ -132,6 +135,15 @@ static bool run_good(struct session *session, bool same_owner, uint16_t type)
 		return false;
 	}
 	return true;
+}
+
+// What is asked for whatever its serial is, is wanted as it is.
+static void whole_open(struct session *session)
+{
+	session->form = FORM_WHOLE;
+	if (session->ask.known != NULL && !session->ask.any_serial) {
+		session->seen = session->ask.known(session->ask.known_ctx);
+	}
 }
 
 // The first record: what the primary has.
@@ -151,7 +163,7 @@ static bool soa_first(struct session *session, uint32_t ttl, const uint8_t *rdat
 		session->form = FORM_OPEN;
 		return true;
 	}
-	session->form = FORM_WHOLE;
+	whole_open(session);
 	return record_keep(session, RRTYPE_SOA, ttl, rdata, len);
 }
 
@@ -163,6 +175,11 @@ static bool soa_last(struct session *session, const uint8_t *rdata, size_t len)
 		soa_read(rdata, len, &last);
 		session_fail(session, "last SOA (serial %u) differs from the first (serial %u)",
 		    last.serial, session->soa.serial);
+		return false;
+	}
+	if (session->seen != NULL && session->form == FORM_WHOLE &&
+	    seen_end(session->seen, session->records) != 0) {
+		session_fail(session, "out of memory after %zu records", session_count(session));
 		return false;
 	}
 	session->ended = true;
@@ -178,7 +195,7 @@ static bool whole_begin(struct session *session)
 
 	memcpy(owner, session->owner, owner_len);
 	memcpy(session->owner, session->soa_owner, session->apex_len);
-	session->form = FORM_WHOLE;
+	whole_open(session);
 	kept = record_keep(
 	    session, RRTYPE_SOA, session->soa_ttl, session->soa_rdata, session->soa_len);
 	memcpy(session->owner, owner, owner_len);

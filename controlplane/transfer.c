@@ -67,6 +67,7 @@ static void on_closed(void *ctx, const char *why)
 		result.delta = session_take_delta(session);
 	} else if (session->state == SESSION_DONE) {
 		result.records = session_take(session);
+		result.seen = session_take_seen(session);
 	}
 	transfer->done(transfer->ctx, &result);
 	transfer_free(transfer);

@@ -24,7 +24,8 @@ struct transfer_limits {
 struct transfer_result {
 	enum session_state state; // DONE, STALE or FAILED
 	struct zone_soa soa;      // DONE, STALE
-	struct records *records;  // DONE: the receiver owns them; or
+	struct records *records;  // DONE: the receiver owns them, and
+	struct seen *seen;        // what is to be added to them, from the version known; or
 	struct delta *delta;      // DONE: a difference, the receiver owns it
 	uint64_t bytes, messages, count;
 	bool silent;       // FAILED: nothing at all was heard, not even a refusal

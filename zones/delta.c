@@ -257,21 +257,34 @@ int delta_walk_change(struct delta_walk *a, struct node_ref ref)
 	a->count = 0;
 	if (ref.node != NULL)
 		rc = node_entries(a, ref);
-	// A name of which nothing stays is written as the changes have it.
-	const bool empty = a->count == 0;
+	const size_t before = a->count;
 
 	for (size_t i = 0; i < count && rc == 0; i++) {
 		const struct record *change = &changes[index[i]];
-		const bool added = a->delta->added[index[i]];
 
-		if (empty && added)
-			owner = change->owner;
 		rc = entry_add(a, change->type, change->ttl, change->rdata, change->rdlen,
-		    added ? ENTRY_ADDED : ENTRY_REMOVED);
+		    a->delta->added[index[i]] ? ENTRY_ADDED : ENTRY_REMOVED);
 	}
 	if (rc == 0)
 		rc = entries_settle(a, owner);
-	return rc != 0 ? rc : entries_put(a, owner);
+	if (rc != 0)
+		return rc;
+	// A name of which nothing stays is written as the changes have it: as a whole zone would
+	// (records_sort).
+	const struct entry *first = NULL;
+	bool stays = false;
+
+	for (size_t i = 0; i < a->count; i++) {
+		const struct entry *entry = &a->entries[i];
+
+		stays |= entry->kind == ENTRY_BEFORE;
+		if (first == NULL || entry->type < first->type ||
+		    (entry->type == first->type && entry->order < first->order))
+			first = entry;
+	}
+	if (first != NULL && !stays)
+		owner = changes[index[first->order - before]].owner;
+	return entries_put(a, owner);
 }
 
 int delta_walk_copy(struct delta_walk *a, struct node_ref ref)

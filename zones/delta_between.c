@@ -6,6 +6,7 @@
 // and the records of one name. A difference that is not small is counted first, and found once more
 // when it is to be had.
 #include "delta.h"
+#include "delta_private.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -16,31 +17,12 @@
 
 #define BYTES_UNCOUNTED ((size_t)1 << 20)
 
-struct entry {
-	const uint8_t *rdata;
-	uint32_t ttl;
-	uint16_t type, rdlen;
-};
-
-struct entries {
-	struct entry *items; // owned
-	size_t count, cap;
-};
-
-struct search {
-	struct delta *delta;
-	size_t bytes, bytes_max;
-	uint64_t count, count_max;
-	size_t bytes_kept;            // what comes on top is only counted
-	struct entries before, after; // of one name
-};
-
-static int entry_add(
-    struct entries *entries, uint16_t type, uint32_t ttl, const uint8_t *rdata, uint16_t rdlen)
+int delta_entry_add(struct delta_entries *entries, uint16_t type, uint32_t ttl,
+    const uint8_t *rdata, uint16_t rdlen)
 {
 	if (entries->count == entries->cap) {
 		const size_t cap = entries->cap > 0 ? entries->cap * 2 : 64;
-		struct entry *grown = reallocarray(entries->items, cap, sizeof(*grown));
+		struct delta_entry *grown = reallocarray(entries->items, cap, sizeof(*grown));
 
 		if (grown == NULL)
 			return -ENOMEM;
@@ -48,11 +30,11 @@ static int entry_add(
 		entries->cap = cap;
 	}
 	entries->items[entries->count++] =
-	    (struct entry){.rdata = rdata, .ttl = ttl, .type = type, .rdlen = rdlen};
+	    (struct delta_entry){.rdata = rdata, .ttl = ttl, .type = type, .rdlen = rdlen};
 	return 0;
 }
 
-static int entries_take(struct entries *entries, struct node_ref ref)
+int delta_entries_take(struct delta_entries *entries, struct node_ref ref)
 {
 	const uint8_t *rdata;
 	uint32_t ttl = 0;
@@ -65,10 +47,10 @@ static int entries_take(struct entries *entries, struct node_ref ref)
 		struct rdata_iter iter = rrset_rdata(ref.image, rrset);
 
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = entry_add(entries, rrset->type, rrset->ttl, rdata, len);
+			rc = delta_entry_add(entries, rrset->type, rrset->ttl, rdata, len);
 		iter = rrset_sigs(ref.image, rrset, &ttl);
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = entry_add(entries, RRTYPE_RRSIG, ttl, rdata, len);
+			rc = delta_entry_add(entries, RRTYPE_RRSIG, ttl, rdata, len);
 	}
 	return rc;
 }
@@ -112,7 +94,7 @@ static bool node_same(struct node_ref x, struct node_ref y)
 // A total order: type, data, TTL. Case counts: what is sent on shall be what came.
 static int by_entry(const void *left, const void *right)
 {
-	const struct entry *x = left, *y = right;
+	const struct delta_entry *x = left, *y = right;
 	const size_t len = x->rdlen < y->rdlen ? x->rdlen : y->rdlen;
 	int order;
 
@@ -127,7 +109,7 @@ static int by_entry(const void *left, const void *right)
 }
 
 static int change_add(
-    struct search *search, bool added, const uint8_t *owner, const struct entry *entry)
+    struct delta_search *search, bool added, const uint8_t *owner, const struct delta_entry *entry)
 {
 	search->bytes += sizeof(struct record) + name_len(owner) + entry->rdlen;
 	if (++search->count > search->count_max || search->bytes > search->bytes_max)
@@ -138,20 +120,13 @@ static int change_add(
 	    search->delta, added, owner, entry->type, entry->ttl, entry->rdata, entry->rdlen);
 }
 
-// Pre: at least one is there.
-static int node_differ(struct search *search, struct node_ref before, struct node_ref after)
+int delta_entries_differ(struct delta_search *search, const uint8_t *owner_before,
+    const uint8_t *owner_after, bool respelt)
 {
-	struct entries *x = &search->before, *y = &search->after;
+	struct delta_entries *x = &search->before, *y = &search->after;
 	size_t i = 0, k = 0;
 	int rc = 0;
 
-	x->count = y->count = 0;
-	if (before.node != NULL)
-		rc = entries_take(x, before);
-	if (rc == 0 && after.node != NULL)
-		rc = entries_take(y, after);
-	if (rc != 0)
-		return rc;
 	if (x->count > 0)
 		qsort(x->items, x->count, sizeof(*x->items), by_entry);
 	if (y->count > 0)
@@ -159,20 +134,37 @@ static int node_differ(struct search *search, struct node_ref before, struct nod
 	while (rc == 0 && (i < x->count || k < y->count)) {
 		const int order = i == x->count   ? 1
 		                  : k == y->count ? -1
+		                  : respelt       ? -1
 		                                  : by_entry(&x->items[i], &y->items[k]);
 
 		if (order < 0)
-			rc = change_add(search, false, node_owner(before), &x->items[i]);
+			rc = change_add(search, false, owner_before, &x->items[i]);
 		else if (order > 0)
-			rc = change_add(search, true, node_owner(after), &y->items[k]);
+			rc = change_add(search, true, owner_after, &y->items[k]);
 		i += order <= 0;
 		k += order >= 0;
 	}
 	return rc;
 }
 
-static int versions_walk(
-    struct search *search, const struct zone_version *before, const struct zone_version *after)
+// Pre: at least one is there.
+static int node_differ(struct delta_search *search, struct node_ref before, struct node_ref after)
+{
+	int rc = 0;
+
+	search->before.count = search->after.count = 0;
+	if (before.node != NULL)
+		rc = delta_entries_take(&search->before, before);
+	if (rc == 0 && after.node != NULL)
+		rc = delta_entries_take(&search->after, after);
+	if (rc != 0)
+		return rc;
+	return delta_entries_differ(search, before.node != NULL ? node_owner(before) : NULL,
+	    after.node != NULL ? node_owner(after) : NULL, false);
+}
+
+static int versions_walk(struct delta_search *search, const struct zone_version *before,
+    const struct zone_version *after)
 {
 	struct version_iter x, y;
 	struct node_ref a, b;
@@ -203,8 +195,7 @@ static int rank(const struct delta *delta, size_t i)
 	return delta->added[i] * 2 + (delta->changes->items[i].type != RRTYPE_SOA);
 }
 
-// The SOA that goes, what goes, the SOA that comes, what comes (RFC 1995 4).
-static int delta_order(struct delta *delta)
+int delta_order(struct delta *delta)
 {
 	const size_t count = delta->changes->count;
 	struct record *items = reallocarray(NULL, count + 1, sizeof(*items));
@@ -227,8 +218,8 @@ static int delta_order(struct delta *delta)
 }
 
 // Post: search->delta has as much as `bytes_kept`.
-static int search_run(struct search *search, size_t bytes_kept, const struct zone_version *before,
-    const struct zone_version *after)
+static int search_run(struct delta_search *search, size_t bytes_kept,
+    const struct zone_version *before, const struct zone_version *after)
 {
 	const struct image_header *header = version_header(before);
 
@@ -243,7 +234,7 @@ static int search_run(struct search *search, size_t bytes_kept, const struct zon
 int delta_between(const struct zone_version *before, const struct zone_version *after,
     uint64_t records_max, size_t bytes_max, struct delta **out)
 {
-	struct search search = {.count_max = records_max, .bytes_max = bytes_max};
+	struct delta_search search = {.count_max = records_max, .bytes_max = bytes_max};
 	int rc = search_run(&search, BYTES_UNCOUNTED, before, after);
 
 	*out = NULL;

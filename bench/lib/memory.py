@@ -25,16 +25,18 @@ def namespace_pids(ns):
 
 
 class Peak:
-    """with Peak(ns) as peak: the most seen in a namespace. Not often: to ask takes the process's own time."""
+    """with Peak(ns) as peak: the most seen in a namespace, and of each `phase()`. Not often: to ask takes the process's own time."""
 
-    def __init__(self, ns, every=0.5):
-        self.ns, self.every, self.mb = ns, every, 0.0
+    def __init__(self, ns, every=0.5, phase=lambda: ""):
+        self.ns, self.every, self.mb, self.phase, self.of = ns, every, 0.0, phase, {}
         self.over = threading.Event()
         self.thread = threading.Thread(target=self.watch)
 
     def watch(self):
         while not self.over.wait(self.every):
-            self.mb = max(self.mb, pss_mb(namespace_pids(self.ns)))
+            phase, mb = self.phase(), pss_mb(namespace_pids(self.ns))
+            self.of[phase] = max(self.of.get(phase, 0.0), mb)
+            self.mb = max(self.mb, mb)
 
     def __enter__(self):
         self.thread.start()

@@ -8,10 +8,12 @@
 // 7 bit: what follows is a program (lib/conversation.h): the primary's messages are made of whole
 // records and signed by a second implementation of TSIG. The same records are then sent again, one
 // a message, and all in one: what is taken does not depend on where messages end, nor on signatures
-// that are right; and nothing is taken that was not signed to its end.
+// that are right; and nothing is taken that was not signed to its end. A session that knows the
+// small zone comes to the same end and to the same zone.
 //
 // Else what follows are messages, each with a length of two bytes before it, arbitrary but for the
 // 2 bit: id and question are put right. They are read as SOA answers, too.
+#include <errno.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,6 +21,8 @@
 #include "compile.h"
 #include "conversation.h"
 #include "must.h"
+#include "name.h"
+#include "rdata.h"
 #include "rrtype.h"
 #include "session.h"
 #include "soa_query.h"
@@ -101,8 +105,20 @@ struct asked {
 	size_t mac_len;
 };
 
-// A session that has sent its request.
-static struct asked ask(uint8_t flags, const struct tsig_key *key)
+static void release_nothing(void *ctx)
+{
+}
+
+static struct seen *known(void *ctx)
+{
+	struct seen *seen = seen_new(base((uintptr_t)ctx >> 4 & 3), 0, release_nothing, NULL);
+
+	must(seen != NULL);
+	return seen;
+}
+
+// A session that has sent its request; `knowing` the version before.
+static struct asked ask_knowing(uint8_t flags, const struct tsig_key *key, bool knowing)
 {
 	static const struct session_limits wide = {
 	    .bytes = 1 << 20, .records = 10000, .rrset_records = 1000};
@@ -111,6 +127,8 @@ static struct asked ask(uint8_t flags, const struct tsig_key *key)
 	const struct session_ask ask = {.incremental = (flags & 8) != 0,
 	    .any_serial = (flags & 10) == 2,
 	    .padded = (flags & 4) != 0,
+	    .known = knowing ? known : NULL,
+	    .known_ctx = (void *)(uintptr_t)flags,
 	    .ours = {.serial = serials[flags >> 4 & 3]}};
 	struct asked asked = {
 	    .session = session_open(apex, key, 0x1234, &ask, (flags & 64) != 0 ? &narrow : &wide)};
@@ -127,6 +145,11 @@ static struct asked ask(uint8_t flags, const struct tsig_key *key)
 		memcpy(asked.mac, record.mac, record.mac_len);
 	}
 	return asked;
+}
+
+static struct asked ask(uint8_t flags, const struct tsig_key *key)
+{
+	return ask_knowing(flags, key, false);
 }
 
 static bool records_same(const struct records *a, const struct records *b)
@@ -178,6 +201,84 @@ static void session_end(struct session *session, unsigned which)
 	session_close(session);
 }
 
+// As a whole zone has it: sorted, an RRset has the TTL of its first record.
+static void settle(struct records *records)
+{
+	must(records_sort(records) == 0);
+	for (size_t i = 1; i < records->count; i++) {
+		struct record *r = &records->items[i];
+		const struct record *before = r - 1;
+
+		if (r->owner == before->owner && r->type == before->type &&
+		    (r->type != RRTYPE_RRSIG || memcmp(r->rdata, before->rdata, 2) == 0))
+			r->ttl = before->ttl;
+	}
+}
+
+// Owners and data aside from case, types; in order but for that within an RRset. TTLs and spellings
+// of a name that comes in several places may be those of either.
+static bool zones_same(const struct records *a, const struct records *b)
+{
+	bool same = a->count == b->count;
+
+	for (size_t i = 0; same && i < a->count; i++) {
+		const struct record *x = &a->items[i];
+
+		same = false;
+		for (size_t k = 0; !same && k < b->count; k++) {
+			const struct record *y = &b->items[k];
+
+			same = x->type == y->type && name_equal(x->owner, y->owner) &&
+			       rdata_compare(x->type, x->rdata, x->rdlen, y->rdata, y->rdlen) == 0;
+		}
+	}
+	return same;
+}
+
+// Who knows a version comes to the same end, and to the same zone by way of the difference.
+static void knowing_agrees(uint8_t flags, const struct conversation *c, const struct session *plain)
+{
+	struct session *session = ask_knowing(flags, NULL, true).session;
+	struct records *want, *got = NULL;
+	struct delta *delta = NULL;
+	char error[DELTA_ERROR_MAX];
+	bool sound;
+
+	conversation_play(c, session, AS_IT_STANDS, false, NULL, 0, NOW_S, &sound);
+	must(session->state == plain->state && session->soa.serial == plain->soa.serial);
+	must(session_count(session) == session_count(plain));
+	must(strcmp(session->error, plain->error) == 0);
+	if (session->state == SESSION_DONE && session->seen != NULL) {
+		want = records_new(apex);
+		must(want != NULL);
+		for (size_t i = 0; i < plain->records->count; i++) {
+			const struct record *r = &plain->records->items[i];
+
+			must(records_add(want, r->owner, r->type, r->ttl, r->rdata, r->rdlen) == 0);
+		}
+		settle(want);
+		const int rc =
+		    seen_delta(session->seen, session->records, session->soa.serial, &delta);
+
+		must(rc == 0 || rc == -E2BIG);
+		// What an RRset may have is not judged before that.
+		if (rc == -E2BIG) {
+			must(want->count > 64);
+		} else if (delta_apply(delta, base(flags >> 4 & 3), &got, error) == 0) {
+			must(zones_same(want, got));
+			records_free(got);
+		} else {
+			must(strstr(error, "too many records of one type") != NULL);
+		}
+		must(seen_restore(session->seen, session->records) == 0);
+		settle(session->records);
+		must(zones_same(want, session->records));
+		delta_free(delta);
+		records_free(want);
+	}
+	session_close(session);
+}
+
 // The same records in other messages. Pre: no header lies, and every record is one: otherwise the
 // same bytes may mean another thing elsewhere. Wide limits, since those on bytes depend on the
 // messages.
@@ -216,6 +317,7 @@ static void program_run(uint8_t flags, struct tsig_key *key, struct cursor *curs
 		if (wide && !c.edited) {
 			splits_agree(flags, &c, said.session);
 		}
+		knowing_agrees(flags, &c, said.session);
 	} else if (sound && wide) {
 		struct asked plain = ask(flags, NULL);
 

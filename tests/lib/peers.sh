@@ -121,8 +121,8 @@ peer_config_nsd() {
 			  provide-xfr: ::/0 $key_name
 			  notify: $edge_management ${peer_notify_key:-$key_name}
 			  outgoing-interface: ${peer_address[nsd]}
-			  store-ixfr: yes
-			  create-ixfr: yes
+			  store-ixfr: ${peer_differences:-yes}
+			  create-ixfr: ${peer_differences:-yes}
 			  ixfr-size: 100000000
 		CONF
 		peer_keys_as '  provide-xfr: 0.0.0.0/0 %s # %s %s\n'

@@ -15,6 +15,7 @@
 #include "name.h"
 #include "overlay.h"
 #include "rrtype.h"
+#include "seen.h"
 
 #define IMAGE_MAX (1u << 26)
 
@@ -141,6 +142,86 @@ static struct delta *difference_to(const struct layers *layers, const struct rec
 	return delta;
 }
 
+// --- the same zone as it comes again
+// ---------------------------------------------------------------------------------------
+
+static size_t rrset_end(const struct records *records, size_t begin)
+{
+	size_t end = begin + 1;
+
+	while (end < records->count && same_rrset(&records->items[begin], &records->items[end]))
+		end++;
+	return end;
+}
+
+static bool has_record(const struct record *items, size_t n, const struct record *r, uint32_t ttl)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (items[i].ttl == ttl && items[i].rdlen == r->rdlen &&
+		    memcmp(items[i].owner, r->owner, r->owner_len) == 0 &&
+		    memcmp(items[i].rdata, r->rdata, r->rdlen) == 0)
+			return true;
+	}
+	return false;
+}
+
+// Both sorted. The order in an RRset is no difference, its TTL is that of the first.
+static bool same_zone(const struct records *got, const struct records *want)
+{
+	if (got->count != want->count)
+		return false;
+	for (size_t begin = 0, end; begin < want->count; begin = end) {
+		const struct record *first = &want->items[begin];
+
+		end = rrset_end(want, begin);
+		if (rrset_end(got, begin) != end || !same_rrset(first, &got->items[begin]))
+			return false;
+		for (size_t i = begin; i < end; i++) {
+			if (!has_record(
+			        &got->items[begin], end - begin, &want->items[i], first->ttl))
+				return false;
+		}
+	}
+	return true;
+}
+
+static void release_nothing(void *ctx)
+{
+}
+
+// What the control plane makes of a zone that comes whole in place of what is served must lead
+// there. Post: NULL, or what is wrong.
+static const char *seen_check(const struct layers *layers, const struct records *records)
+{
+	struct records *rest = records_new(records->apex), *got = NULL;
+	struct seen *seen = seen_new(&layers->version, 0, release_nothing, NULL);
+	struct delta *delta = NULL;
+	int rc = rest != NULL && seen != NULL ? 0 : -ENOMEM;
+
+	for (size_t i = 0; rc == 0 && i < records->count; i++) {
+		const struct record *r = &records->items[i];
+		rc = seen_record(seen, rest, r->owner, r->type, r->ttl, r->rdata, r->rdlen);
+	}
+	if (rc == 0)
+		rc = seen_end(seen, rest);
+	if (rc == 0)
+		rc = seen_delta(seen, rest, records_serial(records), &delta);
+	if (rc == 0)
+		rc = delta_apply(delta, &layers->version, &got, text);
+	if (rc == -E2BIG && (rc = seen_restore(seen, rest)) == 0 &&
+	    (rc = records_sort(rest)) == 0) {
+		got = rest;
+		rest = NULL;
+	}
+	const bool good = rc == 0 && same_zone(got, records);
+
+	seen_free(seen);
+	delta_free(delta);
+	records_free(rest);
+	records_free(got);
+	return rc == -EINVAL ? text : good ? NULL : "a zone that comes again is another one";
+}
+
 // --- a step
 // ---------------------------------------------------------------------------------------
 
@@ -169,6 +250,9 @@ static const char *overlay_put(struct layers *layers, const struct overlay *over
 const char *layers_step(
     struct layers *layers, const struct records *records, struct model_random *random)
 {
+	const char *wrong = seen_check(layers, records);
+	if (wrong != NULL)
+		return wrong;
 	const struct zone_version *version = &layers->version;
 	// In place of so many upper layers, but never of the base.
 	unsigned drop = random_below(random, version->layer_count);

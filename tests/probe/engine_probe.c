@@ -37,13 +37,14 @@ static void probe_load(void *ctx, const uint8_t *apex, struct engine_stored *out
 }
 
 static void probe_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
-    const char *hold, struct records *records)
+    const char *hold, struct records *records, struct seen *seen)
 {
 	char name[NAME_TEXT_MAX], error[RECORDS_ERROR_MAX] = "ok";
 	long arrived_ms = elapsed_ms();
 	bool good = records_sort(records) == 0 && records_check(records, error) == 0;
 
 	(void)ctx;
+	seen_free(seen); // it serves none
 	name_to_text(apex, name);
 	printf("%s %s %u %zu %ld %s\n", good ? "live" : "reject", name,
 	    good ? records_serial(records) : 0, records->count, arrived_ms, error);

@@ -159,9 +159,10 @@ static void op_load(void *ctx, const uint8_t *apex, struct engine_stored *out)
 }
 
 static void op_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
-    const char *hold, struct records *records)
+    const char *hold, struct records *records, struct seen *seen)
 {
 	records_free(records);
+	seen_free(seen);
 }
 
 static void op_expire(void *ctx, const uint8_t *apex, bool expired)

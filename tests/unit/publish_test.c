@@ -32,6 +32,7 @@
 #include "reading.h"
 #include "rrtype.h"
 #include "seam.h"
+#include "seen.h"
 #include "zonefile.h"
 
 #define WAIT_MS 20000 // far more than any step takes on a busy machine
@@ -1891,6 +1892,136 @@ static void a_data_plane_goes_during_a_large_build(void **state)
 	}
 }
 
+// --- a zone that comes again
+// -----------------------------------------------------------------------------------------------
+
+struct held_open {
+	struct fixture *fixture;
+	struct reading reading;
+};
+
+static void again_release(void *ctx)
+{
+	struct held_open *held = ctx;
+
+	publisher_read_end(held->fixture->publisher, &held->reading);
+	free(held);
+}
+
+// What is served is opened, and the records of `zone` come. Post: what is not the same.
+static struct seen *again(struct fixture *f, struct records *zone, struct records **rest)
+{
+	struct held_open *held = calloc(1, sizeof(*held));
+
+	held->fixture = f;
+	*rest = records_new(apex);
+	assert_int_equal(publisher_peek(f->publisher, apex, &held->reading), 0);
+	struct seen *seen =
+	    seen_new(&held->reading.version, held->reading.content, again_release, held);
+
+	for (size_t i = 0; i < zone->count; i++) {
+		const struct record *r = &zone->items[i];
+
+		assert_int_equal(
+		    seen_record(seen, *rest, r->owner, r->type, r->ttl, r->rdata, r->rdlen), 0);
+	}
+	assert_int_equal(seen_end(seen, *rest), 0);
+	records_free(zone);
+	return seen;
+}
+
+// The first `changed` hosts have another address.
+static struct records *zone_changed(uint32_t serial, unsigned hosts, unsigned changed)
+{
+	struct records *records = zone_make(apex, serial, hosts, true);
+
+	for (unsigned i = 0; i < changed; i++)
+		((uint8_t *)(uintptr_t)records->items[2 + i].rdata)[0] = 10;
+	return records;
+}
+
+static void replace(struct fixture *f, uint32_t serial, struct records *zone)
+{
+	struct records *rest;
+	struct seen *seen = again(f, zone, &rest);
+
+	publisher_replace(f->publisher, apex, serial, 4711, NULL, rest, seen);
+	WAIT_FOR(f, f->token == serial);
+}
+
+static const struct publisher_version *newest(struct fixture *f)
+{
+	static struct publisher_version versions[HISTORY_VERSIONS_MAX];
+
+	assert_true(publisher_versions(f->publisher, apex, versions) > 0);
+	return &versions[0];
+}
+
+static void a_zone_that_comes_again_is_a_difference(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 4000, true));
+	const uint64_t base_size = newest(f)->image_size;
+
+	replace(f, 8, zone_changed(8, 4000, 3));
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 8);
+	assert_int_equal(newest(f)->how, HISTORY_AXFR);
+	assert_int_equal(newest(f)->origin, 4711);
+	assert_int_equal(newest(f)->rr_count, 4002);
+	assert_true(newest(f)->image_size < base_size + 16384); // a layer
+	replace(f, 9, zone_changed(9, 4001, 4));                // on layers
+	assert_true(f->live);
+	assert_int_equal(newest(f)->rr_count, 4003);
+	WAIT_FOR(f, strcmp(journal_text(f), "7>8 -4 +4, 8>9 -2 +3") == 0);
+}
+
+static void a_zone_that_is_another_when_it_comes_again_is_taken_whole(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 4000, true));
+	replace(f, 8, zone_changed(8, 4000, 3000));
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 8);
+	assert_int_equal(newest(f)->rr_count, 4002);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	replace(f, 9, zone_make(apex, 9, 10, true)); // and is judged as such
+	assert_true(f->held);
+	assert_non_null(strstr(f->reason, "12 records, 3990 less than the 4002 served"));
+	replace(f, 10, zone_make(apex, 10, 4000, false));
+	assert_false(f->live);
+	assert_non_null(strstr(f->reason, "no NS record"));
+	assert_int_equal(f->plane.serial, 8);
+}
+
+static void what_came_again_is_whole_when_another_version_is_served_by_then(void **state)
+{
+	struct fixture *f = *state;
+	struct records *rest;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 4000, true));
+	struct seen *seen = again(f, zone_changed(9, 4000, 3), &rest);
+
+	publish_records(f, 8, zone_changed(8, 3900, 100));
+	assert_true(f->live);
+	publisher_replace(f->publisher, apex, 9, 0, NULL, rest, seen);
+	WAIT_FOR(f, f->token == 9);
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 9);
+	assert_int_equal(newest(f)->rr_count, 4002);
+	// The publisher ends meanwhile.
+	seen = again(f, zone_changed(11, 4000, 3), &rest);
+	publisher_replace(f->publisher, apex, 11, 0, NULL, rest, seen);
+	publisher_close(f->publisher);
+	publisher_begin(f);
+	assert_int_equal(newest(f)->rr_count, 4002);
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -1921,6 +2052,9 @@ int main(int argc, char **argv)
 	    CASE(a_difference_follows_a_restart),
 	    CASE(an_overlay_takes_its_base_from_the_disk_along),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
+	    CASE(a_zone_that_comes_again_is_a_difference),
+	    CASE(a_zone_that_is_another_when_it_comes_again_is_taken_whole),
+	    CASE(what_came_again_is_whole_when_another_version_is_served_by_then),
 	    CASE(the_journal_has_what_led_to_the_version_served),
 	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
