@@ -245,11 +245,39 @@ static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
 	image_buffer_close(&images[0]);
 }
 
+// The control thread takes a zone out while a worker is within a burst: what is left of it in the
+// table has as many labels as the root.
+static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_retired retired;
+	static struct dns_plain at_hand;
+	static struct dns_query query;
+	static uint8_t reply[2048];
+
+	assert_int_equal(zone_table_set(table, (const uint8_t *)"", &versions[0], &retired), 0);
+	context.table = table;
+	const size_t len = question(reply, "h77.a.", 1, 1);
+
+	query = (struct dns_query){
+	    .msg = reply, .len = (uint16_t)len, .cap = 1400, .transport = DNS_UDP};
+	dns_plain_begin(&at_hand, &context, &query, query.cap);
+	assert_true(zone_table_remove(table, (const uint8_t *)"", &retired));
+	free(retired.entry);
+	assert_int_equal(dns_plain_answer(&at_hand, reply, (unsigned)len).len, 0);
+	dns_plain_leave(&at_hand, reply);
+	dns_match(&context, &query);
+	dns_emit(&context, &query);
+	assert_int_equal(query.rcode, 5); // REFUSED
+	zone_table_free(table);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(at_once_and_by_stages_come_the_same_replies),
 	    cmocka_unit_test(a_query_that_waits_is_answered_by_a_table_that_grew),
+	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
