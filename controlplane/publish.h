@@ -196,4 +196,5 @@ struct publisher_summary {
 	size_t zones, versions, live, durable, busy, failed;
 	uint64_t image_bytes;
 };
-void publisher_summary(const struct publisher *publisher, struct publisher_summary *out);
+// The sums may be as old as ten times what they took: with a million zones a second or two.
+void publisher_summary(struct publisher *publisher, struct publisher_summary *out);

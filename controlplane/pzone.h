@@ -151,6 +151,8 @@ struct publisher {
 	bool closing;
 	uint32_t pid;
 	int64_t connected_ms;
+	struct publisher_summary summary; // the sums; good until then
+	int64_t summary_until_us;
 	TAILQ_HEAD(, ask) asks; // in order; those before ask_unsent were sent
 	struct ask *ask_unsent;
 	uint64_t ask_number; // of the last one

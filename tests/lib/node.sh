@@ -100,7 +100,8 @@ node_start() {
 	node_start_controlplane && node_start_dataplane
 }
 
-# Each daemon says `ready` on stderr; 60 s is far more than either takes on a busy machine.
+# Each daemon says `ready` on stderr; 60 s is far more than either takes on a busy machine, but for
+# scenarios with very many zones.
 node_start_dataplane() {
 	local from
 	from=$(($(log_lines dataplane) + 1))
@@ -116,7 +117,7 @@ node_start_controlplane() {
 }
 
 node_wait_ready() {
-	wait_until 60 node_ready_or_dead "$1" "$2" && log_matches "$1" '(^|[: ])ready$' "$2" ||
+	wait_until "${node_ready_seconds:-60}" node_ready_or_dead "$1" "$2" && log_matches "$1" '(^|[: ])ready$' "$2" ||
 		{ echo "np-$1 is not ready:"; tail -20 "$work/$1.log"; return 1; }
 }
 
