@@ -5,6 +5,7 @@
 // ends told to the zone's state machine.
 #include "engine_private.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -367,21 +368,35 @@ void engine_op_abort(struct engine_zone *ez)
 	op_end(ez, PACING_UNKNOWN);
 }
 
+// Is what is under way not what would be begun now? Post: then `why`.
+static bool op_outdated(const struct engine_zone *ez, char why[128])
+{
+	char key[64];
+
+	if (ez->op_kind != OP_QUERY && ez->op_kind != OP_TRANSFER) {
+		return false;
+	}
+	if (!primary_has_key(ez->primary, ez->op_key)) {
+		engine_key_text(ez->op_key, key);
+		snprintf(why, 128, "key %s has changed or is retired", key);
+		return true;
+	}
+	snprintf(why, 128, "what TLS must prove has changed");
+	return ez->primary->tls_changed;
+}
+
 void engine_ops_rekey(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->bucket_count; i++) {
 		for (struct engine_zone *ez = engine->buckets[i]; ez != NULL; ez = ez->next) {
 			struct zone_event event = {
 			    .kind = ZONE_EVENT_CONFIG, .policy = &ez->profile->policy};
-			char key[64];
+			char why[128];
 
-			if ((ez->op_kind != OP_QUERY && ez->op_kind != OP_TRANSFER) ||
-			    primary_has_key(ez->primary, ez->op_key)) {
-				continue;
+			if (op_outdated(ez, why)) {
+				engine_log(ez, "%s: what is under way begins anew", why);
+				engine_zone_event(ez, &event);
 			}
-			engine_key_text(ez->op_key, key);
-			engine_log(ez, "key %s is retired: what is under way begins anew", key);
-			engine_zone_event(ez, &event);
 		}
 	}
 }

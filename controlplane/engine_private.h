@@ -107,7 +107,8 @@ void engine_content_drop(struct engine_zone *ez); // what was transferred and no
 // engine_op.c: queries and transfers, paced per primary.
 void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
 void engine_op_abort(struct engine_zone *ez);
-// What is under way with a key that its primary no longer has is begun anew, with one it has.
+// What is under way with a key that its primary no longer has, or over TLS that proved less, is
+// begun anew. To be called after setup_arm.
 void engine_ops_rekey(struct engine *engine);
 void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);

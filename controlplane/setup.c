@@ -33,7 +33,7 @@ static bool primary_stays(
 
 bool primary_has_key(const struct primary *primary, const struct tsig_key *key)
 {
-	return tsig_key_same(primary->peer.key, key) || tsig_key_same(primary->other_key, key);
+	return tsig_key_equal(primary->peer.key, key) || tsig_key_equal(primary->other_key, key);
 }
 
 void primary_unref(struct primary *primary)
@@ -182,7 +182,7 @@ void setup_arm(struct setup *setup)
 			struct primary *primary = setup->primaries[at++];
 			struct tsig_key *preferred = keyring_remote(setup->keyring, remote, 0);
 
-			if (!tsig_key_same(primary->peer.key, preferred)) {
+			if (!tsig_key_equal(primary->peer.key, preferred)) {
 				primary->key_refused_until_ms = INT64_MIN;
 			}
 			key_replace(&primary->peer.key, preferred);
@@ -190,6 +190,7 @@ void setup_arm(struct setup *setup)
 			primary->pacing.limit[PACING_QUERY] = remote->pacing.queries;
 			primary->pacing.limit[PACING_TRANSFER] = remote->pacing.transfers;
 			primary->pacing.query_rate = remote->pacing.query_rate;
+			primary->tls_changed = !tls_context_same(primary->peer.tls, setup->tls[i]);
 			tls_context_ref(setup->tls[i]);
 			tls_context_unref(primary->peer.tls);
 			primary->peer.tls = setup->tls[i];

@@ -25,6 +25,7 @@ struct primary {
 	// The preferred key was refused, and the other not: until then it is the other that is
 	// tried first.
 	int64_t key_refused_until_ms;
+	bool tls_changed; // what TLS must prove is not what it was before the last setup_arm
 	struct pacing pacing;
 	unsigned refs; // setups and queries or transfers that use it
 };
@@ -69,7 +70,7 @@ void setup_arm(struct setup *setup);
 int setup_rekey(struct setup *setup, const struct key_changes *changes,
     char error[KEYRING_ERROR_MAX]) __attribute__((warn_unused_result));
 
-// Is it one of the primary's keys?
+// Is it one of the primary's keys, with the secret it has now?
 bool primary_has_key(const struct primary *primary, const struct tsig_key *key);
 
 void primary_unref(struct primary *primary);

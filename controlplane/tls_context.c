@@ -16,7 +16,8 @@
 #include <openssl/ssl.h>
 #include <openssl/x509v3.h>
 
-#define PINS_MAX 16
+#define PINS_MAX   16
+#define DIGEST_LEN 32 // SHA-256
 
 struct tls_context {
 	unsigned refs;
@@ -25,6 +26,7 @@ struct tls_context {
 	bool is_server, by_name, alpn_optional;
 	unsigned pin_count;
 	uint8_t pins[PINS_MAX][CONFIG_PIN_LEN];
+	uint8_t demands[DIGEST_LEN]; // a digest of all that is to be proved
 };
 
 void tls_error_text(char error[TLS_ERROR_MAX], const char *what)
@@ -186,6 +188,50 @@ static int files_read(
 	           : file_error(error, "the system's authorities");
 }
 
+// The certificates of the authorities, whatever their order; those of the system's folder are read
+// when they are needed, and not in it.
+static bool authorities_digest(SSL_CTX *ssl, uint8_t out[DIGEST_LEN])
+{
+	STACK_OF(X509_OBJECT) *objects = X509_STORE_get0_objects(SSL_CTX_get_cert_store(ssl));
+
+	for (int i = 0; i < sk_X509_OBJECT_num(objects); i++) {
+		X509 *certificate = X509_OBJECT_get0_X509(sk_X509_OBJECT_value(objects, i));
+		uint8_t one[DIGEST_LEN];
+		unsigned len;
+
+		if (certificate != NULL && X509_digest(certificate, EVP_sha256(), one, &len) != 1) {
+			return false;
+		}
+		for (unsigned b = 0; certificate != NULL && b < DIGEST_LEN; b++) {
+			out[b] ^= one[b];
+		}
+	}
+	return true;
+}
+
+static int demands_set(struct tls_context *context, const struct config_remote *remote)
+{
+	EVP_MD_CTX *digest = EVP_MD_CTX_new();
+	uint8_t authorities[DIGEST_LEN] = {0};
+	bool ok =
+	    digest != NULL && authorities_digest(context->ssl, authorities) &&
+	    EVP_DigestInit_ex(digest, EVP_sha256(), NULL) == 1 &&
+	    EVP_DigestUpdate(digest, authorities, sizeof(authorities)) == 1 &&
+	    EVP_DigestUpdate(digest, &context->pin_count, sizeof(context->pin_count)) == 1 &&
+	    EVP_DigestUpdate(digest, context->pins, context->pin_count * (size_t)CONFIG_PIN_LEN) ==
+	        1 &&
+	    EVP_DigestUpdate(digest, &context->alpn_optional, sizeof(context->alpn_optional)) == 1;
+
+	for (size_t i = 0; ok && i < remote->cert_hostname_count; i++) {
+		const char *name = remote->cert_hostnames[i];
+
+		ok = EVP_DigestUpdate(digest, name, strlen(name) + 1) == 1;
+	}
+	ok = ok && EVP_DigestFinal_ex(digest, context->demands, NULL) == 1;
+	EVP_MD_CTX_free(digest);
+	return ok ? 0 : -ENOMEM;
+}
+
 static const unsigned char alpn_dot[] = "\x03"
                                         "dot";
 
@@ -274,6 +320,9 @@ int tls_context_client(const struct config *config, const struct config_remote *
 	if (rc == 0) {
 		rc = files_read(context->ssl, config, context->by_name, error);
 	}
+	if (rc == 0) {
+		rc = demands_set(context, remote);
+	}
 	if (rc != 0) {
 		goto fail;
 	}
@@ -304,6 +353,12 @@ void tls_context_unref(struct tls_context *context)
 		free(context->sni);
 		free(context);
 	}
+}
+
+bool tls_context_same(const struct tls_context *a, const struct tls_context *b)
+{
+	return a == b ||
+	       (a != NULL && b != NULL && memcmp(a->demands, b->demands, DIGEST_LEN) == 0);
 }
 
 bool tls_context_is_server(const struct tls_context *context)

@@ -31,6 +31,9 @@ int tls_context_server(const struct config *config, struct tls_context **out,
 struct tls_context *tls_context_ref(struct tls_context *context); // NULL is accepted and returned
 void tls_context_unref(struct tls_context *context);              // NULL is accepted
 
+// Do both demand the same of the other side: names, pins, ALPN, authorities? Our own certificate
+// may be another one. Each may be NULL: no TLS.
+bool tls_context_same(const struct tls_context *a, const struct tls_context *b);
 bool tls_context_is_server(const struct tls_context *context);
 // Does a connection prove who the other side is?
 bool tls_context_authenticates(const struct tls_context *context);

@@ -44,6 +44,8 @@ const uint8_t *tsig_key_algorithm(const struct tsig_key *key); // wire form
 size_t tsig_mac_len(const struct tsig_key *key);
 size_t tsig_record_len(const struct tsig_key *key); // of a request's record; 0 for NULL
 bool tsig_key_same(const struct tsig_key *a, const struct tsig_key *b); // name and algorithm
+// The secret as well; false when that cannot be told (out of memory).
+bool tsig_key_equal(const struct tsig_key *a, const struct tsig_key *b);
 
 // A TSIG record in a message; pointers are into the message.
 struct tsig_record {

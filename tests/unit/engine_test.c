@@ -5,6 +5,7 @@
 // a publication that only remembers.
 #include "engine.h"
 
+#include <errno.h>
 #include <netinet/in.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -45,6 +46,8 @@ struct server {
 	struct event *readable, *connected;
 	bool answers;
 	int accepted;           // the last connection, which is never answered; -1: none
+	unsigned connections;   // so many there were
+	bool last_was_gone;     // the one before it, when it came
 	unsigned questions;     // over UDP
 	int64_t sleeps_past_ms; // so long it keeps the whole loop after an answer; 0: not at all
 };
@@ -100,14 +103,28 @@ static void question(evutil_socket_t fd, short what, void *arg)
 	}
 }
 
+// Has the other side closed it?
+static bool is_gone(int fd)
+{
+	uint8_t bytes[4096];
+	ssize_t n;
+
+	do {
+		n = recv(fd, bytes, sizeof(bytes), MSG_DONTWAIT);
+	} while (n > 0);
+	return n == 0 || errno != EAGAIN;
+}
+
 static void connection(evutil_socket_t fd, short what, void *arg)
 {
 	struct server *server = arg;
 
 	if (server->accepted >= 0) {
+		server->last_was_gone = is_gone(server->accepted);
 		close(server->accepted);
 	}
 	server->accepted = accept(fd, NULL, NULL);
+	server->connections++;
 }
 
 // `tcp`: it takes connections, which lead to nothing. Else there is nobody.
@@ -383,12 +400,127 @@ static void what_is_confirmed_at_the_last_moment_is_served(void **state)
 	world_close(&world);
 }
 
+// --- reload
+
+static struct server *servers[2];
+static unsigned wanted[2]; // connections
+
+static bool connections_are_there(struct world *world)
+{
+	return servers[0]->connections >= wanted[0] && servers[1]->connections >= wanted[1];
+}
+
+static void reload(struct world *world, const char *text)
+{
+	struct config *config, *old = world->config;
+	struct config_error why;
+	char error[ENGINE_ERROR_MAX];
+
+	if (config_parse(text, strlen(text), 0, &config, &why) != 0) {
+		fail_msg("%u:%u: %s\n%s", why.line, why.column, why.message, text);
+	}
+	if (engine_reconfigure(world->engine, config, error) != 0) {
+		fail_msg("%s", error);
+	}
+	world->config = config;
+	config_free(old);
+}
+
+#define SECRET_A "c2VjcmV0LXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OTA="
+#define SECRET_B "c2VjcmV0LXNlY3JldC1zZWNyZXQtMDEyMzQ1Njc4OTE="
+#define PIN_A    "AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+#define PIN_B    "AQECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+
+// What remote `a` is, and from whom the zone comes; `s` stands for the same port always.
+struct reload_row {
+	const char *what, *before, *after; // words of remote a
+	const char *key_before, *key_after;
+	const char *primaries_before, *primaries_after;
+	unsigned anew_a, anew_b; // connections more
+};
+
+#define TLS_OF(words) "    tls: on\n" words
+
+static const struct reload_row reload_rows[] = {
+    {"nothing", "    key: k\n", "    key: k\n", SECRET_A, SECRET_A, "a", "a", 0, 0},
+    {"a secret", "    key: k\n", "    key: k\n", SECRET_A, SECRET_B, "a", "a", 1, 0},
+    {"no key any more", "    key: k\n", "", SECRET_A, SECRET_A, "a", "a", 1, 0},
+    {"a pin stays", TLS_OF("    cert-key: " PIN_A "\n"), TLS_OF("    cert-key: " PIN_A "\n"),
+        SECRET_A, SECRET_A, "a", "a", 0, 0},
+    {"another pin", TLS_OF("    cert-key: " PIN_A "\n"), TLS_OF("    cert-key: " PIN_B "\n"),
+        SECRET_A, SECRET_A, "a", "a", 1, 0},
+    {"a pin where there was none", TLS_OF(""), TLS_OF("    cert-key: " PIN_B "\n"), SECRET_A,
+        SECRET_A, "a", "a", 1, 0},
+    {"a name", TLS_OF("    cert-hostname: x.example\n"), TLS_OF("    cert-hostname: y.example\n"),
+        SECRET_A, SECRET_A, "a", "a", 1, 0},
+    {"TLS is off", TLS_OF(""), "", SECRET_A, SECRET_A, "a", "a", 1, 0},
+    {"another primary", "", "", SECRET_A, SECRET_A, "a", "b", 0, 1},
+    {"one more primary", "", "", SECRET_A, SECRET_A, "a", "b, a", 0, 1},
+};
+
+static void say_reload(struct world *world, const char *words, const char *key,
+    const char *primaries, const struct server *a, const struct server *b)
+{
+	world->text_len = 0;
+	say(world, "key:\n  - id: k\n    algorithm: hmac-sha256\n    secret: %s\n", key);
+	say_remotes(world, a, words, b, "");
+	say(world, "zone:\n  - {domain: x, primaries: [%s]}\n", primaries);
+}
+
+// A transfer is under way, and its connection stays silent.
+static void a_reload_ends_what_would_not_be_begun_as_it_was(void **state)
+{
+	for (size_t i = 0; i < sizeof(reload_rows) / sizeof(reload_rows[0]); i++) {
+		const struct reload_row *row = &reload_rows[i];
+		struct world world;
+		struct server a, b;
+
+		world_open(&world);
+		server_open(&world, &a, false, true);
+		server_open(&world, &b, false, true);
+		servers[0] = &a;
+		servers[1] = &b;
+		wanted[0] = 1;
+		wanted[1] = 0;
+		say_reload(&world, row->before, row->key_before, row->primaries_before, &a, &b);
+		world_go(&world);
+		assert_true(world_until(&world, connections_are_there, 10));
+		say_reload(&world, row->after, row->key_after, row->primaries_after, &a, &b);
+		reload(&world, world.text);
+		wanted[0] += row->anew_a;
+		wanted[1] += row->anew_b;
+		if (!world_until(&world, connections_are_there, 10)) {
+			fail_msg("%s: what was under way goes on", row->what);
+		}
+		if (row->anew_a > 0 && !a.last_was_gone) {
+			fail_msg("%s: two at once", row->what);
+		}
+		if (row->anew_b > 0 && !is_gone(a.accepted)) {
+			fail_msg("%s: the other goes on", row->what);
+		}
+		if (row->anew_a + row->anew_b == 0) {
+			const int64_t end = now_ms() + 200;
+
+			while (now_ms() < end) {
+				event_base_loop(world.base, EVLOOP_NONBLOCK);
+				usleep(1000);
+			}
+			assert_int_equal(a.connections, 1);
+			assert_false(is_gone(a.accepted));
+		}
+		server_close(&a);
+		server_close(&b);
+		world_close(&world);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(zones_that_wait_for_a_dead_primary_ask_the_next),
 	    cmocka_unit_test(what_is_confirmed_at_the_last_moment_is_served),
 	    cmocka_unit_test(queues_that_fail_at_once_do_not_eat_the_stack),
+	    cmocka_unit_test(a_reload_ends_what_would_not_be_begun_as_it_was),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
