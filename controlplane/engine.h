@@ -62,6 +62,9 @@ struct engine_ops {
 	// Now enough primaries have what is held for want of them: publish it, and answer with this
 	// token.
 	void (*agreed)(void *ctx, const uint8_t *apex, uint32_t token);
+	// Is what was handed out with this token still being worked on? Asked when it has not been
+	// answered for two minutes: "no" means that it will not be, and it is given up. NULL: no.
+	bool (*working)(void *ctx, const uint8_t *apex, uint32_t token);
 	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
 	// published is never expired at that moment.
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);

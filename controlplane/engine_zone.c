@@ -172,6 +172,19 @@ static struct zone_event verdict_event(enum engine_verdict verdict, uint32_t tok
 	    .lacks_agreement = verdict == ENGINE_SHORT};
 }
 
+// Ten million records take a slow machine longer than a small zone may wait: the publication says
+// whether it is at it. Before the time is up for the machine, whatever the event.
+static void publication_ask(struct engine_zone *ez)
+{
+	const struct engine_ops *ops = &ez->engine->ops;
+	const struct zone_event event = {.kind = ZONE_EVENT_WORKING, .token = ez->zone.token};
+
+	if (ez->zone.phase == ZONE_PUBLISHING && ez->zone.publish_ms <= engine_now().mono_ms &&
+	    ops->working != NULL && ops->working(ops->ctx, ez->apex, ez->zone.token)) {
+		zone_event_once(ez, &event);
+	}
+}
+
 // An action may bring about the next event at once (a primary that is down, a publisher that
 // answers from within the call). A round ends after so many steps as there are primaries; so does
 // this.
@@ -180,6 +193,7 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	bool outermost = !ez->busy;
 
 	ez->busy = true;
+	publication_ask(ez);
 	zone_event_once(ez, event);
 	while (outermost && ez->has_answer) {
 		const struct zone_event answer = {.kind = (enum zone_event_kind)ez->answer_kind,

@@ -124,6 +124,11 @@ static void engine_agreed(void *ctx, const uint8_t *apex, uint32_t token)
 	publisher_agreed(((struct daemon *)ctx)->publisher, apex, token);
 }
 
+static bool engine_working(void *ctx, const uint8_t *apex, uint32_t token)
+{
+	return publisher_working(((struct daemon *)ctx)->publisher, apex, token);
+}
+
 static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
 {
 	publisher_expire(((struct daemon *)ctx)->publisher, apex, expired);
@@ -214,6 +219,7 @@ static int daemon_start(struct daemon *daemon)
 	    .publish = engine_publish,
 	    .apply = engine_apply,
 	    .agreed = engine_agreed,
+	    .working = engine_working,
 	    .expire = engine_expire,
 	    .store = engine_store,
 	    .provide = {.read = provide_read,

@@ -476,6 +476,29 @@ void publisher_agreed(struct publisher *p, const uint8_t *apex, uint32_t token)
 		    "What was held cannot be published now.");
 }
 
+// A build ends: the compiler is killed when it takes too long. After that so long, and a second for
+// so many bytes of the image, from the beginning: the build at its slowest, its second try
+// included, and what the data plane takes to verify it.
+#define WORKING_LEAST_US     INT64_C(120000000)
+#define WORKING_BYTES_PER_US 0.25
+
+bool publisher_working(const struct publisher *p, const uint8_t *apex, uint32_t token)
+{
+	const struct pzone *zone = pzone_find(p, apex);
+
+	if (zone == NULL || !zone->configured)
+		return false;
+	if (!content_is_empty(&zone->waiting) && zone->waiting_token == token)
+		return true;
+	if (zone->token != token || zone->stage == STAGE_NONE || zone->recall != NULL)
+		return false;
+	if (zone->stage == STAGE_BUILDING)
+		return true;
+	return clock_us() - zone->started_us <
+	       WORKING_LEAST_US +
+	           (int64_t)((double)version_size(zone->next) / WORKING_BYTES_PER_US);
+}
+
 int publish_clear(struct publisher *p, struct pzone *zone, const char *reason)
 {
 	if (zone->recall != NULL || zone->stage == STAGE_READY || zone->stage == STAGE_SENT)

@@ -60,6 +60,9 @@ int publisher_reconfigure(struct publisher *publisher, const struct config *conf
 // engine_ops.
 void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     uint64_t origin, const char *hold, struct records *records);
+// Is what was handed over with this token under way: waiting for its turn, being built, or on its
+// way to the data plane for no longer than an image of its size may take?
+bool publisher_working(const struct publisher *publisher, const uint8_t *apex, uint32_t token);
 // The same for a zone of text; `source` (inode 0: not known) is kept with the version.
 void publisher_publish_text(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     const struct file_mark *source, struct records *records);

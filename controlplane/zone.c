@@ -414,6 +414,11 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 			on_held_refused(zone);
 		}
 		break;
+	case ZONE_EVENT_WORKING:
+		if (current && zone->phase == ZONE_PUBLISHING) {
+			zone->publish_ms = now.mono_ms + STEP_PUBLISH_WAIT_MS;
+		}
+		break;
 	case ZONE_EVENT_HELD:
 		if (current && zone->phase == ZONE_PUBLISHING) {
 			zone->has_held = true;

@@ -75,6 +75,7 @@ enum zone_event_kind {
 	ZONE_EVENT_TRANSFER_FAILED, // token, heard, refused
 	ZONE_EVENT_LIVE,            // token: the version handed out is served
 	ZONE_EVENT_REJECTED,        // token: it will not be
+	ZONE_EVENT_WORKING,         // token: not yet, but there is progress (asked at publish_ms)
 	ZONE_EVENT_HELD,       // token, lacks_agreement: not before a person accepts it, or more
 	                       // primaries have it when only that is wrong; LIVE comes then
 	ZONE_EVENT_NOTIFY,     // primary, has_serial, soa.serial; already authenticated
@@ -219,7 +220,7 @@ struct zone {
 	uint32_t failures;  // rounds in a row that ended without an answer
 	int64_t next_ms;    // mono: next round when nothing else happens
 	int64_t expire_ms;  // mono: end of service; valid with has_copy
-	int64_t publish_ms; // mono: give up waiting for LIVE
+	int64_t publish_ms; // mono: give up waiting for LIVE, unless WORKING comes
 	int64_t timer_ms;   // mono: when ZONE_EVENT_TIMER is wanted; INT64_MAX: never
 };
 

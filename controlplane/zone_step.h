@@ -8,8 +8,8 @@
 
 #include "zone_action.h"
 
-// A version handed out and never answered for is given up after so long. Compiling ten million
-// records takes seconds; a minute means that the other side is in trouble.
+// A version handed out is given up when nothing was heard of it for so long: neither what became of
+// it nor that it is being worked on.
 #define STEP_PUBLISH_WAIT_MS 120000
 
 // The primary of this step is asked: first for its SOA, or at once for the zone.

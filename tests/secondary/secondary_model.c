@@ -775,6 +775,11 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 			go_on(m, now);
 		}
 		break;
+	case ZONE_EVENT_WORKING:
+		if (m->doing == MODEL_HANDED) {
+			m->give_up = now.mono_ms + 2 * MINUTE;
+		}
+		break;
 	case ZONE_EVENT_HELD:
 		if (m->doing == MODEL_HANDED) {
 			m->held = true;

@@ -14,7 +14,7 @@
 #define STORM_EACH 300000
 
 static const char *const kinds[] = {"START", "TIMER", "SOA", "SOA_FAILED", "TRANSFERRED",
-    "TRANSFER_STALE", "TRANSFER_FAILED", "LIVE", "REJECTED", "HELD", "NOTIFY", "REFRESH",
+    "TRANSFER_STALE", "TRANSFER_FAILED", "LIVE", "REJECTED", "WORKING", "HELD", "NOTIFY", "REFRESH",
     "RETRANSFER", "CONFIG", "PIN", "REPLACED"};
 
 static int fail(const struct world *w, uint64_t seed, const char *wrong)

@@ -441,9 +441,10 @@ static struct zone_event notified(struct world *w)
 static struct zone_event published(struct world *w)
 {
 	static const enum zone_event_kind kinds[] = {ZONE_EVENT_LIVE, ZONE_EVENT_LIVE,
-	    ZONE_EVENT_LIVE, ZONE_EVENT_LIVE, ZONE_EVENT_REJECTED, ZONE_EVENT_HELD};
+	    ZONE_EVENT_LIVE, ZONE_EVENT_LIVE, ZONE_EVENT_REJECTED, ZONE_EVENT_HELD,
+	    ZONE_EVENT_WORKING};
 
-	struct zone_event event = {.kind = kinds[roll(w, 6)], .token = w->handed_token};
+	struct zone_event event = {.kind = kinds[roll(w, 7)], .token = w->handed_token};
 
 	if (w->handed_short && event.kind == ZONE_EVENT_LIVE) {
 		event.kind = ZONE_EVENT_HELD;
@@ -515,7 +516,7 @@ static struct zone_event chance(struct world *w)
 		event.kind = ZONE_EVENT_CONFIG;
 		event.policy = &w->policies[roll(w, WORLD_POLICIES)];
 	} else if (dice < 19) { // to a question long over
-		event.kind = (enum zone_event_kind)(ZONE_EVENT_SOA + (int)roll(w, 8));
+		event.kind = (enum zone_event_kind)(ZONE_EVENT_SOA + (int)roll(w, 9));
 		event.token = w->zone.token - 1 - roll(w, 3);
 		event.soa = w->primaries[roll(w, WORLD_WAYS)].soa;
 		if (event.token == w->model.awaited) {

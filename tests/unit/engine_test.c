@@ -3,7 +3,7 @@
 //
 // Many zones and few primaries: the engine against primaries that are sockets in the same loop, and
 // a publication that only remembers.
-#include "engine.h"
+#include "engine_private.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -175,6 +175,8 @@ static void op_load(void *ctx, const uint8_t *apex, struct engine_stored *out)
 	    .origin = setup_origin(&world->config->remotes[0])};
 }
 
+static bool op_working(void *ctx, const uint8_t *apex, uint32_t token);
+
 static void op_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
     const char *hold, struct records *records, struct seen *seen)
 {
@@ -237,6 +239,7 @@ static void world_go(struct world *world)
 	const struct engine_ops ops = {.ctx = world,
 	    .load = op_load,
 	    .publish = op_publish,
+	    .working = op_working,
 	    .expire = op_expire,
 	    .store = op_store};
 	struct config_error why;
@@ -400,6 +403,54 @@ static void what_is_confirmed_at_the_last_moment_is_served(void **state)
 	world_close(&world);
 }
 
+// --- publication that takes long
+
+static bool at_it;
+static unsigned at_it_asked;
+
+static bool op_working(void *ctx, const uint8_t *apex, uint32_t token)
+{
+	const struct engine_zone *ez = engine_find(((struct world *)ctx)->engine, apex);
+
+	assert_int_equal(token, ez->zone.token);
+	at_it_asked++;
+	return at_it;
+}
+
+// The time is up, whatever comes first then.
+static void a_version_that_is_being_worked_on_is_not_given_up(void **state)
+{
+	struct world world;
+	struct server a, b;
+
+	world_open(&world);
+	server_open(&world, &a, false, true);
+	server_open(&world, &b, false, true);
+	say_remotes(&world, &a, "", &b, "");
+	say(&world, "zone:\n  - {domain: x, primaries: [a]}\n");
+	world_go(&world);
+
+	struct engine_zone *ez = engine_find(world.engine, x_apex);
+
+	engine_op_abort(ez);
+	for (unsigned i = 0; i < 2; i++) {
+		at_it = i == 0;
+		at_it_asked = 0;
+		ez->zone.phase = ZONE_PUBLISHING; // for two minutes now
+		ez->zone.publish_ms = now_ms();
+		assert_int_equal(engine_refresh(world.engine, x_apex), 0);
+		assert_int_equal(at_it_asked, 1);
+		assert_int_equal(ez->zone.phase == ZONE_PUBLISHING, at_it);
+		if (at_it) {
+			assert_true(ez->zone.publish_ms > now_ms() + 60000);
+			assert_true(timers_first(&world.engine->timers)->at_ms > now_ms());
+		}
+	}
+	server_close(&a);
+	server_close(&b);
+	world_close(&world);
+}
+
 // --- reload
 
 static struct server *servers[2];
@@ -520,6 +571,7 @@ int main(void)
 	    cmocka_unit_test(zones_that_wait_for_a_dead_primary_ask_the_next),
 	    cmocka_unit_test(what_is_confirmed_at_the_last_moment_is_served),
 	    cmocka_unit_test(queues_that_fail_at_once_do_not_eat_the_stack),
+	    cmocka_unit_test(a_version_that_is_being_worked_on_is_not_given_up),
 	    cmocka_unit_test(a_reload_ends_what_would_not_be_begun_as_it_was),
 	};
 

@@ -29,6 +29,7 @@
 #include "image.h"
 #include "journal.h"
 #include "manifest.h"
+#include "pzone.h"
 #include "reading.h"
 #include "rrtype.h"
 #include "seam.h"
@@ -538,6 +539,37 @@ static void versions_under_way_count_for_memory_max(void **state)
 	publisher_publish(f->publisher, other, 13, 0, NULL, zone_make(other, 13, 8000, true));
 	WAIT_FOR(f, f->token == 13);
 	assert_true(f->live);
+}
+
+// Waiting for its turn, built, sent: until it is answered, or took longer than it may.
+static void a_version_is_worked_on_until_it_is_answered(void **state)
+{
+	struct fixture *f = *state;
+	struct pzone *zone = pzone_find(f->publisher, apex);
+
+	plane_connect(f, false);
+	publish(f, 1);
+	assert_false(publisher_working(f->publisher, apex, 1));
+	f->plane.manner = PONDER;
+	publisher_publish(f->publisher, apex, 2, 0, NULL, zone_make(apex, 2, 100, true));
+	assert_true(publisher_working(f->publisher, apex, 2));
+	publisher_publish(f->publisher, apex, 3, 0, NULL, zone_make(apex, 3, 100, true));
+	assert_true(publisher_working(f->publisher, apex, 2));
+	assert_true(publisher_working(f->publisher, apex, 3));
+	assert_false(publisher_working(f->publisher, apex, 1));
+	assert_false(publisher_working(f->publisher, other, 2));
+	WAIT_FOR(f, f->plane.published == 2);
+	assert_true(publisher_working(f->publisher, apex, 2));
+	zone->started_us -= INT64_C(119000000);
+	assert_true(publisher_working(f->publisher, apex, 2));
+	zone->started_us -= INT64_C(2000000); // for some kilobytes
+	assert_false(publisher_working(f->publisher, apex, 2));
+	f->plane.manner = TAKE;
+	f->plane.live = f->plane.pondered.generation;
+	plane_send(&f->plane, &f->plane.pondered);
+	WAIT_FOR(f, f->token == 3);
+	assert_false(publisher_working(f->publisher, apex, 2));
+	assert_false(publisher_working(f->publisher, apex, 3));
 }
 
 static void an_equal_version_is_not_sent_again(void **state)
@@ -2036,6 +2068,7 @@ int main(int argc, char **argv)
 	    CASE(a_version_that_kills_the_data_plane_is_given_up),
 	    CASE(a_version_beyond_memory_max_is_refused_and_the_old_one_stays),
 	    CASE(versions_under_way_count_for_memory_max),
+	    CASE(a_version_is_worked_on_until_it_is_answered),
 	    CASE(an_equal_version_is_not_sent_again),
 	    CASE(a_restarted_control_plane_serves_a_restarted_data_plane),
 	    CASE(a_stored_version_that_is_refused_is_sent_again),

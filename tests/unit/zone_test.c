@@ -463,6 +463,21 @@ static void a_rejected_version_leads_to_the_next_primary_and_changes_nothing(voi
 	    {EV(REJECTED), .want = "query:1"}, {SOA_IS(5), .want = "store"});
 }
 
+static void a_version_is_waited_for_as_long_as_it_is_worked_on(void **state)
+{
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {.advance = 119 * S, EV(WORKING), .want = ""},
+	    {.to_timer = true, EV(WORKING), .want = ""},
+	    {.to_timer = true, EV(WORKING), .want = ""},
+	    {.advance = 119 * S, EV(REFRESH), .want = ""}, {EV(LIVE), .want = "store query:0"});
+	// Another one's progress does not count, nor progress that is over.
+	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "transfer:0"}, {TRANSFERRED(6), .want = "publish"},
+	    {.advance = 119 * S, .stale = true, EV(WORKING), .want = ""},
+	    {.advance = 2 * S, EV(REFRESH), .want = "query:0"});
+}
+
 static void an_older_serial_is_reported_and_confirms_nothing(void **state)
 {
 	SCENARIO(&policy_three, {START_COPY(100), .want = "store query:0"},
@@ -1214,6 +1229,7 @@ int main(void)
 	    cmocka_unit_test(primaries_are_tried_in_order_and_a_round_ends_with_the_last),
 	    cmocka_unit_test(a_dead_primary_hands_over_to_the_next),
 	    cmocka_unit_test(a_rejected_version_leads_to_the_next_primary_and_changes_nothing),
+	    cmocka_unit_test(a_version_is_waited_for_as_long_as_it_is_worked_on),
 	    cmocka_unit_test(an_older_serial_is_reported_and_confirms_nothing),
 	    cmocka_unit_test(half_the_serial_space_away_is_neither_newer_nor_a_reason_to_transfer),
 	    cmocka_unit_test(a_serial_that_wraps_is_newer),
