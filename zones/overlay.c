@@ -410,6 +410,24 @@ static int ancestors_settle(struct plan *p, uint32_t index)
 	return parent == PLACE_NONE ? -ENOMEM : existence_settle(p, parent);
 }
 
+// The sole NSEC3 of a name is no name to a query (RFC 5155 7.2.8).
+static bool owns_nsec3_alone(struct plan *p, uint32_t index)
+{
+	const struct record *items = place_records(p, index);
+	const uint32_t count = place_at(p, index)->count;
+
+	for (uint32_t i = 0; i < count; i++) {
+		if (items[i].type != RRTYPE_NSEC3 && items[i].type != RRTYPE_RRSIG)
+			return false;
+	}
+	return count > 0;
+}
+
+static bool owned_nsec3_alone(const struct node_ref below)
+{
+	return below.node != NULL && below.node->types == type_bit(RRTYPE_NSEC3);
+}
+
 // Pre: all candidates are loaded. Finds whether the name exists, and what follows when that is new.
 static int existence_settle(struct plan *p, uint32_t index)
 {
@@ -419,7 +437,8 @@ static int existence_settle(struct plan *p, uint32_t index)
 		return 0;
 	place->settled = true;
 	place->exists = place->count > 0 || has_descendants(p, index);
-	if (place->exists == (place->below.node != NULL))
+	if (place->exists == (place->below.node != NULL) &&
+	    owns_nsec3_alone(p, index) == owned_nsec3_alone(place->below))
 		return 0;
 	int rc = place_hold(p, index);
 	follow_later(p, index, false);
@@ -433,21 +452,12 @@ static bool is_apex(struct plan *p, uint32_t index)
 	return place_at(p, index)->labels == p->apex_labels;
 }
 
-// The sole NSEC3 of a name is no name to a query: the index of the overlay would not hide the node
-// that the layers below have.
+// The index of the overlay would not hide the node that the layers below have.
 static bool gets_hidden(struct plan *p, uint32_t index)
 {
-	const struct place *place = place_at(p, index);
-	const struct record *items = place_records(p, index);
+	const struct node_ref below = place_at(p, index)->below;
 
-	if (place->below.node == NULL || place->count == 0 ||
-	    place->below.node->types == type_bit(RRTYPE_NSEC3))
-		return false;
-	for (uint32_t i = 0; i < place->count; i++) {
-		if (items[i].type != RRTYPE_NSEC3 && items[i].type != RRTYPE_RRSIG)
-			return false;
-	}
-	return true;
+	return below.node != NULL && !owned_nsec3_alone(below) && owns_nsec3_alone(p, index);
 }
 
 // What an overlay cannot say of a zone.

@@ -191,6 +191,8 @@ static void a_compiled_chain_is_what_the_renderer_makes(void **state)
 	drop(&base);
 }
 
+#define NSEC3_AT_H "h NSEC3 1 0 0 - 2vptu5timamqttgl4luu9kg21e0aor3s A\n"
+
 static void what_a_chain_depends_on_is_followed(void **state)
 {
 	static const struct {
@@ -227,6 +229,14 @@ static void what_a_chain_depends_on_is_followed(void **state)
 	    {"a name hides it no more", "q CNAME a.b\n* A 192.0.2.2\n", "c.b A 192.0.2.3\n", ""},
 	    {"the name instead of the wildcard", "q CNAME a.b\n*.b A 192.0.2.2\n", "",
 	        "a.b A 192.0.2.3\n"},
+	    {"the owner of an NSEC3 becomes a name", "q CNAME h\n* A 192.0.2.2\n" NSEC3_AT_H, "",
+	        "h A 192.0.2.3\n"},
+	    {"the same with what no chain has", "q CNAME h\n* A 192.0.2.2\n" NSEC3_AT_H, "",
+	        "h MX 10 ns\n"},
+	    {"the owner of an NSEC3 gets a name below", "q CNAME h\n* A 192.0.2.2\n" NSEC3_AT_H, "",
+	        "x.h A 192.0.2.3\n"},
+	    {"the owner of an NSEC3 goes", "q CNAME h\n* A 192.0.2.2\n", NSEC3_AT_H, ""},
+	    {"the owner of an NSEC3 comes", "q CNAME h\n* A 192.0.2.2\n", "", NSEC3_AT_H},
 	    {"a cut comes above", "q CNAME h.c\nh.c A 192.0.2.2\n", "", "c NS ns\n"},
 	    {"a cut goes above", "q CNAME h.c\nh.c A 192.0.2.2\n", "c NS ns\n", ""},
 	    {"a cut above nothing", "q CNAME h.c\nc A 192.0.2.2\n", "", "c NS ns\n"},
