@@ -53,7 +53,7 @@ bool image_soa(const void *mem, size_t size, struct zone_soa *soa)
 	rrset = apex.node != NULL ? node_rrset(apex, RRTYPE_SOA) : NULL;
 	if (rrset == NULL || rrset->rr_count == 0)
 		return false;
-	iter = rrset_rdata(apex.image, rrset);
+	iter = rrset_rdata(apex, rrset);
 	rdata = rdata_next(&iter, &len);
 	return rdata != NULL && rdata_soa(rdata, len, soa);
 }

@@ -13,7 +13,7 @@
 
 static uint32_t names_of(const struct image *image)
 {
-	return image->header->section[IMAGE_ORDER].count;
+	return image->header->section[IMAGE_NODES].count;
 }
 
 static int on_lowest(const struct zone_version *version, const struct delta *delta, unsigned kept,

@@ -24,7 +24,7 @@ struct layer *layer_new(struct pzone *zone, int fd, const struct image_header *h
 	layer->below_id = header->below_id;
 	layer->generation = header->generation;
 	layer->serial = header->serial;
-	layer->names = header->section[IMAGE_ORDER].count;
+	layer->names = header->section[IMAGE_NODES].count;
 	return layer;
 }
 

@@ -2,8 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The compiler. Runs in a child process of the control plane and in np-zone. An image is written
-// from front to back: header, name index, orders, rdata, then each node with its RRset directory
-// and its answers behind it, in canonical order.
+// from front to back: header, name index, orders, then each node with all that stands at it, in
+// canonical order.
 
 #include "compile_private.h"
 
@@ -18,92 +18,68 @@
 #include "rrtype.h"
 
 #define CACHE_LINE 64
-#define LINES_MAX  8
+#define RR_LEN_AT  10 // bytes of a record of an answer in front of its length
 
 static uint32_t get32(const uint8_t *at)
 {
 	return (uint32_t)at[0] << 24 | (uint32_t)at[1] << 16 | (uint32_t)at[2] << 8 | at[3];
 }
 
-// --- rdata
-// ----------------------------------------------------------------------------------------
+// --- records
+// --------------------------------------------------------------------------------------
 
-static uint8_t *put_rdata(uint8_t *at, const struct record *r)
+static uint8_t *put_records(uint8_t *at, const struct record *items, uint32_t count)
 {
-	memcpy(at, &r->rdlen, 2);
-	memcpy(at + 2, r->rdata, r->rdlen);
-	return at + 2 + r->rdlen;
+	for (uint32_t i = 0; i < count; i++) {
+		memcpy(at, &items[i].rdlen, 2);
+		memcpy(at + 2, items[i].rdata, items[i].rdlen);
+		at += 2 + items[i].rdlen;
+	}
+	return at;
 }
 
-static int rdata_of_span(struct compilation *c, const struct rrset_span *span)
+static size_t records_size(const struct record *items, uint32_t count)
 {
 	size_t bytes = 0;
 
-	c->rdata_refs[span->number] = 0;
-	if (c->sigs_refs != NULL)
-		c->sigs_refs[span->number] = 0;
-	for (uint32_t i = 0; i < span->rr_count; i++)
-		bytes += 2u + span->rrs[i].rdlen;
-	if (span->rr_count > 0) {
-		uint8_t *at = image_buffer_take(c->buffer, bytes, 8);
-		if (at == NULL)
-			return -ENOMEM;
-		c->rdata_refs[span->number] = compile_ref(c, at);
-		for (uint32_t i = 0; i < span->rr_count; i++)
-			at = put_rdata(at, &span->rrs[i]);
-	}
-	if (span->sig_count == 0)
-		return 0;
-	bytes = sizeof(struct image_sigs);
-	for (uint32_t i = 0; i < span->sig_count; i++)
-		bytes += 2u + span->sigs[i].rdlen;
-	struct image_sigs *sigs = image_buffer_take(c->buffer, bytes, 8);
-	if (sigs == NULL)
-		return -ENOMEM;
-	c->sigs_refs[span->number] = compile_ref(c, sigs);
-	sigs->rr_count = span->sig_count;
-	sigs->ttl = span->sigs[0].ttl;
-	uint8_t *at = (uint8_t *)(sigs + 1);
-	for (uint32_t i = 0; i < span->sig_count; i++)
-		at = put_rdata(at, &span->sigs[i]);
-	return 0;
+	for (uint32_t i = 0; i < count; i++)
+		bytes += 2u + items[i].rdlen;
+	return bytes;
 }
 
-// Of occluded names nobody asks: they have no answers, and take no line of their own.
-static bool is_aside(const struct unit *unit)
+// Are the first records of the answer those of the span, as they are? Pre: it is their answer.
+static bool answer_has_records(const struct image_answer *answer, const struct rrset_span *span)
 {
-	return (unit->flags & NODE_OCCLUDED) != 0;
-}
+	const uint8_t *at = answer_bytes(answer);
 
-static int unit_rdata(struct compilation *c, const struct unit *unit)
-{
-	struct rrset_walk walk;
-	struct rrset_span span = {0};
-	int error = 0;
-
-	rrset_walk_start(&walk, c, unit);
-	while (error == 0 && rrset_walk_next(&walk, &span)) {
-		error = span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX
-		            ? -EFBIG
-		            : rdata_of_span(c, &span);
+	for (uint32_t i = 0; i < span->rr_count; i++) {
+		const struct record *r = &span->rrs[i];
+		// Owner, type, class, TTL: as for all of them.
+		if ((at[RR_LEN_AT] << 8 | at[RR_LEN_AT + 1]) != r->rdlen ||
+		    memcmp(at + RR_LEN_AT + 2, r->rdata, r->rdlen) != 0)
+			return false;
+		at += RR_LEN_AT + 2 + r->rdlen;
 	}
-	return error;
-}
-
-static int write_rdata(struct compilation *c)
-{
-	struct unit_walk units = {0};
-	int error = 0;
-
-	for (const struct unit *unit; error == 0 && (unit = unit_walk_next(&units, c)) != NULL;) {
-		if (!is_aside(unit))
-			error = unit_rdata(c, unit);
-	}
-	return error;
+	return true;
 }
 
 // --- nodes
 // ----------------------------------------------------------------------------------------
+
+// One in the making.
+struct node_draft {
+	struct compilation *c;
+	const struct unit *unit;
+	struct image_node *node;
+	struct image_far *far; // NULL: it is not
+	size_t hot_end;        // in the image: what the first question after it needs
+};
+
+// Of occluded names nobody asks: they have no answers, and may begin anywhere in a line.
+static bool is_aside(const struct unit *unit)
+{
+	return (unit->flags & NODE_OCCLUDED) != 0;
+}
 
 // Which RRsets of a name a query can ever get as its answer.
 static bool is_answerable(const struct unit *unit, const struct rrset_span *span)
@@ -114,27 +90,87 @@ static bool is_answerable(const struct unit *unit, const struct rrset_span *span
 	return (unit->flags & NODE_CUT) == 0 || span->type == RRTYPE_DS;
 }
 
-// An NSEC or NSEC3 of a signed zone is asked for by nobody, and proves what others ask for.
-static uint32_t write_proof(
-    struct compilation *c, const struct image_node *node, const struct image_rrset *rrset)
+// May the node be further from the next one than image_node.step can say? A guess: a node that was
+// not thought to be is made once more.
+static bool is_far(const struct compilation *c, const struct unit *unit)
 {
+	const struct record *items = c->records->items + unit->first;
+	const unsigned copies = (c->flags & IMAGE_RRSIGS) != 0 ? 3 : 2;
+	size_t bytes = 0;
+
+	for (uint32_t i = 0; i < unit->count && bytes * copies <= NODE_STEP_MAX; i++)
+		bytes += items[i].rdlen + 24u;
+	return bytes * copies > NODE_STEP_MAX;
+}
+
+static void set_place(
+    const struct node_draft *d, const void *at, uint16_t *place, uint32_t *place_far)
+{
+	if (d->far == NULL) {
+		*place = compile_place(d->node, at);
+		return;
+	}
+	*place = 1;
+	*place_far = (uint32_t)(((const uint8_t *)at - (const uint8_t *)d->node) / NODE_UNIT);
+}
+
+// The records that are in no answer, and signatures. `i`: which of the node's RRsets.
+static int put_lists(
+    struct node_draft *d, unsigned i, struct image_rrset *rrset, const struct rrset_span *span)
+{
+	struct image_buffer *buffer = d->c->buffer;
+	struct image_far none, *far = d->far != NULL ? &d->far[i] : &none;
+
+	if (span->rr_count > 0 && rrset->rdata_at == 0 &&
+	    (rrset->answer_at == 0 ||
+	        !answer_has_records(node_at(d->node, rrset->answer_at), span))) {
+		uint8_t *at = image_buffer_take(
+		    buffer, 4 + records_size(span->rrs, span->rr_count), NODE_UNIT);
+		if (at == NULL)
+			return -ENOMEM;
+		set_place(d, at, &rrset->rdata_at, &far->rdata_at);
+		memcpy(at, &span->rrs[0].ttl, 4);
+		put_records(at + 4, span->rrs, span->rr_count);
+	}
+	struct image_rrset_signed *entry = (struct image_rrset_signed *)rrset;
+	if (span->sig_count == 0 || entry->sigs_at != 0)
+		return 0;
+	struct image_sigs *sigs = image_buffer_take(
+	    buffer, sizeof(*sigs) + records_size(span->sigs, span->sig_count), NODE_UNIT);
+	if (sigs == NULL)
+		return -ENOMEM;
+	set_place(d, sigs, &entry->sigs_at, &far->sigs_at);
+	sigs->rr_count = span->sig_count;
+	sigs->ttl = span->sigs[0].ttl;
+	put_records((uint8_t *)(sigs + 1), span->sigs, span->sig_count);
+	return 0;
+}
+
+// An NSEC or NSEC3 of a signed zone is asked for by nobody, and proves what others ask for. Pre:
+// its records are in place.
+static int put_proof(struct node_draft *d, struct image_rrset *rrset)
+{
+	struct compilation *c = d->c;
 	const struct image_header *header = (const struct image_header *)c->buffer->mem;
 	const struct image image = {.mem = c->buffer->mem, .flags = c->flags};
+	const struct node_ref self = {.image = &image, .node = d->node};
 	union proof_room room;
-	const size_t size = proof_make(&image, node, rrset, header->apex_len, &room);
+	const size_t size = proof_make(self, rrset, header->apex_len, &room);
 
-	if (size == 0)
+	if (size == 0 || compile_place(d->node, c->buffer->mem + c->buffer->used + NODE_UNIT) == 0)
 		return 0;
-	void *at = image_buffer_take(c->buffer, size, 8);
+	void *at = image_buffer_take(c->buffer, size, NODE_UNIT);
 	if (at == NULL)
-		return ANSWER_NOMEM;
+		return -ENOMEM;
 	memcpy(at, room.bytes, size);
-	return compile_ref(c, at);
+	((struct image_rrset_signed *)rrset)->answer_do_at = compile_place(d->node, at);
+	return 0;
 }
 
 static struct image_rrset *first_rrset(struct image_node *node)
 {
-	return (struct image_rrset *)((uint8_t *)node + image_node_head(node) + node->more);
+	return (struct image_rrset *)((uint8_t *)node + image_node_head(node) +
+	                              (size_t)node->more * NODE_UNIT);
 }
 
 static struct image_rrset *next_rrset(const struct compilation *c, struct image_rrset *rrset)
@@ -142,129 +178,223 @@ static struct image_rrset *next_rrset(const struct compilation *c, struct image_
 	return (struct image_rrset *)((uint8_t *)rrset + rrset_stride(c->flags));
 }
 
-static int write_answers(struct compilation *c, const struct unit *unit, struct image_node *node)
+static void end_hot(struct node_draft *d)
 {
-	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
-	struct image_rrset *rrset = first_rrset(node);
-	struct rrset_walk walk;
-	struct rrset_span span = {0};
-	uint64_t first_end = 0;
+	if (d->hot_end == 0)
+		d->hot_end = d->c->buffer->used;
+}
 
-	if ((unit->flags & NODE_CUT) != 0) {
-		node->referral_ref = compile_referral(c, unit, false, 0);
-		if (node->referral_ref == ANSWER_NOMEM)
+static int put_leads(struct node_draft *d)
+{
+	struct compilation *c = d->c;
+	struct image_node_leads *leads =
+	    (struct image_node_leads *)((uint8_t *)d->node + image_node_head(d->node));
+
+	if ((d->unit->flags & NODE_CUT) != 0) {
+		if (compile_referral(c, d->node, d->unit, false, 0, &leads->answer_at) != 0)
 			return -ENOMEM;
-		first_end = c->buffer->used;
-		node->referral_do_ref = node->referral_ref;
-		if (is_signed && node->referral_ref != 0)
-			node->referral_do_ref = compile_referral(c, unit, true, node->referral_ref);
-		if (node->referral_do_ref == ANSWER_NOMEM)
+		end_hot(d);
+		leads->answer_do_at = leads->answer_at;
+		if ((c->flags & IMAGE_SIGNED) != 0 && leads->answer_at != 0)
+			return compile_referral(
+			    c, d->node, d->unit, true, leads->answer_at, &leads->answer_do_at);
+	} else if ((d->unit->flags & NODE_CNAME) != 0) {
+		if (compile_chain(c, d->node, d->unit, &leads->answer_at) != 0)
 			return -ENOMEM;
+		if (leads->answer_at != 0)
+			end_hot(d);
 	}
-	if ((unit->flags & NODE_CNAME) != 0) {
-		if (compile_chain(c, unit, node) != 0)
-			return -ENOMEM;
-		if (node->referral_ref != 0)
-			first_end = c->buffer->used;
-	}
-	rrset_walk_start(&walk, c, unit);
-	for (; rrset_walk_next(&walk, &span); rrset = next_rrset(c, rrset)) {
-		if (is_signed && span.rr_count > 0 && type_is_proof(span.type)) {
-			const uint32_t proof = write_proof(c, node, rrset);
-			if (proof == ANSWER_NOMEM)
-				return -ENOMEM;
-			((struct image_rrset_signed *)rrset)->answer_do_ref = proof;
-			if (first_end == 0)
-				first_end = c->buffer->used;
-		}
-		if (!is_answerable(unit, &span))
-			continue;
-		rrset->answer_ref = compile_positive(c, unit, &span, false);
-		if (rrset->answer_ref == ANSWER_NOMEM)
-			return -ENOMEM;
-		if (first_end == 0)
-			first_end = c->buffer->used;
-		if (!is_signed)
-			continue;
-		const uint32_t with_sigs = compile_positive(c, unit, &span, true);
-		if (with_sigs == ANSWER_NOMEM)
-			return -ENOMEM;
-		((struct image_rrset_signed *)rrset)->answer_do_ref = with_sigs;
-	}
-	if (first_end == 0)
-		first_end = c->buffer->used;
-	const uint64_t lines =
-	    (first_end - (uint64_t)((uint8_t *)node - c->buffer->mem) + CACHE_LINE - 1) /
-	    CACHE_LINE;
-	node->lines = (uint8_t)(lines < LINES_MAX ? lines : LINES_MAX);
 	return 0;
 }
 
-static uint32_t write_owner(struct compilation *c, const struct unit *unit, const uint8_t *lower)
+// The answer or the proof of an RRset.
+static int put_answers(
+    struct node_draft *d, unsigned i, struct image_rrset *rrset, const struct rrset_span *span)
 {
-	if (memcmp(unit->owner, lower, unit->len) == 0)
-		return 0;
-	uint8_t *at = image_buffer_take(c->buffer, unit->len, 8);
-	if (at == NULL)
-		return ANSWER_NOMEM;
-	memcpy(at, unit->owner, unit->len);
-	return compile_ref(c, at);
+	struct compilation *c = d->c;
+	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
+	int error = 0;
+
+	if (is_signed && span->rr_count > 0 && type_is_proof(span->type)) {
+		error = put_lists(d, i, rrset, span);
+		if (error == 0)
+			error = put_proof(d, rrset);
+	} else if (is_answerable(d->unit, span)) {
+		error = compile_positive(c, d->node, d->unit, span, false, &rrset->answer_at);
+		end_hot(d);
+		if (error == 0 && is_signed)
+			error = compile_positive(c, d->node, d->unit, span, true,
+			    &((struct image_rrset_signed *)rrset)->answer_do_at);
+	}
+	return error;
 }
 
-static int write_node(struct compilation *c, struct unit *unit, uint32_t rank)
+static int put_rrsets(struct node_draft *d)
 {
-	uint8_t lower[NAME_LEN_MAX];
+	struct image_rrset *rrset = first_rrset(d->node);
 	struct rrset_walk walk;
 	struct rrset_span span = {0};
+	unsigned i = 0;
+
+	rrset_walk_start(&walk, d->c, d->unit);
+	for (; rrset_walk_next(&walk, &span); rrset = next_rrset(d->c, rrset), i++) {
+		if (span.rr_count > UINT16_MAX || span.sig_count == UINT16_MAX)
+			return -EFBIG;
+		rrset->type = span.type;
+		rrset->rr_count = (uint16_t)span.rr_count;
+		d->node->types |= type_bit(span.type);
+		const int error = put_answers(d, i, rrset, &span);
+		if (error != 0)
+			return error;
+	}
+	end_hot(d);
+	rrset = first_rrset(d->node);
+	rrset_walk_start(&walk, d->c, d->unit);
+	for (i = 0; rrset_walk_next(&walk, &span); rrset = next_rrset(d->c, rrset), i++) {
+		if (put_lists(d, i, rrset, &span) != 0)
+			return -ENOMEM;
+	}
+	return 0;
+}
+
+// The node without what is behind its directory.
+static int put_head(struct node_draft *d, bool far)
+{
+	const struct unit *unit = d->unit;
+	uint8_t lower[NAME_LEN_MAX];
+	const size_t head =
+	    (sizeof(struct image_node) + unit->len + NODE_UNIT - 1) & ~(size_t)(NODE_UNIT - 1);
+	const size_t owner = ((size_t)unit->len + NODE_UNIT - 1) & ~(size_t)(NODE_UNIT - 1);
+	uint16_t flags = (unit->role & UNIT_GONE) != 0 ? NODE_TOMBSTONE : unit->flags;
+	size_t more = 0;
 
 	name_lower(lower, unit->owner, unit->len);
-	const uint32_t owner_ref = write_owner(c, unit, lower);
-	if (owner_ref == ANSWER_NOMEM)
-		return -ENOMEM;
-	const struct unit_denial denial = unit_denial(c, unit);
-	const bool more = owner_ref != 0 || denial.at != 0 || denial.wild != 0;
-	const size_t size = ((sizeof(struct image_node) + unit->len + 7) & ~(size_t)7) +
-	                    (more ? sizeof(struct image_node_more) : 0) +
-	                    unit->rrset_count * rrset_stride(c->flags);
-	struct image_node *node =
-	    image_buffer_take(c->buffer, size, is_aside(unit) ? 8 : CACHE_LINE);
+	if ((flags & (NODE_CUT | NODE_CNAME)) != 0)
+		more += sizeof(struct image_node_leads);
+	const size_t denial_at = head + more;
+	const struct unit_denial denial = unit_denial(d->c, unit);
+	if (denial.at != 0 || denial.wild != 0) {
+		flags |= NODE_DENIAL;
+		more += sizeof(struct image_node_denial);
+	}
+	if (far) {
+		flags |= NODE_FAR;
+		more += sizeof(struct image_node_far);
+	}
+	const size_t owner_at = head + more;
+	if (memcmp(unit->owner, lower, unit->len) != 0) {
+		flags |= NODE_CASE;
+		more += owner;
+	}
+	const size_t directory = unit->rrset_count * rrset_stride(d->c->flags);
+	struct image_node *node = image_buffer_take(d->c->buffer,
+	    head + more + directory + (far ? unit->rrset_count * sizeof(struct image_far) : 0),
+	    NODE_STEP);
 	if (node == NULL)
 		return -ENOMEM;
-	const int error = is_aside(unit) ? unit_rdata(c, unit) : 0; // behind the directory
-	if (error != 0)
-		return error;
-	unit->node_ref = compile_ref(c, node);
 	*node = (struct image_node){
-	    .flags = (unit->role & UNIT_GONE) != 0 ? NODE_TOMBSTONE : unit->flags,
+	    .flags = flags,
 	    .name_len = unit->len,
 	    .labels = unit->labels,
-	    .cut_labels = unit->cut_labels,
 	    .rrset_count = unit->rrset_count,
-	    .more = more ? sizeof(struct image_node_more) : 0,
-	    .order = rank,
+	    .more = (uint8_t)(more / NODE_UNIT),
 	};
 	memcpy(node->name, lower, unit->len);
-	if (more)
-		*(struct image_node_more *)((uint8_t *)node + image_node_head(node)) =
-		    (struct image_node_more){
-		        .owner_ref = owner_ref,
-		        .denial = denial.at,
-		        .denial_wild = denial.wild,
-		    };
-	struct image_rrset *rrset = first_rrset(node);
-	rrset_walk_start(&walk, c, unit);
-	for (; rrset_walk_next(&walk, &span); rrset = next_rrset(c, rrset)) {
-		node->types |= type_bit(span.type);
-		*rrset = (struct image_rrset){
-		    .type = span.type,
-		    .rr_count = (uint16_t)span.rr_count,
-		    .ttl = span.rr_count > 0 ? span.rrs[0].ttl : 0,
-		    .rdata_ref = c->rdata_refs[span.number],
-		};
-		if ((c->flags & IMAGE_RRSIGS) != 0)
-			((struct image_rrset_signed *)rrset)->sigs_ref = c->sigs_refs[span.number];
+	if ((flags & NODE_DENIAL) != 0)
+		*(struct image_node_denial *)((uint8_t *)node + denial_at) =
+		    (struct image_node_denial){.at = denial.at, .wild = denial.wild};
+	if ((flags & NODE_CASE) != 0)
+		memcpy((uint8_t *)node + owner_at, unit->owner, unit->len);
+	d->node = node;
+	d->far = far ? (struct image_far *)((uint8_t *)node + head + more + directory) : NULL;
+	return 0;
+}
+
+// A node takes no more lines than it must as far as most questions go; what follows it may begin
+// in its last one. All its places are its own, so it may be moved. Post: where it begins.
+static int node_align(struct node_draft *d)
+{
+	struct image_buffer *buffer = d->c->buffer;
+	const size_t begin = (size_t)((uint8_t *)d->node - buffer->mem);
+	const size_t hot = d->hot_end - begin, size = buffer->used - begin;
+	const size_t in_line = begin % CACHE_LINE;
+
+	if (is_aside(d->unit) || (in_line + hot - 1) / CACHE_LINE == (hot - 1) / CACHE_LINE)
+		return 0;
+	const size_t gap = CACHE_LINE - in_line;
+	if (image_buffer_take(buffer, gap, 1) == NULL)
+		return -ENOMEM;
+	memmove(buffer->mem + begin + gap, buffer->mem + begin, size);
+	memset(buffer->mem + begin, 0, gap);
+	d->node = (struct image_node *)(buffer->mem + begin + gap);
+	return 0;
+}
+
+// Has the node before end where this one begins.
+static void node_end(struct image_node *node, const uint8_t *next)
+{
+	const size_t step = (size_t)(next - (const uint8_t *)node) / NODE_STEP;
+
+	if ((node->flags & NODE_FAR) != 0)
+		((struct image_node_far *)node_far(node))->step = (uint32_t)step;
+	else
+		node->step = (uint8_t)step;
+}
+
+static int put_node(struct node_draft *d, bool far)
+{
+	int error = put_head(d, far);
+
+	if (error == 0)
+		error = put_leads(d);
+	return error == 0 ? put_rrsets(d) : error;
+}
+
+static int write_node(struct compilation *c, struct unit *unit, struct image_node **last)
+{
+	struct image_buffer *buffer = c->buffer;
+	struct node_draft d = {.c = c, .unit = unit};
+	const size_t begin = buffer->used;
+	int error = put_node(&d, is_far(c, unit));
+
+	// What node_align() may put in front of the next one counts, too.
+	if (error == 0 && d.far == NULL &&
+	    buffer->used - begin > NODE_STEP_MAX - CACHE_LINE - NODE_STEP) {
+		memset(buffer->mem + begin, 0, buffer->used - begin);
+		buffer->used = begin;
+		d = (struct node_draft){.c = c, .unit = unit};
+		error = put_node(&d, true);
 	}
-	return write_answers(c, unit, node);
+	if (error == 0)
+		error = node_align(&d);
+	if (error != 0)
+		return error;
+	unit->node_ref = compile_ref(c, d.node);
+	if (*last != NULL)
+		node_end(*last, (uint8_t *)d.node);
+	*last = d.node;
+	return 0;
+}
+
+static int write_nodes(struct compilation *c, struct image_section *section, uint32_t *order)
+{
+	struct unit_walk walk = {0};
+	struct image_node *last = NULL;
+	uint32_t rank = 0;
+
+	for (struct unit *unit; (unit = unit_walk_next(&walk, c)) != NULL; rank++) {
+		const int error = write_node(c, unit, &last);
+		if (error != 0)
+			return error;
+		if (rank % IMAGE_ORDER_STEP == 0)
+			order[rank / IMAGE_ORDER_STEP] = unit->node_ref;
+	}
+	const uint8_t *end = image_buffer_take(c->buffer, 0, NODE_STEP);
+	if (end == NULL)
+		return -ENOMEM;
+	node_end(last, end);
+	section[IMAGE_NODES] = (struct image_section){order[0], c->held};
+	return 0;
 }
 
 // --- the whole
@@ -319,34 +449,22 @@ static int write_image(struct compilation *c, struct image_header *header)
 	c->bucket_count = compile_bucket_count(c->indexed);
 	c->buckets =
 	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
-	order = image_buffer_take(c->buffer, (size_t)c->held * sizeof(*order), 8);
+	const uint32_t listed = (c->held + IMAGE_ORDER_STEP - 1) / IMAGE_ORDER_STEP;
+	order = image_buffer_take(c->buffer, listed * sizeof(*order), 8);
 	if (c->buckets == NULL || order == NULL || compile_denial_place(c, header) != 0)
 		return -ENOMEM;
 	section[IMAGE_BUCKETS] =
 	    (struct image_section){compile_ref(c, c->buckets), c->bucket_count};
-	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), c->held};
+	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), listed};
 	if ((error = compile_index(c)) != 0)
 		return error;
-
-	const uint8_t *rdata = image_buffer_take(c->buffer, 8, 8);
-	error = rdata != NULL ? write_rdata(c) : -ENOMEM;
-	if (error != 0)
+	if ((error = compile_negative(c, false, &header->negative_ref)) != 0)
 		return error;
-	section[IMAGE_RDATA] = (struct image_section){compile_ref(c, rdata),
-	    (uint32_t)((c->buffer->used - (size_t)(rdata - c->buffer->mem)) >> 3)};
-	header->negative_ref = compile_negative(c, false);
-	if ((c->flags & IMAGE_SIGNED) != 0)
-		header->negative_do_ref = compile_negative(c, true);
-	if (header->negative_ref == ANSWER_NOMEM || header->negative_do_ref == ANSWER_NOMEM)
-		return -ENOMEM;
-	struct unit_walk walk = {0};
-	uint32_t rank = 0;
-	for (struct unit *unit; (unit = unit_walk_next(&walk, c)) != NULL; rank++) {
-		if ((error = write_node(c, unit, rank)) != 0)
-			return error;
-		order[rank] = unit->node_ref;
-	}
-	section[IMAGE_NODES] = (struct image_section){order[0], c->held};
+	if ((c->flags & IMAGE_SIGNED) != 0 &&
+	    (error = compile_negative(c, true, &header->negative_do_ref)) != 0)
+		return error;
+	if ((error = write_nodes(c, section, order)) != 0)
+		return error;
 	if ((error = compile_targets(c, header)) != 0)
 		return error;
 	compile_denial_finish(c, header);
@@ -422,17 +540,9 @@ static int compile(const struct records *records, const struct compile_overlay *
 	}
 	if (result != 0)
 		goto out;
-	result = -ENOMEM;
-	c.rdata_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.rdata_refs));
-	if (c.rdata_refs == NULL)
-		goto out;
 	apex_facts(&c, header);
-	if (has_rrsigs(&c)) {
+	if (has_rrsigs(&c))
 		c.flags |= IMAGE_RRSIGS;
-		c.sigs_refs = reallocarray(NULL, c.rrset_count + 1u, sizeof(*c.sigs_refs));
-		if (c.sigs_refs == NULL)
-			goto out;
-	}
 	result = compile_denial(&c, header);
 	if (result == 0)
 		result = write_image(&c, header);
@@ -453,8 +563,6 @@ out:
 	free(c.units);
 	free(c.hashes);
 	free(c.denials);
-	free(c.rdata_refs);
-	free(c.sigs_refs);
 	return result;
 }
 

@@ -28,7 +28,6 @@
 #include "rrtype.h"
 #include "writer.h"
 
-#define PATCH_MAX   255
 #define TARGETS_MAX 64 // names with addresses in one answer; more are rendered, not compiled
 
 // One answer in the making.
@@ -37,8 +36,7 @@ struct draft {
 	struct writer w;
 	uint8_t msg[WRITER_QUESTION_AT + NAME_LEN_MAX + 4 + IMAGE_ANSWER_MAX];
 	uint16_t ancount, nscount, arcount;
-	uint16_t required_arcount;
-	uint32_t required, proof_at;
+	uint32_t proof_at;
 	bool with_sigs;
 	bool takes_proofs;                    // put in at proof_at, when it is sent
 	bool differs;                         // from the form without signatures
@@ -54,8 +52,8 @@ static void draft_start(struct draft *d, struct compilation *c, const struct uni
 	const size_t suffix = (size_t)(name_suffix(unit->owner, suffix_labels) - unit->owner);
 
 	d->c = c;
-	d->ancount = d->nscount = d->arcount = d->required_arcount = 0;
-	d->required = d->proof_at = 0;
+	d->ancount = d->nscount = d->arcount = 0;
+	d->proof_at = 0;
 	d->with_sigs = with_sigs;
 	d->takes_proofs = false;
 	d->differs = false;
@@ -63,7 +61,7 @@ static void draft_start(struct draft *d, struct compilation *c, const struct uni
 	memset(d->msg, 0, body);
 	name_lower(d->msg + WRITER_QUESTION_AT, unit->owner, unit->len);
 	writer_start(&d->w, d->msg, body, body + IMAGE_ANSWER_MAX, WRITER_QUESTION_AT + suffix);
-	writer_list_pointers(&d->w, c->patch, PATCH_MAX);
+	writer_list_pointers(&d->w, c->patch, IMAGE_PATCH_MAX);
 }
 
 static bool put_rrset(struct draft *d, const uint8_t *owner, const struct rrset_span *span,
@@ -124,58 +122,88 @@ static void end_authority(struct draft *d)
 	d->proof_at = d->w.at - d->w.body_at;
 }
 
-static void end_required(struct draft *d)
+// Does the draft fit into what is said of an answer?
+static bool draft_fits(const struct draft *d, uint32_t size)
 {
-	d->required = d->w.at - d->w.body_at;
-	d->required_arcount = d->arcount;
+	return d->w.patch_count <= IMAGE_PATCH_MAX && size <= IMAGE_ANSWER_MAX &&
+	       d->ancount <= UINT8_MAX && d->nscount <= UINT8_MAX && d->arcount <= UINT8_MAX;
 }
 
-// Moves the draft into the image.
-static uint32_t draft_finish(struct draft *d)
+// May all its pointers be kept, when the question is a longer one?
+static bool draft_moves(const struct draft *d)
 {
-	struct compilation *c = d->c;
-	const uint32_t size = d->w.at - d->w.body_at;
-
-	if (d->w.patch_count > PATCH_MAX || size > IMAGE_ANSWER_MAX)
-		return 0;
 	for (unsigned i = 0; i < d->w.patch_count; i++) {
 		// A pointer that the longest question would push past 14 bits cannot be kept.
-		const uint8_t *at = d->msg + d->w.body_at + c->patch[i];
+		const uint8_t *at = d->msg + d->w.body_at + d->c->patch[i];
 		const unsigned target = ((unsigned)at[0] & 0x3f) << 8 | at[1];
 		if (target + NAME_LEN_MAX >= WRITER_OFFSET_END)
-			return 0;
+			return false;
 		// Proofs move the additional section: nothing may point into it. (A target that is
 		// not compressed, of an SRV say, stands there in full as the first owner.)
 		if (d->takes_proofs && target >= d->w.body_at + d->proof_at)
-			return 0;
+			return false;
 	}
-	const unsigned room = image_patch_room(d->w.patch_count);
-	struct image_answer *answer =
-	    image_buffer_take(c->buffer, sizeof(*answer) + 2u * room + size, 8);
-	if (answer == NULL)
-		return ANSWER_NOMEM;
-	*answer = (struct image_answer){
-	    .size = (uint16_t)size,
-	    .ancount = d->ancount,
-	    .nscount = d->nscount,
-	    .arcount = d->arcount,
-	    .sum = checksum_fold(checksum_sum(d->msg + d->w.body_at, size, 0)),
-	    .required = (uint16_t)d->required,
-	    .required_arcount = d->required_arcount,
-	    .proof_at = (uint16_t)d->proof_at,
-	    .patch_count = (uint8_t)d->w.patch_count,
-	};
-	uint16_t *patch = (uint16_t *)(answer + 1);
+	return true;
+}
+
+static void put_moves(const struct draft *d, struct image_answer *answer, unsigned room)
+{
+	struct image_moves *moves = (struct image_moves *)(answer + 1);
+
+	moves->proof_at = (uint16_t)d->proof_at;
 	for (unsigned i = 0; i < d->w.patch_count; i++) {
-		const uint8_t last = d->msg[d->w.body_at + c->patch[i] + 1];
-		patch[i] = c->patch[i];
-		answer->weight += c->patch[i] % 2 == 0 ? 1 : 256;
-		answer->reach = last > answer->reach ? last : answer->reach;
+		const uint16_t at = d->c->patch[i];
+		const uint8_t last = d->msg[d->w.body_at + at + 1];
+		moves->patch[i] = at;
+		moves->weight += at % 2 == 0 ? 1 : 256;
+		moves->reach = last > moves->reach ? last : moves->reach;
 	}
 	for (unsigned i = d->w.patch_count; i < room; i++)
-		patch[i] = (uint16_t)size;
-	memcpy(patch + room, d->msg + d->w.body_at, size);
-	return (uint32_t)(((uint8_t *)answer - c->buffer->mem) >> 3);
+		moves->patch[i] = answer->size;
+}
+
+// Moves the draft into the image, where nothing is further from `node` than can be said (NULL: it
+// is of no node). Post: 0 or -ENOMEM; *out is NULL when it is not to be compiled.
+static int draft_finish(
+    const struct draft *d, const struct image_node *node, const struct image_answer **out)
+{
+	struct image_buffer *buffer = d->c->buffer;
+	const uint32_t size = d->w.at - d->w.body_at;
+	const unsigned count = d->w.patch_count;
+	const unsigned room = (count + IMAGE_PATCH_STEP - 1) & ~(IMAGE_PATCH_STEP - 1u);
+	const bool plain = count == 0 && d->proof_at == size;
+	const unsigned head = plain ? 1 : 2 + room / IMAGE_PATCH_STEP;
+
+	*out = NULL;
+	if (!draft_fits(d, size) || !draft_moves(d) ||
+	    (node != NULL && compile_place(node, buffer->mem + buffer->used + NODE_UNIT) == 0))
+		return 0;
+	struct image_answer *answer =
+	    image_buffer_take(buffer, head * sizeof(*answer) + size, node != NULL ? NODE_UNIT : 8);
+	if (answer == NULL)
+		return -ENOMEM;
+	*answer = (struct image_answer){
+	    .arcount = (uint8_t)d->arcount,
+	    .nscount = (uint8_t)d->nscount,
+	    .ancount = (uint8_t)d->ancount,
+	    .head = (uint8_t)head,
+	    .size = (uint16_t)size,
+	    .sum = checksum_fold(checksum_sum(d->msg + d->w.body_at, size, 0)),
+	};
+	if (!plain)
+		put_moves(d, answer, room);
+	memcpy((uint8_t *)(answer + head), d->msg + d->w.body_at, size);
+	*out = answer;
+	return 0;
+}
+
+static int draft_place(const struct draft *d, const struct image_node *node, uint16_t *at)
+{
+	const struct image_answer *answer;
+	const int error = draft_finish(d, node, &answer);
+
+	*at = answer != NULL ? compile_place(node, answer) : 0;
+	return error;
 }
 
 // An RRset whose targets are to be added, and its owner as the message has it.
@@ -246,29 +274,30 @@ static bool put_targets(struct draft *d, const struct unit *unit, const struct r
 	return true;
 }
 
-uint32_t compile_positive(
-    struct compilation *c, const struct unit *unit, const struct rrset_span *span, bool with_sigs)
+int compile_positive(struct compilation *c, const struct image_node *node, const struct unit *unit,
+    const struct rrset_span *span, bool with_sigs, uint16_t *at)
 {
 	struct draft d;
 	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
 
+	*at = 0;
 	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
 	d.takes_proofs = wild && with_sigs;
 	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
 	    !put_sigs(&d, NULL, span, span->rrs[0].ttl, &d.ancount))
 		return 0;
 	end_authority(&d);
-	end_required(&d);
-	return put_targets(&d, unit, span) ? draft_finish(&d) : 0;
+	return put_targets(&d, unit, span) ? draft_place(&d, node, at) : 0;
 }
 
-uint32_t compile_referral(
-    struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain)
+int compile_referral(struct compilation *c, const struct image_node *node, const struct unit *unit,
+    bool with_sigs, uint16_t plain_at, uint16_t *at)
 {
 	struct draft d;
 	struct rrset_span ds;
 	struct source from = {.unit = unit};
 
+	*at = 0;
 	draft_start(&d, c, unit, unit->labels, with_sigs);
 	d.takes_proofs = with_sigs;
 	if (!unit_rrset(c, unit, RRTYPE_NS, &from.span) ||
@@ -282,7 +311,7 @@ uint32_t compile_referral(
 			return 0;
 	}
 	end_authority(&d);
-	for (unsigned pass = 0; pass < 2; pass++) {
+	for (unsigned pass = 0; pass < 2; pass++) { // those at or below the cut first
 		for (uint32_t i = 0; i < from.span.rr_count; i++) {
 			const uint8_t *name;
 			const struct unit *target = target_unit(c, &from, &from.span.rrs[i], &name);
@@ -292,15 +321,15 @@ uint32_t compile_referral(
 			if (!put_addresses(&d, target, name))
 				return 0;
 		}
-		if (pass == 0)
-			end_required(&d);
 	}
-	return with_sigs && !d.differs ? plain : draft_finish(&d);
+	*at = plain_at;
+	return with_sigs && !d.differs ? 0 : draft_place(&d, node, at);
 }
 
-uint32_t compile_negative(struct compilation *c, bool with_sigs)
+int compile_negative(struct compilation *c, bool with_sigs, uint32_t *ref)
 {
 	const struct unit *apex = &c->units[0];
+	const struct image_answer *answer;
 	struct draft d;
 	struct rrset_span soa;
 
@@ -312,17 +341,20 @@ uint32_t compile_negative(struct compilation *c, bool with_sigs)
 	    !put_sigs(&d, apex->owner, &soa, c->negative_ttl, &d.nscount))
 		return 0;
 	end_authority(&d);
-	end_required(&d);
-	return draft_finish(&d);
+	if (draft_finish(&d, NULL, &answer) != 0)
+		return -ENOMEM;
+	*ref = answer != NULL ? compile_ref(c, answer) : 0;
+	return 0;
 }
 
 // --- what a CNAME leads to
 // ----------------------------------------------------------------------------------------
 
-// `end`: the RRset that was asked for, where the chain ends; NULL: none. `plain`: the answer
+// `end`: the RRset that was asked for, where the chain ends; NULL: none. `plain_at`: the answer
 // without signatures.
-static uint32_t chain_answer(struct compilation *c, const struct chain *chain,
-    const struct rrset_span *end, bool with_sigs, uint32_t plain)
+static int chain_answer(struct compilation *c, const struct image_node *node,
+    const struct chain *chain, const struct rrset_span *end, bool with_sigs, uint16_t plain_at,
+    uint16_t *at)
 {
 	const struct unit *unit = chain->hop[0].unit;
 	const bool denies = end == NULL && chain->end != CHAIN_LEAVES;
@@ -330,6 +362,7 @@ static uint32_t chain_answer(struct compilation *c, const struct chain *chain,
 	struct rrset_span soa;
 	bool fits = true;
 
+	*at = 0;
 	if (with_sigs && (denies || chain->wild)) // a proof is due
 		return 0;
 	draft_start(
@@ -350,8 +383,8 @@ static uint32_t chain_answer(struct compilation *c, const struct chain *chain,
 	if (!fits)
 		return 0;
 	end_authority(&d);
-	end_required(&d);
-	return with_sigs && !d.differs ? plain : draft_finish(&d);
+	*at = plain_at;
+	return with_sigs && !d.differs ? 0 : draft_place(&d, node, at);
 }
 
 static uint32_t unit_types(const struct compilation *c, const struct unit *unit)
@@ -365,16 +398,18 @@ static uint32_t unit_types(const struct compilation *c, const struct unit *unit)
 	return types;
 }
 
-int compile_chain(struct compilation *c, const struct unit *unit, struct image_node *node)
+int compile_chain(
+    struct compilation *c, const struct image_node *node, const struct unit *unit, uint16_t *at)
 {
 	static const uint16_t types[] = {[CHAIN_A] = RRTYPE_A, [CHAIN_AAAA] = RRTYPE_AAAA};
 	const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
 	struct chain chain;
 
+	*at = 0;
 	// An overlay does not have all that a chain may depend on; so those are in bases alone.
 	if (c->overlay != NULL || !compile_chain_walk(c, unit, &chain))
 		return 0;
-	struct image_chain *out = image_buffer_take(c->buffer, sizeof(*out), 8);
+	struct image_chain *out = image_buffer_take(c->buffer, sizeof(*out), NODE_UNIT);
 	if (out == NULL)
 		return -ENOMEM;
 	out->no_name = chain.end == CHAIN_NO_NAME;
@@ -386,22 +421,23 @@ int compile_chain(struct compilation *c, const struct unit *unit, struct image_n
 		struct rrset_span end;
 		const bool have = i != CHAIN_OTHER && chain.end == CHAIN_NODE &&
 		                  unit_rrset(c, chain.last, types[i], &end);
+		const struct rrset_span *asked = have ? &end : NULL;
 
 		if (!have && i != CHAIN_OTHER)
 			continue;
-		out->ref[i] = chain_answer(c, &chain, have ? &end : NULL, false, 0);
-		out->ref_do[i] =
-		    !is_signed ? out->ref[i]
-		               : chain_answer(c, &chain, have ? &end : NULL, true, out->ref[i]);
-		if (out->ref[i] == ANSWER_NOMEM || out->ref_do[i] == ANSWER_NOMEM)
+		if (chain_answer(c, node, &chain, asked, false, 0, &out->at[i]) != 0)
+			return -ENOMEM;
+		out->do_at[i] = out->at[i];
+		if (is_signed &&
+		    chain_answer(c, node, &chain, asked, true, out->at[i], &out->do_at[i]) != 0)
 			return -ENOMEM;
 	}
 	for (unsigned i = 0; i < CHAIN_OTHER; i++) {
 		if ((out->types & type_bit(types[i])) != 0)
 			continue;
-		out->ref[i] = out->ref[CHAIN_OTHER];
-		out->ref_do[i] = out->ref_do[CHAIN_OTHER];
+		out->at[i] = out->at[CHAIN_OTHER];
+		out->do_at[i] = out->do_at[CHAIN_OTHER];
 	}
-	node->referral_ref = compile_ref(c, out);
+	*at = compile_place(node, out);
 	return 0;
 }

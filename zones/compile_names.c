@@ -57,7 +57,7 @@ void rrset_walk_start(struct rrset_walk *walk, const struct compilation *c, cons
 {
 	const struct record *items = c->records->items + unit->first;
 
-	*walk = (struct rrset_walk){.compilation = c, .unit = unit, .number = unit->rrset_first};
+	*walk = (struct rrset_walk){.compilation = c, .unit = unit};
 	walk->next = items;
 	walk->end = items + unit->count;
 	walk->sigs = walk->sigs_end = walk->end;
@@ -77,7 +77,7 @@ bool rrset_walk_next(struct rrset_walk *walk, struct rrset_span *span)
 	const bool have = walk->next < walk->end;
 	if (!have && sig_type == 0x10000)
 		return false;
-	*span = (struct rrset_span){.sigs = walk->sigs, .number = walk->number++};
+	*span = (struct rrset_span){.sigs = walk->sigs};
 	if (have && walk->next->type <= sig_type) {
 		span->type = walk->next->type;
 		span->rrs = walk->next;
@@ -152,14 +152,10 @@ static unsigned unit_holds(const struct compilation *c, const struct unit *unit)
 
 static void classify(struct compilation *c, struct unit *unit, struct unit *parent)
 {
-	unit->cut_labels = parent->cut_labels;
-	if (unit == parent) {
+	if (unit == parent)
 		unit->flags |= NODE_APEX;
-	} else if (parent->cut_labels != 0 || (parent->flags & NODE_DNAME) != 0) {
+	else if ((parent->flags & (NODE_OCCLUDED | NODE_CUT | NODE_DNAME)) != 0)
 		unit->flags |= NODE_OCCLUDED;
-		if (unit->cut_labels == 0)
-			unit->cut_labels = parent->labels;
-	}
 	// An empty non-terminal "*" is a source of synthesis too (RFC 4592 4.9): NODATA.
 	if (unit != parent && (unit->flags & NODE_OCCLUDED) == 0 && name_is_wildcard(unit->owner)) {
 		parent->flags |= NODE_WILD;
@@ -180,7 +176,6 @@ static void classify(struct compilation *c, struct unit *unit, struct unit *pare
 		return;
 	if (unit != parent && (holds & HAS_NS) != 0) {
 		unit->flags |= NODE_CUT;
-		unit->cut_labels = unit->labels;
 		c->flags |= IMAGE_HAS_CUTS;
 	} else if ((holds & HAS_DNAME) != 0) {
 		unit->flags |= NODE_DNAME;
@@ -270,7 +265,6 @@ static int owner_add(struct compilation *c, uint32_t path[NAME_LABELS_MAX + 1], 
 		c->hashes[path[n]] = parent == unit
 		                         ? name_hash(unit->owner, &c->options->key)
 		                         : hash_below(c, c->hashes[path[n - 1]], unit->owner);
-		unit->rrset_first = c->rrset_count;
 		if (n == labels) {
 			unit->first = first;
 			unit->count = count;
@@ -278,7 +272,6 @@ static int owner_add(struct compilation *c, uint32_t path[NAME_LABELS_MAX + 1], 
 			if (rrsets > UINT16_MAX)
 				return -EFBIG;
 			unit->rrset_count = (uint16_t)rrsets;
-			c->rrset_count += rrsets;
 		}
 		classify(c, unit, parent);
 	}
@@ -300,7 +293,6 @@ static int held_by_overlay(struct compilation *c)
 			if (gone == NULL)
 				return -ENOMEM;
 			c->hashes[c->unit_count - 1] = name_hash(name, &c->options->key);
-			gone->rrset_first = c->rrset_count;
 			gone->role = UNIT_GONE;
 			continue;
 		}

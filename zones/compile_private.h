@@ -17,17 +17,15 @@ struct unit {
 	uint32_t first;       // index of its first record
 	uint32_t count;       // records; 0: empty non-terminal
 	uint32_t node_ref;
-	uint32_t rrset_first; // index of its first RRset in rdata_refs
-	uint8_t flags;        // NODE_*
+	uint8_t flags; // NODE_*
 	uint8_t labels;
-	uint8_t cut_labels;
 	uint8_t len;
 	uint8_t role; // UNIT_*
 	uint16_t rrset_count;
 };
 static_assert(sizeof(struct unit) == 32, "one for each name: most of a compiler's memory");
 
-// What denies a name: image_node_more's.
+// What denies a name: image_node_denial's.
 struct unit_denial {
 	uint32_t at, wild;
 };
@@ -54,13 +52,10 @@ struct compilation {
 	size_t unit_cap;             // of both
 	struct unit_denial *denials; // owned: one for each unit; NULL: nothing is denied here
 	uint32_t unit_count;
-	uint32_t gone_count;  // units behind them, in canonical order too
-	uint32_t held;        // of both, what the image holds
-	uint32_t indexed;     // units that go into the name index
-	uint32_t rrset_count; // RRsets, RRSIGs not counted
-	uint32_t *rdata_refs; // owned: where each RRset's rdata stands
-	uint32_t *sigs_refs;  // owned: where its signatures stand, 0: unsigned; NULL: none has any
-	uint32_t flags;       // IMAGE_*
+	uint32_t gone_count; // units behind them, in canonical order too
+	uint32_t held;       // of both, what the image holds
+	uint32_t indexed;    // units that go into the name index
+	uint32_t flags;      // IMAGE_*
 	uint32_t bucket_count;
 	struct image_bucket *buckets; // in the image; refs are unit numbers + 1 until the end
 	uint32_t probe_max;
@@ -90,7 +85,6 @@ struct rrset_span {
 	uint32_t rr_count;
 	uint16_t type;
 	uint16_t sig_count;
-	uint32_t number; // index in rdata_refs; of rrset_walk_next() only
 };
 
 struct rrset_walk {
@@ -98,7 +92,6 @@ struct rrset_walk {
 	const struct unit *unit;
 	const struct record *next, *end;      // records that are not RRSIG
 	const struct record *sigs, *sigs_end; // those still to come, by the type they cover
-	uint32_t number;
 };
 
 static inline uint32_t compile_ref(const struct compilation *c, const void *at)
@@ -134,20 +127,29 @@ void compile_index_finish(struct compilation *c); // unit numbers become node re
 const struct unit *compile_find(const struct compilation *c, const uint8_t *name);
 
 // --- compile_answers.c
-// Each appends an answer to the image and gives its reference; 0: not compiled (too large, or
-// better rendered); UINT32_MAX: out of memory.
-#define ANSWER_NOMEM UINT32_MAX
-uint32_t compile_positive(
-    struct compilation *c, const struct unit *unit, const struct rrset_span *span, bool with_sigs);
-// `plain`: the answer without signatures, which serves both when there are none.
-uint32_t compile_referral(
-    struct compilation *c, const struct unit *unit, bool with_sigs, uint32_t plain);
-uint32_t compile_negative(struct compilation *c, bool with_sigs);
-
-// What a CNAME's answers hold for other types. Post: node->referral_ref is set, 0 when they are not
-// compiled; 0 or -ENOMEM.
-int compile_chain(struct compilation *c, const struct unit *unit, struct image_node *node)
+// Each appends an answer to the image and tells where it is, in `node` or as a reference; 0: not
+// compiled (too large, too far, or better rendered). Post: 0 or -ENOMEM.
+int compile_positive(struct compilation *c, const struct image_node *node, const struct unit *unit,
+    const struct rrset_span *span, bool with_sigs, uint16_t *at)
     __attribute__((warn_unused_result));
+// `plain_at`: the answer without signatures, which serves both when there are none.
+int compile_referral(struct compilation *c, const struct image_node *node, const struct unit *unit,
+    bool with_sigs, uint16_t plain_at, uint16_t *at) __attribute__((warn_unused_result));
+int compile_negative(struct compilation *c, bool with_sigs, uint32_t *ref)
+    __attribute__((warn_unused_result));
+
+// What a CNAME's answers hold for other types. Post: *at is where the chain is, 0 when they are
+// not compiled; 0 or -ENOMEM.
+int compile_chain(struct compilation *c, const struct image_node *node, const struct unit *unit,
+    uint16_t *at) __attribute__((warn_unused_result));
+
+// Where something stands in a node; 0: further away than can be said.
+static inline uint16_t compile_place(const struct image_node *node, const void *at)
+{
+	const size_t place = (size_t)((const uint8_t *)at - (const uint8_t *)node) / NODE_UNIT;
+
+	return place <= NODE_AT_MAX ? (uint16_t)place : 0;
+}
 
 // --- compile_chains.c
 #define CHAIN_HOPS_MAX 8 // below what the renderer follows (RENDER_HOPS_MAX)

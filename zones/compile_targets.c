@@ -13,6 +13,7 @@
 
 #include "name.h"
 #include "rdata.h"
+#include "reader.h"
 
 #define RADIX_BITS 11
 
@@ -57,7 +58,8 @@ static int unit_targets(const struct compilation *c, const struct unit *unit, st
 	const struct image_node *node =
 	    (const struct image_node *)(c->buffer->mem + ((size_t)unit->node_ref << 3));
 
-	if ((unit->flags & NODE_CNAME) != 0 && node->referral_ref != 0) {
+	if ((unit->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME &&
+	    node_leads(node)->answer_at != 0) {
 		struct chain_list chain_list = {list, unit->node_ref};
 		struct chain chain;
 

@@ -121,11 +121,12 @@ static int node_entries(struct delta_walk *a, struct node_ref ref)
 	a->count = 0;
 	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(ref, i);
-		struct rdata_iter iter = rrset_rdata(ref.image, rrset);
+		struct rdata_iter iter = rrset_rdata(ref, rrset);
 
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = entry_add(a, rrset->type, rrset->ttl, rdata, len, ENTRY_BEFORE);
-		iter = rrset_sigs(ref.image, rrset, &ttl);
+			rc = entry_add(
+			    a, rrset->type, rrset_ttl(ref, rrset), rdata, len, ENTRY_BEFORE);
+		iter = rrset_sigs(ref, rrset, &ttl);
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
 			rc = entry_add(a, RRTYPE_RRSIG, ttl, rdata, len, ENTRY_BEFORE);
 	}

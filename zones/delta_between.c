@@ -44,11 +44,12 @@ int delta_entries_take(struct delta_entries *entries, struct node_ref ref)
 	entries->count = 0;
 	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(ref, i);
-		struct rdata_iter iter = rrset_rdata(ref.image, rrset);
+		struct rdata_iter iter = rrset_rdata(ref, rrset);
 
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
-			rc = delta_entry_add(entries, rrset->type, rrset->ttl, rdata, len);
-		iter = rrset_sigs(ref.image, rrset, &ttl);
+			rc = delta_entry_add(
+			    entries, rrset->type, rrset_ttl(ref, rrset), rdata, len);
+		iter = rrset_sigs(ref, rrset, &ttl);
 		while (rc == 0 && (rdata = rdata_next(&iter, &len)) != NULL)
 			rc = delta_entry_add(entries, RRTYPE_RRSIG, ttl, rdata, len);
 	}
@@ -82,9 +83,9 @@ static bool node_same(struct node_ref x, struct node_ref y)
 	for (unsigned i = 0; i < x.node->rrset_count; i++) {
 		const struct image_rrset *a = node_rrset_at(x, i), *b = node_rrset_at(y, i);
 
-		if (a->type != b->type || a->ttl != b->ttl ||
-		    !rdata_same(rrset_rdata(x.image, a), rrset_rdata(y.image, b)) ||
-		    !rdata_same(rrset_sigs(x.image, a, &a_ttl), rrset_sigs(y.image, b, &b_ttl)) ||
+		if (a->type != b->type || rrset_ttl(x, a) != rrset_ttl(y, b) ||
+		    !rdata_same(rrset_rdata(x, a), rrset_rdata(y, b)) ||
+		    !rdata_same(rrset_sigs(x, a, &a_ttl), rrset_sigs(y, b, &b_ttl)) ||
 		    a_ttl != b_ttl)
 			return false;
 	}

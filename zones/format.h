@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    8
+#define IMAGE_VERSION    9
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -50,71 +50,93 @@ static_assert(offsetof(struct image_bucket, ref) == 24, "layout");
 #define NODE_APEX      0x01u
 #define NODE_CUT       0x02u // NS below the apex: a delegation
 #define NODE_DNAME     0x04u // owns a DNAME
-#define NODE_OCCLUDED  0x08u // below a cut or DNAME: cut_labels says which
+#define NODE_OCCLUDED  0x08u // below a cut or DNAME
 #define NODE_WILD      0x10u // "*.<this name>" exists and is not occluded
 #define NODE_EMPTY     0x20u // empty non-terminal: no RRset here, names below
 #define NODE_TOMBSTONE 0x40u // overlay only: the name does not exist (any more)
 #define NODE_CNAME     0x80u // owns a CNAME
+// Parts behind the name, in this order; with NODE_CUT or NODE_CNAME image_node_leads comes first.
+#define NODE_DENIAL 0x100u // image_node_denial
+#define NODE_FAR    0x200u // image_node_far
+#define NODE_CASE   0x400u // the name as written, filled up to a multiple of 4: it has upper case
 
-// One name. The first line decides; behind `name` stand, each at a multiple of 8 bytes, what most
-// nodes have no use for (image_node_more), the RRset directory and the compiled answers, so that
-// one stream of lines serves an answer. A node that has answers begins a line.
+// One name, with all that stands at it: a node begins at a multiple of 8 bytes, the next one in
+// canonical order follows it, and what lies between is its own: its parts, the RRset directory,
+// the compiled answers, and the records that are in none of them. Places in it (`_at`) are
+// distances from its first byte in units of 4 bytes; 0 means "none".
 struct image_node {
-	uint8_t flags;
+	uint16_t flags;
 	uint8_t name_len;
 	uint8_t labels;       // of the name
-	uint8_t cut_labels;   // labels of the topmost cut or DNAME at or above this name; 0: none
 	uint16_t rrset_count; // entries of the directory
-	uint8_t lines;        // cache lines worth fetching from the node on, 1..8
-	uint8_t more;         // bytes of image_node_more: 0 or all
-	uint32_t types;       // one bit per common type present (type_bit())
-	uint32_t order; // rank in the canonical order of all nodes of this image; nodes that own
-	                // only an NSEC3 are in that order but not in the name index
-	uint32_t referral_ref; // cut: struct image_answer, DO=0; or of a CNAME: struct image_chain
-	uint32_t referral_do_ref; // the same for DO=1, with DS; a proof of none comes to it
-	uint8_t name[];           // lower case, name_len bytes
+	uint8_t more;         // the parts together, in units of 4 bytes
+	uint8_t step;   // from here to the next node in units of 8 bytes; 0: image_node_far has it
+	uint32_t types; // one bit per common type present (type_bit())
+	uint8_t name[]; // lower case, name_len bytes
 };
-static_assert(sizeof(struct image_node) == 24, "40 bytes of the first line remain for the name");
+static_assert(sizeof(struct image_node) == 12, "a name of 20 bytes with an address is one line");
 
-struct image_node_more {
-	uint32_t owner_ref; // the name as written, when it has upper case; 0: name[] is as written
-	uint32_t denial;    // the NSEC or NSEC3 that proves what is (not) at this name; below
-	uint32_t denial_wild; // the one that proves that there is no "*.<this name>"
-	uint32_t spare;
-};
-static_assert(sizeof(struct image_node_more) == 16, "layout");
+#define NODE_UNIT     4u // bytes
+#define NODE_STEP     8u
+#define NODE_STEP_MAX (UINT8_MAX * NODE_STEP)
+#define NODE_AT_MAX   UINT16_MAX // no further from the node than 256 KiB
 
 // Bytes from a node to what is behind its name.
 static inline unsigned image_node_head(const struct image_node *node)
 {
-	return (unsigned)(sizeof(*node) + node->name_len + 7) & ~7u;
+	return (unsigned)(sizeof(*node) + node->name_len + NODE_UNIT - 1) & ~(NODE_UNIT - 1);
 }
 
-// image_node_more.denial and .denial_wild: 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or,
-// where that is empty, IMAGE_NSEC3_ORDER of the same image. With DENIAL_COVER the record covers the
-// name and does not stand at it. Nodes of an overlay have none. Where a layer above changed that
-// record, it does not hold any more; where none did, nothing was put between it and the next.
+// Where a question that ends at the name, or goes on from it, is led. In images without
+// signatures both are the same.
+struct image_node_leads {
+	uint16_t answer_at;    // cut: struct image_answer, DO=0; CNAME that is no cut: struct
+	                       // image_chain
+	uint16_t answer_do_at; // cut: the same for DO=1, with DS; a proof of none comes to it
+};
+static_assert(sizeof(struct image_node_leads) == 4, "layout");
+
+// 0: none; otherwise 1 + rank in IMAGE_NSEC_ORDER or, where that is empty, IMAGE_NSEC3_ORDER of the
+// same image. With DENIAL_COVER the record covers the name and does not stand at it. Nodes of an
+// overlay have none. Where a layer above changed that record, it does not hold any more; where none
+// did, nothing was put between it and the next.
 #define DENIAL_COVER 0x80000000u
+struct image_node_denial {
+	uint32_t at;   // the NSEC or NSEC3 that proves what is (not) at this name
+	uint32_t wild; // the one that proves that there is no "*.<this name>"
+};
+static_assert(sizeof(struct image_node_denial) == 8, "layout");
+
+// Of a node that may be larger than `step` can say. Behind its directory stands an image_far for
+// each RRset, and the places of records and signatures are there.
+struct image_node_far {
+	uint32_t step; // units of 8 bytes
+};
+struct image_far {
+	uint32_t rdata_at, sigs_at; // units of 4 bytes from the node; 0: none
+};
+static_assert(sizeof(struct image_far) == 8, "layout");
 
 // One RRset. RRSIGs stand with the RRset they cover; an entry with rr_count 0 has only those.
 struct image_rrset {
 	uint16_t type;
 	uint16_t rr_count;
-	uint32_t ttl;
-	uint32_t rdata_ref;  // rr_count times { uint16_t len (unaligned); uint8_t rdata[len] }
-	uint32_t answer_ref; // struct image_answer for DO=0; 0: not compiled
+	uint16_t answer_at; // struct image_answer for DO=0; 0: not compiled
+	uint16_t rdata_at;  // { uint32_t ttl; rr_count times { uint16_t len; uint8_t rdata[len] }},
+	                    // no padding; 0: the answer begins with the records as they are. With
+	                    // NODE_FAR 1: image_far says where
 };
-static_assert(sizeof(struct image_rrset) == 16, "layout");
+static_assert(sizeof(struct image_rrset) == 8, "layout");
 
 // The same in an image with IMAGE_RRSIGS, where all entries of directories are of this kind. In
 // others none has signatures, and the answer for DO=1 is that for DO=0.
 struct image_rrset_signed {
 	struct image_rrset rrset;
-	uint32_t sigs_ref;      // struct image_sigs; 0: unsigned
-	uint32_t answer_do_ref; // struct image_answer for DO=1; 0: not compiled. Of an NSEC or
-	                        // NSEC3: struct image_proof, and answer_ref is 0
+	uint16_t answer_do_at; // struct image_answer for DO=1; 0: not compiled. Of an NSEC or
+	                       // NSEC3: struct image_proof, and answer_at is 0
+	uint16_t sigs_at;      // struct image_sigs; 0: unsigned; with NODE_FAR as rdata_at
 };
-static_assert(sizeof(struct image_rrset_signed) == 24, "layout");
+static_assert(sizeof(struct image_rrset_signed) == 12, "layout");
 
 struct image_sigs {
 	uint32_t ttl;
@@ -129,32 +151,32 @@ static_assert(sizeof(struct image_sigs) == 8, "layout");
 // answer). For a longer question every pointer named in patch[] grows by the difference; owners
 // that are the question name itself (c0 0c) are not in patch[].
 struct image_answer {
-	uint16_t
-	    arcount; // in this order one load has all three, as one store of a header takes them
-	uint16_t nscount;
-	uint16_t ancount;
-	uint16_t size;   // bytes[]
-	uint16_t sum;    // checksum_fold(checksum_sum()) of bytes[], the first at an even offset
-	uint16_t weight; // what moving the pointers by 1 adds to a sum of big-endian words: 1 for
-	                 // each pointer, 256 for each at an odd offset
-	uint16_t
-	    required; // bytes up to here must be sent or TC be set (RFC 9471); the rest is optional
-	uint16_t required_arcount; // arcount when cut there
-	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
-	uint8_t patch_count;
-	uint8_t reach; // the largest last byte of a pointer in patch[]
-	               // uint16_t patch[image_patch_room(patch_count)]; uint8_t bytes[size];
+	uint8_t arcount; // in this order one load widens all three, as a header takes them
+	uint8_t nscount;
+	uint8_t ancount;
+	uint8_t head;  // bytes[] begin so many units of 8 bytes from here; 1: this is all, there is
+	               // no pointer in patch[], and proofs are put in at the end
+	uint16_t size; // bytes[]
+	uint16_t sum;  // checksum_fold(checksum_sum()) of bytes[], the first at an even offset
+	               // struct image_moves moves, where head is above 1; uint8_t bytes[size];
 };
-static_assert(sizeof(struct image_answer) == 20, "layout; the list of pointers follows");
-static_assert(offsetof(struct image_answer, size) == 6, "layout");
+static_assert(sizeof(struct image_answer) == 8, "layout");
+static_assert(offsetof(struct image_answer, size) == 4, "layout");
+
 // The list is moved through by fours: it ends with up to three entries that are `size`, where a
 // change comes to nothing.
 #define IMAGE_PATCH_STEP 4
-static inline unsigned image_patch_room(unsigned patch_count)
-{
-	return (patch_count + IMAGE_PATCH_STEP - 1) & ~(IMAGE_PATCH_STEP - 1u);
-}
+struct image_moves {
+	uint16_t weight;   // what moving the pointers by 1 adds to a sum of big-endian words: 1 for
+	                   // each pointer, 256 for each at an odd offset
+	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
+	uint8_t reach;     // the largest last byte of a pointer in patch[]
+	uint8_t spare[3];
+	uint16_t patch[]; // IMAGE_PATCH_STEP * (head - 2): where pointers stand in bytes[]
+};
+static_assert(sizeof(struct image_moves) == 8, "layout");
 #define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
+#define IMAGE_PATCH_MAX  255  // and those that have more pointers, or records in a section
 
 // What is asked of a name that owns a CNAME, other than that: the CNAMEs up to where they end in
 // the zone or leave it, and what is there. Only bases have it: IMAGE_TARGETS leads here from all
@@ -167,13 +189,13 @@ enum image_chain_answer {
 	CHAIN_ANSWERS,
 };
 struct image_chain {
-	uint32_t types;  // all that stand at the names on the way, and at its end
-	uint8_t no_name; // 1: it ends at a name that does not exist
+	uint32_t types;             // all that stand at the names on the way, and at its end
+	uint16_t at[CHAIN_ANSWERS]; // struct image_answer, DO=0, of the same node; 0: not compiled
+	uint16_t do_at[CHAIN_ANSWERS]; // the same for DO=1; 0: not compiled, or a proof is due
+	uint8_t no_name;               // 1: it ends at a name that does not exist
 	uint8_t spare[3];
-	uint32_t ref[CHAIN_ANSWERS];    // struct image_answer, DO=0; 0: not compiled
-	uint32_t ref_do[CHAIN_ANSWERS]; // the same for DO=1; 0: not compiled, or a proof is due
 };
-static_assert(sizeof(struct image_chain) == 32, "layout");
+static_assert(sizeof(struct image_chain) == 20, "layout");
 
 // An NSEC or NSEC3 and its signatures, as they are put into an answer that they prove (proof.h
 // makes them). Owners are pointers, c0 00 here: to the apex in the question (the first owner's,
@@ -197,16 +219,16 @@ struct image_section {
 
 enum image_section_id {
 	IMAGE_BUCKETS,     // struct image_bucket[count], 64-byte aligned
-	IMAGE_ORDER,       // uint32_t[count]: node references in canonical order
+	IMAGE_ORDER,       // uint32_t[count]: every IMAGE_ORDER_STEP-th node, from the first on
 	IMAGE_NSEC_ORDER,  // struct image_nsec[count], canonical order
 	IMAGE_NSEC3_ORDER, // struct image_nsec3[count], ascending hash
-	IMAGE_NODES,       // where nodes begin; count: their number (tombstones included)
-	IMAGE_RDATA,       // where rdata begins; count: bytes / 8
+	IMAGE_NODES,       // the first node, the apex; count: their number (tombstones included)
 	IMAGE_TARGETS,     // struct image_target[count], ascending hash
 	IMAGE_NSEC3_LOST,  // overlay: struct image_nsec3[count]: hashes that the layers below may
 	                   // have in their order and that are in the chain no more
 	IMAGE_SECTIONS,
 };
+#define IMAGE_ORDER_STEP 16 // a search in canonical order ends with so many steps at most
 
 // Which names' answers embed records of which others (addresses behind NS, MX, SRV, SVCB; all that
 // an image_chain depends on): what an overlay has to hold when those change. Not in it are names
@@ -266,7 +288,7 @@ struct image_header {
 	// uint8_t apex[apex_len]; lower case
 	// uint8_t nsec3_salt[nsec3_salt_len];
 };
-static_assert(sizeof(struct image_header) == 184, "the apex begins within the third line");
+static_assert(sizeof(struct image_header) == 176, "the apex begins within the third line");
 static_assert(offsetof(struct image_header, section) == 116, "layout");
 
 static inline const uint8_t *image_apex(const struct image_header *header)

@@ -6,7 +6,7 @@
 // be anything. Every reference is checked against the image's end before it is followed, every name
 // and rdata is parsed, every pointer of a compiled answer is walked, every name is found in the
 // index from its hash. Two passes: the checksum, and the nodes in their order, which is that of
-// their places; nothing far away is waited for.
+// their places; nothing far away is waited for, and no byte is looked at more than a few times.
 
 #include "image.h"
 
@@ -33,8 +33,15 @@ struct verifier {
 	uint64_t first; // that an object may have: behind the header's names
 	uint64_t limit; // first byte that no object may touch: the tail
 	struct hash_key key;
+	uint64_t end;                  // of the node that is looked at, where the next one begins
+	uint64_t work;                 // bytes that may still be looked at for its sake
+	uint32_t next[IMAGE_SECTIONS]; // of lists of nodes: the first that was not come to
 	char *error;
 };
+
+// How often a byte of a node may be looked at: three kinds of a CNAME's answers may be one, of two
+// forms each. More is not ours, and would be work without end.
+#define LOOKS_MAX 8
 
 static int __attribute__((format(printf, 2, 3))) bad(struct verifier *v, const char *format, ...)
 {
@@ -106,6 +113,9 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "name index out of range");
 	if (!in_range(v, s[IMAGE_ORDER].ref, s[IMAGE_ORDER].count, sizeof(uint32_t)))
 		return bad(v, "name order out of range");
+	if (s[IMAGE_NODES].count == 0 ||
+	    s[IMAGE_ORDER].count != (s[IMAGE_NODES].count - 1) / IMAGE_ORDER_STEP + 1)
+		return bad(v, "number of names");
 	if (!in_range(v, s[IMAGE_NSEC3_ORDER].ref, s[IMAGE_NSEC3_ORDER].count,
 	        sizeof(struct image_nsec3)))
 		return bad(v, "NSEC3 order out of range");
@@ -126,8 +136,6 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 		return bad(v, "lost NSEC3 out of range");
 	if (!in_range(v, s[IMAGE_TARGETS].ref, s[IMAGE_TARGETS].count, sizeof(struct image_target)))
 		return bad(v, "targets out of range");
-	if (s[IMAGE_NODES].count != s[IMAGE_ORDER].count || s[IMAGE_NODES].count == 0)
-		return bad(v, "number of names");
 	if ((header->flags & (IMAGE_SIGNED | IMAGE_RRSIGS)) == IMAGE_SIGNED)
 		return bad(v, "signed, with no room for signatures");
 	if (header->probe_max == 0 || header->probe_max > s[IMAGE_BUCKETS].count ||
@@ -143,16 +151,27 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 // --- rdata
 // ----------------------------------------------------------------------------------------
 
-// A list of `count` rdatas of `type` that begins at byte `at`.
+// Counts what is looked at for a node.
+static bool looks(struct verifier *v, uint64_t bytes)
+{
+	if (bytes > v->work)
+		return false;
+	v->work -= bytes;
+	return true;
+}
+
+// A list of `count` rdatas of `type` that begins at byte `at`, in the node.
 static int rdata_list_verify(struct verifier *v, uint64_t at, unsigned count, uint16_t type)
 {
 	for (unsigned i = 0; i < count; i++) {
 		uint16_t len;
-		if (at + 2 > v->limit)
+		if (at + 2 > v->end)
 			return bad(v, "rdata out of range");
 		memcpy(&len, v->image.mem + at, 2);
-		if (at + 2 + len > v->limit)
+		if (at + 2 + len > v->end)
 			return bad(v, "rdata out of range");
+		if (!looks(v, 2u + len))
+			return bad(v, "rdata that is of several RRsets");
 		if (!rdata_valid(type, v->image.mem + at + 2, len))
 			return bad(v, "rdata of type %u is malformed", type);
 		at += 2 + (uint64_t)len;
@@ -179,20 +198,17 @@ static size_t name_skip(const uint8_t *bytes, size_t at, size_t size)
 	return 0;
 }
 
-static int answer_verify(struct verifier *v, uint32_t ref)
+// The pointers of an answer that are moved.
+static int moves_verify(struct verifier *v, const struct image_answer *answer)
 {
-	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
-		return bad(v, "answer out of range");
-	const struct image_answer *answer = image_at(&v->image, ref);
-	const uint64_t end = ((uint64_t)ref << 3) + sizeof(*answer) +
-	                     2ull * image_patch_room(answer->patch_count) + answer->size;
-	if (end > v->limit || answer->size > IMAGE_ANSWER_MAX)
-		return bad(v, "answer out of range");
+	const struct image_moves *moves = answer_moves(answer);
 	const uint8_t *bytes = answer_bytes(answer);
-	unsigned weight = 0, reach = 0;
-	for (unsigned i = 0; i < answer->patch_count; i++) {
-		const unsigned at = answer_patch(answer)[i];
-		if (at + 2u > answer->size || (i > 0 && at < answer_patch(answer)[i - 1] + 2u))
+	const unsigned room = IMAGE_PATCH_STEP * (answer->head - 2u);
+	unsigned weight = 0, reach = 0, count = 0;
+
+	for (; count < room && moves->patch[count] != answer->size; count++) {
+		const unsigned at = moves->patch[count];
+		if (at + 2u > answer->size || (count > 0 && at < moves->patch[count - 1] + 2u))
 			return bad(v, "answer: pointer list");
 		const unsigned pointer = (unsigned)bytes[at] << 8 | bytes[at + 1];
 		// The question may be longer than the owner by less than a whole name.
@@ -201,90 +217,160 @@ static int answer_verify(struct verifier *v, uint32_t ref)
 		weight += at % 2 == 0 ? 1 : 256;
 		reach = bytes[at + 1] > reach ? bytes[at + 1] : reach;
 	}
-	for (unsigned i = answer->patch_count; i < image_patch_room(answer->patch_count); i++) {
-		if (answer_patch(answer)[i] != answer->size)
+	if (count > IMAGE_PATCH_MAX)
+		return bad(v, "answer: pointer list");
+	for (unsigned i = count; i < room; i++) {
+		if (moves->patch[i] != answer->size)
 			return bad(v, "answer: end of the pointer list");
 	}
-	if (weight != answer->weight || reach != answer->reach ||
-	    checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)
+	return weight != moves->weight || reach != moves->reach ? bad(v, "answer: sum") : 0;
+}
+
+// An answer at byte `at`, that lies in front of `end`.
+static int answer_verify(struct verifier *v, uint64_t at, uint64_t end)
+{
+	if (at + sizeof(struct image_answer) > end)
+		return bad(v, "answer out of range");
+	const struct image_answer *answer = (const struct image_answer *)(v->image.mem + at);
+	if (answer->head == 0 || at + 8ull * answer->head + answer->size > end ||
+	    answer->size > IMAGE_ANSWER_MAX)
+		return bad(v, "answer out of range");
+	if (!looks(v, 8ull * answer->head + answer->size))
+		return bad(v, "answer that is of several RRsets");
+	if (answer->head > 1 && moves_verify(v, answer) != 0)
+		return -EINVAL;
+	const uint8_t *bytes = answer_bytes(answer);
+	if (checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)
 		return bad(v, "answer: sum");
-	const unsigned count = (unsigned)answer->ancount + answer->nscount + answer->arcount;
 	const unsigned first = (unsigned)answer->ancount + answer->nscount;
-	const unsigned required = first + answer->required_arcount;
-	size_t at = 0;
-	if (first == count && answer->proof_at != answer->size)
-		return bad(v, "answer: where proofs go");
+	const unsigned count = first + answer->arcount, proof_at = answer_proof_at(answer);
+	size_t skip = 0;
 	for (unsigned i = 0; i < count; i++) {
-		if (i == first && at != answer->proof_at)
+		if (i == first && skip != proof_at)
 			return bad(v, "answer: where proofs go");
-		if (i == required && at != answer->required)
-			return bad(v, "answer: required part");
-		at = name_skip(bytes, at, answer->size);
-		if (at == 0 || at + 10 > answer->size)
+		skip = name_skip(bytes, skip, answer->size);
+		if (skip == 0 || skip + 10 > answer->size)
 			return bad(v, "answer: record");
-		at += 10 + ((size_t)bytes[at + 8] << 8 | bytes[at + 9]);
-		if (at > answer->size)
+		skip += 10 + ((size_t)bytes[skip + 8] << 8 | bytes[skip + 9]);
+		if (skip > answer->size)
 			return bad(v, "answer: record");
 	}
-	if (at != answer->size || required > count ||
-	    (required == count && answer->required != answer->size))
-		return bad(v, "answer: length");
-	return 0;
+	if (first == count && proof_at != answer->size)
+		return bad(v, "answer: where proofs go");
+	return skip != answer->size ? bad(v, "answer: length") : 0;
+}
+
+// The same of the whole zone's.
+static int negative_verify(struct verifier *v, uint32_t ref)
+{
+	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
+		return bad(v, "answer out of range");
+	v->work = v->limit;
+	return answer_verify(v, (uint64_t)ref << 3, v->limit);
 }
 
 // --- nodes
 // ----------------------------------------------------------------------------------------
 
+// Byte of the image that is `at` in a node.
+static uint64_t place_of(const struct verifier *v, const struct image_node *node, uint64_t at)
+{
+	return (uint64_t)((const uint8_t *)node - v->image.mem) + at * NODE_UNIT;
+}
+
+static int node_answer_verify(struct verifier *v, const struct image_node *node, unsigned at)
+{
+	return at == 0 ? 0 : answer_verify(v, place_of(v, node, at), v->end);
+}
+
 // Pre: the owner and the records are well formed.
-static int proof_verify(struct verifier *v, const struct image_node *node,
-    const struct image_rrset *rrset, uint32_t ref)
+static int proof_verify(
+    struct verifier *v, struct node_ref self, const struct image_rrset *rrset, unsigned at)
 {
 	union proof_room room;
 
-	if (rrset->answer_ref != 0 || rrset->rr_count == 0)
+	if (rrset->answer_at != 0 || rrset->rr_count == 0)
 		return bad(v, "an answer in place of a proof");
-	const size_t size = proof_make(&v->image, node, rrset, v->image.header->apex_len, &room);
-	if (size == 0 || !in_range(v, ref, size, 1) ||
-	    memcmp(image_at(&v->image, ref), room.bytes, size) != 0)
+	const size_t size = proof_make(self, rrset, v->image.header->apex_len, &room);
+	if (size == 0 || place_of(v, self.node, at) + size > v->end ||
+	    memcmp(node_at(self.node, at), room.bytes, size) != 0)
 		return bad(v, "a proof is not that of its records");
 	return 0;
 }
 
-static int rrset_verify(
-    struct verifier *v, const struct image_node *node, const struct image_rrset *rrset)
+// Records that are read out of an answer: it begins with them, each as it was compiled. Pre: the
+// answer is verified.
+static int answer_records_verify(
+    struct verifier *v, const struct image_rrset *rrset, const struct image_answer *answer)
 {
-	const uint32_t sigs_ref = rrset_sigs_ref(&v->image, rrset);
-	int error;
+	const uint8_t fixed[] = {
+	    0xc0, 12, (uint8_t)(rrset->type >> 8), (uint8_t)rrset->type, 0, RRCLASS_IN};
+	const uint8_t *first = answer_bytes(answer), *at = first;
 
-	if (rrset->rr_count == 0 && sigs_ref == 0)
+	if (rrset->rr_count > answer->ancount || type_is_proof(rrset->type))
+		return bad(v, "records that an answer does not have");
+	for (unsigned i = 0; i < rrset->rr_count; i++) {
+		if (memcmp(at, fixed, sizeof fixed) != 0 || memcmp(at + 6, first + 6, 4) != 0)
+			return bad(v, "an answer begins with other records");
+		const size_t len = (size_t)at[10] << 8 | at[11];
+		if (!rdata_valid(rrset->type, at + 12, len))
+			return bad(v, "rdata of type %u is malformed", rrset->type);
+		at += 12 + len;
+	}
+	return 0;
+}
+
+// `far`: of the RRset, or NULL.
+static int records_verify(struct verifier *v, const struct image_node *node,
+    const struct image_rrset *rrset, const struct image_far *far)
+{
+	const uint64_t at = place_of(
+	    v, node, far != NULL && rrset->rdata_at != 0 ? far->rdata_at : rrset->rdata_at);
+
+	if (rrset->rdata_at == 0 && rrset->answer_at == 0)
+		return bad(v, "an RRset without its records");
+	if (rrset->rdata_at == 0)
+		return answer_records_verify(v, rrset, node_at(node, rrset->answer_at));
+	if (at + 4 > v->end)
+		return bad(v, "rdata out of range");
+	return rdata_list_verify(v, at + 4, rrset->rr_count, rrset->type);
+}
+
+static int sigs_verify(struct verifier *v, const struct image_node *node,
+    const struct image_rrset *rrset, const struct image_far *far)
+{
+	const uint64_t at =
+	    place_of(v, node, far != NULL ? far->sigs_at : rrset_signed(rrset)->sigs_at);
+
+	if (at + sizeof(struct image_sigs) > v->end)
+		return bad(v, "signatures out of range");
+	const struct image_sigs *sigs = (const struct image_sigs *)(v->image.mem + at);
+	if (sigs->rr_count == 0)
+		return bad(v, "no signatures where some are said to be");
+	return rdata_list_verify(v, at + sizeof(*sigs), sigs->rr_count, RRTYPE_RRSIG);
+}
+
+static int rrset_verify(struct verifier *v, struct node_ref self, const struct image_rrset *rrset,
+    const struct image_far *far)
+{
+	const bool has_sigs = rrset_has_sigs(&v->image, rrset);
+	const unsigned answer_do_at = rrset_answer_do_at(&v->image, rrset);
+	const bool proof = type_is_proof(rrset->type) && (rrset->answer_at | answer_do_at) != 0;
+	int error = 0;
+
+	if (rrset->rr_count == 0 && !has_sigs)
 		return bad(v, "empty RRset");
-	if (rrset->rr_count > 0) {
-		if (!in_range(v, rrset->rdata_ref, 1, 2))
-			return bad(v, "rdata out of range");
-		error = rdata_list_verify(
-		    v, (uint64_t)rrset->rdata_ref << 3, rrset->rr_count, rrset->type);
-		if (error != 0)
-			return error;
-	}
-	if (sigs_ref != 0) {
-		if (!in_range(v, sigs_ref, 1, sizeof(struct image_sigs)))
-			return bad(v, "signatures out of range");
-		const struct image_sigs *sigs = image_at(&v->image, sigs_ref);
-		if (sigs->rr_count == 0)
-			return bad(v, "no signatures where some are said to be");
-		error = rdata_list_verify(
-		    v, ((uint64_t)sigs_ref << 3) + sizeof(*sigs), sigs->rr_count, RRTYPE_RRSIG);
-		if (error != 0)
-			return error;
-	}
-	const uint32_t answer_do_ref = rrset_answer_do_ref(&v->image, rrset);
-	if (type_is_proof(rrset->type) && (rrset->answer_ref | answer_do_ref) != 0)
-		return proof_verify(v, node, rrset, answer_do_ref);
-	if (rrset->answer_ref != 0 && (error = answer_verify(v, rrset->answer_ref)) != 0)
-		return error;
-	return answer_do_ref != 0 && answer_do_ref != rrset->answer_ref
-	           ? answer_verify(v, answer_do_ref)
-	           : 0;
+	if (!proof)
+		error = node_answer_verify(v, self.node, rrset->answer_at);
+	if (error == 0 && rrset->rr_count > 0)
+		error = records_verify(v, self.node, rrset, far);
+	if (error == 0 && has_sigs)
+		error = sigs_verify(v, self.node, rrset, far);
+	if (error == 0 && proof)
+		return proof_verify(v, self, rrset, answer_do_at);
+	if (error == 0 && answer_do_at != rrset->answer_at)
+		error = node_answer_verify(v, self.node, answer_do_at);
+	return error;
 }
 
 // The name before, taken apart, for the one that comes: in canonical order most of a name is that
@@ -369,28 +455,40 @@ static int node_name_verify(struct verifier *v, const struct image_node *node, s
 	for (unsigned n = common + 1; n <= names->now.labels; n++)
 		names->hash[n] =
 		    qname_label_hash(names->hash[n - 1], node->name + names->now.start[n], &v->key);
-	if (node->cut_labels > node->labels)
-		return bad(v, "zone cut below its own name");
 	return 0;
 }
 
-// Pre: it is in range, and the name is proven.
-static int more_verify(
-    struct verifier *v, const struct image_node *node, const struct image_node_more *more)
+// The parts behind a name. Pre: the name is proven. Post: v->end is the node's.
+static int parts_verify(struct verifier *v, const struct image_node *node)
 {
 	const struct image_section *section = v->image.header->section;
 	const uint32_t chain = section[IMAGE_NSEC_ORDER].count + section[IMAGE_NSEC3_ORDER].count;
+	const uint64_t begin = place_of(v, node, 0), head = image_node_head(node);
+	const unsigned owner = (node->name_len + NODE_UNIT - 1u) & ~(NODE_UNIT - 1u);
+	size_t more = node_parts(node) - head;
 
-	if ((more->denial & ~DENIAL_COVER) > chain || (more->denial_wild & ~DENIAL_COVER) > chain ||
-	    more->denial == DENIAL_COVER || more->denial_wild == DENIAL_COVER)
+	more += (node->flags & NODE_DENIAL) != 0 ? sizeof(struct image_node_denial) : 0;
+	more += (node->flags & NODE_FAR) != 0 ? sizeof(struct image_node_far) : 0;
+	more += (node->flags & NODE_CASE) != 0 ? owner : 0;
+	if (node->more * NODE_UNIT != more || begin + head + more > v->limit)
+		return bad(v, "what is behind a name");
+	if ((node->step == 0) != ((node->flags & NODE_FAR) != 0))
+		return bad(v, "steps of a node");
+	v->end = begin + (uint64_t)node_step(node) * NODE_STEP;
+	v->work = (v->end - begin) * LOOKS_MAX;
+	const uint64_t entry = rrset_stride(v->image.flags) +
+	                       ((node->flags & NODE_FAR) != 0 ? sizeof(struct image_far) : 0);
+	if (v->end > v->limit || begin + head + more + node->rrset_count * entry > v->end)
+		return bad(v, "RRsets out of range");
+	const struct image_node_denial *denies = node_denies(node);
+	if (denies != NULL &&
+	    ((denies->at & ~DENIAL_COVER) > chain || (denies->wild & ~DENIAL_COVER) > chain ||
+	        denies->at == DENIAL_COVER || denies->wild == DENIAL_COVER))
 		return bad(v, "rank of a denial");
-	if (more->owner_ref == 0)
-		return 0;
-	if (!in_range(v, more->owner_ref, node->name_len, 1))
-		return bad(v, "owner out of range");
-	const uint8_t *owner = image_at(&v->image, more->owner_ref);
-	if (name_len_checked(owner, node->name_len) != node->name_len ||
-	    !name_equal(owner, node->name))
+	const struct node_ref self = {.image = &v->image, .node = node};
+	const uint8_t *written = node_owner(self);
+	if (name_len_checked(written, node->name_len) != node->name_len ||
+	    !name_equal(written, node->name))
 		return bad(v, "owner as written is another name");
 	return 0;
 }
@@ -403,61 +501,53 @@ static bool owns(const struct verifier *v, const struct image_node *node, uint16
 	return rrset != NULL && rrset->rr_count > 0;
 }
 
-static int chain_verify(struct verifier *v, uint32_t ref)
+static int chain_verify(struct verifier *v, const struct image_node *node, unsigned at)
 {
 	if ((v->image.header->flags & IMAGE_OVERLAY) != 0)
 		return bad(v, "chain in an overlay");
-	if (!in_range(v, ref, 1, sizeof(struct image_chain)))
+	if (place_of(v, node, at) + sizeof(struct image_chain) > v->end)
 		return bad(v, "chain out of range");
-	const struct image_chain *chain = image_at(&v->image, ref);
+	const struct image_chain *chain = node_at(node, at);
 	if (chain->no_name > 1)
 		return bad(v, "chain: where it ends");
 	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
-		const uint32_t refs[] = {chain->ref[i], chain->ref_do[i]};
-		for (unsigned j = 0; j < 2; j++) {
-			const int error = refs[j] != 0 ? answer_verify(v, refs[j]) : 0;
-			if (error != 0)
-				return error;
-		}
+		if (node_answer_verify(v, node, chain->at[i]) != 0 ||
+		    node_answer_verify(v, node, chain->do_at[i]) != 0)
+			return -EINVAL;
 	}
 	return 0;
 }
 
-// What node->referral_ref and referral_do_ref lead to.
-static int referral_verify(struct verifier *v, const struct image_node *node)
+// Where a question at or below a cut, or of a CNAME, is led.
+static int leads_verify(struct verifier *v, const struct image_node *node)
 {
-	int error;
-
-	if (node->referral_ref != 0 && (node->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME)
-		return chain_verify(v, node->referral_ref);
-	if (node->referral_ref != 0 && (error = answer_verify(v, node->referral_ref)) != 0)
-		return error;
-	if (node->referral_do_ref != 0 && node->referral_do_ref != node->referral_ref)
-		return answer_verify(v, node->referral_do_ref);
-	return 0;
+	if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
+		return 0;
+	const struct image_node_leads *leads = node_leads(node);
+	if ((node->flags & NODE_CUT) == 0)
+		return leads->answer_at != 0 ? chain_verify(v, node, leads->answer_at) : 0;
+	if (node_answer_verify(v, node, leads->answer_at) != 0)
+		return -EINVAL;
+	return leads->answer_do_at != leads->answer_at
+	           ? node_answer_verify(v, node, leads->answer_do_at)
+	           : 0;
 }
 
-static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct names *names)
+static int node_verify(struct verifier *v, uint32_t ref, struct names *names)
 {
 	if (!in_range(v, ref, 1, sizeof(struct image_node) + 1))
 		return bad(v, "node out of range");
 	const struct image_node *node = image_at(&v->image, ref);
 	int error = node_name_verify(v, node, names);
+	if (error == 0)
+		error = parts_verify(v, node);
 	if (error != 0)
 		return error;
-	if (node->order != rank)
-		return bad(v, "rank of a name");
-	if (node->lines == 0 || node->lines > 8)
-		return bad(v, "lines of a node");
-	if (node->more != 0 && node->more != sizeof(struct image_node_more))
-		return bad(v, "what is behind a name");
-	const uint64_t end = ((uint64_t)ref << 3) + image_node_head(node) + node->more +
-	                     node->rrset_count * rrset_stride(v->image.flags);
-	if (end > v->limit)
-		return bad(v, "RRsets out of range");
-	if (node->more != 0 && (error = more_verify(v, node, node_more(node))) != 0)
-		return error;
 	const struct node_ref self = {.image = &v->image, .node = node};
+	const struct image_far *far =
+	    (node->flags & NODE_FAR) != 0
+	        ? (const struct image_far *)node_rrset_at(self, node->rrset_count)
+	        : NULL;
 	uint32_t types = 0;
 	for (unsigned i = 0, before = 0; i < node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(self, i);
@@ -465,7 +555,7 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 			return bad(v, "RRsets out of order");
 		before = rrset->type;
 		types |= type_bit(rrset->type);
-		if ((error = rrset_verify(v, node, rrset)) != 0)
+		if ((error = rrset_verify(v, self, rrset, far != NULL ? &far[i] : NULL)) != 0)
 			return error;
 	}
 	if (types != node->types)
@@ -481,7 +571,7 @@ static int node_verify(struct verifier *v, uint32_t ref, uint32_t rank, struct n
 	if ((node->flags & (NODE_TOMBSTONE | NODE_CUT)) != 0 &&
 	    node->name_len == v->image.header->apex_len)
 		return bad(v, "the apex is a tombstone or a cut");
-	return referral_verify(v, node);
+	return leads_verify(v, node);
 }
 
 // --- index
@@ -560,86 +650,100 @@ static int slots_put(struct verifier *v, struct slots *slots, uint64_t hash, uin
 // --- nodes and index
 // ------------------------------------------------------------------------------
 
+// The lists of nodes are in the order of the nodes: NSEC3 owners have their hash for a first label,
+// and that is in the order of its letters, too. Post: the next one of the
+// list where that is `ref`, and then the one behind it is waited for; otherwise NULL.
+static const void *listed(
+    struct verifier *v, enum image_section_id id, size_t size, size_t ref_at, uint32_t ref)
+{
+	const struct image_section *section = &v->image.header->section[id];
+	const uint8_t *item =
+	    (const uint8_t *)image_at(&v->image, section->ref) + v->next[id] * size;
+	uint32_t node_ref;
+
+	if (v->next[id] == section->count)
+		return NULL;
+	memcpy(&node_ref, item + ref_at, sizeof node_ref);
+	if (node_ref != ref)
+		return NULL;
+	v->next[id]++;
+	return item;
+}
+
+// Is the node in the lists as it should be?
+static int lists_verify(struct verifier *v, const struct image_node *node, uint32_t ref)
+{
+	const struct image_nsec *nsec = listed(v, IMAGE_NSEC_ORDER, sizeof(struct image_nsec),
+	    offsetof(struct image_nsec, node_ref), ref);
+	const size_t ref_at = offsetof(struct image_nsec3, node_ref);
+	const bool nsec3 =
+	    listed(v, IMAGE_NSEC3_ORDER, sizeof(struct image_nsec3), ref_at, ref) != NULL;
+
+	if (nsec != NULL && !owns(v, node, RRTYPE_NSEC))
+		return bad(v, "NSEC order names what owns no NSEC");
+	if (nsec != NULL && nsec->key != name_order_key(node->name, v->image.header->apex_labels))
+		return bad(v, "key of an NSEC owner");
+	if (nsec3 && !owns(v, node, RRTYPE_NSEC3))
+		return bad(v, "NSEC3 order names what owns no NSEC3");
+	(void)listed(v, IMAGE_NSEC3_LOST, sizeof(struct image_nsec3), ref_at, ref);
+	return 0;
+}
+
+// Was each entry of the lists a node, in its order?
+static int lists_end(struct verifier *v)
+{
+	static const struct {
+		enum image_section_id id;
+		const char *name;
+	} lists[] = {{IMAGE_NSEC_ORDER, "NSEC"}, {IMAGE_NSEC3_ORDER, "NSEC3"},
+	    {IMAGE_NSEC3_LOST, "lost NSEC3"}};
+
+	for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
+		if (v->next[lists[i].id] != v->image.header->section[lists[i].id].count)
+			return bad(v, "%s owners out of order, or no names", lists[i].name);
+	}
+	return 0;
+}
+
 static int nodes_verify(struct verifier *v)
 {
 	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
 	const uint32_t *refs = image_at(&v->image, order->ref);
+	const struct image_section *nodes = &v->image.header->section[IMAGE_NODES];
 	struct names names = {.hash[0] = v->key.k[0]};
 	struct slots slots = {0};
 	uint64_t used;
+	uint32_t ref = nodes->ref;
 	int error = buckets_verify(v, &used);
 
-	for (uint32_t rank = 0; rank < order->count && error == 0; rank++) {
-		error = node_verify(v, refs[rank], rank, &names);
+	for (uint32_t rank = 0; rank < nodes->count && error == 0; rank++) {
+		if (rank % IMAGE_ORDER_STEP == 0 && refs[rank / IMAGE_ORDER_STEP] != ref)
+			return bad(v, "a node is not where the order has it");
+		error = node_verify(v, ref, &names);
 		if (error != 0)
 			break;
-		const struct image_node *node = image_at(&v->image, refs[rank]);
-		if (node->types != type_bit(RRTYPE_NSEC3))
-			error = slots_put(v, &slots, names.hash[names.now.labels], refs[rank]);
+		const struct image_node *node = image_at(&v->image, ref);
+		error = lists_verify(v, node, ref);
+		if (error == 0 && node->types != type_bit(RRTYPE_NSEC3))
+			error = slots_put(v, &slots, names.hash[names.now.labels], ref);
+		ref = (uint32_t)(v->end >> 3);
 	}
 	while (error == 0 && slots.looked < slots.put)
 		error = slots_look(v, &slots);
 	if (error == 0 && slots.put != used)
 		return bad(v, "%llu names in the index, %llu in the zone", (unsigned long long)used,
 		    (unsigned long long)slots.put);
-	return error;
+	return error == 0 ? lists_end(v) : error;
 }
 
-// True when `ref` is a node that nodes_verify() has accepted.
-static bool is_node(const struct verifier *v, uint32_t ref)
+static int hashes_verify(struct verifier *v, enum image_section_id id)
 {
-	const struct image_section *order = &v->image.header->section[IMAGE_ORDER];
-
-	if (!in_range(v, ref, 1, sizeof(struct image_node)))
-		return false;
-	const uint32_t rank = ((const struct image_node *)image_at(&v->image, ref))->order;
-	return rank < order->count &&
-	       ((const uint32_t *)image_at(&v->image, order->ref))[rank] == ref;
-}
-
-// A node that owns a record of `type`; both lists are of such.
-static bool is_owner(const struct verifier *v, uint32_t ref, uint16_t type)
-{
-	return is_node(v, ref) && owns(v, image_at(&v->image, ref), type);
-}
-
-static int nsec_verify(struct verifier *v)
-{
-	const struct image_section *section = &v->image.header->section[IMAGE_NSEC_ORDER];
-	const struct image_nsec *items = image_at(&v->image, section->ref);
-	const struct image_node *before = NULL;
-
-	for (uint32_t i = 0; i < section->count; i++) {
-		if (!is_owner(v, items[i].node_ref, RRTYPE_NSEC))
-			return bad(v, "NSEC order names what owns no NSEC");
-		const struct image_node *node = image_at(&v->image, items[i].node_ref);
-		if (before != NULL && before->order >= node->order)
-			return bad(v, "NSEC owners out of order");
-		if (items[i].key != name_order_key(node->name, v->image.header->apex_labels))
-			return bad(v, "key of an NSEC owner");
-		before = node;
-	}
-	return 0;
-}
-
-static int nsec3_verify(struct verifier *v)
-{
-	const struct image_section *section = &v->image.header->section[IMAGE_NSEC3_ORDER];
+	const struct image_section *section = &v->image.header->section[id];
 	const struct image_nsec3 *items = image_at(&v->image, section->ref);
 
-	for (uint32_t i = 0; i < section->count; i++) {
-		if (i > 0 && memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
+	for (uint32_t i = 1; i < section->count; i++) {
+		if (memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
 			return bad(v, "NSEC3 hashes out of order");
-		if (!is_owner(v, items[i].node_ref, RRTYPE_NSEC3))
-			return bad(v, "NSEC3 order names what owns no NSEC3");
-	}
-	section = &v->image.header->section[IMAGE_NSEC3_LOST];
-	items = image_at(&v->image, section->ref);
-	for (uint32_t i = 0; i < section->count; i++) {
-		if (i > 0 && memcmp(items[i - 1].hash, items[i].hash, 20) >= 0)
-			return bad(v, "lost NSEC3 hashes out of order");
-		if (!is_node(v, items[i].node_ref))
-			return bad(v, "a lost NSEC3 is of no name");
 	}
 	return 0;
 }
@@ -662,12 +766,12 @@ static int apex_verify(struct verifier *v)
 {
 	const struct image_header *header = v->image.header;
 
-	if (header->negative_ref != 0 && answer_verify(v, header->negative_ref) != 0)
+	if (header->negative_ref != 0 && negative_verify(v, header->negative_ref) != 0)
 		return -EINVAL;
-	if (header->negative_do_ref != 0 && answer_verify(v, header->negative_do_ref) != 0)
+	if (header->negative_do_ref != 0 && negative_verify(v, header->negative_do_ref) != 0)
 		return -EINVAL;
-	if (!is_node(v, header->apex_ref))
-		return bad(v, "apex out of range");
+	if (header->apex_ref != header->section[IMAGE_NODES].ref)
+		return bad(v, "the apex is not the first name");
 	const struct node_ref apex = {
 	    .image = &v->image, .node = image_at(&v->image, header->apex_ref)};
 	if (apex.node->name_len != header->apex_len || (apex.node->flags & NODE_APEX) == 0 ||
@@ -691,9 +795,9 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 		return bad_part;
 	if ((bad_part = nodes_verify(&v)) != 0)
 		return bad_part;
-	if ((bad_part = nsec_verify(&v)) != 0)
+	if ((bad_part = hashes_verify(&v, IMAGE_NSEC3_ORDER)) != 0)
 		return bad_part;
-	if ((bad_part = nsec3_verify(&v)) != 0)
+	if ((bad_part = hashes_verify(&v, IMAGE_NSEC3_LOST)) != 0)
 		return bad_part;
 	if ((bad_part = targets_verify(&v)) != 0)
 		return bad_part;

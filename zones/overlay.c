@@ -168,14 +168,14 @@ static int layers_load(struct plan *p)
 {
 	for (unsigned i = 0; i < p->version->layer_count; i++) {
 		const struct image *image = &p->version->layer[i];
-		const struct image_section *order = &image->header->section[IMAGE_ORDER];
-		const uint32_t *refs = image_at(image, order->ref);
+		const struct image_node *node = image_first(image);
 		if (is_below(p, image) || (image->header->flags & IMAGE_OVERLAY) == 0)
 			break;
-		for (uint32_t rank = 0; rank < order->count; rank++) {
-			const struct image_node *node = image_at(image, refs[rank]);
+		for (uint32_t left = image_names(image); left > 0; left--) {
 			if (place_load(p, node->name) == PLACE_NONE)
 				return -ENOMEM;
+			if (left > 1)
+				node = node_next(node);
 		}
 	}
 	return 0;
@@ -279,17 +279,24 @@ static int hold_name(struct plan *p, const uint8_t *name)
 // --- who embeds a name
 // ----------------------------------------------------------------------------
 
-// A reference of the list of targets was not proven to be a node by the verifier.
+// A reference of the list of targets was not proven to be a node by the verifier: it is one when
+// its name leads to it.
 static const struct image_node *target_node(const struct image *image, uint32_t ref)
 {
-	const struct image_section *order = &image->header->section[IMAGE_ORDER];
-	const uint32_t *refs = image_at(image, order->ref);
-	const uint64_t at = (uint64_t)ref << 3;
+	const struct hash_key key = {{image->hash_key[0], image->hash_key[1]}};
+	const struct zone_version alone = {.layer_count = 1, .layer = {*image}};
+	const uint64_t at = (uint64_t)ref << 3, limit = image->size - IMAGE_TAIL;
 
-	if (at + sizeof(struct image_node) > image->size - IMAGE_TAIL)
+	if (at + sizeof(struct image_node) > limit)
 		return NULL;
 	const struct image_node *node = image_at(image, ref);
-	return node->order < order->count && refs[node->order] == ref ? node : NULL;
+	const uint8_t *name = node->name;
+	const unsigned len = node->name_len;
+	if (len == 0 || at + sizeof(struct image_node) + len > limit ||
+	    name_len_checked(name, len) != len)
+		return NULL;
+	return version_find_name(&alone, name, len, name_hash(name, &key)).node == node ? node
+	                                                                                : NULL;
 }
 
 // Who depends on it is found later, one after the other: aliases of aliases may make a long chain.
@@ -472,7 +479,7 @@ static bool concerns_everything(struct plan *p, uint32_t apex)
 
 	// Which one counts is a matter of their order, too.
 	if (rrset != NULL)
-		iter = rrset_rdata(below.image, rrset);
+		iter = rrset_rdata(below, rrset);
 	for (uint32_t i = 0; i < place_at(p, apex)->count; i++) {
 		const struct record *r = &items[i];
 		signed_now |=

@@ -73,24 +73,24 @@ static bool records_put(
 	return true;
 }
 
-size_t proof_make(const struct image *image, const struct image_node *node,
-    const struct image_rrset *rrset, unsigned apex_len, union proof_room *out)
+size_t proof_make(
+    struct node_ref node, const struct image_rrset *rrset, unsigned apex_len, union proof_room *out)
 {
 	struct image_proof *proof = &out->proof;
 	struct draft d;
 	uint32_t sigs_ttl = 0;
-	struct rdata_iter sigs = rrset_sigs(image, rrset, &sigs_ttl);
+	const uint32_t ttl = rrset_ttl(node, rrset);
+	struct rdata_iter sigs = rrset_sigs(node, rrset, &sigs_ttl);
 
 	d.size = d.pointers = d.records = 0;
-	d.owner = node_owner((struct node_ref){image, node});
-	d.labels_len = node->name_len - apex_len;
+	d.owner = node_owner(node);
+	d.labels_len = node.node->name_len - apex_len;
 	d.apex_is_root = apex_len == 1;
 	*proof = (struct image_proof){.size = 0};
 	// Their own TTL: RFC 9077 lowers it where the zone is signed, and the peers send it as it
 	// is.
-	if (!records_put(&d, proof, rrset->type, rrset->ttl, rrset_rdata(image, rrset)) ||
-	    !records_put(
-	        &d, proof, RRTYPE_RRSIG, sigs_ttl < rrset->ttl ? sigs_ttl : rrset->ttl, sigs))
+	if (!records_put(&d, proof, rrset->type, ttl, rrset_rdata(node, rrset)) ||
+	    !records_put(&d, proof, RRTYPE_RRSIG, sigs_ttl < ttl ? sigs_ttl : ttl, sigs))
 		return 0;
 	proof->size = (uint16_t)d.size;
 	proof->rr_count = (uint16_t)d.records;

@@ -16,9 +16,8 @@ union proof_room {
 	uint8_t bytes[sizeof(struct image_proof) + 2 * PROOF_POINTERS_MAX + IMAGE_ANSWER_MAX];
 };
 
-// Pre: records, signatures and owner of `rrset`, which is `node`'s, are in `image` and well formed.
+// Pre: records, signatures and owner of `rrset`, which is `node`'s, are well formed.
 // Post: the size of the whole, or 0 when it would be larger than IMAGE_ANSWER_MAX or has too many
 // records: then it is rendered.
-size_t proof_make(const struct image *image, const struct image_node *node,
-    const struct image_rrset *rrset, unsigned apex_len, union proof_room *out)
-    __attribute__((nonnull, warn_unused_result));
+size_t proof_make(struct node_ref node, const struct image_rrset *rrset, unsigned apex_len,
+    union proof_room *out) __attribute__((nonnull, warn_unused_result));

@@ -7,12 +7,17 @@
 
 #include "reader.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <string.h>
 
 #include "image_probe.h"
 #include "name.h"
 #include "wide.h"
+
+// A record of an answer whose owner is the question's name: pointer, type, class, TTL, length.
+#define RR_TTL_AT   6
+#define RR_RDATA_AT 12
 
 unsigned version_apex_labels(const struct zone_version *version)
 {
@@ -291,26 +296,74 @@ const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type)
 
 const uint8_t *node_owner(struct node_ref ref)
 {
-	const struct image_node_more *more = node_more(ref.node);
+	const struct image_node *node = ref.node;
 
-	return more != NULL && more->owner_ref != 0 ? image_at(ref.image, more->owner_ref)
-	                                            : ref.node->name;
+	if ((node->flags & NODE_CASE) == 0)
+		return node->name;
+	// It is the last of the parts.
+	return (const uint8_t *)node + image_node_head(node) + node->more * NODE_UNIT -
+	       ((node->name_len + NODE_UNIT - 1) & ~(NODE_UNIT - 1));
 }
 
-struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset)
+// Pre: NODE_FAR.
+static const struct image_far *rrset_far(struct node_ref ref, const struct image_rrset *rrset)
 {
-	return (struct rdata_iter){
-	    .at = image_at(image, rrset->rdata_ref), .left = rrset->rr_count};
+	const size_t stride = rrset_stride(ref.image->flags);
+	const uint8_t *first = (const uint8_t *)node_rrset_at(ref, 0);
+	const struct image_far *far =
+	    (const struct image_far *)(first + ref.node->rrset_count * stride);
+
+	return far + (size_t)((const uint8_t *)rrset - first) / stride;
 }
 
-struct rdata_iter rrset_sigs(
-    const struct image *image, const struct image_rrset *rrset, uint32_t *ttl)
+// Its list of records; NULL: they are in its answer.
+static const uint8_t *rrset_list(struct node_ref ref, const struct image_rrset *rrset)
 {
-	const uint32_t ref = rrset_sigs_ref(image, rrset);
+	if (rrset->rdata_at == 0)
+		return NULL;
+	return (const uint8_t *)ref.node +
+	       (size_t)NODE_UNIT * ((ref.node->flags & NODE_FAR) != 0
+	                                   ? rrset_far(ref, rrset)->rdata_at
+	                                   : rrset->rdata_at);
+}
 
-	if (ref == 0)
+struct rdata_iter rrset_rdata(struct node_ref ref, const struct image_rrset *rrset)
+{
+	const uint8_t *list = rrset_list(ref, rrset);
+
+	if (rrset->rr_count == 0)
 		return (struct rdata_iter){0};
-	const struct image_sigs *sigs = image_at(image, ref);
+	if (list != NULL)
+		return (struct rdata_iter){.at = list + 4, .left = rrset->rr_count};
+	return (struct rdata_iter){.at = answer_bytes(node_at(ref.node, rrset->answer_at)),
+	    .left = rrset->rr_count,
+	    .in_answer = true};
+}
+
+uint32_t rrset_ttl(struct node_ref ref, const struct image_rrset *rrset)
+{
+	const uint8_t *list = rrset_list(ref, rrset);
+	uint32_t ttl;
+
+	if (rrset->rr_count == 0)
+		return 0;
+	if (list != NULL) {
+		memcpy(&ttl, list, sizeof ttl);
+		return ttl;
+	}
+	memcpy(&ttl, answer_bytes(node_at(ref.node, rrset->answer_at)) + RR_TTL_AT, sizeof ttl);
+	return be32toh(ttl);
+}
+
+struct rdata_iter rrset_sigs(struct node_ref ref, const struct image_rrset *rrset, uint32_t *ttl)
+{
+	if (!rrset_has_sigs(ref.image, rrset))
+		return (struct rdata_iter){0};
+
+	const uint32_t at = (ref.node->flags & NODE_FAR) != 0 ? rrset_far(ref, rrset)->sigs_at
+	                                                      : rrset_signed(rrset)->sigs_at;
+	const struct image_sigs *sigs =
+	    (const struct image_sigs *)((const uint8_t *)ref.node + (size_t)NODE_UNIT * at);
 	*ttl = sigs->ttl;
 	return (struct rdata_iter){.at = (const uint8_t *)(sigs + 1), .left = sigs->rr_count};
 }
@@ -321,6 +374,11 @@ const uint8_t *rdata_next(struct rdata_iter *iter, uint16_t *len)
 		return NULL;
 	const uint8_t *rdata = iter->at + 2;
 	memcpy(len, iter->at, 2);
+	if (iter->in_answer) {
+		rdata = iter->at + RR_RDATA_AT;
+		memcpy(len, rdata - 2, 2);
+		*len = be16toh(*len);
+	}
 	iter->at = rdata + *len;
 	iter->left--;
 	return rdata;

@@ -86,12 +86,65 @@ void version_lookup(const struct zone_version *version, struct qname *q, struct 
 // One bit of image_node.types; bit 31 stands for every type that has no bit of its own.
 uint32_t type_bit(uint16_t type);
 
-// What is behind the name; NULL for most nodes.
-static inline const struct image_node_more *node_more(const struct image_node *node)
+// What stands `at` in a node (format.h). Pre: it is not 0.
+static inline const void *node_at(const struct image_node *node, unsigned at)
 {
-	return node->more == 0 ? NULL
-	                       : (const struct image_node_more *)((const uint8_t *)node +
-	                                                          image_node_head(node));
+	return (const uint8_t *)node + (size_t)at * NODE_UNIT;
+}
+
+// Pre: it is a cut, or owns a CNAME.
+static inline const struct image_node_leads *node_leads(const struct image_node *node)
+{
+	return (const struct image_node_leads *)((const uint8_t *)node + image_node_head(node));
+}
+
+// Bytes from the node to what stands behind its leads.
+static inline unsigned node_parts(const struct image_node *node)
+{
+	return image_node_head(node) + ((node->flags & (NODE_CUT | NODE_CNAME)) != 0
+	                                       ? (unsigned)sizeof(struct image_node_leads)
+	                                       : 0);
+}
+
+// What denies at a name; NULL where nothing is prepared.
+static inline const struct image_node_denial *node_denies(const struct image_node *node)
+{
+	return (node->flags & NODE_DENIAL) == 0
+	           ? NULL
+	           : (const struct image_node_denial *)((const uint8_t *)node + node_parts(node));
+}
+
+// Pre: NODE_FAR.
+static inline const struct image_node_far *node_far(const struct image_node *node)
+{
+	return (const struct image_node_far *)((const uint8_t *)node + node_parts(node) +
+	                                       ((node->flags & NODE_DENIAL) != 0
+	                                               ? sizeof(struct image_node_denial)
+	                                               : 0));
+}
+
+// Units of 8 bytes to the next node.
+static inline uint32_t node_step(const struct image_node *node)
+{
+	return node->step != 0 ? node->step : node_far(node)->step;
+}
+
+// The node that follows. Pre: one does.
+static inline const struct image_node *node_next(const struct image_node *node)
+{
+	return (
+	    const struct image_node *)((const uint8_t *)node + (size_t)node_step(node) * NODE_STEP);
+}
+
+static inline uint32_t image_names(const struct image *image)
+{
+	return image->header->section[IMAGE_NODES].count;
+}
+
+// The apex: the first in canonical order.
+static inline const struct image_node *image_first(const struct image *image)
+{
+	return (const struct image_node *)image_at(image, image->header->section[IMAGE_NODES].ref);
 }
 
 // Bytes of an entry of a directory.
@@ -106,7 +159,8 @@ static inline size_t rrset_stride(uint32_t image_flags)
 static inline const struct image_rrset *node_rrset_at(struct node_ref ref, unsigned i)
 {
 	return (const struct image_rrset *)((const uint8_t *)ref.node + image_node_head(ref.node) +
-	                                    ref.node->more + i * rrset_stride(ref.image->flags));
+	                                    (size_t)ref.node->more * NODE_UNIT +
+	                                    i * rrset_stride(ref.image->flags));
 }
 
 // Pre: the image has IMAGE_RRSIGS, as signed zones have.
@@ -115,18 +169,18 @@ static inline const struct image_rrset_signed *rrset_signed(const struct image_r
 	return (const struct image_rrset_signed *)rrset;
 }
 
-// Reference of its signatures; 0: it has none.
-static inline uint32_t rrset_sigs_ref(const struct image *image, const struct image_rrset *rrset)
+// Does it have signatures?
+static inline bool rrset_has_sigs(const struct image *image, const struct image_rrset *rrset)
 {
-	return (image->flags & IMAGE_RRSIGS) != 0 ? rrset_signed(rrset)->sigs_ref : 0;
+	return (image->flags & IMAGE_RRSIGS) != 0 && rrset_signed(rrset)->sigs_at != 0;
 }
 
-// Reference of its answer for DO=1.
-static inline uint32_t rrset_answer_do_ref(
+// Where its answer for DO=1 is.
+static inline unsigned rrset_answer_do_at(
     const struct image *image, const struct image_rrset *rrset)
 {
-	return (image->flags & IMAGE_RRSIGS) != 0 ? rrset_signed(rrset)->answer_do_ref
-	                                          : rrset->answer_ref;
+	return (image->flags & IMAGE_RRSIGS) != 0 ? rrset_signed(rrset)->answer_do_at
+	                                          : rrset->answer_at;
 }
 
 // The RRset of `type`, or NULL. (One with rr_count 0 has only signatures.)
@@ -135,26 +189,36 @@ const struct image_rrset *node_rrset(struct node_ref ref, uint16_t type);
 // The owner as written (case kept). Borrowed from the image.
 const uint8_t *node_owner(struct node_ref ref);
 
+// The records of an RRset one after the other, as they are in a list or in an answer.
 struct rdata_iter {
 	const uint8_t *at;
 	unsigned left; // records still to come
+	bool in_answer;
 };
-struct rdata_iter rrset_rdata(const struct image *image, const struct image_rrset *rrset);
-struct rdata_iter rrset_sigs(
-    const struct image *image, const struct image_rrset *rrset, uint32_t *ttl);
+// `rrset` is one of `ref`. Post: the records are borrowed from the image.
+struct rdata_iter rrset_rdata(struct node_ref ref, const struct image_rrset *rrset);
+struct rdata_iter rrset_sigs(struct node_ref ref, const struct image_rrset *rrset, uint32_t *ttl);
+// 0 where there are only signatures.
+uint32_t rrset_ttl(struct node_ref ref, const struct image_rrset *rrset);
 // Post: the next rdata (borrowed) or NULL at the end.
 const uint8_t *rdata_next(struct rdata_iter *iter, uint16_t *len);
 
 // --- compiled answers
 // -----------------------------------------------------------------------------
 
-static inline const uint16_t *answer_patch(const struct image_answer *answer)
-{
-	return (const uint16_t *)(answer + 1);
-}
 static inline const uint8_t *answer_bytes(const struct image_answer *answer)
 {
-	return (const uint8_t *)(answer_patch(answer) + image_patch_room(answer->patch_count));
+	return (const uint8_t *)answer + (size_t)answer->head * 8;
+}
+// Pre: answer->head > 1.
+static inline const struct image_moves *answer_moves(const struct image_answer *answer)
+{
+	return (const struct image_moves *)(answer + 1);
+}
+// Bytes of answer and authority section.
+static inline unsigned answer_proof_at(const struct image_answer *answer)
+{
+	return answer->head > 1 ? answer_moves(answer)->proof_at : answer->size;
 }
 static inline const uint16_t *proof_pointers(const struct image_proof *proof)
 {
@@ -176,7 +240,8 @@ static inline bool type_is_proof(uint16_t type)
 // Walks all nodes in canonical order, overlays merged, tombstones left out.
 struct version_iter {
 	const struct zone_version *version;
-	uint32_t rank[IMAGE_LAYERS_MAX];
+	const struct image_node *node[IMAGE_LAYERS_MAX]; // of each layer the next one
+	uint32_t left[IMAGE_LAYERS_MAX];                 // from it on
 };
 void version_iter_start(struct version_iter *iter, const struct zone_version *version);
 // The same from the first name at or behind `name` (lower case wire) on.

@@ -218,13 +218,13 @@ struct node_ref node_denial(
     const struct zone_version *version, struct node_ref node, bool wild, bool *match)
 {
 	static const struct node_ref none;
-	const struct image_node_more *more = node_more(node.node);
+	const struct image_node_denial *denies = node_denies(node.node);
 	const struct image_section *section = node.image->header->section;
 	const unsigned layer = (unsigned)(node.image - version->layer);
 
-	if (more == NULL)
+	if (denies == NULL)
 		return none;
-	const uint32_t denial = wild ? more->denial_wild : more->denial;
+	const uint32_t denial = wild ? denies->wild : denies->at;
 	if (denial == 0)
 		return none;
 	const uint32_t rank = (denial & ~DENIAL_COVER) - 1;

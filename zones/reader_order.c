@@ -9,31 +9,36 @@
 
 #include "name.h"
 
-static const struct image_node *node_at(const struct image *image, uint32_t rank)
+// The first node at or behind `name`, and how many are left from it on: where none is, 0 and
+// nothing.
+static const struct image_node *order_seek(
+    const struct image *image, const uint8_t *name, uint32_t *left)
 {
-	const uint32_t *order = image_at(image, image->header->section[IMAGE_ORDER].ref);
+	const struct image_section *order = &image->header->section[IMAGE_ORDER];
+	const uint32_t *refs = image_at(image, order->ref);
+	const struct image_node *node;
+	uint32_t low = 0, high = order->count;
 
-	return image_at(image, order[rank]);
-}
-
-static uint32_t node_count(const struct image *image)
-{
-	return image->header->section[IMAGE_ORDER].count;
-}
-
-// The number of nodes of `image` before `name`.
-static uint32_t rank_of(const struct image *image, const uint8_t *name)
-{
-	uint32_t low = 0, high = node_count(image);
-
+	// The last of those listed that comes before it, or the first of all.
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
-		if (name_compare(node_at(image, middle)->name, name) < 0)
+
+		node = image_at(image, refs[middle]);
+		if (name_compare(node->name, name) < 0)
 			low = middle + 1;
 		else
 			high = middle;
 	}
-	return low;
+	if (low > 0)
+		low--;
+	node = image_at(image, refs[low]);
+	*left = image_names(image) - low * IMAGE_ORDER_STEP;
+	while (name_compare(node->name, name) < 0) { // at most IMAGE_ORDER_STEP times
+		if (--*left == 0)
+			return NULL;
+		node = node_next(node);
+	}
+	return node;
 }
 
 void version_iter_seek(
@@ -41,19 +46,20 @@ void version_iter_seek(
 {
 	*iter = (struct version_iter){.version = version};
 	for (unsigned i = 0; i < version->layer_count; i++)
-		iter->rank[i] = rank_of(&version->layer[i], name);
+		iter->node[i] = order_seek(&version->layer[i], name, &iter->left[i]);
 }
 
 struct node_ref version_find_in_order(const struct zone_version *version, const uint8_t *name)
 {
 	for (unsigned i = 0; i < version->layer_count; i++) {
 		const struct image *image = &version->layer[i];
-		const uint32_t rank = rank_of(image, name);
-		if (rank == node_count(image) || !name_equal(node_at(image, rank)->name, name))
+		uint32_t left;
+		const struct image_node *node = order_seek(image, name, &left);
+		if (node == NULL || !name_equal(node->name, name))
 			continue;
-		if ((node_at(image, rank)->flags & NODE_TOMBSTONE) != 0)
+		if ((node->flags & NODE_TOMBSTONE) != 0)
 			break;
-		return (struct node_ref){.image = image, .node = node_at(image, rank)};
+		return (struct node_ref){.image = image, .node = node};
 	}
 	return (struct node_ref){0};
 }
@@ -61,6 +67,16 @@ struct node_ref version_find_in_order(const struct zone_version *version, const 
 void version_iter_start(struct version_iter *iter, const struct zone_version *version)
 {
 	*iter = (struct version_iter){.version = version};
+	for (unsigned i = 0; i < version->layer_count; i++) {
+		iter->node[i] = image_first(&version->layer[i]);
+		iter->left[i] = image_names(&version->layer[i]);
+	}
+}
+
+static void layer_advance(struct version_iter *iter, unsigned layer)
+{
+	if (--iter->left[layer] > 0)
+		iter->node[layer] = node_next(iter->node[layer]);
 }
 
 struct node_ref version_iter_next(struct version_iter *iter)
@@ -73,20 +89,20 @@ struct node_ref version_iter_next(struct version_iter *iter)
 
 		// The least name of all layers; of equal names the top layer's.
 		for (unsigned i = 0; i < version->layer_count; i++) {
-			if (iter->rank[i] >= node_count(&version->layer[i]))
+			if (iter->left[i] == 0)
 				continue;
-			const struct image_node *node = node_at(&version->layer[i], iter->rank[i]);
+			const struct image_node *node = iter->node[i];
 			const int order = best == NULL ? -1 : name_compare(node->name, best->name);
 			if (order < 0) {
 				best = node;
 				best_layer = i;
 			} else if (order == 0) {
-				iter->rank[i]++; // replaced by the layer above
+				layer_advance(iter, i); // replaced by the layer above
 			}
 		}
 		if (best == NULL)
 			return (struct node_ref){0};
-		iter->rank[best_layer]++;
+		layer_advance(iter, best_layer);
 		if ((best->flags & NODE_TOMBSTONE) == 0)
 			return (struct node_ref){
 			    .image = &version->layer[best_layer], .node = best};

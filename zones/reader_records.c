@@ -21,7 +21,7 @@ bool version_records_next(struct version_records *at, struct record *out)
 
 		if (at->sigs_follow) {
 			rrset = node_rrset_at(at->node, at->next_rrset - 1);
-			at->rdata = rrset_sigs(at->node.image, rrset, &at->ttl);
+			at->rdata = rrset_sigs(at->node, rrset, &at->ttl);
 			at->type = RRTYPE_RRSIG;
 			at->sigs_follow = false;
 			continue;
@@ -34,10 +34,10 @@ bool version_records_next(struct version_records *at, struct record *out)
 			continue;
 		}
 		rrset = node_rrset_at(at->node, at->next_rrset++);
-		at->rdata = rrset_rdata(at->node.image, rrset);
+		at->rdata = rrset_rdata(at->node, rrset);
 		at->type = rrset->type;
-		at->ttl = rrset->ttl;
-		at->sigs_follow = rrset_sigs_ref(at->node.image, rrset) != 0;
+		at->ttl = rrset_ttl(at->node, rrset);
+		at->sigs_follow = rrset_has_sigs(at->node.image, rrset);
 	}
 	out->owner = node_owner(at->node);
 	out->owner_len = at->node.node->name_len;
@@ -58,11 +58,11 @@ bool version_soa(const struct zone_version *version, struct record *out)
 
 	if (rrset == NULL)
 		return false;
-	iter = rrset_rdata(apex.image, rrset);
+	iter = rrset_rdata(apex, rrset);
 	out->rdata = rdata_next(&iter, &out->rdlen);
 	out->owner = node_owner(apex);
 	out->owner_len = apex.node->name_len;
 	out->type = RRTYPE_SOA;
-	out->ttl = rrset->ttl;
+	out->ttl = rrset_ttl(apex, rrset);
 	return out->rdata != NULL;
 }

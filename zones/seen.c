@@ -58,7 +58,7 @@ struct seen {
 
 static uint32_t names_of(const struct image *image)
 {
-	return image->header->section[IMAGE_ORDER].count;
+	return image_names(image);
 }
 
 struct seen *seen_new(
@@ -133,9 +133,9 @@ static void expect_rrset(struct expected *at, unsigned i)
 	if (i == at->node.node->rrset_count)
 		return;
 	const struct image_rrset *rrset = node_rrset_at(at->node, i);
-	at->iter = rrset_rdata(at->node.image, rrset);
+	at->iter = rrset_rdata(at->node, rrset);
 	at->type = rrset->type;
-	at->ttl = rrset->ttl;
+	at->ttl = rrset_ttl(at->node, rrset);
 }
 
 static struct expected expect_first(struct node_ref ref)
@@ -161,7 +161,7 @@ static const uint8_t *expect_next(struct expected *at, uint16_t *len)
 			expect_rrset(at, at->rrset + 1);
 			continue;
 		}
-		at->iter = rrset_sigs(at->node.image, node_rrset_at(at->node, at->rrset), &at->ttl);
+		at->iter = rrset_sigs(at->node, node_rrset_at(at->node, at->rrset), &at->ttl);
 		at->type = RRTYPE_RRSIG;
 		at->sigs = true;
 	}
@@ -174,7 +174,7 @@ static uint32_t records_of(struct node_ref ref)
 
 	for (unsigned i = 0; i < ref.node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(ref, i);
-		total += rrset->rr_count + rrset_sigs(ref.image, rrset, &ttl).left;
+		total += rrset->rr_count + rrset_sigs(ref, rrset, &ttl).left;
 	}
 	return total;
 }

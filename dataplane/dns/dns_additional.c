@@ -56,7 +56,7 @@ static bool addresses_put(struct render *r, const uint8_t *owner, struct node_re
 		const struct image_rrset *rrset = node_rrset(ref, types[i]);
 
 		if (rrset != NULL && rrset->rr_count != 0 &&
-		    !render_rrset(r, SECTION_ADDITIONAL, owner, ref.image, rrset, rrset->ttl))
+		    !render_rrset(r, SECTION_ADDITIONAL, owner, ref, rrset, rrset_ttl(ref, rrset)))
 			return false;
 	}
 	return true;
@@ -89,7 +89,7 @@ static bool alias_put(
 	    (target.node->flags & (NODE_OCCLUDED | NODE_CUT)) != 0)
 		return true;
 	sources->list[sources->count++] = (struct source){target, rrset, owner};
-	return render_rrset(r, SECTION_ADDITIONAL, owner, target.image, rrset, rrset->ttl);
+	return render_rrset(r, SECTION_ADDITIONAL, owner, target, rrset, rrset_ttl(target, rrset));
 }
 
 // Post: false when something did not fit, and then no more was tried. `sources`: NULL, or where
@@ -98,7 +98,7 @@ static bool targets_put(struct render *r, const struct source *from, enum which_
     unsigned cut_labels, struct sources *sources)
 {
 	const uint16_t type = from->rrset->type;
-	struct rdata_iter iter = rrset_rdata(from->node.image, from->rrset);
+	struct rdata_iter iter = rrset_rdata(from->node, from->rrset);
 	struct rdata_name names[RDATA_NAMES_MAX];
 	const uint8_t *rdata;
 	uint16_t rdlen;

@@ -50,10 +50,10 @@ static inline bool proof_put(struct proofs_place *place, struct node_ref owner, 
 {
 	const struct image_rrset *rrset = node_rrset(owner, type);
 
-	if (rrset == NULL || rrset_signed(rrset)->answer_do_ref == 0)
+	if (rrset == NULL || rrset_signed(rrset)->answer_do_at == 0)
 		return false;
 
-	const struct image_proof *proof = image_at(owner.image, rrset_signed(rrset)->answer_do_ref);
+	const struct image_proof *proof = node_at(owner.node, rrset_signed(rrset)->answer_do_at);
 	const uint16_t *pointer = proof_pointers(proof), *own = pointer + proof->apex_count;
 	const uint16_t *end = own + proof->own_count;
 	const unsigned at = (unsigned)place->at;
@@ -82,10 +82,10 @@ static inline bool proof_put(struct proofs_place *place, struct node_ref owner, 
 static size_t body_put_proofs(struct dns_query *query, const struct image_answer *answer,
     const struct denial *denial, unsigned delta, unsigned *proofs, uint64_t *sum)
 {
-	const size_t begin = query->question_end, proof_at = begin + answer->proof_at;
-	const size_t rest = (size_t)answer->size - answer->proof_at;
+	const unsigned front = answer_proof_at(answer);
+	const size_t begin = query->question_end, proof_at = begin + front;
+	const size_t rest = (size_t)answer->size - front;
 	const uint16_t type = version_has_nsec3(denial->version) ? RRTYPE_NSEC3 : RRTYPE_NSEC;
-	const uint16_t *patch = answer_patch(answer);
 	uint8_t *msg = query->msg;
 	struct proofs_place place = {.msg = msg,
 	    .at = proof_at,
@@ -94,7 +94,7 @@ static size_t body_put_proofs(struct dns_query *query, const struct image_answer
 	        DNS_HEADER_LEN + query->qname.len - version_header(denial->version)->apex_len};
 	uint64_t total = answer->sum;
 
-	bytes_copy(msg + begin, answer_bytes(answer), answer->proof_at);
+	bytes_copy(msg + begin, answer_bytes(answer), front);
 	// Before the proofs: it may add to a byte behind (image_answer.patch).
 	if (rest == 0 && delta != 0)
 		total = pointers_move(msg + begin, answer, delta);
@@ -106,18 +106,22 @@ static size_t body_put_proofs(struct dns_query *query, const struct image_answer
 	const size_t at = place.at;
 
 	if (rest != 0) {
+		// What stands behind the authority section has pointers in front of it, or is one.
+		const uint16_t *patch = answer_moves(answer)->patch;
+		const uint16_t *end = (const uint16_t *)answer_bytes(answer);
 		uint64_t wire = 0;
 
-		bytes_copy(msg + at, answer_bytes(answer) + answer->proof_at, rest);
+		bytes_copy(msg + at, answer_bytes(answer) + front, rest);
 		const uint64_t rest_sum = checksum_sum(msg + at, rest, 0);
 
 		// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and
 		// now stands elsewhere.
-		total = checksum_add(total, ~checksum_at(rest_sum, answer->proof_at));
+		total = checksum_add(total, ~checksum_at(rest_sum, front));
 		total = checksum_add(total, checksum_at(rest_sum, at - begin));
-		for (unsigned i = 0; i < answer->patch_count && delta != 0; i++) { // at most 255
+		for (; patch < end && *patch != answer->size && delta != 0;
+		     patch++) { // at most 255
 			const size_t pointer =
-			    begin + patch[i] + (patch[i] < answer->proof_at ? 0 : at - proof_at);
+			    begin + *patch + (*patch < front ? 0 : at - proof_at);
 
 			pointer_move(msg + pointer, delta);
 			wire += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;

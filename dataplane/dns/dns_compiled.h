@@ -40,10 +40,10 @@ struct choice {
 };
 
 static inline bool choose_answer(
-    struct choice *choice, const struct image *image, uint32_t answer_ref)
+    struct choice *choice, const struct image_node *node, unsigned answer_at)
 {
-	choice->answer = image_at(image, answer_ref);
-	return answer_ref != 0;
+	choice->answer = node_at(node, answer_at);
+	return answer_at != 0;
 }
 
 static inline bool choose_negative(struct asking asking, bool name_exists, struct choice *choice)
@@ -57,8 +57,10 @@ static inline bool choose_negative(struct asking asking, bool name_exists, struc
 	choice->outcome = name_exists ? DNS_OUTCOME_nodata : DNS_OUTCOME_nxdomain;
 	if (asking.with_sigs)
 		choice->deny = name_exists ? DENY_TYPE : DENY_NAME;
-	return choose_answer(
-	    choice, image, asking.with_sigs ? header->negative_do_ref : header->negative_ref);
+	const uint32_t ref = asking.with_sigs ? header->negative_do_ref : header->negative_ref;
+
+	choice->answer = image_at(image, ref);
+	return ref != 0;
 }
 
 // Does a chain in this image say what the version has? Overlays hold the names of those that do
@@ -78,10 +80,12 @@ static inline bool chain_holds(const struct zone_version *version, const struct 
 // A CNAME and what it leads to. Pre: the type is neither that nor ANY, RRSIG or NSEC3.
 static inline bool choose_chain(struct asking asking, struct node_ref ref, struct choice *choice)
 {
-	if (ref.node->referral_ref == 0 || (ref.node->flags & NODE_CUT) != 0)
+	const struct image_node_leads *leads = node_leads(ref.node);
+
+	if (leads->answer_at == 0 || (ref.node->flags & NODE_CUT) != 0)
 		return false;
 
-	const struct image_chain *chain = image_at(ref.image, ref.node->referral_ref);
+	const struct image_chain *chain = node_at(ref.node, leads->answer_at);
 	const unsigned which = asking.qtype == RRTYPE_A      ? CHAIN_A
 	                       : asking.qtype == RRTYPE_AAAA ? CHAIN_AAAA
 	                                                     : CHAIN_OTHER;
@@ -89,7 +93,7 @@ static inline bool choose_chain(struct asking asking, struct node_ref ref, struc
 	if (which == CHAIN_OTHER && (chain->types & type_bit((uint16_t)asking.qtype)) != 0)
 		return false;
 	if (!choose_answer(
-	        choice, ref.image, asking.with_sigs ? chain->ref_do[which] : chain->ref[which]) ||
+	        choice, ref.node, asking.with_sigs ? chain->do_at[which] : chain->at[which]) ||
 	    !chain_holds(asking.version, ref.image, choice->answer))
 		return false;
 	choice->name_len = ref.node->name_len;
@@ -121,8 +125,8 @@ static inline bool choose_at_node(
 	choice->outcome = DNS_OUTCOME_answer;
 	if (asking.with_sigs && wild)
 		choice->deny = DENY_WILDCARD;
-	return choose_answer(choice, ref.image,
-	    asking.with_sigs ? rrset_signed(rrset)->answer_do_ref : rrset->answer_ref);
+	return choose_answer(choice, ref.node,
+	    asking.with_sigs ? rrset_signed(rrset)->answer_do_at : rrset->answer_at);
 }
 
 static inline bool choose_referral(struct asking asking, struct node_ref cut, struct choice *choice)
@@ -136,8 +140,11 @@ static inline bool choose_referral(struct asking asking, struct node_ref cut, st
 		if (ds == NULL || ds->rr_count == 0)
 			choice->deny = DENY_DS;
 	}
-	return choose_answer(choice, cut.image,
-	    asking.with_sigs ? cut.node->referral_do_ref : cut.node->referral_ref);
+
+	const struct image_node_leads *leads = node_leads(cut.node);
+
+	return choose_answer(
+	    choice, cut.node, asking.with_sigs ? leads->answer_do_at : leads->answer_at);
 }
 
 static inline bool choose(
@@ -174,9 +181,13 @@ static inline void pointer_move(uint8_t *at, unsigned delta)
 static inline uint64_t pointers_move(
     uint8_t *restrict body, const struct image_answer *restrict answer, unsigned delta)
 {
-	const uint16_t *patch = answer_patch(answer), *end = patch + answer->patch_count;
+	if (answer->head == 1)
+		return answer->sum;
 
-	if (answer->reach + delta <= UINT8_MAX) { // at most 64 steps, each of four pointers
+	const struct image_moves *moves = answer_moves(answer);
+	const uint16_t *patch = moves->patch, *end = (const uint16_t *)answer_bytes(answer);
+
+	if (moves->reach + delta <= UINT8_MAX) { // at most 64 steps, each of four pointers
 		for (; patch < end; patch += IMAGE_PATCH_STEP) {
 			body[patch[0] + 1] += (uint8_t)delta;
 			body[patch[1] + 1] += (uint8_t)delta;
@@ -184,10 +195,10 @@ static inline uint64_t pointers_move(
 			body[patch[3] + 1] += (uint8_t)delta;
 		}
 	} else {
-		for (; patch < end; patch++) // at most 255
+		for (; patch < end && *patch != answer->size; patch++) // at most 255
 			pointer_move(body + *patch, delta);
 	}
-	return checksum_of_wire((uint64_t)answer->weight * delta) + answer->sum;
+	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
 }
 
 // The bytes behind the question, for an answer that goes as it is.
@@ -197,14 +208,19 @@ static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer
 	return delta != 0 ? pointers_move(body, answer, delta) : answer->sum;
 }
 
-// The numbers of an answer's records: one load.
+// The numbers of an answer's records, 16 bits each.
 static inline uint64_t answer_counts(const struct image_answer *answer)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	uint64_t counts;
+	typedef uint8_t narrow __attribute__((vector_size(4)));
+	typedef uint16_t wide __attribute__((vector_size(8)));
+	narrow counts;
 
-	memcpy(&counts, &answer->arcount, sizeof counts);
-	return counts & 0xffffffffffff; // without the size
+	memcpy(&counts, answer, sizeof counts);
+	const wide all = __builtin_convertvector(counts, wide);
+	uint64_t word;
+	memcpy(&word, &all, sizeof word);
+	return word & 0xffffffffffff; // without the head
 #else
 	return reply_counts(answer->ancount, answer->nscount, answer->arcount);
 #endif

@@ -125,7 +125,7 @@ static bool is_opt_out(struct node_ref owner)
 
 	if (nsec3 == NULL || nsec3->rr_count == 0)
 		return false;
-	struct rdata_iter iter = rrset_rdata(owner.image, nsec3);
+	struct rdata_iter iter = rrset_rdata(owner, nsec3);
 	return (rdata_next(&iter, &len)[1] & 1) != 0;
 }
 

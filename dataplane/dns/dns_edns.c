@@ -158,7 +158,7 @@ static bool expire_find(const struct dns_context *context, struct dns_query *que
 	if (soa == NULL || soa->rr_count == 0)
 		return false;
 
-	struct rdata_iter iter = rrset_rdata(apex.image, soa);
+	struct rdata_iter iter = rrset_rdata(apex, soa);
 	const uint8_t *rdata = rdata_next(&iter, &rdlen);
 	const uint8_t *expire = rdata + rdlen - 8; // before it stands retry, behind it minimum
 

@@ -10,6 +10,8 @@
 #include "dns_internal.h"
 #include "zone_table_probe.h"
 
+#define CUT_LINES_MAX 5 // of a cut with its referral
+
 // The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
 // 3.1.4.1), and so the parent's to answer where we serve it too.
 static const struct zone_entry *zone_choose(
@@ -112,6 +114,14 @@ static inline void lines_prefetch(const void *from, unsigned lines)
 		__builtin_prefetch((const uint8_t *)from + 64 * i);
 }
 
+// A referral stands behind its node; what is behind that is not worth so much.
+static inline unsigned cut_lines(const struct image_node *node)
+{
+	const unsigned lines = (node->step * NODE_STEP + 63) / 64;
+
+	return lines - 1 < CUT_LINES_MAX ? lines : CUT_LINES_MAX;
+}
+
 // What emit will copy first. A referral stands behind its node; of a name's many answers one is
 // wanted.
 static inline void answer_prefetch(const struct dns_query *query)
@@ -119,31 +129,31 @@ static inline void answer_prefetch(const struct dns_query *query)
 	const struct image_node *node = query->node.node;
 	const struct image *image = &query->version->layer[0];
 	const struct image_rrset *rrset;
-	uint32_t ref = image->header->negative_ref;
+	const void *answer = image_at(image, image->header->negative_ref);
 	unsigned lines = 3;
 
 	if (node != NULL) {
 		if ((node->flags & NODE_CUT) != 0) {
-			lines_prefetch(node, node->lines);
+			lines_prefetch(node, cut_lines(node));
 			return;
 		}
-		if ((node->flags & NODE_CNAME) != 0 && node->referral_ref != 0) {
+		if ((node->flags & NODE_CNAME) != 0 && node_leads(node)->answer_at != 0) {
 			const struct image_chain *chain =
-			    image_at(query->node.image, node->referral_ref);
+			    node_at(node, node_leads(node)->answer_at);
 
-			image = query->node.image;
-			ref = chain->ref[query->qtype == RRTYPE_A      ? CHAIN_A
-			                 : query->qtype == RRTYPE_AAAA ? CHAIN_AAAA
-			                                               : CHAIN_OTHER];
+			answer =
+			    node_at(node, chain->at[query->qtype == RRTYPE_A      ? CHAIN_A
+			                            : query->qtype == RRTYPE_AAAA ? CHAIN_AAAA
+			                                                          : CHAIN_OTHER]);
 		} else if ((rrset = node_rrset(query->node, query->qtype)) != NULL) {
 			const bool sigs = query_wants_sigs(query);
 
-			image = query->node.image;
-			ref = sigs ? rrset_signed(rrset)->answer_do_ref : rrset->answer_ref;
+			answer = node_at(
+			    node, sigs ? rrset_signed(rrset)->answer_do_at : rrset->answer_at);
 			lines = 2 + (rrset->rr_count > 1) + 2 * sigs;
 		}
 	}
-	lines_prefetch(image_at(image, ref), lines);
+	lines_prefetch(answer, lines);
 }
 
 // Zones by the thousand: each step leads to memory of its own. Post: the number of queries, in

@@ -207,9 +207,9 @@ static inline bool plain_choose_referral(
     struct asking asking, struct node_ref ref, struct choice *choice)
 {
 	if (ref.node == NULL || (ref.node->flags & (NODE_CUT | NODE_OCCLUDED)) != NODE_CUT ||
-	    asking.qtype == RRTYPE_DS || ref.node->referral_ref == 0)
+	    asking.qtype == RRTYPE_DS ||
+	    !choose_answer(choice, ref.node, node_leads(ref.node)->answer_at))
 		return false;
-	choice->answer = image_at(ref.image, ref.node->referral_ref);
 	choice->name_len = ref.node->name_len;
 	choice->head = 0;
 	choice->outcome = DNS_OUTCOME_referral;

@@ -94,13 +94,13 @@ bool denial_put(
 		if (rrset == NULL)
 			continue;
 
-		struct rdata_iter sigs = rrset_sigs(owner.image, rrset, &sigs_ttl);
+		const uint32_t ttl = rrset_ttl(owner, rrset);
+		struct rdata_iter sigs = rrset_sigs(owner, rrset, &sigs_ttl);
 
 		// Their own TTL: RFC 9077 lowers it where the zone is signed, and the peers send it
 		// as it is.
-		if (!records_put(&proof, type, rrset->ttl, rrset_rdata(owner.image, rrset)) ||
-		    !records_put(
-		        &proof, RRTYPE_RRSIG, sigs_ttl < rrset->ttl ? sigs_ttl : rrset->ttl, sigs))
+		if (!records_put(&proof, type, ttl, rrset_rdata(owner, rrset)) ||
+		    !records_put(&proof, RRTYPE_RRSIG, sigs_ttl < ttl ? sigs_ttl : ttl, sigs))
 			return false;
 		*at = proof.at;
 		*rr_count += (uint16_t)proof.count;

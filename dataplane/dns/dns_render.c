@@ -43,8 +43,8 @@ static void render_negative(struct render *r, uint16_t rcode, const struct looku
 	r->query->rcode = rcode;
 	r->outcome = rcode == RCODE_NXDOMAIN ? DNS_OUTCOME_nxdomain : DNS_OUTCOME_nodata;
 	if (soa == NULL ||
-	    !render_rrset(r, SECTION_AUTHORITY, image_apex(version_header(r->version)), apex.image,
-	        soa, version_header(r->version)->soa_minimum))
+	    !render_rrset(r, SECTION_AUTHORITY, image_apex(version_header(r->version)), apex, soa,
+	        version_header(r->version)->soa_minimum))
 		render_truncate(r);
 	if (r->do_sigs && rcode == RCODE_NXDOMAIN)
 		denial_nxdomain(&r->denial, r->name, lookup);
@@ -63,7 +63,7 @@ static void render_referral(struct render *r, const struct lookup *lookup)
 	if (r->hops == 0)
 		r->flags &= ~HEADER_AA;
 	r->outcome = DNS_OUTCOME_referral;
-	if (!render_rrset(r, SECTION_AUTHORITY, node_owner(cut), cut.image, ns, ns->ttl)) {
+	if (!render_rrset(r, SECTION_AUTHORITY, node_owner(cut), cut, ns, rrset_ttl(cut, ns))) {
 		render_truncate(r);
 		return;
 	}
@@ -72,7 +72,7 @@ static void render_referral(struct render *r, const struct lookup *lookup)
 
 		if (ds != NULL && ds->rr_count != 0) {
 			fits = render_rrset(
-			    r, SECTION_AUTHORITY, node_owner(cut), cut.image, ds, ds->ttl);
+			    r, SECTION_AUTHORITY, node_owner(cut), cut, ds, rrset_ttl(cut, ds));
 		} else {
 			denial_insecure(&r->denial, r->name, lookup);
 			fits = true;
@@ -121,10 +121,10 @@ static bool chain_follow(struct render *r, const uint8_t *name)
 // Post: true when the chain goes on at the CNAME's target.
 static bool render_cname(struct render *r, struct node_ref node, const struct image_rrset *cname)
 {
-	struct rdata_iter iter = rrset_rdata(node.image, cname);
+	struct rdata_iter iter = rrset_rdata(node, cname);
 	uint16_t rdlen;
 
-	if (!render_rrset(r, SECTION_ANSWER, r->owner, node.image, cname, cname->ttl)) {
+	if (!render_rrset(r, SECTION_ANSWER, r->owner, node, cname, rrset_ttl(node, cname))) {
 		render_truncate(r);
 		return false;
 	}
@@ -144,7 +144,7 @@ static bool dname_in_answer(const struct render *r, const struct image_node *nod
 static bool render_dname(struct render *r, struct node_ref node)
 {
 	const struct image_rrset *dname = node_rrset(node, RRTYPE_DNAME);
-	struct rdata_iter iter = rrset_rdata(node.image, dname);
+	struct rdata_iter iter = rrset_rdata(node, dname);
 	uint8_t target[NAME_LEN_MAX];
 	uint16_t suffix_len;
 	const uint8_t *suffix = rdata_next(&iter, &suffix_len);
@@ -158,7 +158,7 @@ static bool render_dname(struct render *r, struct node_ref node)
 	}
 	if (!dname_in_answer(r, node.node)) {
 		if (!render_rrset(
-		        r, SECTION_ANSWER, node_owner(node), node.image, dname, dname->ttl)) {
+		        r, SECTION_ANSWER, node_owner(node), node, dname, rrset_ttl(node, dname))) {
 			render_truncate(r);
 			return false;
 		}
@@ -168,7 +168,7 @@ static bool render_dname(struct render *r, struct node_ref node)
 		return false;
 	memcpy(target, name, prefix_len);
 	memcpy(target + prefix_len, suffix, suffix_len);
-	if (!writer_rr(&r->w, r->owner, RRTYPE_CNAME, dname->ttl, target,
+	if (!writer_rr(&r->w, r->owner, RRTYPE_CNAME, rrset_ttl(node, dname), target,
 	        (uint16_t)(prefix_len + suffix_len))) {
 		render_truncate(r);
 		return false;
@@ -223,7 +223,7 @@ static bool node_answers(const struct render *r, struct node_ref node)
 	if (r->query->qtype != RRTYPE_RRSIG)
 		return rrset_choose(node, r->query->qtype) != NULL;
 	for (unsigned i = 0; i < node.node->rrset_count; i++) {
-		if (rrset_sigs_ref(node.image, node_rrset_at(node, i)) != 0)
+		if (rrset_has_sigs(node.image, node_rrset_at(node, i)))
 			return true;
 	}
 	return false;
@@ -240,7 +240,7 @@ static bool render_rrsig(struct render *r, const struct lookup *lookup)
 
 	for (unsigned i = 0; i < node.node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(node, i);
-		struct rdata_iter iter = rrset_sigs(node.image, rrset, &ttl);
+		struct rdata_iter iter = rrset_sigs(node, rrset, &ttl);
 
 		if (iter.left == 0)
 			continue;
@@ -278,7 +278,8 @@ static bool render_at_node(struct render *r, const struct lookup *lookup)
 			return false; // no record twice (RFC 2181 5)
 		if (r->do_sigs && lookup->kind == LOOKUP_WILDCARD)
 			denial_wildcard(&r->denial, r->name, lookup);
-		if (render_rrset(r, SECTION_ANSWER, r->owner, node.image, rrset, rrset->ttl) &&
+		if (render_rrset(
+		        r, SECTION_ANSWER, r->owner, node, rrset, rrset_ttl(node, rrset)) &&
 		    denial_flush(r))
 			render_additional(r, node, rrset);
 		else

@@ -73,7 +73,7 @@ void dns_render_emit(
 // dns_section.c: one RRset with its signatures (when r->do_sigs), whole or not at all. `owner`
 // NULL: the question name. Post: false when it does not fit; nothing was written.
 bool render_rrset(struct render *r, enum section section, const uint8_t *owner,
-    const struct image *image, const struct image_rrset *rrset, uint32_t ttl);
+    struct node_ref node, const struct image_rrset *rrset, uint32_t ttl);
 
 // dns_additional.c: addresses of the names in the rdata of an answer's RRset; what does not fit is
 // left out.

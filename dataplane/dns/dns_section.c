@@ -21,15 +21,15 @@ static int records_put(
 }
 
 bool render_rrset(struct render *r, enum section section, const uint8_t *owner,
-    const struct image *image, const struct image_rrset *rrset, uint32_t ttl)
+    struct node_ref node, const struct image_rrset *rrset, uint32_t ttl)
 {
 	struct writer_mark mark = writer_mark(&r->w);
-	int n = records_put(r, owner, rrset->type, ttl, rrset_rdata(image, rrset));
+	int n = records_put(r, owner, rrset->type, ttl, rrset_rdata(node, rrset));
 	int sigs = 0;
 
 	if (n >= 0 && r->do_sigs) {
 		uint32_t sigs_ttl = 0;
-		struct rdata_iter iter = rrset_sigs(image, rrset, &sigs_ttl);
+		struct rdata_iter iter = rrset_sigs(node, rrset, &sigs_ttl);
 
 		// The TTL of an RRSIG is that of the RRset it covers (RFC 4034 3), which for an SOA
 		// in a negative answer was lowered.

@@ -34,24 +34,17 @@ static uint32_t byte_ref(const struct image *image, const void *at)
 	return (uint32_t)((const uint8_t *)at - image->mem);
 }
 
-static const struct image_node *node_of(const struct image *image, uint32_t rank)
-{
-	const struct image_section *order = &image->header->section[IMAGE_ORDER];
-	const uint32_t *refs = image_at(image, order->ref);
-
-	return image_at(image, refs[rank % order->count]);
-}
-
 // A place in the image, as an offset in bytes: `kind` says what is counted by `index`.
 static uint32_t place_find(const struct image *image, unsigned kind, unsigned index)
 {
 	const struct image_header *header = image->header;
-	const struct image_node *node = node_of(image, index >> 3);
+	const struct image_node *node = zoo_node(image, index >> 3);
+	const struct node_ref self = {.image = image, .node = node};
 	const struct image_rrset *rrset = NULL;
+	uint32_t ttl;
 
 	if (node->rrset_count > 0)
-		rrset = node_rrset_at(
-		    (struct node_ref){.image = image, .node = node}, index % 8 % node->rrset_count);
+		rrset = node_rrset_at(self, index % 8 % node->rrset_count);
 	switch (kind) {
 	case 0: // the header, and sections in it
 		return index % (uint32_t)image_header_size(header);
@@ -79,15 +72,21 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	case 6:
 		return rrset != NULL ? byte_ref(image, rrset) : 0;
 	case 7:
-		return rrset != NULL && rrset->rr_count > 0 ? rrset->rdata_ref << 3 : 0;
+		return rrset != NULL && rrset->rr_count > 0
+		           ? byte_ref(image, rrset_rdata(self, rrset).at)
+		           : 0;
 	case 8:
-		return rrset != NULL ? rrset_sigs_ref(image, rrset) << 3 : 0;
+		if (rrset == NULL || !rrset_has_sigs(image, rrset))
+			return 0;
+		return byte_ref(image, rrset_sigs(self, rrset, &ttl).at);
 	case 9:
 		if (rrset != NULL && type_is_proof(rrset->type))
-			return rrset_answer_do_ref(image, rrset) << 3;
-		return rrset != NULL ? rrset->answer_ref << 3 : 0;
+			return byte_ref(image, node_at(node, rrset_answer_do_at(image, rrset)));
+		return rrset != NULL ? byte_ref(image, node_at(node, rrset->answer_at)) : 0;
 	case 10:
-		return node->referral_ref << 3;
+		if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
+			return byte_ref(image, node->name);
+		return byte_ref(image, node_at(node, node_leads(node)->answer_at));
 	case 11:
 		return header->negative_ref << 3;
 	default: // anywhere
@@ -145,63 +144,80 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 	return true;
 }
 
-// What the verifier computes of the answer at `ref`, as the verifier will see them.
-static void answer_mend(uint8_t *mem, size_t size, uint32_t ref)
+// What the verifier computes of the answer at byte `at`, as the verifier will see them.
+static void answer_mend(uint8_t *mem, size_t size, uint64_t at)
 {
-	const uint64_t at = (uint64_t)ref << 3;
 	struct image_answer *answer = (struct image_answer *)(void *)(mem + at);
+	struct image_moves *moves = (struct image_moves *)(answer + 1);
 	unsigned weight = 0, reach = 0;
 
-	if (ref == 0 || at + sizeof(*answer) > size)
+	if (at + sizeof(*answer) > size || answer->head == 0)
 		return;
-	const uint64_t bytes = at + sizeof(*answer) + 2ull * image_patch_room(answer->patch_count);
+	const uint64_t bytes = at + 8ull * answer->head;
 	if (bytes + answer->size > size)
 		return;
-	for (unsigned i = 0; i < answer->patch_count; i++) {
-		const unsigned patch = answer_patch(answer)[i];
+	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
+	if (answer->head == 1)
+		return;
+	for (unsigned i = 0; i < IMAGE_PATCH_STEP * (answer->head - 2u); i++) {
+		const unsigned patch = moves->patch[i];
+		if (patch == answer->size)
+			break;
 		if (patch + 1u >= answer->size)
 			return;
 		weight += patch % 2 == 0 ? 1 : 256;
 		reach = mem[bytes + patch + 1] > reach ? mem[bytes + patch + 1] : reach;
 	}
-	answer->weight = (uint16_t)weight;
-	answer->reach = (uint8_t)reach;
-	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
+	moves->weight = (uint16_t)weight;
+	moves->reach = (uint8_t)reach;
 }
 
-static void chain_mend(const struct image *from, uint8_t *mem, uint32_t ref)
+// One of a node of the original image.
+static void place_mend(
+    const struct image *from, uint8_t *mem, const struct image_node *node, unsigned at)
 {
-	const struct image_chain *chain = image_at(from, ref);
+	if (at != 0)
+		answer_mend(mem, from->size, byte_ref(from, node_at(node, at)));
+}
 
-	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
-		answer_mend(mem, from->size, chain->ref[i]);
-		answer_mend(mem, from->size, chain->ref_do[i]);
+static void leads_mend(const struct image *from, uint8_t *mem, const struct image_node *node)
+{
+	if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
+		return;
+	const struct image_node_leads *leads = node_leads(node);
+	if ((node->flags & NODE_CUT) != 0) {
+		place_mend(from, mem, node, leads->answer_at);
+		place_mend(from, mem, node, leads->answer_do_at);
+	} else if (leads->answer_at != 0) {
+		const struct image_chain *chain = node_at(node, leads->answer_at);
+
+		for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
+			place_mend(from, mem, node, chain->at[i]);
+			place_mend(from, mem, node, chain->do_at[i]);
+		}
 	}
 }
 
 // All answers that the original image has, where it has them.
 static void sums_mend(const struct image *from, uint8_t *mem)
 {
-	answer_mend(mem, from->size, from->header->negative_ref);
-	answer_mend(mem, from->size, from->header->negative_do_ref);
-	for (uint32_t rank = 0; rank < from->header->section[IMAGE_ORDER].count; rank++) {
-		const struct image_node *node = node_of(from, rank);
-		const struct node_ref ref = {.image = from, .node = node};
+	const struct zone_version version = {.layer_count = 1, .layer = {*from}};
+	struct version_iter iter;
+	struct node_ref ref;
 
-		if ((node->flags & (NODE_CUT | NODE_CNAME)) == NODE_CNAME &&
-		    node->referral_ref != 0) {
-			chain_mend(from, mem, node->referral_ref);
-		} else {
-			answer_mend(mem, from->size, node->referral_ref);
-			answer_mend(mem, from->size, node->referral_do_ref);
-		}
-		for (unsigned i = 0; i < node->rrset_count; i++) {
+	answer_mend(mem, from->size, (uint64_t)from->header->negative_ref << 3);
+	if (from->header->negative_do_ref != 0)
+		answer_mend(mem, from->size, (uint64_t)from->header->negative_do_ref << 3);
+	version_iter_start(&iter, &version);
+	while ((ref = version_iter_next(&iter)).node != NULL) {
+		leads_mend(from, mem, ref.node);
+		for (unsigned i = 0; i < ref.node->rrset_count; i++) {
 			const struct image_rrset *rrset = node_rrset_at(ref, i);
 
 			if (type_is_proof(rrset->type))
 				continue;
-			answer_mend(mem, from->size, rrset->answer_ref);
-			answer_mend(mem, from->size, rrset_answer_do_ref(from, rrset));
+			place_mend(from, mem, ref.node, rrset->answer_at);
+			place_mend(from, mem, ref.node, rrset_answer_do_at(from, rrset));
 		}
 	}
 }
@@ -253,7 +269,7 @@ static void version_walk(const struct zone_version *version)
 	bool match;
 
 	for (unsigned i = 0; i < version->layer_count; i++)
-		left += version->layer[i].header->section[IMAGE_ORDER].count;
+		left += image_names(&version->layer[i]);
 	version_iter_start(&iter, version);
 	while ((ref = version_iter_next(&iter)).node != NULL) {
 		must(left-- > 0);
@@ -262,8 +278,9 @@ static void version_walk(const struct zone_version *version)
 		for (unsigned i = 0; i < ref.node->rrset_count; i++) {
 			const struct image_rrset *rrset = node_rrset_at(ref, i);
 
-			list_walk(rrset->type, rrset_rdata(ref.image, rrset));
-			list_walk(RRTYPE_RRSIG, rrset_sigs(ref.image, rrset, &ttl));
+			list_walk(rrset->type, rrset_rdata(ref, rrset));
+			(void)rrset_ttl(ref, rrset);
+			list_walk(RRTYPE_RRSIG, rrset_sigs(ref, rrset, &ttl));
 			must(node_rrset(ref, rrset->type) == rrset);
 		}
 		(void)node_denial(version, ref, false, &match);

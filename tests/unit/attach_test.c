@@ -243,7 +243,7 @@ static void parcel_send(struct peer *peer, uint32_t serial, uint64_t generation,
 		assert_int_equal(pread(image.fd, bytes, image.size, 0), image.size);
 		close(image.fd);
 		if (with_faults && i == 10)
-			bytes[1000] ^= 0x40;
+			bytes[image.size / 2] ^= 0x40;
 		if (with_faults && i == 20)
 			entry.serial++;
 		if (with_faults && i == 30)
@@ -559,7 +559,7 @@ static void a_boot_serves_what_the_manifest_names_without_anybody(void **state)
 		    peer_image_make(apexes[i], 10 + i, 20 + i, i == 1 ? 20000 : 3, &peer_key);
 
 		if (i == 3)
-			assert_int_equal(pwrite(image.fd, "x", 1, 1100), 1);
+			assert_int_equal(pwrite(image.fd, "x", 1, (off_t)image.size / 2), 1);
 		zones[i].apex_len = (uint8_t)peer_wire(apexes[i], zones[i].apex);
 		zones[i].serial = 10 + i;
 		zones[i].generation = 20 + i;

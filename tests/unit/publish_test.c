@@ -1860,7 +1860,7 @@ static void the_key_of_what_is_served_is_taken_over_for_good(void **state)
 }
 
 // Its image is so large that the data plane's proof stands for ours.
-#define LARGE 30000
+#define LARGE 60000
 
 static void a_large_version_is_stored_when_the_data_plane_has_proven_it(void **state)
 {

@@ -65,10 +65,7 @@ static const uint8_t *name_choose(const struct image *image, unsigned index)
 {
 	if (image == NULL)
 		return zoo_name(index % zoo_name_count());
-	const struct image_section *order = &image->header->section[IMAGE_ORDER];
-	const uint32_t *refs = image_at(image, order->ref);
-	const struct image_node *node = image_at(image, refs[index % order->count]);
-	return node->name;
+	return zoo_node(image, index)->name;
 }
 
 size_t question_make(struct cursor *c, const struct image *image, uint8_t out[QUESTION_MAX])

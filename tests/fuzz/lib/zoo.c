@@ -188,6 +188,18 @@ const struct zone_table *zoo_table(enum zoo_set set)
 	return tables[set];
 }
 
+const struct image_node *zoo_node(const struct image *image, uint32_t number)
+{
+	const struct image_section *order = &image->header->section[IMAGE_ORDER];
+	const uint32_t rank = number % image_names(image);
+	const struct image_node *node = image_at(
+	    image, ((const uint32_t *)image_at(image, order->ref))[rank / IMAGE_ORDER_STEP]);
+
+	for (uint32_t i = rank % IMAGE_ORDER_STEP; i > 0; i--)
+		node = node_next(node);
+	return node;
+}
+
 size_t zoo_name_count(void)
 {
 	return name_count;

@@ -37,6 +37,8 @@ extern const struct hash_key zoo_key;
 // The image of a zone under zoo_key. Borrowed.
 const struct image *zoo_image(enum zoo_zone zone);
 const struct zone_table *zoo_table(enum zoo_set set);
+// Any node of an image; its number counts round and round.
+const struct image_node *zoo_node(const struct image *image, uint32_t number);
 
 // Every owner name of all zones, any order, as written.
 size_t zoo_name_count(void);
