@@ -459,7 +459,7 @@ static struct records *model_zone(
 
 static void random_zones_lead(bool shuffled, bool careless)
 {
-	for (unsigned round = 0; round < 2000; round++) {
+	for (unsigned round = 0; round < 700; round++) {
 		struct model model = {0};
 
 		model_change(&model, 1);
