@@ -111,11 +111,23 @@ static void zone_load(struct zone_table *table, char *text)
 		die("the image does not open", file);
 }
 
+// A frame that was not answered. Post: the number of jobs, of which it is the last.
+static unsigned frame_left(struct frame_answering *at_hand, unsigned number, unsigned left)
+{
+	if (frame_answer_leave(
+	        at_hand, frames[number].bytes, frames[number].len, &jobs[left].frame) != FRAME_DNS)
+		die("a query's frame is not one", "");
+	jobs[left].number = number;
+	at_hand->dns.query = &queries[++left];
+	return left;
+}
+
 // As worker.c has it. Post: the number of those that are left to the stages.
-static unsigned answer_at_once(unsigned n, unsigned *replies)
+static unsigned answer_plain(unsigned n, unsigned *replies)
 {
 	static struct frame_answering at_hand;
-	unsigned left = 0;
+	uint8_t waiting[BURST];
+	unsigned left = 0, waiting_count = 0;
 
 	frame_answer_begin(&at_hand, &rules, &context, queries, CAP);
 	for (unsigned i = 0; i < n; i++) {
@@ -124,13 +136,23 @@ static unsigned answer_at_once(unsigned n, unsigned *replies)
 		if (len != 0) {
 			frames[i].len = len;
 			++*replies;
-			continue;
+		} else if (at_hand.waits) {
+			waiting[waiting_count++] = (uint8_t)i;
+		} else {
+			left = frame_left(&at_hand, i, left);
 		}
-		if (frame_answer_leave(
-		        &at_hand, frames[i].bytes, frames[i].len, &jobs[left].frame) != FRAME_DNS)
-			die("a query's frame is not one", "");
-		jobs[left].number = i;
-		at_hand.dns.query = &queries[++left];
+	}
+	frame_answer_burst(&at_hand);
+	for (unsigned k = 0; k < waiting_count; k++) {
+		const unsigned i = waiting[k];
+		const size_t len = frame_answer_waited(&at_hand, k, frames[i].bytes);
+
+		if (len != 0) {
+			frames[i].len = len;
+			++*replies;
+		} else {
+			left = frame_left(&at_hand, i, left);
+		}
 	}
 	frame_answer_end(&at_hand);
 	return left;
@@ -156,7 +178,7 @@ static unsigned reply(const uint8_t *live, unsigned n)
 // Not inlined, so that a profiler can be told its name.
 static __attribute__((noinline)) unsigned burst_answer(unsigned n)
 {
-	unsigned replies = 0, left = answer_at_once(n, &replies), live_count;
+	unsigned replies = 0, left = answer_plain(n, &replies), live_count;
 	uint8_t live[BURST];
 
 	if (left == 0)

@@ -20,12 +20,31 @@ void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rule
 	frame_plain_begin(&at_hand->plain, rules);
 	dns_plain_begin(&at_hand->dns, context, query, cap);
 	at_hand->rules = rules;
+	at_hand->waiting_count = 0;
+}
+
+// A plain frame that is not answered at once: it waits, or is left.
+static __attribute__((noinline)) void frame_wait(struct frame_answering *at_hand, uint8_t *bytes)
+{
+	at_hand->is_plain = true;
+	at_hand->waits = false;
+	at_hand->asked = NULL;
+	if (at_hand->dns.cap < DNS_UDP_MIN)
+		return;
+	if (at_hand->dns.at_once) {
+		at_hand->asked = &at_hand->dns.asked;
+		return;
+	}
+	at_hand->waits = dns_plain_ask(&at_hand->dns, &at_hand->waiting[at_hand->waiting_count],
+	    bytes + PLAIN_DNS_OFF, frame_plain_dns_len(bytes));
+	at_hand->waiting_count += at_hand->waits;
 }
 
 HOT size_t frame_answer(struct frame_answering *at_hand, uint8_t *bytes, size_t len)
 {
 	if (!frame_plain_classify(&at_hand->plain, bytes, len)) {
-		at_hand->is_plain = false;
+		at_hand->is_plain = at_hand->waits = false;
+		at_hand->asked = NULL;
 		return 0;
 	}
 	if (at_hand->dns.at_once && at_hand->dns.cap >= DNS_UDP_MIN) {
@@ -35,7 +54,19 @@ HOT size_t frame_answer(struct frame_answering *at_hand, uint8_t *bytes, size_t 
 		if (reply.len != 0)
 			return frame_plain_reply(bytes, (unsigned)reply.len, reply.sum);
 	}
+	frame_wait(at_hand, bytes);
+	return 0;
+}
+
+HOT size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
+{
+	const struct plain_reply reply = plain_waited(&at_hand->dns, &at_hand->waiting[i]);
+
+	if (reply.len != 0)
+		return frame_plain_reply(bytes, (unsigned)reply.len, reply.sum);
 	at_hand->is_plain = true;
+	at_hand->waits = false;
+	at_hand->asked = &at_hand->waiting[i].asked;
 	return 0;
 }
 
@@ -61,8 +92,8 @@ enum frame_verdict frame_answer_leave(
 	query->transport = DNS_UDP;
 	query->client = bytes + frame->ip_off + (frame->version == 4 ? IP4_SOURCE : IP6_SOURCE);
 	query->client_len = frame->version == 4 ? 4 : 16;
-	if (at_hand->is_plain && at_hand->dns.at_once && at_hand->dns.cap >= DNS_UDP_MIN)
-		dns_plain_leave(&at_hand->dns, query->msg);
+	if (at_hand->asked != NULL)
+		dns_plain_leave(&at_hand->dns, at_hand->asked, query->msg);
 	else
 		dns_query_begin(query);
 	return FRAME_DNS;

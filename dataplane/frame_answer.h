@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// From a query's frame to its reply's, at once, for nearly all of them: frame_plain.h and
-// dns_plain.h with nothing between. What is not like that goes by way of frame_classify() and the
-// stages of dns.h. For a worker's loop over its burst; np-burst and the fuzzer of replies call it
-// as well.
+// From a query's frame to its reply's for nearly all of them: frame_plain.h and dns_plain.h with
+// nothing between, at once or, where memory is far, after the others of its burst. What is not like
+// that goes by way of frame_classify() and the stages of dns.h. For a worker's loop over its burst;
+// np-burst and the fuzzer of replies call it as well.
 #pragma once
 
 #include "dns_plain.h"
@@ -15,13 +15,18 @@
 struct frame_answering {
 	struct frame_plain_rules plain;
 	const struct frame_rules *rules;
-	bool is_plain; // the frame that was not answered
 	struct dns_plain dns;
+	// The frame that was not answered: is it plain, does it wait, and how far its question
+	// came; NULL: it was not parsed.
+	bool is_plain, waits;
+	const struct plain_asked *asked;
+	unsigned waiting_count;
+	struct plain_waiting waiting[DNS_BURST_MAX];
 };
 
-// *at_hand was zero once. Pre: `rules` and what `context` has outlive the burst. at_hand->dns.query
-// is for the next query that is left to the stages. The buffers have room for DNS messages of `cap`
-// bytes and DNS_WRITE_SLACK.
+// *at_hand was zero once. Pre: the burst has at most DNS_BURST_MAX frames. `rules` and what
+// `context` has outlive the burst. at_hand->dns.query is for the next query that is left to the
+// stages. The buffers have room for DNS messages of `cap` bytes and DNS_WRITE_SLACK.
 void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rules *rules,
     const struct dns_context *context, struct dns_query *query, unsigned cap)
     __attribute__((nonnull));
@@ -31,9 +36,21 @@ static inline void frame_answer_end(const struct frame_answering *at_hand)
 	dns_plain_end(&at_hand->dns);
 }
 
-// Post: the length of the reply's frame, in place of the query's; or 0: the frame is as it was.
-// Pre: PLAIN_READ bytes may be read, and 31 more than `len`, whatever `len` is.
+// Post: the length of the reply's frame, in place of the query's; or 0: the frame is as it was. If
+// then at_hand->waits, it is one of waiting[], in order, and stays where it is until
+// frame_answer_waited(). Pre: PLAIN_READ bytes may be read, and 31 more than `len`, whatever `len`
+// is.
 size_t frame_answer(struct frame_answering *at_hand, uint8_t *bytes, size_t len)
+    __attribute__((nonnull, warn_unused_result));
+
+// After the last frame of the burst: goes on with those that wait.
+static inline void frame_answer_burst(struct frame_answering *at_hand)
+{
+	if (at_hand->waiting_count != 0)
+		dns_plain_burst(&at_hand->dns, at_hand->waiting, at_hand->waiting_count);
+}
+// As frame_answer(), for the i-th of them; none waits any more.
+size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
     __attribute__((nonnull, warn_unused_result));
 
 // What the last frame is, which was not answered. Post: FRAME_DNS: *frame and *at_hand->dns.query

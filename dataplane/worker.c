@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The worker: receive a burst, answer what can be answered at once (frame_answer.h), take the rest
-// through the stages (parse, match, emit in place), transmit, announce a quiescent state; over and
-// over. Each stage is a loop over the burst, so that what one stage prefetches is there when the
-// next one comes round. No malloc, lock, log or clock here, and no system call but the driver's
-// own.
+// The worker: receive a burst, answer what is plain (frame_answer.h), take the rest through the
+// stages (parse, match, emit in place), transmit, announce a quiescent state; over and over. Where
+// memory is far, each step and each stage is a loop over the burst, so that what one prefetches is
+// there when the next one comes round. No malloc, lock, log or clock here, and no system call but
+// the driver's own.
 //
 // A worker is an RCU reader from one quiescent state to the next: the zone table and whatever it
 // leads to stay valid within a burst, and nothing of it is kept beyond.
@@ -122,6 +122,30 @@ static void fetch(struct rte_mbuf **burst, unsigned n)
 	}
 }
 
+// A frame that was not answered. Post: the number of jobs, of which it may be the last.
+static __attribute__((noinline)) unsigned frame_left(struct worker *w,
+    const struct worker_queue *wq, struct rte_mbuf *m, unsigned jobs, uint64_t now)
+{
+	struct job *job = &w->jobs[jobs];
+	enum frame_verdict verdict = FRAME_SEGMENTS;
+
+	job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
+	if (m->nb_segs == 1)
+		verdict = frame_answer_leave(&w->at_hand, job->bytes, m->data_len, &job->frame);
+	counters_add(&w->counters->frame[verdict], 1);
+	if (verdict == FRAME_DNS) {
+		if (job->frame.version == 6)
+			w->queries[jobs].cap = reply_cap(m, wq->port->reply_max6);
+		job->mbuf = m;
+		w->at_hand.dns.query = &w->queries[++jobs];
+	} else if (verdict <= FRAME_PUNT_OTHER) {
+		punt(w, wq, m, verdict, now);
+	} else {
+		rte_pktmbuf_free(m);
+	}
+	return jobs;
+}
+
 // Post: the number of jobs, each with its query ready for dns_parse_burst(); *answered of the
 // mbufs, at the beginning of `burst`, are ready to send.
 static unsigned classify(struct worker *w, const struct worker_queue *wq,
@@ -129,41 +153,45 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
     unsigned *answered)
 {
 	const struct port *port = wq->port;
-	unsigned jobs = 0, out = 0;
+	struct rte_mbuf *waiting[BURST];
+	unsigned jobs = 0, out = 0, waiting_count = 0;
 	uint64_t bytes = 0;
 
 	fetch(burst, n);
 	frame_answer_begin(&w->at_hand, &port->rules, context, w->queries, port->reply_max4);
 	for (unsigned i = 0; i < n; i++) {
 		struct rte_mbuf *m = burst[i];
-		struct job *job = &w->jobs[jobs];
-		enum frame_verdict verdict = FRAME_SEGMENTS;
 
 		bytes += m->pkt_len;
-		job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
 		if (m->nb_segs == 1) {
-			// What is answered at once is IPv4.
+			// What is plain is IPv4.
 			w->at_hand.dns.cap = reply_cap(m, port->reply_max4);
-			const size_t len = frame_answer(&w->at_hand, job->bytes, m->data_len);
+			const size_t len =
+			    frame_answer(&w->at_hand, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
 
 			if (len != 0) {
 				mbuf_ready(m, len);
 				burst[out++] = m;
 				continue;
 			}
-			verdict =
-			    frame_answer_leave(&w->at_hand, job->bytes, m->data_len, &job->frame);
+			if (w->at_hand.waits) {
+				waiting[waiting_count++] = m;
+				continue;
+			}
 		}
-		counters_add(&w->counters->frame[verdict], 1);
-		if (verdict == FRAME_DNS) {
-			if (job->frame.version == 6)
-				w->queries[jobs].cap = reply_cap(m, port->reply_max6);
-			job->mbuf = m;
-			w->at_hand.dns.query = &w->queries[++jobs];
-		} else if (verdict <= FRAME_PUNT_OTHER) {
-			punt(w, wq, m, verdict, now);
+		jobs = frame_left(w, wq, m, jobs, now);
+	}
+	frame_answer_burst(&w->at_hand);
+	for (unsigned i = 0; i < waiting_count; i++) {
+		struct rte_mbuf *m = waiting[i];
+		const size_t len =
+		    frame_answer_waited(&w->at_hand, i, rte_pktmbuf_mtod(m, uint8_t *));
+
+		if (len != 0) {
+			mbuf_ready(m, len);
+			burst[out++] = m;
 		} else {
-			rte_pktmbuf_free(m);
+			jobs = frame_left(w, wq, m, jobs, now);
 		}
 	}
 	frame_answer_end(&w->at_hand);
@@ -209,7 +237,7 @@ static void transmit(
 		count(w, COUNT_tx_full, n - sent);
 }
 
-// The queries that were not answered at once. Post: the number of mbufs at the beginning of `out`
+// The queries that were left. Post: the number of mbufs at the beginning of `out`
 // that are ready to send, `out_count` of which were. *t: when the stage before ended, and the last
 // one.
 static __attribute__((noinline)) unsigned stages_run(struct worker *w,

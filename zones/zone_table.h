@@ -9,6 +9,7 @@
 // were taken out stay valid until the writer frees them after its readers' grace period.
 #pragma once
 
+#include <assert.h>
 #include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
@@ -21,13 +22,14 @@ struct zone_entry {
 	_Atomic(const struct zone_version *)
 	    version;            // readers: acquire; writer: release. Never NULL.
 	_Atomic uint32_t state; // enum zone_state; relaxed
+	uint8_t apex_labels;
+	uint8_t apex_len; // up to here in one line, for those who ask one of a million zones
+	void *owner;      // the writer's own; readers never look
 	_Atomic uint32_t
 	    expires_at; // unix seconds modulo 2^32; 0: never; relaxed. For the EXPIRE option only.
-	void *owner;    // the writer's own; readers never look
-	uint8_t apex_len;
-	uint8_t apex_labels;
 	uint8_t apex[]; // lower case, apex_len bytes and WIDE_SLACK: a million zones are there
 };
+static_assert(offsetof(struct zone_entry, apex_len) < 16, "entries are at multiples of 16 bytes");
 enum zone_state {
 	ZONE_LIVE,
 	ZONE_STALE,   // past its SOA's expire, served by the operator's grace: EDE tells

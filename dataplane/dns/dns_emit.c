@@ -60,7 +60,6 @@ static __attribute__((noinline)) void other_emit(
 	case QUERY_DONE:
 	case QUERY_NEW: // the stages before leave none of these
 	case QUERY_ZONE:
-	case QUERY_WAIT:
 		break;
 	case QUERY_ERROR:
 		dns_reply_empty(context, query);
@@ -115,7 +114,7 @@ void dns_answer(const struct dns_context *context, struct dns_query *query)
 			dns_plain_end(&plain);
 			return;
 		}
-		dns_plain_leave(&plain, query->msg);
+		dns_plain_leave(&plain, &plain.asked, query->msg);
 		if (query->state == QUERY_NEW)
 			dns_parse(context, query);
 	} else {

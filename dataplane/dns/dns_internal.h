@@ -20,7 +20,6 @@ enum query_state {
 	QUERY_ERROR,  // query->rcode, the question when it is known, nothing else
 	QUERY_CHAOS,  // identity
 	QUERY_ZONE,   // a question whose zone is still to be found
-	QUERY_WAIT,   // its name is still to be looked up, in query->version
 	QUERY_LOOKUP, // query->version answers
 };
 

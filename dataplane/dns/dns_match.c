@@ -170,9 +170,7 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 	for (unsigned i = 0; i < n; i++) {
 		struct dns_query *query = &queries[index[i]];
 
-		// One that waits found its zone before the table became large.
-		if (query->state != QUERY_WAIT &&
-		    (query->state != QUERY_ZONE || !zone_begin(context, query)))
+		if (query->state != QUERY_ZONE || !zone_begin(context, query))
 			continue;
 		__builtin_prefetch(query->version);
 		__builtin_prefetch(&query->version->layer[0].header);
@@ -192,8 +190,6 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 static __attribute__((noinline)) bool query_begin(
     const struct dns_context *context, struct dns_query *query)
 {
-	if (query->state == QUERY_WAIT)
-		return true;
 	if (query->state != QUERY_ZONE || !zone_begin(context, query))
 		return false;
 	probe_begin(context, query);
@@ -231,20 +227,26 @@ STAGE void dns_match_burst(
 
 		version_prefetch_node(query->version, &query->qname, query->labels);
 	}
-	unsigned denied = 0;
-
 	for (unsigned i = 0; i < count; i++) {
 		struct dns_query *query = &queries[waiting[i]];
 
 		node_match(query);
 		answer_prefetch(query);
-		if (query->node.node == NULL) {
-			waiting[denied] = waiting[i];
-			denied += denial_ahead_begin(query);
-		}
 	}
-	for (unsigned i = 0; i < denied; i++)
-		denial_ahead_find(&queries[waiting[i]]);
+
+	// Of those whose name was looked up before, too (dns_plain.c).
+	uint8_t denied[DNS_BURST_MAX];
+	unsigned denied_count = 0;
+
+	for (unsigned i = 0; i < n; i++) {
+		struct dns_query *query = &queries[index[i]];
+
+		denied[denied_count] = index[i];
+		denied_count += query->state == QUERY_LOOKUP && query->node.node == NULL &&
+		                denial_ahead_begin(query);
+	}
+	for (unsigned i = 0; i < denied_count; i++)
+		denial_ahead_find(&queries[denied[i]]);
 }
 
 void dns_match(const struct dns_context *context, struct dns_query *query)

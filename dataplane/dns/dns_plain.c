@@ -1,10 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// See dns_plain.h; the way itself is in dns_plain_way.h, and here what it seldom comes by.
+// See dns_plain.h. The way of those that are answered at once is in dns_plain_way.h, and here what
+// it seldom comes by; and the steps of those that wait.
 #include "dns_plain_way.h"
 
 #include "zone_table_probe.h"
+
+#define PLAIN_SLOTS  4 // of the zone table, looked at for a zone
+#define NODE_LINES   2 // of a node, fetched for what decides
+#define ANSWER_LINES 3 // of an answer
 
 static const uint8_t type_odd[PLAIN_TYPE_MAX + 1] = {[0] = 1, [RRTYPE_OPT] = 1};
 
@@ -49,41 +54,34 @@ static void query_fill(const struct dns_context *context, const struct plain_que
 	query->rcode = RCODE_NOERROR;
 }
 
-static void lookup_fill(const struct dns_plain *at_hand, struct dns_query *query)
+void dns_plain_leave(
+    const struct dns_plain *at_hand, const struct plain_asked *asked, const uint8_t *msg)
 {
-	query->zone = at_hand->zone.entry;
-	query->version = at_hand->zone.version;
-	query->labels = (uint8_t)at_hand->probed;
-}
-
-void dns_plain_leave(const struct dns_plain *at_hand, const uint8_t *msg)
-{
-	const struct plain_question *q = &at_hand->question;
+	const struct plain_question *q = &asked->question;
 	struct dns_query *query = at_hand->query;
 
 	query->state = QUERY_NEW;
-	if (at_hand->left == PLAIN_LEFT_NEW)
+	if (asked->left == PLAIN_LEFT_NEW)
 		return;
 	query_fill(at_hand->context, q, msg, query);
 	for (unsigned n = 0; n <= q->hashed; n++) // at most 8 times
 		query->qname.hash[n] = q->hash[n];
 	query->qname.hashed = (uint8_t)q->hashed;
-	if (at_hand->left == PLAIN_LEFT_LOOKUP) {
-		lookup_fill(at_hand, query);
-		query->node = (struct node_ref){&query->version->layer[0], at_hand->node};
+	if (asked->left == PLAIN_LEFT_LOOKUP) {
+		query->zone = asked->entry;
+		query->version = asked->version;
+		query->labels = (uint8_t)asked->probed;
+		query->node = (struct node_ref){&query->version->layer[0], asked->node};
 		query->denied.labels = 0;
 		query->state = QUERY_LOOKUP;
-	} else if (at_hand->left == PLAIN_LEFT_FAR) {
-		lookup_fill(at_hand, query);
-		version_prefetch(query->version, &query->qname, query->labels);
-		query->state = QUERY_WAIT;
 	}
 }
 
 // With proofs of what the answer denies: as stage 3 has it.
-static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand, uint8_t *msg)
+static struct plain_reply plain_emit_proofs(
+    struct dns_plain *at_hand, const struct plain_asked *asked, uint8_t *msg)
 {
-	const struct plain_question *q = &at_hand->question;
+	const struct plain_question *q = &asked->question;
 	struct dns_query *query = at_hand->query;
 	const uint64_t sum = checksum_sum(msg, plain_question_end(q) + plain_opt_len(q), 0);
 	struct lookup lookup;
@@ -92,7 +90,7 @@ static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand, uint8_t *
 	query->cap = (uint16_t)at_hand->cap;
 	query->render_only = false;
 	query->sum = sum;
-	dns_plain_leave(at_hand, msg);
+	dns_plain_leave(at_hand, asked, msg);
 	dns_lookup(query, true, &lookup);
 	if (!dns_compiled_emit(at_hand->context, query, &lookup))
 		return (struct plain_reply){0};
@@ -100,69 +98,70 @@ static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand, uint8_t *
 	return (struct plain_reply){query->len, checksum_less(query->sum, sum), query->outcome};
 }
 
-__attribute__((noinline)) void plain_emit_other(struct dns_plain *at_hand, uint8_t *msg)
+__attribute__((noinline)) void plain_emit_other(
+    struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg)
 {
-	const struct plain_question *q = &at_hand->question;
-	const struct image *image = &at_hand->zone.version->layer[0];
+	const struct plain_question *q = &asked->question;
+	const struct image *image = &asked->version->layer[0];
 	const struct asking asking = {
-	    at_hand->zone.version, q->type, q->labels, plain_do(q) && at_hand->zone.with_sigs};
-	const struct node_ref ref = {image, at_hand->node};
+	    asked->version, q->type, q->labels, plain_do(q) && (image->flags & IMAGE_SIGNED) != 0};
+	const struct node_ref ref = {image, asked->node};
 	struct choice choice;
 	enum lookup_kind kind;
 
-	at_hand->left = PLAIN_LEFT_LOOKUP;
+	asked->left = PLAIN_LEFT_LOOKUP;
 	at_hand->reply.len = 0;
-	if (lookup_direct(image, ref.node, at_hand->probed == q->labels, &kind) &&
+	if (lookup_direct(image, ref.node, asked->probed == q->labels, &kind) &&
 	    choose(asking, kind, ref, &choice))
-		at_hand->reply = choice.deny != DENY_NOTHING ? plain_emit_proofs(at_hand, msg)
-		                                             : plain_emit(at_hand, msg, &choice);
+		at_hand->reply = choice.deny != DENY_NOTHING
+		                     ? plain_emit_proofs(at_hand, asked, msg)
+		                     : plain_emit(at_hand, q, msg, &choice);
 }
 
-uint64_t plain_hash_on(struct dns_plain *at_hand, unsigned from, unsigned to)
+uint64_t plain_hash_on(
+    struct plain_question *q, const struct hash_key *key, unsigned from, unsigned to)
 {
-	struct plain_question *q = &at_hand->question;
 	uint64_t hash = q->hash[from];
 
 	for (unsigned n = from + 1; n <= to; n++) { // at most 7 times
-		hash = qname_label_hash(hash, q->name + q->order[q->labels - n], &at_hand->key);
+		hash = qname_label_hash(hash, q->name + q->order[q->labels - n], key);
 		q->hash[n] = hash;
 	}
 	q->hashed = to;
 	return hash;
 }
 
-// The zone of that entry. Post: false: the question is left.
+// Is the first probe into that image all there is to do, and with the hashes of the table's key?
+static inline bool image_is_plain(
+    const struct dns_plain *at_hand, const struct zone_version *version)
+{
+	const struct image *image = &version->layer[0];
+
+	return version->layer_count == 1 && image->bucket_count != 0 &&
+	       image->hash_key[0] == at_hand->key.k[0] && image->hash_key[1] == at_hand->key.k[1];
+}
+
+// The zone of that entry. Post: as plain_zone().
 static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry, unsigned depth)
 {
-	const struct plain_question *q = &at_hand->question;
 	const struct zone_version *version =
 	    atomic_load_explicit(&entry->version, memory_order_acquire); // A1
 	const struct image *image = &version->layer[0];
 	const bool walks = (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0;
-	const bool far = version->layer_count != 1 || image->bucket_count - 1 >= BUCKETS_LARGE - 1;
 
-	at_hand->left = PLAIN_LEFT_ZONE;
-	if (image->hash_key[0] != at_hand->key.k[0] || image->hash_key[1] != at_hand->key.k[1])
+	if (!image_is_plain(at_hand, version))
 		return false;
-	at_hand->zone = (struct plain_zone){.hash = q->hash[depth],
-	    .depth = far ? PLAIN_NO_DEPTH : depth,
+	if (image->bucket_count >= BUCKETS_LARGE) {
+		at_hand->at_once = false;
+		return false;
+	}
+	at_hand->zone = (struct plain_zone){.hash = at_hand->asked.question.hash[depth],
+	    .depth = depth,
 	    .probe = walks ? depth + 1 : UINT_MAX,
 	    .with_sigs = (image->flags & IMAGE_SIGNED) != 0,
 	    .entry = entry,
 	    .version = version};
-	if (!far)
-		return true;
-
-	const unsigned apex_at = q->order[q->labels - depth];
-
-	at_hand->probed = walks && depth < q->labels ? depth + 1 : q->labels;
-	if (at_hand->probed > q->hashed)
-		plain_hash_on(at_hand, q->hashed, at_hand->probed);
-	// The apex of another name may have the same hash, and DS of an apex is the parent's.
-	if (wide_equal(q->name + apex_at, entry->apex, q->at + 1 - apex_at) &&
-	    !(q->type == RRTYPE_DS && depth == q->labels))
-		at_hand->left = PLAIN_LEFT_FAR;
-	return false;
+	return true;
 }
 
 // Where an apex's slot is free there is none of that length; where another's stands there it may be
@@ -170,15 +169,15 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry,
 __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand, uint64_t depths)
 {
 	const struct slots *slots = zone_table_slots(at_hand->context->table);
-	const struct plain_question *q = &at_hand->question;
+	struct plain_question *q = &at_hand->asked.question;
 
-	at_hand->left = PLAIN_LEFT_ZONE;
-	at_hand->question.hashed = 0;
+	at_hand->asked.left = PLAIN_LEFT_ZONE;
+	q->hashed = 0;
 	while (depths != 0) { // at most 8 times
 		const unsigned depth = 63 ^ (unsigned)__builtin_clzll(depths);
 
 		if (depth > q->hashed)
-			plain_hash_on(at_hand, q->hashed, depth);
+			plain_hash_on(q, &at_hand->key, q->hashed, depth);
 		if (depth == at_hand->zone.depth && q->hash[depth] == at_hand->zone.hash)
 			return true;
 
@@ -224,12 +223,13 @@ void dns_plain_begin(struct dns_plain *at_hand, const struct dns_context *contex
 	at_hand->opt_head = edns_head(context->server, 0, false);
 	at_hand->key = *zone_table_key(context->table);
 	at_hand->cap = cap;
-	at_hand->at_once = !zone_table_is_large(context->table);
+	at_hand->far = zone_table_is_large(context->table);
+	at_hand->at_once = !at_hand->far;
 	at_hand->zone.depth = PLAIN_NO_DEPTH;
 	memcpy(at_hand->type_odd, type_odd, sizeof type_odd);
 	memset(at_hand->outcomes, 0, sizeof at_hand->outcomes);
 	at_hand->proved = 0;
-	at_hand->question.hash[0] = at_hand->key.k[0];
+	at_hand->asked.question.hash[0] = at_hand->key.k[0];
 }
 
 static_assert(DNS_OUTCOME_answer < 4 && DNS_OUTCOME_referral < 4 && DNS_OUTCOME_nodata < 4 &&
@@ -252,4 +252,225 @@ STAGE struct plain_reply dns_plain_answer(struct dns_plain *at_hand, uint8_t *ms
 	if (!at_hand->at_once || !plain_header(msg, len))
 		return plain_left(at_hand, PLAIN_LEFT_NEW);
 	return plain_answer(at_hand, msg, len);
+}
+
+// --- the steps of those that wait; one that is left to the stages is no longer `on`
+// -----------------------------------------------------------------------------
+
+// The zone with the longest apex, by its hash. Where the slots of a depth end there is none of that
+// length; where others' go on, it may be further on. Post: false: there is none.
+static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiting *waiting)
+{
+	const struct slots *slots = zone_table_slots(at_hand->context->table);
+
+	for (unsigned depths = waiting->depths; depths != 0;) { // at most 8 times
+		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
+		const uint64_t hash = waiting->asked.question.hash[depth];
+		const struct zone_entry *entry;
+		unsigned next = 0;
+
+		do {
+			const struct slot *slot = slots_home(slots, hash + next);
+
+			entry = atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+			if (entry != NULL && slot->hash == hash) {
+				waiting->asked.entry = entry;
+				waiting->depth = depth;
+				return true;
+			}
+		} while (entry != NULL && ++next < PLAIN_SLOTS);
+		if (entry != NULL)
+			break;
+		depths &= ~(1u << depth);
+	}
+	return waiting->on = false;
+}
+
+// Its version. That the zone's apex is the question's is looked at last (step_choose()): the name
+// of a node says it, too. A tombstone has no version, and is not live.
+static inline bool seek_version(struct plain_waiting *waiting)
+{
+	const struct plain_question *q = &waiting->asked.question;
+	const struct zone_entry *entry = waiting->asked.entry;
+
+	// DS of a zone's apex is its parent's data.
+	if (entry->apex_labels != waiting->depth ||
+	    (q->type == RRTYPE_DS && waiting->depth == q->labels) ||
+	    atomic_load_explicit(&entry->state, memory_order_relaxed) != ZONE_LIVE)
+		return waiting->on = false;
+	waiting->asked.version = atomic_load_explicit(&entry->version, memory_order_acquire); // A1
+	return true;
+}
+
+// Where in its index the first probe will look.
+static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_waiting *waiting)
+{
+	struct plain_asked *asked = &waiting->asked;
+	struct plain_question *q = &asked->question;
+	const struct image *image = &asked->version->layer[0];
+	unsigned labels = waiting->depth + 1;
+
+	if (!image_is_plain(at_hand, asked->version)) {
+		waiting->on = false;
+		return;
+	}
+	if ((image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) == 0 || labels > q->labels) {
+		labels = q->labels;
+		if (labels > q->hashed)
+			plain_hash_on(q, &at_hand->key, q->hashed, labels);
+	}
+	asked->probed = labels;
+	__builtin_prefetch(&image->buckets[home_bucket(image, q->hash[labels])]);
+}
+
+// What the first probe finds.
+static inline void step_node(struct plain_waiting *waiting)
+{
+	struct plain_asked *asked = &waiting->asked;
+	const struct image_probe probe =
+	    image_probe(&asked->version->layer[0], asked->question.hash[asked->probed]);
+
+	asked->node = probe.node;
+	if (probe.node == NULL) {
+		__builtin_prefetch(asked->entry->apex);
+		waiting->on = !probe.unsure;
+		return;
+	}
+	for (unsigned i = 0; i < NODE_LINES; i++)
+		__builtin_prefetch((const uint8_t *)probe.node + (size_t)64 * i);
+}
+
+// As much of it as most have; a referral follows its node.
+static inline void answer_prefetch(const struct image_node *node, const struct image_answer *answer)
+{
+	const uint8_t *at = (const uint8_t *)answer;
+
+	if (node != NULL && (node->flags & NODE_CUT) != 0)
+		at = (const uint8_t *)node + (size_t)64 * NODE_LINES;
+	for (unsigned i = 0; i < ANSWER_LINES; i++)
+		__builtin_prefetch(at + (size_t)64 * i);
+}
+
+// Which answer that is.
+static inline __attribute__((always_inline)) void step_choose_as(
+    struct plain_waiting *waiting, bool with_sigs)
+{
+	struct plain_asked *asked = &waiting->asked;
+	const struct plain_question *q = &asked->question;
+	const struct asking asking = {asked->version, q->type, q->labels, with_sigs};
+	const struct node_ref ref = {&asked->version->layer[0], asked->node};
+	struct choice choice;
+	enum lookup_kind kind;
+
+	if (!lookup_direct(ref.image, ref.node, asked->probed == q->labels, &kind) ||
+	    !choose(asking, kind, ref, &choice) ||
+	    (choice.deny != DENY_NOTHING && version_is_large(asked->version))) {
+		asked->left = PLAIN_LEFT_LOOKUP;
+		waiting->on = false;
+		return;
+	}
+	waiting->answer = choice.deny == DENY_NOTHING ? choice.answer : NULL;
+	waiting->name_len = choice.name_len;
+	waiting->head = choice.head;
+	waiting->outcome = choice.outcome;
+	answer_prefetch(ref.node, choice.answer);
+}
+
+static STAGE void step_choose_signed(struct plain_waiting *waiting)
+{
+	step_choose_as(waiting, true);
+}
+
+static inline void step_choose(struct plain_waiting *waiting)
+{
+	const struct plain_asked *asked = &waiting->asked;
+	const struct plain_question *q = &asked->question;
+	const unsigned labels = asked->node != NULL ? asked->probed : waiting->depth;
+	const uint8_t *name = asked->node != NULL ? asked->node->name : asked->entry->apex;
+	const unsigned at = q->order[q->labels - labels];
+
+	// A name ends with its root: what is the same so far is the same name.
+	if (!wide_equal(q->name + at, name, q->at + 1 - at))
+		waiting->on = false;
+	else if (plain_do(q) && (asked->version->layer[0].flags & IMAGE_SIGNED) != 0)
+		step_choose_signed(waiting);
+	else
+		step_choose_as(waiting, false);
+}
+
+STAGE bool dns_plain_ask(
+    struct dns_plain *at_hand, struct plain_waiting *waiting, uint8_t *msg, unsigned len)
+{
+	struct plain_asked *asked = &waiting->asked;
+	struct plain_question *q = &asked->question;
+
+	if (!plain_parse(q, msg, len, asked->lower, at_hand->type_odd))
+		return false;
+	// What is known of the question is in memory from here on.
+	__asm__ volatile("" ::: "memory");
+
+	unsigned depths = (unsigned)(at_hand->depths & ((UINT64_C(2) << q->labels) - 1));
+	const unsigned deepest = 31 ^ (unsigned)__builtin_clz(depths | 1);
+
+	waiting->msg = msg;
+	waiting->cap = at_hand->cap;
+	waiting->depths = depths;
+	waiting->on = true;
+	asked->left = PLAIN_LEFT_ZONE;
+	q->hash[0] = at_hand->key.k[0];
+	plain_hash_on(q, &at_hand->key, 0, deepest < q->labels ? deepest + 1 : q->labels);
+	if (at_hand->far) {
+		const struct slots *slots = zone_table_slots(at_hand->context->table);
+
+		for (; depths != 0; depths &= depths - 1) // at most 8 times
+			__builtin_prefetch(
+			    slots_home(slots, q->hash[(unsigned)__builtin_ctz(depths)]));
+	} else if (seek_zone(at_hand, waiting) && seek_version(waiting)) {
+		seek_bucket(at_hand, waiting);
+	}
+	return true;
+}
+
+// The first steps where the zone table is far.
+static STAGE void far_steps(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n)
+{
+	for (unsigned i = 0; i < n; i++) {
+		if (seek_zone(at_hand, &waiting[i]))
+			__builtin_prefetch(waiting[i].asked.entry);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (waiting[i].on && seek_version(&waiting[i])) {
+			const struct zone_version *version = waiting[i].asked.version;
+
+			__builtin_prefetch(version);
+			__builtin_prefetch(&version->layer[0].header);
+		}
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (waiting[i].on) {
+			seek_bucket(at_hand, &waiting[i]);
+			__builtin_prefetch(
+			    &waiting[i].asked.version->layer[0].header->negative_ref);
+		}
+	}
+}
+
+// Each loop works on what the one before has begun to fetch.
+STAGE void dns_plain_burst(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n)
+{
+	if (at_hand->far)
+		far_steps(at_hand, waiting, n);
+	for (unsigned i = 0; i < n; i++) {
+		if (waiting[i].on)
+			step_node(&waiting[i]);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (waiting[i].on)
+			step_choose(&waiting[i]);
+	}
+}
+
+struct plain_reply dns_plain_waited(struct dns_plain *at_hand, struct plain_waiting *waiting)
+{
+	return plain_waited(at_hand, waiting);
 }

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The question that nearly all are, answered at once: over UDP, one question in class IN for an
-// ordinary type and a name of few labels, behind it nothing or an OPT without options; to a zone
-// that a core's own cache holds, and with an answer that was compiled. The reply is the one that
-// the three stages would make. They take over wherever this ends. The way itself is
-// dns_plain_way.h.
+// The question that nearly all are: over UDP, one question in class IN for an ordinary type and a
+// name of few labels, behind it nothing or an OPT without options; to a zone without overlays, and
+// with an answer that was compiled. Where a core's own cache holds zone table and zone it is
+// answered at once (dns_plain_way.h); elsewhere it waits, so that a burst goes each step together
+// (dns_plain.c). The reply is the one that the three stages would make. They take over wherever
+// this ends.
 #pragma once
 
 #include "dns.h"
@@ -31,19 +32,43 @@ struct plain_question {
 // The zone of the last question: most often the next one is for the same. Valid within a burst.
 struct plain_zone {
 	uint64_t hash;  // of its apex
-	uint64_t depth; // labels of the apex; PLAIN_NO_DEPTH: there is none, or it is far
+	uint64_t depth; // labels of the apex; PLAIN_NO_DEPTH: there is none
 	unsigned probe; // labels of the name that is looked up first; UINT_MAX: the whole name
 	bool with_sigs; // it is signed
 	const struct zone_entry *entry;
 	const struct zone_version *version;
 };
 
-// How far a question came that is not answered at once.
+// How far a question came that is not answered here.
 enum plain_left {
 	PLAIN_LEFT_NEW,    // it is not plain, or was not looked at
 	PLAIN_LEFT_ZONE,   // parsed
-	PLAIN_LEFT_FAR,    // its zone found, a name still to be looked up in memory that is far
 	PLAIN_LEFT_LOOKUP, // a name looked up
+};
+
+// A question, and what was found for it.
+struct plain_asked {
+	struct plain_question question;
+	enum plain_left left;
+	uint32_t probed;                // labels of the name that is, or was, looked up
+	const struct image_node *node;  // what was found; NULL: nothing
+	const struct zone_entry *entry; // of PLAIN_LEFT_LOOKUP and those that wait
+	const struct zone_version *version;
+	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX];
+};
+
+// One that waits for others of its burst. Scratch: the caller keeps as many as its burst is long.
+struct plain_waiting {
+	uint8_t *msg;
+	uint32_t cap;
+	uint32_t depths; // bit n: there are zones with as many labels
+	uint32_t depth;  // labels of its zone's apex
+	bool on;         // false: it is left to the stages
+	// What was chosen; answer NULL: it takes proofs.
+	enum dns_outcome outcome;
+	uint32_t name_len, head;
+	const struct image_answer *answer;
+	struct plain_asked asked;
 };
 
 struct plain_reply {
@@ -61,18 +86,15 @@ struct dns_plain {
 	uint64_t opt_head;       // of a reply without DO
 	struct hash_key key;
 	uint32_t cap; // as dns_query.cap
-	bool at_once; // the zone table is in a core's own cache
+	bool far;     // a core's own cache does not hold the zone table
+	bool at_once; // it does, and the zones that were asked for in this burst
 	struct plain_zone zone;
 	uint32_t outcomes[4]; // counted: the first of enum dns_outcome
 	uint32_t proved;      // answers with proofs, whose outcomes are counted already
 
-	struct plain_question question;
-	enum plain_left left;
-	uint32_t probed;                      // labels of the name that is, or was, looked up
-	const struct image_node *node;        // what was found; NULL: nothing
+	struct plain_asked asked;
 	struct plain_reply reply;             // of plain_emit_other()
 	uint8_t type_odd[PLAIN_TYPE_MAX + 1]; // 1: no question's
-	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX];
 };
 
 // `at_hand` was zero once. Pre: `query` is for the next question that is not answered at once; cap
@@ -86,10 +108,20 @@ void dns_plain_end(const struct dns_plain *at_hand);
 // and no error is to be held back.
 struct plain_reply dns_plain_answer(struct dns_plain *at_hand, uint8_t *msg, unsigned len);
 
-// The question that was not answered, to the stages: they find in at_hand->query what they need,
-// but what the caller of dns_parse() sets, of which `sum` is set already. Its state is QUERY_NEW
-// where not even the first stage was gone through.
-void dns_plain_leave(const struct dns_plain *at_hand, const uint8_t *msg);
+// For a message of a burst where that is not at_hand->at_once: begins with it, as one that waits.
+// Post: false: it is not plain. Pre: as dns_plain_answer(), and its header is a plain query's.
+bool dns_plain_ask(
+    struct dns_plain *at_hand, struct plain_waiting *waiting, uint8_t *msg, unsigned len);
+// Goes on with all that wait, until each can be answered from memory that is near, or is left.
+void dns_plain_burst(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n);
+// As dns_plain_answer(), after that.
+struct plain_reply dns_plain_waited(struct dns_plain *at_hand, struct plain_waiting *waiting);
+
+// The question that was not answered, at_hand->asked or one that waited, to the stages: they find
+// in at_hand->query what they need, but what the caller of dns_parse() sets, of which `sum` is set
+// already. Its state is QUERY_NEW where not even the first stage was gone through.
+void dns_plain_leave(
+    const struct dns_plain *at_hand, const struct plain_asked *asked, const uint8_t *msg);
 
 // Stage 1 for such a question. True: the query is ready for stage 2, as dns_parse() would have made
 // it. False says nothing: the whole of the rules is in dns_parse.c. Pre: as dns_parse().

@@ -58,15 +58,17 @@ static inline unsigned plain_question_end(const struct plain_question *q)
 // The name in lower case. False where it is too long.
 bool plain_lower(struct plain_question *q, const uint8_t *wire, unsigned at, uint8_t *lower);
 
-// What goes with signatures, or is for the stages. Post: at_hand->reply.
-void plain_emit_other(struct dns_plain *at_hand, uint8_t *msg);
+// What goes with signatures, or is for the stages. Post: at_hand->reply. Pre: asked->version.
+void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg);
 
 // Makes hash[from + 1 .. to]. Post: the last of them.
-uint64_t plain_hash_on(struct dns_plain *at_hand, unsigned from, unsigned to);
+uint64_t plain_hash_on(
+    struct plain_question *q, const struct hash_key *key, unsigned from, unsigned to);
 
 // The zone that has the longest apex at or above the question, at most as many labels as the
-// highest bit of `depths`, to at_hand->zone. Post: false: the question is left. Whether the apex is
-// of that name or of another with that hash nobody has looked.
+// highest bit of `depths`, to at_hand->zone. Post: false: the question is left, or, no longer
+// at_hand->at_once, is to wait. Whether the apex is of that name or of another with that hash
+// nobody has looked.
 bool plain_zone(struct dns_plain *at_hand, uint64_t depths);
 
 // Is its header a plain query's?
@@ -153,10 +155,9 @@ static inline unsigned plain_limit(
 
 // The reply's header and OPT around the body that stands there.
 static inline __attribute__((always_inline)) struct plain_reply plain_finish(
-    const struct dns_plain *at_hand, uint8_t *msg, const struct choice *choice, unsigned end,
-    uint64_t body_sum)
+    const struct dns_plain *at_hand, const struct plain_question *q, uint8_t *msg,
+    const struct choice *choice, unsigned end, uint64_t body_sum)
 {
-	const struct plain_question *q = &at_hand->question;
 	const unsigned question_end = plain_question_end(q);
 	const uint32_t old = load32(msg);
 	const uint32_t first = (old & (0xffff | HEADER_RD << 16)) | HEADER_QR << 16 | choice->head;
@@ -185,9 +186,9 @@ static inline __attribute__((always_inline)) struct plain_reply plain_finish(
 // Pre: the choice is for the question, and proves nothing. Post: len 0: the reply may not have as
 // many bytes, and nothing was written.
 static inline __attribute__((always_inline)) struct plain_reply plain_emit(
-    struct dns_plain *at_hand, uint8_t *msg, const struct choice *choice)
+    struct dns_plain *at_hand, const struct plain_question *q, uint8_t *msg,
+    const struct choice *choice)
 {
-	const struct plain_question *q = &at_hand->question;
 	const struct image_answer *answer = choice->answer;
 	const unsigned question_end = plain_question_end(q), end = question_end + answer->size;
 
@@ -199,7 +200,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_emit(
 	    body_put(msg + question_end, answer, q->at + 1 - choice->name_len);
 
 	at_hand->outcomes[choice->outcome]++;
-	return plain_finish(at_hand, msg, choice, end, body_sum);
+	return plain_finish(at_hand, q, msg, choice, end, body_sum);
 }
 
 // What a name below a delegation gets without signatures, most often: as choose().
@@ -218,7 +219,7 @@ static inline bool plain_choose_referral(
 
 static inline struct plain_reply plain_left(struct dns_plain *at_hand, enum plain_left left)
 {
-	at_hand->left = left;
+	at_hand->asked.left = left;
 	return (struct plain_reply){0};
 }
 
@@ -226,10 +227,11 @@ static inline struct plain_reply plain_left(struct dns_plain *at_hand, enum plai
 static inline __attribute__((always_inline)) struct plain_reply plain_answer(
     struct dns_plain *at_hand, uint8_t *msg, unsigned len)
 {
-	struct plain_question *const q = &at_hand->question;
+	struct plain_asked *const asked = &at_hand->asked;
+	struct plain_question *const q = &asked->question;
 	const struct plain_zone *const zone = &at_hand->zone;
 
-	if (!plain_parse(q, msg, len, at_hand->lower, at_hand->type_odd))
+	if (!plain_parse(q, msg, len, asked->lower, at_hand->type_odd))
 		return plain_left(at_hand, PLAIN_LEFT_NEW);
 	// What is known of the question is in memory from here on.
 	__asm__ volatile("" ::: "memory");
@@ -261,7 +263,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		q->hashed = labels;
 	} else {
 		q->hashed = hashed;
-		hash = labels <= hashed ? q->hash[labels] : plain_hash_on(at_hand, hashed, labels);
+		hash = labels <= hashed ? q->hash[labels]
+		                        : plain_hash_on(q, &at_hand->key, hashed, labels);
 	}
 	// DS of a zone's apex is its parent's data.
 	if (q->type == RRTYPE_DS && zone->depth == q->labels)
@@ -270,8 +273,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	const struct image *image = &zone->version->layer[0];
 	const struct image_probe probe = image_probe(image, hash);
 
-	at_hand->probed = labels;
-	at_hand->node = probe.node;
+	asked->probed = labels;
+	asked->node = probe.node;
 	if (probe.node == NULL) {
 		const unsigned apex_at = q->order[q->labels - zone->depth];
 
@@ -298,12 +301,37 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		if (plain_choose_referral(asking, ref, &choice) ||
 		    (lookup_direct(image, ref.node, labels == q->labels, &kind) &&
 		        choose(asking, kind, ref, &choice))) {
-			const struct plain_reply reply = plain_emit(at_hand, msg, &choice);
+			const struct plain_reply reply = plain_emit(at_hand, q, msg, &choice);
 
 			if (reply.len != 0)
 				return reply;
 		}
 	}
-	plain_emit_other(at_hand, msg);
+	asked->entry = zone->entry;
+	asked->version = zone->version;
+	plain_emit_other(at_hand, asked, msg);
 	return at_hand->reply;
+}
+
+// As dns_plain_waited().
+static inline __attribute__((always_inline)) struct plain_reply plain_waited(
+    struct dns_plain *at_hand, struct plain_waiting *waiting)
+{
+	struct plain_asked *asked = &waiting->asked;
+	const struct choice choice = {.answer = waiting->answer,
+	    .name_len = waiting->name_len,
+	    .head = waiting->head,
+	    .outcome = waiting->outcome};
+	struct plain_reply reply;
+
+	at_hand->cap = waiting->cap;
+	if (!waiting->on)
+		return (struct plain_reply){0};
+	if (choice.answer == NULL) {
+		plain_emit_other(at_hand, asked, waiting->msg);
+		return at_hand->reply;
+	}
+	reply = plain_emit(at_hand, &asked->question, waiting->msg, &choice);
+	asked->left = PLAIN_LEFT_LOOKUP; // if it is
+	return reply;
 }

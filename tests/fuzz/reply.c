@@ -169,10 +169,10 @@ static void frame_judge(const uint8_t *query, const uint8_t *reply, size_t len,
 	must(udp_sum(r, udp, 8 + dns_len) == 0xffff);
 }
 
-// Answers the frame of `len` bytes in `buffer` as the worker does. `frame`: what frame_classify()
-// has found it to be.
+// Answers the frame of `len` bytes in `buffer` as the worker does, where memory is far or not.
+// `frame`: what frame_classify() has found it to be.
 static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
-    const struct frame *frame, const struct ask *ask, const uint8_t *original)
+    const struct frame *frame, const struct ask *ask, bool far, const uint8_t *original)
 {
 	static uint8_t expected[DNS_TCP_MAX];
 	uint16_t expected_len = 0;
@@ -190,8 +190,16 @@ static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
 	query.render_only = false;
 	frame_answer_begin(&at_hand, rules, &context, &query, ask->cap);
 
-	const size_t n = frame_answer(&at_hand, buffer, len);
+	at_hand.dns.far = far;
+	at_hand.dns.at_once = !far;
 
+	size_t n = frame_answer(&at_hand, buffer, len);
+
+	must(n == 0 || !far);
+	if (n == 0 && at_hand.waits) {
+		frame_answer_burst(&at_hand);
+		n = frame_answer_waited(&at_hand, 0, buffer);
+	}
 	frame_answer_end(&at_hand);
 	if (n == 0) {
 		found = frame_answer_leave(&at_hand, buffer, len, &own);
@@ -263,7 +271,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 
 		memset(buffer, 0xa5, BUFFER_LEN);
 		memcpy(buffer, original, len);
-		answer(buffer, len, rules, &frame, &ask, original);
+		answer(buffer, len, rules, &frame, &ask, more >> 7 != 0, original);
 	}
 	free(buffer);
 	free(exact);

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What dns_plain.c answers at once is byte for byte what the stages answer: a table of some hundred
-// zones, some in others, so that slots are taken by others and by tombstones.
+// What dns_plain.c answers, at once and step by step, is byte for byte what the stages answer: a
+// table of some hundred zones, some in others, so that slots are taken by others and by tombstones.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -40,6 +40,7 @@
 static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
 static const struct dns_server server = {.udp_payload_max = 1232};
 static struct dns_counters counters;
+static unsigned steps_count; // answered step by step
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct zone_version versions[ZONES];
 static struct image_buffer images[ZONES];
@@ -103,7 +104,39 @@ static size_t question(uint8_t *msg, const char *name, unsigned type, unsigned n
 	return (size_t)(at - msg);
 }
 
-static size_t ask(bool stages, const uint8_t *msg, size_t len, uint8_t reply[2048])
+// As one that waits. Post: whether it was answered; otherwise the query is for the stages.
+static bool ask_waiting(struct dns_query *query, bool far)
+{
+	static struct dns_plain at_hand;
+	static struct plain_waiting waiting;
+	const uint64_t sum = query->sum;
+
+	memset(&waiting, 0xa5, sizeof waiting);
+	dns_plain_begin(&at_hand, &context, query, query->cap);
+	at_hand.far = far;
+	at_hand.at_once = false;
+	if (!dns_plain_ask(&at_hand, &waiting, query->msg, query->len))
+		return false;
+	dns_plain_burst(&at_hand, &waiting, 1);
+
+	const struct plain_reply reply = dns_plain_waited(&at_hand, &waiting);
+
+	dns_plain_end(&at_hand);
+	if (reply.len == 0) {
+		query->sum = sum;
+		dns_plain_leave(&at_hand, &waiting.asked, query->msg);
+		return false;
+	}
+	steps_count++;
+	query->verdict = DNS_REPLY;
+	query->len = (uint16_t)reply.len;
+	query->sum = checksum_add(sum, reply.sum);
+	return true;
+}
+
+enum way { AT_ONCE, BY_STAGES, BY_STEPS, BY_STEPS_FAR };
+
+static size_t ask(enum way way, const uint8_t *msg, size_t len, uint8_t reply[2048])
 {
 	static struct dns_query query;
 
@@ -117,12 +150,15 @@ static size_t ask(bool stages, const uint8_t *msg, size_t len, uint8_t reply[204
 	query.no_error_reply = query.render_only = false;
 	query.client_len = 0;
 	query.transport = DNS_UDP;
-	if (stages) {
-		dns_parse(&context, &query);
+	dns_query_begin(&query);
+	if (way == AT_ONCE) {
+		dns_answer(&context, &query);
+	} else if (way == BY_STAGES || !ask_waiting(&query, way == BY_STEPS_FAR)) {
+		uint8_t live;
+
+		assert_int_equal(dns_parse_burst(&context, &query, 1, &live), 1);
 		dns_match(&context, &query);
 		dns_emit(&context, &query);
-	} else {
-		dns_answer(&context, &query);
 	}
 	assert_int_equal(query.verdict, DNS_REPLY);
 	assert_int_equal(checksum_fold(query.sum) % 0xffff,
@@ -138,7 +174,8 @@ static void all_questions(void)
 	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.and-then-as-long-"
 	    "again."};
 	static const uint8_t types[] = {1, 2, 6, 15, 28, 43, 5, 64};
-	static uint8_t at_once[2048], by_stages[2048];
+	static const enum way ways[] = {AT_ONCE, BY_STEPS, BY_STEPS_FAR};
+	static uint8_t other[2048], by_stages[2048];
 	unsigned number = 0;
 
 	for (unsigned i = 0; i < ZONES; i++) {
@@ -150,15 +187,17 @@ static void all_questions(void)
 			    name, sizeof name, "%.120s%.*s", labels[k], NAME_TEXT - 1, names[i]);
 			number++;
 			const size_t len = question(msg, name, types[number % 8], number);
-			const size_t n = ask(false, msg, len, at_once);
+			const size_t n = ask(BY_STAGES, msg, len, by_stages);
 
-			assert_int_equal(ask(true, msg, len, by_stages), n);
-			assert_memory_equal(at_once, by_stages, n);
+			for (unsigned way = 0; way < sizeof ways / sizeof ways[0]; way++) {
+				assert_int_equal(ask(ways[way], msg, len, other), n);
+				assert_memory_equal(other, by_stages, n);
+			}
 		}
 	}
 }
 
-static void at_once_and_by_stages_come_the_same_replies(void **state)
+static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 {
 	struct zone_table *table = zone_table_new(&key);
 	struct zone_retired retired;
@@ -177,6 +216,7 @@ static void at_once_and_by_stages_come_the_same_replies(void **state)
 	// More than half of what is compiled and not to be rendered goes this way.
 	assert_true(counters.compiled > counters.rendered);
 	assert_true(counters.nsec3_hashes > 0);
+	assert_true(steps_count > ZONES * 15); // of three times as many
 	for (unsigned i = 3; i < ZONES; i += 7) {
 		assert_true(
 		    name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
@@ -190,13 +230,14 @@ static void at_once_and_by_stages_come_the_same_replies(void **state)
 }
 
 // The control thread adds zones while a worker is within a burst.
-static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
+static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 {
 	enum { LINE = 32, NAMES = 13000 }; // more than a core's cache holds
 	struct zone_table *table = zone_table_new(&key);
 	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
 	static char text[LINE * NAMES];
-	static uint8_t reply[2048], expected[2048];
+	static uint8_t reply[2048], other[2048], expected[2048];
+	static struct plain_waiting waiting;
 	static struct dns_query query;
 	char error[COMPILE_ERROR_MAX];
 	uint8_t apex[NAME_LEN_MAX], msg[512];
@@ -220,7 +261,7 @@ static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
 	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
 
 	context.table = table;
-	const size_t len = question(msg, "h77.a.", 1, 1), n = ask(true, msg, len, expected);
+	const size_t len = question(msg, "h77.a.", 1, 1), n = ask(BY_STAGES, msg, len, expected);
 	static struct dns_plain at_hand;
 
 	memcpy(reply, msg, len);
@@ -228,7 +269,10 @@ static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
 	    .msg = reply, .len = (uint16_t)len, .cap = 1400, .transport = DNS_UDP};
 	dns_plain_begin(&at_hand, &context, &query, query.cap);
 	assert_int_equal(dns_plain_answer(&at_hand, reply, (unsigned)len).len, 0);
-	dns_plain_leave(&at_hand, reply);
+	dns_plain_leave(&at_hand, &at_hand.asked, reply);
+	assert_false(at_hand.at_once); // the zone is large
+	memcpy(other, msg, len);
+	assert_true(dns_plain_ask(&at_hand, &waiting, other, (unsigned)len));
 	for (unsigned i = 0; !zone_table_is_large(table); i++) {
 		char name[NAME_TEXT];
 
@@ -241,6 +285,9 @@ static void a_query_that_waits_is_answered_by_a_table_that_grew(void **state)
 	dns_emit(&context, &query);
 	assert_int_equal(query.len, n);
 	assert_memory_equal(reply, expected, n);
+	dns_plain_burst(&at_hand, &waiting, 1);
+	assert_int_equal(dns_plain_waited(&at_hand, &waiting).len, n);
+	assert_memory_equal(other, expected, n);
 	zone_table_free(table);
 	image_buffer_close(&images[0]);
 }
@@ -252,6 +299,7 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 	struct zone_table *table = zone_table_new(&key);
 	struct zone_retired retired;
 	static struct dns_plain at_hand;
+	static struct plain_waiting waiting;
 	static struct dns_query query;
 	static uint8_t reply[2048];
 
@@ -265,7 +313,14 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 	assert_true(zone_table_remove(table, (const uint8_t *)"", &retired));
 	free(retired.entry);
 	assert_int_equal(dns_plain_answer(&at_hand, reply, (unsigned)len).len, 0);
-	dns_plain_leave(&at_hand, reply);
+	dns_plain_leave(&at_hand, &at_hand.asked, reply);
+	for (unsigned far = 0; far < 2; far++) {
+		at_hand.far = far != 0;
+		assert_true(dns_plain_ask(&at_hand, &waiting, reply, (unsigned)len));
+		dns_plain_burst(&at_hand, &waiting, 1);
+		assert_int_equal(dns_plain_waited(&at_hand, &waiting).len, 0);
+		assert_int_equal(waiting.asked.left, PLAIN_LEFT_ZONE);
+	}
 	dns_match(&context, &query);
 	dns_emit(&context, &query);
 	assert_int_equal(query.rcode, 5); // REFUSED
@@ -275,8 +330,8 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(at_once_and_by_stages_come_the_same_replies),
-	    cmocka_unit_test(a_query_that_waits_is_answered_by_a_table_that_grew),
+	    cmocka_unit_test(at_once_by_steps_and_by_stages_come_the_same_replies),
+	    cmocka_unit_test(a_query_that_waits_is_answered_from_a_table_that_grew),
 	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
 	};
 
