@@ -307,7 +307,7 @@ static int answer_records_verify(
 	    0xc0, 12, (uint8_t)(rrset->type >> 8), (uint8_t)rrset->type, 0, RRCLASS_IN};
 	const uint8_t *first = answer_bytes(answer), *at = first;
 
-	if (rrset->rr_count > answer->ancount || type_is_proof(rrset->type))
+	if (rrset->rr_count > answer->ancount)
 		return bad(v, "records that an answer does not have");
 	for (unsigned i = 0; i < rrset->rr_count; i++) {
 		if (memcmp(at, fixed, sizeof fixed) != 0 || memcmp(at + 6, first + 6, 4) != 0)
@@ -327,7 +327,8 @@ static int records_verify(struct verifier *v, const struct image_node *node,
 	const uint64_t at = place_of(
 	    v, node, far != NULL && rrset->rdata_at != 0 ? far->rdata_at : rrset->rdata_at);
 
-	if (rrset->rdata_at == 0 && rrset->answer_at == 0)
+	// What a proof's type refers to as an answer is none, and was not looked at.
+	if (rrset->rdata_at == 0 && (rrset->answer_at == 0 || type_is_proof(rrset->type)))
 		return bad(v, "an RRset without its records");
 	if (rrset->rdata_at == 0)
 		return answer_records_verify(v, rrset, node_at(node, rrset->answer_at));

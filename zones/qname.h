@@ -136,6 +136,14 @@ static inline bool qname_same(const uint8_t *wire, const uint8_t *lower, unsigne
 
 // --- for all
 
+// True when the last `labels` labels of q are `name`: lower case, `len` bytes.
+static inline bool qname_ends_in(
+    const struct qname *q, unsigned labels, const uint8_t *name, unsigned len)
+{
+	return q->labels >= labels && q->len - q->start[labels] == (int)len &&
+	       memcmp(q->lower + q->start[labels], name, len) == 0;
+}
+
 // Reads the uncompressed name at wire[0 .. avail). Fills lower, len, labels, start; not the hashes.
 // Bytes up to wire[room) may be read, though none behind the name counts. Pre: room >= avail.
 // Post: its length, or 0 when malformed.

@@ -15,10 +15,9 @@ enum which_targets {
 
 static bool name_ends_in(const struct qname *name, const struct qname *q, unsigned labels)
 {
-	unsigned len = (unsigned)q->len - q->start[labels];
+	const unsigned start = q->start[labels];
 
-	return name->labels >= labels &&
-	       memcmp(name->lower + name->start[labels], q->lower + q->start[labels], len) == 0;
+	return qname_ends_in(name, labels, q->lower + start, (unsigned)q->len - start);
 }
 
 // The node of `name`, when it is one of those asked for.

@@ -106,9 +106,8 @@ static bool chain_follow(struct render *r, const uint8_t *name)
 	memmove(r->owner_bytes, name, len);
 	r->name = &r->chain_name;
 	r->owner = r->owner_bytes;
-	if (r->chain_name.labels < header->apex_labels ||
-	    memcmp(r->chain_name.lower + r->chain_name.start[header->apex_labels],
-	        image_apex(header), header->apex_len) != 0)
+	if (!qname_ends_in(
+	        &r->chain_name, header->apex_labels, image_apex(header), header->apex_len))
 		return false;
 	qname_hash(&r->chain_name, &key);
 	for (unsigned i = 0; i < r->hops; i++) {

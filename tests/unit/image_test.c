@@ -603,6 +603,26 @@ static void a_proof_that_is_not_its_records_is_refused(void **state)
 }
 
 // What a reader relies on to find the RRsets behind a name.
+// What stands in an answer's place at an NSEC is no answer: it may be anywhere.
+static void records_of_an_nsec_are_not_looked_for_in_an_answer(void **state)
+{
+	struct records *r = sample();
+	struct lookup found;
+	struct built b;
+
+	add_signed_nsec(r, "example.com.", "example.com.");
+	build(&b, r);
+	look(&b, "example.com.", &found);
+	const struct image_rrset *rrset = node_rrset(found.node, RRTYPE_NSEC);
+	uint8_t *copy = forge(&b);
+	struct image_rrset *forged =
+	    (struct image_rrset *)(copy + ((const uint8_t *)rrset - found.node.image->mem));
+	forged->answer_at = UINT16_MAX;
+	forged->rdata_at = 0;
+	forged_is_refused(&b, copy, "without its records");
+	drop(&b);
+}
+
 static void a_node_whose_parts_do_not_fit_is_refused(void **state)
 {
 	struct built b;
@@ -796,6 +816,7 @@ int main(void)
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(a_proof_that_is_not_its_records_is_refused),
+	    cmocka_unit_test(records_of_an_nsec_are_not_looked_for_in_an_answer),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
 	    cmocka_unit_test(a_hundred_thousand_names_are_all_found_and_no_other),
