@@ -201,6 +201,7 @@ static void one_alone(struct build *build)
 		return;
 	}
 	admission_release(&build->publisher->admission, &build->claim);
+	build->image_at = 0; // it will have a memfd of its own
 	build_alone(build);
 }
 
