@@ -454,6 +454,8 @@ int publisher_accept(struct publisher *p, const uint8_t *apex)
 	zone->held = NULL;
 	zone->token = zone->held_token;
 	zone->started_us = clock_us();
+	version->generation =
+	    ++p->generation; // one that was served again meanwhile has a later one
 	version_go(p, zone, version);
 	return 0;
 }

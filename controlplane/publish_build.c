@@ -28,6 +28,7 @@
 #include "publish_bundle.h"
 #include "reader.h"
 #include "rrtype.h"
+#include "serial.h"
 #include "stack.h"
 #include "zonemd.h"
 
@@ -64,6 +65,7 @@ static struct version *version_of(struct build *build)
 	               : build->zone->secondary                   ? HISTORY_AXFR
 	                                                          : HISTORY_FILE;
 	version->delta = build->delta;
+	version->since = build->zone->current != NULL ? build->zone->current->content : 0;
 	build->delta = NULL;
 	version->rr_count = build->header.rr_count;
 	version->soa = build->soa;
@@ -724,9 +726,13 @@ void build_start(struct publisher *p, struct pzone *zone, const struct content *
 		build_begin(build);
 		return;
 	}
-	apex_look(build, build->content.records); // the SOA is among those that came
-	build->came_whole =
-	    zone->current != NULL && zone->current->content == seen_content(build->content.seen);
+	// A newer SOA is among those that came; and what is not newer is no difference.
+	if (zone->current != NULL)
+		build->soa = zone->current->soa;
+	apex_look(build, build->content.records);
+	build->came_whole = zone->current != NULL &&
+	                    zone->current->content == seen_content(build->content.seen) &&
+	                    serial_newer(build->soa.serial, zone->current->soa.serial);
 	build->job.run = settle_run;
 	build->job.done = settle_done;
 	offload_submit(p->heavy, &build->job);

@@ -299,7 +299,7 @@ void publish_journal_step(
 
 	if (step != NULL && !serial_newer(after->soa.serial, before->soa.serial)) {
 		step->gap = true; // no transfer could be asked for it
-	} else if (step != NULL && after->delta != NULL) {
+	} else if (step != NULL && after->delta != NULL && after->since == before->content) {
 		step->bytes = after->delta->changes->bytes;
 		step->gap = writer->bytes + step->bytes > BACKLOG_MAX;
 		if (!step->gap) {

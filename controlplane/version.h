@@ -46,7 +46,8 @@ struct version {
 	enum history_how how;
 	int64_t when_ms;     // wall clock: live, or held; 0: not yet
 	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never
-	struct delta *delta; // owned; what led to it from the one served, until it is live; or NULL
+	struct delta *delta; // owned; what led to it from `since`, until it is live; or NULL
+	uint64_t since;      // the content that was served when it was made
 	unsigned attempts;   // times it was sent and not answered
 };
 

@@ -2054,6 +2054,54 @@ static void what_came_again_is_whole_when_another_version_is_served_by_then(void
 	assert_int_equal(newest(f)->rr_count, 4002);
 }
 
+// What the transfer was compared with is that very version: it went live while the primary was
+// asked.
+static void what_came_again_and_is_served_by_then_is_live(void **state)
+{
+	struct fixture *f = *state;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 4000, true));
+	const uint64_t generation = status_of(f, apex).generation;
+
+	f->token = 0;
+	replace(f, 7, zone_make(apex, 7, 4000, true));
+	assert_true(f->live);
+	assert_int_equal(status_of(f, apex).generation, generation); // equal is not published
+	replace(f, 8, zone_changed(8, 4000, 3));
+	assert_true(f->live);
+	f->token = 0;
+	replace(f, 8, zone_changed(8, 4000, 3)); // on layers
+	assert_true(f->live);
+	assert_int_equal(f->plane.serial, 8);
+	assert_int_equal(newest(f)->rr_count, 4002);
+}
+
+// The difference led to it from another version than the one it takes the place of.
+static void what_was_held_over_a_rollback_is_journaled_as_it_differs(void **state)
+{
+	struct fixture *f = *state;
+	struct records *rest;
+
+	plane_connect(f, false);
+	publish_records(f, 7, zone_make(apex, 7, 4000, true));
+	publish_records(f, 8, zone_changed(8, 4000, 3));
+	struct seen *seen = again(f, zone_changed(9, 4000, 4), &rest);
+
+	publisher_replace(f->publisher, apex, 9, 0, "one primary has it", rest, seen);
+	WAIT_FOR(f, f->token == 9);
+	assert_false(f->live);
+	assert_int_equal(publisher_rollback(f->publisher, apex, NULL, recalled, f), 0);
+	WAIT_FOR(f, f->recalled == 1);
+	assert_int_equal(publisher_pin(f->publisher, apex, false), 0);
+	f->token = 0;
+	assert_int_equal(publisher_accept(f->publisher, apex), 0);
+	WAIT_FOR(f, f->token == 9);
+	assert_true(f->live);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_string_equal(journal_text(f), "7>9 -5 +5");
+}
+
 int main(int argc, char **argv)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
@@ -2088,6 +2136,8 @@ int main(int argc, char **argv)
 	    CASE(a_zone_that_comes_again_is_a_difference),
 	    CASE(a_zone_that_is_another_when_it_comes_again_is_taken_whole),
 	    CASE(what_came_again_is_whole_when_another_version_is_served_by_then),
+	    CASE(what_came_again_and_is_served_by_then_is_live),
+	    CASE(what_was_held_over_a_rollback_is_journaled_as_it_differs),
 	    CASE(the_journal_has_what_led_to_the_version_served),
 	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
