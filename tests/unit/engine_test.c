@@ -127,23 +127,38 @@ static void connection(evutil_socket_t fd, short what, void *arg)
 	server->connections++;
 }
 
+// A port of both kinds: one that is free over UDP may be another's over TCP.
+static void server_bind(struct server *server, bool tcp)
+{
+	for (unsigned tries = 0; tries < 100; tries++) {
+		struct sockaddr_in in = {
+		    .sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		socklen_t len = sizeof(in);
+
+		server->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
+		assert_int_equal(bind(server->udp, (struct sockaddr *)&in, sizeof(in)), 0);
+		assert_int_equal(getsockname(server->udp, (struct sockaddr *)&in, &len), 0);
+		server->port = ntohs(in.sin_port);
+		if (!tcp)
+			return;
+		server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		if (bind(server->tcp, (struct sockaddr *)&in, sizeof(in)) == 0)
+			return;
+		close(server->tcp);
+		close(server->udp);
+	}
+	fail_msg("no port is free");
+}
+
 // `tcp`: it takes connections, which lead to nothing. Else there is nobody.
 static void server_open(struct world *world, struct server *server, bool answers, bool tcp)
 {
-	struct sockaddr_in in = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof(in);
-
 	*server = (struct server){.world = world, .answers = answers, .tcp = -1, .accepted = -1};
-	server->udp = socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	assert_int_equal(bind(server->udp, (struct sockaddr *)&in, sizeof(in)), 0);
-	assert_int_equal(getsockname(server->udp, (struct sockaddr *)&in, &len), 0);
-	server->port = ntohs(in.sin_port);
+	server_bind(server, tcp);
 	server->readable =
 	    event_new(world->base, server->udp, EV_READ | EV_PERSIST, question, server);
 	event_add(server->readable, NULL);
 	if (tcp) {
-		server->tcp = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		assert_int_equal(bind(server->tcp, (struct sockaddr *)&in, sizeof(in)), 0);
 		assert_int_equal(listen(server->tcp, 16), 0);
 		server->connected =
 		    event_new(world->base, server->tcp, EV_READ | EV_PERSIST, connection, server);
