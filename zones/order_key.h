@@ -13,5 +13,6 @@
 // Post: for names of one zone, key(a) < key(b) says that a sorts before b; equal keys say nothing.
 uint64_t name_order_key(const uint8_t *name, unsigned apex_labels);
 
-// The same by words. Pre: lower case; eight bytes behind the name may be read.
+// The same by words. Pre: lower case; ORDER_KEY_SLACK bytes behind the name may be read.
+#define ORDER_KEY_SLACK 8
 uint64_t name_order_key_lower(const uint8_t *name, unsigned apex_labels);

@@ -284,8 +284,9 @@ static inline bool version_has_nsec3(const struct zone_version *version)
 struct node_ref node_denial(
     const struct zone_version *version, struct node_ref node, bool wild, bool *match);
 
-// The last owner of an NSEC at or before `name` (lower case wire, at or below the apex) in
-// canonical order (RFC 4035 3.1.3). node NULL when there is none.
+// The last owner of an NSEC at or before `name` (lower case wire, at or below the apex;
+// ORDER_KEY_SLACK bytes behind it may be read) in canonical order (RFC 4035 3.1.3). node NULL when
+// there is none.
 struct node_ref version_nsec_find(
     const struct zone_version *version, const uint8_t *name, bool *match);
 

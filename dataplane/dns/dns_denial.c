@@ -7,6 +7,7 @@
 #include "dns_denial.h"
 
 #include "dns_lookup.h"
+#include "order_key.h"
 #include "sha1.h"
 
 static void proof_add(struct denial *denial, struct node_ref owner)
@@ -97,7 +98,7 @@ static void wildcard_deny(
     struct denial *denial, const struct qname *name, unsigned labels, struct node_ref node)
 {
 	const unsigned start = name->start[labels], len = (unsigned)name->len - start;
-	uint8_t wild[NAME_LEN_MAX];
+	uint8_t wild[NAME_LEN_MAX + ORDER_KEY_SLACK];
 	bool match;
 
 	if (node.node != NULL) {
