@@ -25,29 +25,39 @@ def wait_socket(bench, path, process):
     end = time.monotonic() + 20
     while time.monotonic() < end and process.poll() is None:
         if os.path.exists(path):
-            time.sleep(0.5)  # testpmd says nothing that could be waited for
+            time.sleep(0.5)  # neither says anything that could be waited for
             return
         time.sleep(0.05)
-    raise Failure("testpmd made no socket: " + bench.tail(process.log))
+    raise Failure("nobody made a socket: " + bench.tail(process.log))
 
 
+# In the worker's place: `program`, with EAL's options and `more` behind them.
 @contextlib.contextmanager
-def macswap(bench):
-    socket = bench.path("macswap.sock")
+def instead(bench, name, program, *more):
+    socket = bench.path(name + ".sock")
     options = bench.options
     # As np-load and np-dataplane do it: on hugepages where enough are free for both.
-    memory, pool = ["--in-memory", "-m", "256", "--single-file-segments"], []
+    memory = ["--in-memory", "-m", "256", "--single-file-segments"]
     if hugepages_free_mb() < 512:
-        memory, pool = ["--no-huge", "-m", "256"], ["--total-num-mbufs=16384"]
+        memory = ["--no-huge", "-m", "256"]
     process = bench.start(
-        "testpmd.log", "dpdk-testpmd", "--lcores", f"0@{options.load_cpu},1@{options.server_cpu}", "--no-pci", *memory,
-        f"--vdev=net_memif0,role=server,id=0,socket-abstract=no,socket={socket}", "--", "--forward-mode=macswap",
-        "--nb-cores=1", "-a", *pool, stdin=subprocess.PIPE)
+        name + ".log", program, "--lcores", f"0@{options.load_cpu},1@{options.server_cpu}", "--no-pci", *memory,
+        f"--vdev=net_memif0,role=server,id=0,socket-abstract=no,socket={socket}", "--", *more, stdin=subprocess.PIPE)
     try:
         wait_socket(bench, socket, process)
         yield socket, process
     finally:
         bench.stop(process)
+
+
+def macswap(bench):
+    pool = ["--total-num-mbufs=16384"] if hugepages_free_mb() < 512 else []
+    return instead(bench, "testpmd", "dpdk-testpmd", "--forward-mode=macswap", "--nb-cores=1", "-a", *pool)
+
+
+# Replies of so many bytes that cost nothing but to be written.
+def replies(bench, length):
+    return instead(bench, "np-reply", os.path.join(bench.bin, "np-reply"), str(length))
 
 
 # A data plane with no control plane, booted from `store`. Yields the memif socket, the process and the node.

@@ -13,7 +13,7 @@ import xml.etree.ElementTree
 PERCENTILES = ("p50", "p90", "p99", "p99_9", "p99_99")
 # A table without its peers measures nothing. (The tiny form has fewer of them.)
 PEERS = {
-    "io": {"testpmd macswap", "itself without"},
+    "io": {"testpmd macswap", "np-reply", "itself without"},
     "veth": {"testpmd-5tswap", "knot-xdp"},
     "memory": {"nsd", "knot", "bind"},
     "load": {"nsd", "knot", "bind"},
