@@ -7,7 +7,8 @@
 //
 //     np-reply EAL-OPTIONS -- BYTES
 //
-// BYTES is the length of each frame sent. The worker is the second lcore; SIGINT and SIGTERM end it.
+// BYTES is the length of each frame sent. The worker is the second lcore; SIGINT and SIGTERM end
+// it.
 #include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>

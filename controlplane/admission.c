@@ -119,33 +119,50 @@ static uint64_t mib(uint64_t bytes)
 	return (bytes + (1 << 20) - 1) >> 20;
 }
 
+static uint64_t reserve_of(uint64_t available)
+{
+	const uint64_t share = available / RESERVE_SHARE;
+
+	return share > RESERVE_MIN ? share : RESERVE_MIN;
+}
+
+// Pre of both: the lock.
+static bool image_fits(const struct admission *admission, uint64_t image)
+{
+	const uint64_t taken = admission->images + admission->coming;
+
+	return admission->memory_max == 0 ||
+	       (image <= admission->memory_max && taken <= admission->memory_max - image);
+}
+
+// What the others have taken already is counted twice: rather too careful than killed.
+static bool build_fits(const struct admission *admission, uint64_t available, uint64_t build)
+{
+	return available == UINT64_MAX ||
+	       (build <= available && admission->building <= available - build &&
+	           available - build - admission->building >= reserve_of(available));
+}
+
 // Pre: the lock.
 static bool fits(const struct admission *admission, uint64_t available,
     const struct admission_claim *claim, char reason[ADMISSION_REASON_MAX])
 {
-	const uint64_t taken = admission->images + admission->coming, image = claim->image;
-	uint64_t reserve = available / RESERVE_SHARE;
-
-	if (admission->memory_max != 0 &&
-	    (image > admission->memory_max || taken > admission->memory_max - image)) {
+	if (!image_fits(admission, claim->image)) {
 		snprintf(reason, ADMISSION_REASON_MAX,
 		    "It does not fit: its image would have about %" PRIu64 " MiB, %" PRIu64
 		    " MiB are served, %" PRIu64 " MiB under way, and memory-max is %" PRIu64
 		    " MiB.",
-		    mib(image), mib(admission->images), mib(admission->coming),
+		    mib(claim->image), mib(admission->images), mib(admission->coming),
 		    mib(admission->memory_max));
 		return false;
 	}
-	reserve = reserve > RESERVE_MIN ? reserve : RESERVE_MIN;
-	// What the others have taken already is counted twice: rather too careful than killed.
-	if (available != UINT64_MAX &&
-	    (claim->build > available || admission->building > available - claim->build ||
-	        available - claim->build - admission->building < reserve)) {
+	if (!build_fits(admission, available, claim->build)) {
 		snprintf(reason, ADMISSION_REASON_MAX,
 		    "It does not fit: to build it takes about %" PRIu64
 		    " MiB, others under way take %" PRIu64 " MiB, and the system has %" PRIu64
 		    " MiB left, of which %" PRIu64 " stay free.",
-		    mib(claim->build), mib(admission->building), mib(available), mib(reserve));
+		    mib(claim->build), mib(admission->building), mib(available),
+		    mib(reserve_of(available)));
 		return false;
 	}
 	return true;
@@ -165,6 +182,28 @@ bool admission_claim(struct admission *admission, uint64_t available, uint64_t c
 		admission->coming += wanted.image;
 		admission->building += wanted.build;
 	}
+	pthread_mutex_unlock(&admission->lock);
+	return good;
+}
+
+bool admission_room(struct admission *admission, uint64_t available, uint64_t count, uint64_t bytes,
+    char reason[ADMISSION_REASON_MAX])
+{
+	const struct admission_claim wanted = {
+	    admission_image_size(count, bytes), admission_build_size(count, bytes)};
+	bool good = false;
+
+	pthread_mutex_lock(&admission->lock);
+	if (!image_fits(admission, wanted.image))
+		snprintf(reason, ADMISSION_REASON_MAX,
+		    "memory-max is %" PRIu64 " MiB, and %" PRIu64 " MiB are taken",
+		    mib(admission->memory_max), mib(admission->images + admission->coming));
+	else if (!build_fits(admission, available, wanted.build))
+		snprintf(reason, ADMISSION_REASON_MAX,
+		    "the system has %" PRIu64 " MiB left, and to build them takes %" PRIu64 " MiB",
+		    mib(available), mib(wanted.build));
+	else
+		good = true;
 	pthread_mutex_unlock(&admission->lock);
 	return good;
 }

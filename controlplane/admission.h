@@ -40,6 +40,10 @@ uint64_t admission_available(const char *root);
 // these records must not be built. Two that would not fit together never have a claim at once.
 bool admission_claim(struct admission *admission, uint64_t available, uint64_t count,
     uint64_t bytes, struct admission_claim *claim, char reason[ADMISSION_REASON_MAX]);
+// The same asked while they come: would so many be let in now? What they take themselves is no
+// longer among what is left. Post: true, or false and half a sentence in `reason`.
+bool admission_room(struct admission *admission, uint64_t available, uint64_t count, uint64_t bytes,
+    char reason[ADMISSION_REASON_MAX]);
 void admission_built(
     struct admission *admission, struct admission_claim *claim); // the image is left
 void admission_release(struct admission *admission, struct admission_claim *claim); // nothing is

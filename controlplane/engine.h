@@ -18,6 +18,7 @@
 #include "provider.h"
 #include "records.h"
 #include "seen.h"
+#include "session.h"
 #include "zone.h"
 
 struct event_base;
@@ -65,6 +66,9 @@ struct engine_ops {
 	// Is what was handed out with this token still being worked on? Asked when it has not been
 	// answered for two minutes: "no" means that it will not be, and it is given up. NULL: no.
 	bool (*working)(void *ctx, const uint8_t *apex, uint32_t token);
+	// Is there memory for a version of so many records that take so much, which are being
+	// received? Post: true; or false and half a sentence. NULL: there is.
+	bool (*room)(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
 	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
 	// published is never expired at that moment.
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);

@@ -214,6 +214,13 @@ static struct seen *op_known(void *ctx)
 	return seen;
 }
 
+static bool op_room(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	const struct engine_ops *ops = &((struct engine_zone *)ctx)->engine->ops;
+
+	return ops->room(ops->ctx, count, bytes, reason);
+}
+
 static int op_start(struct engine_zone *ez)
 {
 	struct engine *engine = ez->engine;
@@ -342,7 +349,8 @@ void engine_op_ask(struct engine_zone *ez, const struct zone_action *action)
 	    .any_serial = action->any_serial,
 	    .ours = ez->zone.soa,
 	    .known = op_known,
-	    .known_ctx = ez};
+	    .room = ez->engine->ops.room != NULL ? op_room : NULL,
+	    .ctx = ez};
 	if (action->fallback) {
 		ez->engine->counters.ixfr_fallbacks++;
 	}

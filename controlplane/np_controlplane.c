@@ -129,6 +129,11 @@ static bool engine_working(void *ctx, const uint8_t *apex, uint32_t token)
 	return publisher_working(((struct daemon *)ctx)->publisher, apex, token);
 }
 
+static bool engine_room(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	return publisher_room(((struct daemon *)ctx)->publisher, count, bytes, reason);
+}
+
 static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
 {
 	publisher_expire(((struct daemon *)ctx)->publisher, apex, expired);
@@ -159,6 +164,11 @@ static int provide_difference(void *ctx, const uint8_t *apex, uint32_t from,
     struct difference_job **out)
 {
 	return publisher_difference(ctx, apex, from, to, done, done_ctx, out);
+}
+
+static void provide_difference_end(void *ctx, struct delta *delta)
+{
+	publisher_difference_end(ctx, delta);
 }
 
 static void engine_line(void *ctx, const char *text)
@@ -220,13 +230,15 @@ static int daemon_start(struct daemon *daemon)
 	    .apply = engine_apply,
 	    .agreed = engine_agreed,
 	    .working = engine_working,
+	    .room = engine_room,
 	    .expire = engine_expire,
 	    .store = engine_store,
 	    .provide = {.read = provide_read,
 	        .peek = provide_peek,
 	        .read_end = provide_read_end,
 	        .difference = provide_difference,
-	        .difference_cancel = publisher_difference_cancel}};
+	        .difference_cancel = publisher_difference_cancel,
+	        .difference_end = provide_difference_end}};
 	char error[1024] = "Out of memory.";
 	int rc;
 

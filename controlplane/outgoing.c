@@ -235,7 +235,9 @@ static void outgoing_ended(void *ctx, const char *why)
 	} else {
 		TAILQ_REMOVE(&all->waiting, outgoing, link);
 	}
-	delta_free(outgoing->delta);
+	if (outgoing->delta != NULL) {
+		all->ops.difference_end(all->ops.ctx, outgoing->delta);
+	}
 	all->ops.read_end(all->ops.ctx, &outgoing->reading);
 	tsig_key_unref(outgoing->key);
 	free(outgoing);

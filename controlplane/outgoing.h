@@ -30,7 +30,7 @@ struct outgoing {
 	struct reading reading;
 	bool asked;                    // for the difference
 	struct difference_job *asking; // it is being read
-	struct delta *delta;           // owned; or NULL
+	struct delta *delta;           // to be given back; or NULL
 	struct answer_writer writer;
 	int64_t deadline_ms, journal_ms, began_ms; // monotonic
 	uint64_t bytes, messages;

@@ -31,7 +31,7 @@ struct reading;
 #define PROVIDER_WAIT_MS            20000
 
 struct provider_ops {
-	void *ctx; // of the first five: the publication half, publish.h
+	void *ctx; // of all but log: the publication half, publish.h
 	int (*read)(void *ctx, const uint8_t *apex, struct reading *out);
 	int (*peek)(void *ctx, const uint8_t *apex, struct reading *out);
 	void (*read_end)(void *ctx, struct reading *reading);
@@ -39,6 +39,7 @@ struct provider_ops {
 	    void (*done)(void *ctx, struct delta *delta), void *done_ctx,
 	    struct difference_job **out);
 	void (*difference_cancel)(struct difference_job *job);
+	void (*difference_end)(void *ctx, struct delta *delta);
 	void (*log)(void *ctx, const uint8_t *apex, const char *text);
 	void *log_ctx;
 };

@@ -118,6 +118,8 @@ int publisher_diff(struct publisher *publisher, const uint8_t *apex, uint64_t fr
     __attribute__((warn_unused_result));
 
 // As in engine_ops.
+bool publisher_room(
+    struct publisher *publisher, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
 void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);
 void publisher_expire(struct publisher *publisher, const uint8_t *apex, bool expired);
 void publisher_store(
@@ -139,10 +141,12 @@ void publisher_read_end(struct publisher *publisher, struct reading *reading);
 
 // What leads from the version with serial `from` to the one that is open, in one chain of RFC 1995
 // 4, as the journal has it. Post: 0, and `done` is called once, from the loop: with the difference,
-// which is the callee's, or with NULL when the journal does not reach that far, or the whole zone
-// is less to send; -EAGAIN: a part of it is still being written, to be asked for again some
-// milliseconds later; another -errno: it is not to be had.
-#define PUBLISHER_DIFFERENCE_MAX ((size_t)64 << 20) // bytes in memory
+// to be given back by publisher_difference_end(), or with NULL when the journal does not reach that
+// far, the whole zone is less to send, or differences take too much memory; -EAGAIN: a part of it
+// is still being written, to be asked for again some milliseconds later; another -errno: it is not
+// to be had.
+#define PUBLISHER_DIFFERENCE_MAX  ((size_t)64 << 20)  // bytes in memory
+#define PUBLISHER_DIFFERENCES_MAX ((size_t)256 << 20) // of all that are given out together
 struct difference_job;
 typedef void (*publisher_difference_fn)(void *ctx, struct delta *delta);
 int publisher_difference(struct publisher *publisher, const uint8_t *apex, uint32_t from,
@@ -150,6 +154,7 @@ int publisher_difference(struct publisher *publisher, const uint8_t *apex, uint3
     __attribute__((warn_unused_result));
 // `done` will not be called. Pre: it was not yet.
 void publisher_difference_cancel(struct difference_job *job);
+void publisher_difference_end(struct publisher *publisher, struct delta *delta); // NULL is accepted
 
 // What is known of a zone, for status.
 struct publisher_status {

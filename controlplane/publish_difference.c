@@ -15,11 +15,12 @@
 
 struct difference_job {
 	struct offload_job job; // first
-	const char *storage;
+	struct publisher *publisher;
 	uint8_t apex[NAME_LEN_MAX];
 	uint32_t from, to;
 	uint64_t content;
 	uint64_t records_max;
+	size_t bytes_max;
 	struct delta *delta; // what was found; or NULL
 	publisher_difference_fn done;
 	void *ctx; // NULL: nobody wants it any more
@@ -37,7 +38,7 @@ static int step_read(struct difference_job *job, struct journal *journal,
 		    change.rdata, change.rdlen);
 		// Past that the zone itself is less to send, and memory is bounded.
 		if (delta->changes->count > job->records_max ||
-		    delta->changes->bytes > PUBLISHER_DIFFERENCE_MAX)
+		    delta->changes->bytes > job->bytes_max)
 			rc = -EFBIG;
 	}
 	return rc;
@@ -51,7 +52,14 @@ static void difference_run(struct offload_job *offload)
 	struct journal *journal;
 	struct delta *delta;
 
-	if (journal_open(job->storage, job->apex, &journal, error) < 0)
+	// One at a time is read, so nobody takes more of it meanwhile.
+	const size_t taken =
+	    atomic_load_explicit(&job->publisher->differences, memory_order_relaxed);
+
+	job->bytes_max = taken < PUBLISHER_DIFFERENCES_MAX ? PUBLISHER_DIFFERENCES_MAX - taken : 0;
+	if (job->bytes_max > PUBLISHER_DIFFERENCE_MAX)
+		job->bytes_max = PUBLISHER_DIFFERENCE_MAX;
+	if (journal_open(job->publisher->storage, job->apex, &journal, error) < 0)
 		return;
 	size_t steps = journal_chain(journal, job->from, job->to, job->content, &step);
 
@@ -66,6 +74,17 @@ static void difference_run(struct offload_job *offload)
 	}
 	journal_close(journal);
 	job->delta = delta;
+	if (delta != NULL) // thread: adds; loop: takes off. A sum, that orders nothing.
+		atomic_fetch_add_explicit(
+		    &job->publisher->differences, delta->changes->bytes, memory_order_relaxed);
+}
+
+void publisher_difference_end(struct publisher *p, struct delta *delta)
+{
+	if (delta != NULL)
+		atomic_fetch_sub_explicit(
+		    &p->differences, delta->changes->bytes, memory_order_relaxed);
+	delta_free(delta);
 }
 
 static void difference_done(struct offload_job *offload)
@@ -75,7 +94,7 @@ static void difference_done(struct offload_job *offload)
 	if (job->ctx != NULL)
 		job->done(job->ctx, job->delta);
 	else
-		delta_free(job->delta);
+		publisher_difference_end(job->publisher, job->delta);
 	free(job);
 }
 
@@ -95,7 +114,7 @@ int publisher_difference(struct publisher *p, const uint8_t *apex, uint32_t from
 		return -ENOMEM;
 	job->job.run = difference_run;
 	job->job.done = difference_done;
-	job->storage = p->storage;
+	job->publisher = p;
 	memcpy(job->apex, zone->apex, zone->apex_len);
 	job->from = from;
 	job->to = version_header(&to->version)->serial;

@@ -4,11 +4,28 @@
 // What the engine and the control socket ask of a zone, and its expiry.
 #include "pzone.h"
 
+#include <assert.h>
 #include <stdio.h>
 
 // The sums over all zones are good for so many times as long as they took, when that was long.
 #define SUMMARY_KEPT     10
 #define SUMMARY_QUICK_US 10000
+
+// The system's files are read so often at most; in that time a transfer brings some MB.
+#define ROOM_US 10000
+static_assert(ADMISSION_REASON_MAX <= SESSION_ROOM_REASON, "where it is told");
+
+bool publisher_room(
+    struct publisher *p, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	const int64_t now_us = clock_us();
+
+	if (now_us >= p->left_until_us) {
+		p->left = admission_available("");
+		p->left_until_us = now_us + ROOM_US;
+	}
+	return admission_room(&p->admission, p->left, count, bytes, reason);
+}
 
 void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stored *out)
 {

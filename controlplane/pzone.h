@@ -5,6 +5,7 @@
 // of it belongs to the event loop's thread.
 #pragma once
 
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdint.h>
 #include <sys/queue.h>
@@ -140,8 +141,11 @@ struct publisher {
 	struct idmap map; // apex -> struct pzone
 	struct pzone *queue, **queue_last;
 	struct pzone *deferred, **deferred_last;
-	struct admission admission;            // its images: the versions that are `current`
-	struct pzone *dirty;                   // since the last commit was taken
+	struct admission admission; // its images: the versions that are `current`
+	uint64_t left;              // bytes that the system had; good until then
+	int64_t left_until_us;
+	atomic_size_t differences; // bytes of those that publisher_difference() gave out
+	struct pzone *dirty;       // since the last commit was taken
 	struct pzone *resting, **resting_last; // the oldest first
 	size_t resting_count;
 	size_t loading;                // images being read from disk

@@ -45,6 +45,7 @@ struct session *session_open(const uint8_t *apex, const struct tsig_key *key, ui
 	session->key = key;
 	session->limits = *limits;
 	session->records->rrset_max = limits->rrset_records;
+	session->room_at = SESSION_ROOM_STEP;
 	session->id = id;
 	session->ask = *ask;
 	session->apex_len = (uint8_t)name_len(apex);

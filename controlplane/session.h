@@ -18,6 +18,9 @@
 #include "tsig.h"
 #include "zone.h"
 
+#define SESSION_ROOM_STEP   ((size_t)1 << 20) // bytes of memory
+#define SESSION_ROOM_REASON 256
+
 // What is asked for.
 struct session_ask {
 	bool incremental; // IXFR from `ours`; else AXFR
@@ -27,7 +30,11 @@ struct session_ask {
 	// Called when the zone comes as a whole and is newer than ours: the version that it takes
 	// the place of, or NULL. NULL: there is none. The session owns what it gives.
 	struct seen *(*known)(void *ctx);
-	void *known_ctx;
+	// Called each time that what was collected has grown by SESSION_ROOM_STEP: is there memory
+	// for a version of it? Post: true; or false and half a sentence. NULL: there is. `count` is
+	// 0 for a difference: nobody knows how many it leaves.
+	bool (*room)(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
+	void *ctx; // of both
 };
 
 struct session_limits {
@@ -75,6 +82,7 @@ struct session {
 	uint16_t run_type; // of the run counted by `run`
 	uint32_t run;
 	uint64_t count; // of the records that came, of whichever kind
+	size_t room_at; // bytes collected at which it is asked about the memory
 	uint8_t run_owner_len;
 	size_t owner_at; // where in this message the last owner was read; 0: nowhere
 	uint8_t apex[NAME_LEN_MAX];

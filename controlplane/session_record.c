@@ -79,6 +79,27 @@ static void fail_at(struct session *session, uint16_t type, const char *what)
 	session_fail(session, "%.120s %s: %s", owner, rrtype_to_text(type, type_text), what);
 }
 
+// A version for which there is no memory is not fetched to its end: there may be none. It would be
+// refused by then all the same (admission.h).
+static bool room_good(struct session *session)
+{
+	const bool whole = session->delta == NULL;
+	const struct records *held = whole ? session->records : session->delta->changes;
+	char reason[SESSION_ROOM_REASON];
+
+	if (held->bytes < session->room_at) {
+		return true;
+	}
+	session->room_at = held->bytes + SESSION_ROOM_STEP;
+	if (session->ask.room == NULL ||
+	    session->ask.room(session->ask.ctx, whole ? held->count : 0, held->bytes, reason)) {
+		return true;
+	}
+	session_fail(
+	    session, "no memory for more than %zu records: %.120s", session_count(session), reason);
+	return false;
+}
+
 // Into the zone, or into the difference as what this part of the answer says.
 static bool record_keep(
     struct session *session, uint16_t type, uint32_t ttl, const uint8_t *rdata, size_t len)
@@ -106,7 +127,7 @@ static bool record_keep(
 	} else if (rc != 0) {
 		session_fail(session, "out of memory after %zu records", count);
 	}
-	return rc == 0;
+	return rc == 0 && room_good(session);
 }
 
 // Counts records of one owner and type that follow each other, however the owner was written.
@@ -142,7 +163,7 @@ static void whole_open(struct session *session)
 {
 	session->form = FORM_WHOLE;
 	if (session->ask.known != NULL && !session->ask.any_serial) {
-		session->seen = session->ask.known(session->ask.known_ctx);
+		session->seen = session->ask.known(session->ask.ctx);
 	}
 }
 

@@ -80,6 +80,22 @@ case("limit-never-ending-bytes", "more than 1048576 bytes", config=("transfer-ma
 case("limit-never-ending-records", "more than 20000 records", config=("zone-max-records: 20000",))(never_ending)
 
 
+# --- memory
+
+# No word of the zone's: what the node's memory-max (of `run`) leaves is the limit.
+
+async def fills_the_memory(x):
+    """The same message again and again: what comes twice takes twice the memory until the zone is whole."""
+    await x.send(x.messages(x.answer_records()[:-1], 100))
+    many = [Record(under("m%d" % i, x.zone.wire), TXT, b"\xff" + b"x" * 255) for i in range(200)]
+    message = packed(x.message(many), None)
+    while True:
+        await x.raw(struct.pack("!H", len(message)) + message)
+
+case("limit-never-ending-default", "no memory for more than [0-9]+ records: memory-max is 128 MiB",
+     signed=(False,), seconds=60)(fills_the_memory)
+
+
 # --- time
 
 async def never_ending_slowly(x):

@@ -128,7 +128,7 @@ static struct asked ask_knowing(uint8_t flags, const struct tsig_key *key, bool 
 	    .any_serial = (flags & 10) == 2,
 	    .padded = (flags & 4) != 0,
 	    .known = knowing ? known : NULL,
-	    .known_ctx = (void *)(uintptr_t)flags,
+	    .ctx = (void *)(uintptr_t)flags,
 	    .ours = {.serial = serials[flags >> 4 & 3]}};
 	struct asked asked = {
 	    .session = session_open(apex, key, 0x1234, &ask, (flags & 64) != 0 ? &narrow : &wide)};

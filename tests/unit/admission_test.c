@@ -144,6 +144,26 @@ static void what_is_under_way_counts(void **state)
 	assert_int_equal(admission.building, 0);
 }
 
+// What would be refused in the end is, at the record at which that is certain.
+static void what_comes_is_asked_about_before_its_end(void **state)
+{
+	const uint64_t image = admission_image_size(COUNT, BYTES),
+	               build = admission_build_size(COUNT, BYTES);
+	struct admission admission = {
+	    .lock = PTHREAD_MUTEX_INITIALIZER, .memory_max = image + 10 * MIB, .images = 10 * MIB};
+	char reason[ADMISSION_REASON_MAX];
+
+	assert_true(admission_room(&admission, UINT64_MAX, COUNT, BYTES, reason));
+	assert_false(admission_room(&admission, UINT64_MAX, COUNT, BYTES + MIB, reason));
+	assert_non_null(strstr(reason, "memory-max is "));
+	assert_non_null(strstr(reason, "10 MiB are taken"));
+	assert_true(admission_room(&admission, 2 * build, COUNT, BYTES, reason));
+	assert_false(admission_room(&admission, build, COUNT, BYTES, reason));
+	assert_non_null(strstr(reason, "MiB left"));
+	assert_int_equal(admission.coming, 0); // a question is no claim
+	assert_int_equal(admission.building, 0);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -151,6 +171,7 @@ int main(void)
 	    cmocka_unit_test(the_least_of_system_and_groups_is_left),
 	    cmocka_unit_test(what_fits_is_built),
 	    cmocka_unit_test(what_is_under_way_counts),
+	    cmocka_unit_test(what_comes_is_asked_about_before_its_end),
 	};
 
 	return cmocka_run_group_tests(tests, root_make, root_remove);

@@ -80,7 +80,7 @@ static void difference_came(void *ctx, struct delta *delta)
 
 	f->differences++;
 	f->difference_changes = delta != NULL ? delta->changes->count : 0;
-	delta_free(delta);
+	publisher_difference_end(f->publisher, delta);
 }
 
 // --- the scripted data plane
@@ -919,6 +919,41 @@ static void what_came_since_does_not_hold_up_a_difference(void **state)
 	publisher_apply(f->publisher, apex, 10, 0, NULL, delta_make(9, 10, false));
 	WAIT_FOR(f, f->token == 10);
 	WAIT_FOR(f, status_of(f, apex).durable);
+}
+
+// A hundred clients that read slowly do not take 64 MB each: who asks when the others have it all
+// is given the zone, which lies in memory anyway.
+static void differences_given_out_are_bounded_together(void **state)
+{
+	struct fixture *f = *state;
+	struct difference_job *job;
+	struct reading reading;
+
+	publish(f, 7);
+	publisher_apply(f->publisher, apex, 8, 0, NULL, delta_make(7, 8, false));
+	WAIT_FOR(f, f->token == 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	assert_int_equal(publisher_read(f->publisher, apex, &reading), 0);
+	f->publisher->differences = PUBLISHER_DIFFERENCES_MAX - 100;
+	assert_int_equal(
+	    publisher_difference(f->publisher, apex, 7, &reading, difference_came, f, &job), 0);
+	WAIT_FOR(f, f->differences == 1);
+	assert_int_equal(f->difference_changes, 0);
+	assert_int_equal(f->publisher->differences, PUBLISHER_DIFFERENCES_MAX - 100);
+	f->publisher->differences = 0;
+	for (unsigned i = 2; i < 4; i++) { // the second one is nobody's by the time it is there
+		assert_int_equal(
+		    publisher_difference(f->publisher, apex, 7, &reading, difference_came, f, &job),
+		    0);
+		if (i == 3)
+			publisher_difference_cancel(job);
+		else
+			WAIT_FOR(f, f->differences == 2);
+	}
+	assert_int_equal(f->difference_changes, 5);
+	reading_close(&reading);
+	publish(f, 9); // behind it
+	WAIT_FOR(f, f->publisher->differences == 0);
 }
 
 // After a restart the version lies in a file: a difference to it is applied all the same, and where
@@ -2130,6 +2165,7 @@ int main(int argc, char **argv)
 	    CASE(a_difference_makes_the_next_version_of_the_one_served),
 	    CASE(a_difference_that_does_not_fit_changes_nothing),
 	    CASE(what_came_since_does_not_hold_up_a_difference),
+	    CASE(differences_given_out_are_bounded_together),
 	    CASE(a_difference_follows_a_restart),
 	    CASE(an_overlay_takes_its_base_from_the_disk_along),
 	    CASE(the_origin_of_another_version_is_not_taken_for_that_of_this_one),
