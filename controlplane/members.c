@@ -143,6 +143,20 @@ static int stored_read(
 	return rc == 0 && version_check(&reading->version) < 0 ? -EBADMSG : rc;
 }
 
+// As the manifest has it, or as it was before where that is broken: members that are not known at
+// the start would be zones that are gone.
+static int catalog_read_stored(const char *storage, const struct manifest *manifest,
+    const struct manifest_zone *zone, struct reading *reading)
+{
+	struct manifest_zone older;
+	int rc = stored_read(storage, zone, reading);
+
+	if (rc == 0 || !manifest_older(manifest, zone, &older))
+		return rc;
+	reading_close(reading);
+	return stored_read(storage, &older, reading);
+}
+
 void members_boot(struct members *members, const struct config *config, const char *storage)
 {
 	char error[MANIFEST_ERROR_MAX];
@@ -161,7 +175,8 @@ void members_boot(struct members *members, const struct config *config, const ch
 
 			if (!name_equal(zone->domain, manifest.zones[k].apex))
 				continue;
-			if (stored_read(storage, &manifest.zones[k], &reading) == 0)
+			if (catalog_read_stored(storage, &manifest, &manifest.zones[k], &reading) ==
+			    0)
 				members_take(members, zone, &reading.version);
 			reading_close(&reading);
 		}

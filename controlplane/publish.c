@@ -315,6 +315,7 @@ static void promote(struct publisher *p, struct pzone *zone)
 	fold_follow(p, zone, old);
 	zone->stage = STAGE_NONE;
 	zone->error[0] = '\0';
+	zone->older = false;
 	zone->expired = false;
 	zone->expires_at = zone->current->expires_at;
 	zone->publish_us = (unsigned)(clock_us() - zone->started_us);

@@ -163,7 +163,8 @@ struct publisher_status {
 	bool durable;     // stored and in the manifest
 	bool busy;        // a newer one is on its way
 	bool expired;
-	bool held; // a newer one waits for publisher_accept(); `error` says why
+	bool older; // a newer one was broken at the start; `error` says which
+	bool held;  // a newer one waits for publisher_accept(); `error` says why
 	uint32_t held_serial;
 	uint64_t held_records;
 	bool pinned;

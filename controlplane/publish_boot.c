@@ -8,6 +8,7 @@
 
 #include <errno.h>
 #include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -139,18 +140,7 @@ static int unread_keep(
 	return 0;
 }
 
-// Without a version the zone starts anew. Post: 0.
-static int broken_tell(const struct pzone *zone)
-{
-	char name[NAME_TEXT_MAX];
-
-	name_to_text(zone->apex, name);
-	log_error("%s: the stored version is broken or gone; the zone starts anew, and is not "
-	          "pinned if it was",
-	    name);
-	return 0;
-}
-
+// Post: 0; -EBADMSG when it is broken or gone; -1 when out of memory.
 static int zone_adopt(struct publisher *p, struct image_reader *reader, struct pzone *zone,
     const struct manifest_zone *entry)
 {
@@ -170,18 +160,48 @@ static int zone_adopt(struct publisher *p, struct image_reader *reader, struct p
 		layer_unref(p, layer);
 		version_free(p, version);
 		if (adopted == 0 || adopted == -EBADMSG)
-			return broken_tell(zone);
+			return -EBADMSG;
 		return unread_keep(p, zone, entry, adopted);
 	}
 	if (version->layer[version->layer_count - 1]->below_id != 0) {
 		version_free(p, version);
-		return broken_tell(zone);
+		return -EBADMSG;
 	}
 	version_use(version);
 	zone->current = version;
 	admission_served(&p->admission, version_size(version), 0);
 	zone->expires_at = zone->secondary ? entry->expires_at : 0;
 	return 0;
+}
+
+// What is broken is served as it was before: an older version is more than none, and whatever comes
+// next takes its place. Without one the zone starts anew. Post: 0 or -1.
+static int zone_take(struct publisher *p, struct image_reader *reader, struct pzone *zone,
+    const struct manifest *manifest, const struct manifest_zone *entry)
+{
+	struct manifest_zone older;
+	char name[NAME_TEXT_MAX];
+	int rc = zone_adopt(p, reader, zone, entry);
+
+	if (rc != -EBADMSG)
+		return rc;
+	name_to_text(zone->apex, name);
+	if (manifest_older(manifest, entry, &older)) {
+		rc = zone_adopt(p, reader, zone, &older);
+		zone->older = rc == 0 && zone->current != NULL;
+	}
+	if (zone->older) {
+		snprintf(zone->error, sizeof(zone->error),
+		    "The stored version, serial %u, is broken or gone; the one before, serial %u, "
+		    "takes its place.",
+		    entry->serial, older.serial);
+		log_error("%s: %s", name, zone->error);
+	} else if (rc == -EBADMSG) {
+		log_error("%s: the stored version is broken or gone; the zone starts anew, and is "
+		          "not pinned if it was",
+		    name);
+	}
+	return rc == -EBADMSG ? 0 : rc;
 }
 
 static bool image_there(const char *storage, const struct store_image *image)
@@ -238,7 +258,7 @@ static int manifest_adopt(struct publisher *p, const struct manifest *manifest)
 		if (entry->generation > p->generation)
 			p->generation = entry->generation;
 		if (zone != NULL)
-			rc = zone_adopt(p, reader, zone, entry);
+			rc = zone_take(p, reader, zone, manifest, entry);
 	}
 	image_reader_close(reader);
 	return rc;

@@ -218,7 +218,8 @@ void publish_history_take(void *ctx, const struct history_zone *record)
 	// The last record of a zone counts. None of these was adopted yet.
 	version_free(p, zone->held);
 	zone->held = NULL;
-	zone->error[0] = '\0';
+	if (!zone->older)
+		zone->error[0] = '\0';
 	for (unsigned i = 0; i < VERSIONS_KEPT - 1; i++) {
 		version_free(p, zone->kept[i]);
 		zone->kept[i] = NULL;

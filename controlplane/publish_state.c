@@ -114,6 +114,7 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	}
 	out->busy = zone->stage != STAGE_NONE;
 	out->expired = zone->expired;
+	out->older = zone->older;
 	if (zone->held != NULL) {
 		out->held = true;
 		out->held_serial = zone->held->soa.serial;

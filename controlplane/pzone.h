@@ -90,6 +90,8 @@ struct pzone {
 	struct pzone *next_timers;
 	int64_t expires_at; // unix seconds; 0: never
 
+	bool older; // what is served took, at the start, the place of a newer one that was broken
+
 	uint64_t live_generation;     // what the data plane said; 0: nothing
 	uint64_t withdraw_generation; // not 0: WITHDRAW is to be sent or answered
 	uint64_t mark;                // of the store; durable when committed

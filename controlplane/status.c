@@ -132,6 +132,8 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "held";
 	if (e != NULL && e->regressed && e->failures > 0)
 		return "regressed";
+	if (p->older)
+		return "older";
 	return p->error[0] != '\0' && p->durable ? "refused"
 	                                         : "live"; // a full disk refuses nothing
 }

@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // From the manifest to served zones; see boot.h. Main thread, before any reader exists. A zone
-// whose image is missing or broken is left out and told; all others are served. Image files are
-// never written again, so a mapping of one is as good as a sealed memfd; a deleted file stays
-// mapped.
+// whose image is missing or broken is served from the version before, or left out, and that is
+// told; all others are served. Image files are never written again, so a mapping of one is as good
+// as a sealed memfd; a deleted file stays mapped.
 
 #include "boot.h"
 
@@ -131,14 +131,35 @@ drop:
 	return ret;
 }
 
-static void complain(struct boot *boot, const struct manifest_zone *zone, const char *error)
+// `older`: what is served in the place of that version; NULL: nothing is.
+static void complain(struct boot *boot, const struct manifest_zone *zone,
+    const struct manifest_zone *older, const char *error)
 {
 	char name[NAME_TEXT_MAX];
 
 	if (boot->broken++ >= COMPLAINTS_MAX)
 		return;
 	name_to_text(zone->apex, name);
-	log_error("boot: %s is not served: %s", name, error);
+	if (older != NULL)
+		log_error("boot: %s is served as it was before, serial %u; of serial %u, %s", name,
+		    older->serial, zone->serial, error);
+	else
+		log_error("boot: %s is not served: %s", name, error);
+}
+
+// Broken ones are served as they were before, where that can be read.
+static void zone_boot(struct boot *boot, struct served *served, const struct manifest *manifest,
+    const struct manifest_zone *zone)
+{
+	char error[IMAGE_ERROR_MAX] = "", why[IMAGE_ERROR_MAX] = "";
+	struct manifest_zone older;
+
+	if (zone_load(boot, served, zone, error) == 0)
+		return;
+	if (manifest_older(manifest, zone, &older) && zone_load(boot, served, &older, why) == 0)
+		complain(boot, zone, &older, error);
+	else
+		complain(boot, zone, NULL, error);
 }
 
 // In the order in which they lie in the files.
@@ -177,14 +198,9 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 	served->generation_max = manifest.generation_max;
 	if (manifest.zone_count > 0)
 		qsort(manifest.zones, manifest.zone_count, sizeof(manifest.zones[0]), by_place);
-	for (size_t i = 0; i < manifest.zone_count; i++) {
-		char why[IMAGE_ERROR_MAX] = "";
-
-		if (manifest.zones[i].hidden != 0)
-			continue;
-		if (zone_load(&boot, served, &manifest.zones[i], why) != 0)
-			complain(&boot, &manifest.zones[i], why);
-	}
+	for (size_t i = 0; i < manifest.zone_count; i++)
+		if (manifest.zones[i].hidden == 0)
+			zone_boot(&boot, served, &manifest, &manifest.zones[i]);
 	served_reclaim(served);
 	if (boot.fd >= 0)
 		close(boot.fd);

@@ -4,8 +4,11 @@
 // STORAGE/manifest on disk: a header, then one record of variable length per zone, host byte order.
 // Written by the control plane's loop (or its writer thread), read by both planes at their start.
 //
-//	header | zone 0: struct disk_zone, layer_count x struct manifest_layer, apex (padded to 8) |
-//...
+//	header | zone 0 | zone 1 | ...
+//
+//	zone: struct disk_zone, layer_count x struct manifest_layer,
+//	      where it has an older version: struct disk_older, older_layers x struct
+// manifest_layer, 	      apex (padded to 8)
 //
 // The checksum covers every byte behind it and the header's other fields, so that a torn or rotten
 // file is refused as a whole: the node then starts empty and waits for the control plane. What
@@ -34,9 +37,17 @@ struct disk_zone {
 	uint16_t layer_count;
 	uint16_t apex_len;
 	uint32_t grace_s;
-	uint32_t hidden;
+	uint16_t hidden;
+	uint16_t older_layers; // 0: there is no older version
 };
 static_assert(sizeof(struct disk_zone) == 32, "no padding");
+
+struct disk_older {
+	uint64_t generation;
+	uint32_t serial;
+	uint32_t unused; // 0
+};
+static_assert(sizeof(struct disk_older) == 16, "no padding");
 static_assert(sizeof(struct manifest_layer) == 24, "written as it stands");
 
 static size_t apex_space(size_t apex_len)
@@ -81,11 +92,83 @@ static int failed(char error[MANIFEST_ERROR_MAX], const char *what)
 	return ret;
 }
 
-int manifest_zone_read(const uint8_t **at, const uint8_t *end, bool gone,
+int manifest_older_add(
+    struct manifest *manifest, struct manifest_zone *zone, const struct manifest_older *older)
+{
+	if (manifest->older_count == manifest->older_cap) {
+		const size_t cap = manifest->older_cap == 0 ? 16 : 2 * manifest->older_cap;
+		struct manifest_older *grown =
+		    cap < UINT32_MAX ? reallocarray(manifest->older, cap, sizeof(*grown)) : NULL;
+
+		if (grown == NULL)
+			return -ENOMEM;
+		manifest->older = grown;
+		manifest->older_cap = cap;
+	}
+	manifest->older[manifest->older_count++] = *older;
+	zone->older = (uint32_t)manifest->older_count;
+	return 0;
+}
+
+bool manifest_older(
+    const struct manifest *manifest, const struct manifest_zone *zone, struct manifest_zone *out)
+{
+	const struct manifest_older *older;
+
+	if (zone->older == 0)
+		return false;
+	older = &manifest->older[zone->older - 1];
+	*out = *zone;
+	out->older = 0;
+	out->generation = older->generation;
+	out->serial = older->serial;
+	out->layer_count = older->layer_count;
+	memcpy(out->layer, older->layer, sizeof(out->layer));
+	return true;
+}
+
+// Pre: they are there. Post: 0 and *at behind them, or -EINVAL.
+static int layers_read(const uint8_t **at, unsigned count,
+    struct manifest_layer layer[IMAGE_LAYERS_MAX], char error[MANIFEST_ERROR_MAX])
+{
+	for (unsigned i = 0; i < count; i++, *at += sizeof(struct manifest_layer)) {
+		memcpy(&layer[i], *at, sizeof(struct manifest_layer));
+		if (layer[i].offset % 64 != 0 || layer[i].size == 0 ||
+		    layer[i].size > IMAGE_SIZE_MAX || layer[i].offset > INT64_MAX - IMAGE_SIZE_MAX)
+			return broken(error, "the place of an image");
+	}
+	return 0;
+}
+
+// Post: as manifest_zone_read().
+static int older_read(struct manifest *manifest, const uint8_t **at, unsigned layer_count,
+    struct manifest_zone *zone, char error[MANIFEST_ERROR_MAX])
+{
+	struct manifest_older older = {.layer_count = layer_count};
+	struct disk_older disk;
+
+	memcpy(&disk, *at, sizeof(disk));
+	*at += sizeof(disk);
+	older.generation = disk.generation;
+	older.serial = disk.serial;
+	if (disk.unused != 0 || disk.generation >= zone->generation)
+		return broken(error, "an older version that is none");
+	if (layers_read(at, layer_count, older.layer, error) != 0)
+		return -EINVAL;
+	if (manifest != NULL && manifest_older_add(manifest, zone, &older) != 0) {
+		errno = ENOMEM;
+		return failed(error, "cannot hold");
+	}
+	return 0;
+}
+
+int manifest_zone_read(struct manifest *manifest, const uint8_t **at, const uint8_t *end, bool gone,
     struct manifest_zone *zone, char error[MANIFEST_ERROR_MAX])
 {
 	struct disk_zone disk;
 	uint8_t lower[NAME_LEN_MAX];
+	size_t layers_size;
+	int ret;
 
 	if ((size_t)(end - *at) < sizeof(disk))
 		return broken(error, "it ends inside a zone");
@@ -93,28 +176,31 @@ int manifest_zone_read(const uint8_t **at, const uint8_t *end, bool gone,
 	*at += sizeof(disk);
 	if ((disk.layer_count == 0 && !gone) || disk.layer_count > IMAGE_LAYERS_MAX)
 		return broken(error, "a zone has no layer or too many");
+	if (disk.older_layers > IMAGE_LAYERS_MAX ||
+	    (disk.layer_count == 0 && disk.older_layers > 0))
+		return broken(error, "an older version of too many layers, or of nothing");
 	if (disk.hidden > 1)
 		return broken(error, "whether a zone is hidden");
 	if (disk.apex_len == 0 || disk.apex_len > NAME_LEN_MAX)
 		return broken(error, "the length of a zone's name");
-	if ((size_t)(end - *at) <
-	    disk.layer_count * sizeof(struct manifest_layer) + apex_space(disk.apex_len))
+	layers_size = (disk.layer_count + disk.older_layers) * sizeof(struct manifest_layer) +
+	              (disk.older_layers > 0 ? sizeof(struct disk_older) : 0);
+	if ((size_t)(end - *at) < layers_size + apex_space(disk.apex_len))
 		return broken(error, "it ends inside a zone");
 
 	zone->generation = disk.generation;
 	zone->expires_at = disk.expires_at;
 	zone->grace_s = disk.grace_s;
 	zone->hidden = disk.hidden;
+	zone->older = 0;
 	zone->serial = disk.serial;
 	zone->layer_count = disk.layer_count;
 	zone->apex_len = (uint8_t)disk.apex_len;
-	for (unsigned i = 0; i < disk.layer_count; i++, *at += sizeof(struct manifest_layer)) {
-		memcpy(&zone->layer[i], *at, sizeof(struct manifest_layer));
-		if (zone->layer[i].offset % 64 != 0 || zone->layer[i].size == 0 ||
-		    zone->layer[i].size > IMAGE_SIZE_MAX ||
-		    zone->layer[i].offset > INT64_MAX - IMAGE_SIZE_MAX)
-			return broken(error, "the place of an image");
-	}
+	ret = layers_read(at, disk.layer_count, zone->layer, error);
+	if (ret == 0 && disk.older_layers > 0)
+		ret = older_read(manifest, at, disk.older_layers, zone, error);
+	if (ret != 0)
+		return ret;
 	if (name_len_checked(*at, disk.apex_len) != disk.apex_len)
 		return broken(error, "a zone's name");
 	memcpy(zone->apex, *at, disk.apex_len);
@@ -156,7 +242,7 @@ static int manifest_read(
 	}
 	for (; manifest->zone_count < header.zone_count; manifest->zone_count++) {
 		int ret = manifest_zone_read(
-		    &at, end, false, &manifest->zones[manifest->zone_count], error);
+		    manifest, &at, end, false, &manifest->zones[manifest->zone_count], error);
 
 		if (ret != 0)
 			return ret;
@@ -262,19 +348,34 @@ int manifest_load(const char *storage, struct manifest *manifest, char error[MAN
 	}
 }
 
-size_t manifest_zone_size(const struct manifest_zone *zone)
+static const struct manifest_older *older_of(
+    const struct manifest *manifest, const struct manifest_zone *zone)
 {
-	return sizeof(struct disk_zone) + zone->layer_count * sizeof(struct manifest_layer) +
-	       apex_space(zone->apex_len);
+	return zone->older != 0 ? &manifest->older[zone->older - 1] : NULL;
 }
 
-uint8_t *manifest_zone_write(uint8_t *at, const struct manifest_zone *zone)
+size_t manifest_zone_size(const struct manifest *manifest, const struct manifest_zone *zone)
 {
+	const struct manifest_older *older = older_of(manifest, zone);
+	size_t size = sizeof(struct disk_zone) + apex_space(zone->apex_len) +
+	              zone->layer_count * sizeof(struct manifest_layer);
+
+	if (older != NULL)
+		size +=
+		    sizeof(struct disk_older) + older->layer_count * sizeof(struct manifest_layer);
+	return size;
+}
+
+uint8_t *manifest_zone_write(
+    uint8_t *at, const struct manifest *manifest, const struct manifest_zone *zone)
+{
+	const struct manifest_older *older = older_of(manifest, zone);
 	struct disk_zone disk = {
 	    .generation = zone->generation,
 	    .expires_at = zone->expires_at,
 	    .grace_s = zone->grace_s,
-	    .hidden = zone->hidden,
+	    .hidden = (uint16_t)zone->hidden,
+	    .older_layers = (uint16_t)(older != NULL ? older->layer_count : 0),
 	    .serial = zone->serial,
 	    .layer_count = (uint16_t)zone->layer_count,
 	    .apex_len = zone->apex_len,
@@ -285,6 +386,16 @@ uint8_t *manifest_zone_write(uint8_t *at, const struct manifest_zone *zone)
 	at += sizeof(disk);
 	memcpy(at, zone->layer, layers_len);
 	at += layers_len;
+	if (older != NULL) {
+		const struct disk_older head = {
+		    .generation = older->generation, .serial = older->serial};
+
+		memcpy(at, &head, sizeof(head));
+		at += sizeof(head);
+		layers_len = older->layer_count * sizeof(older->layer[0]);
+		memcpy(at, older->layer, layers_len);
+		at += layers_len;
+	}
 	memcpy(at, zone->apex, zone->apex_len);
 	return at + apex_space(zone->apex_len);
 }
@@ -295,7 +406,7 @@ uint8_t *manifest_bytes(const struct manifest *manifest, struct disk_header head
 
 	*size = sizeof(header);
 	for (size_t i = 0; i < manifest->zone_count; i++)
-		*size += manifest_zone_size(&manifest->zones[i]);
+		*size += manifest_zone_size(manifest, &manifest->zones[i]);
 	bytes = calloc(1, *size);
 	if (bytes == NULL)
 		return NULL;
@@ -309,7 +420,7 @@ uint8_t *manifest_bytes(const struct manifest *manifest, struct disk_header head
 	at = bytes + sizeof(header);
 	for (size_t i = 0; i < manifest->zone_count; i++) {
 		assert(manifest->zones[i].layer_count <= IMAGE_LAYERS_MAX);
-		at = manifest_zone_write(at, &manifest->zones[i]);
+		at = manifest_zone_write(at, manifest, &manifest->zones[i]);
 	}
 	header.checksum = manifest_checksum(bytes, *size);
 	memcpy(bytes, &header, sizeof(header));
@@ -406,6 +517,7 @@ int manifest_save(const char *storage, struct manifest *manifest)
 void manifest_free(struct manifest *manifest)
 {
 	free(manifest->zones);
+	free(manifest->older);
 	*manifest = (struct manifest){0};
 }
 

@@ -7,6 +7,7 @@
 // kill -9 at any instruction. Images stand beside it in STORAGE/images/, one file may hold many.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -29,7 +30,16 @@ struct manifest_zone {
 	int64_t expires_at; // unix seconds when the zone turns into SERVFAIL; 0: never
 	uint32_t grace_s;   // so long before that its answers become stale ones
 	uint32_t hidden;    // 1: a catalog (RFC 9432): the data plane does not serve it; else 0
+	uint32_t older;     // place in manifest.older, from 1; 0: none. See manifest_older()
 	struct manifest_layer layer[IMAGE_LAYERS_MAX]; // [0] the top, the last the base
+};
+
+// A version that was served before, for a boot that finds the images of the zone's own broken.
+struct manifest_older {
+	uint64_t generation;
+	uint32_t serial;
+	uint32_t layer_count;
+	struct manifest_layer layer[IMAGE_LAYERS_MAX];
 };
 
 // `mark` and `size` are of the file that was loaded or saved.
@@ -40,6 +50,8 @@ struct manifest {
 	uint64_t hash_key[2];        // of all images of this node
 	struct manifest_zone *zones; // owned
 	size_t zone_count;
+	struct manifest_older *older; // owned
+	size_t older_count, older_cap;
 	uint64_t damaged; // bytes of changes that are broken, with others behind them
 };
 
@@ -59,6 +71,13 @@ int manifest_save(const char *storage, struct manifest *manifest)
 int manifest_append(const char *storage, uint64_t mark, const struct manifest *changes,
     uint64_t *end) __attribute__((warn_unused_result));
 void manifest_free(struct manifest *manifest);
+
+// The zone's older version. Post: 0 or -ENOMEM.
+int manifest_older_add(struct manifest *manifest, struct manifest_zone *zone,
+    const struct manifest_older *older) __attribute__((warn_unused_result));
+// The zone as it is when it has to make do with its older version. Post: false when there is none.
+bool manifest_older(
+    const struct manifest *manifest, const struct manifest_zone *zone, struct manifest_zone *out);
 
 // "STORAGE/images/<id>.img" into out. Post: 0 or -ENAMETOOLONG.
 int manifest_image_path(const char *storage, uint64_t file_id, char *out, size_t cap);

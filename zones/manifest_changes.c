@@ -98,7 +98,7 @@ static int record_check(const struct disk_header *header, const uint8_t *bytes)
 	struct manifest_zone zone;
 
 	for (uint64_t i = 0; i < header->zone_count; i++) {
-		if (manifest_zone_read(&at, end, true, &zone, error) != 0 ||
+		if (manifest_zone_read(NULL, &at, end, true, &zone, error) != 0 ||
 		    zone.generation > header->generation_max)
 			return -EINVAL;
 	}
@@ -118,7 +118,8 @@ static int record_take(struct manifest *manifest, struct places *places, size_t 
 		struct manifest_zone zone = {0};
 		uint32_t *slot;
 
-		(void)manifest_zone_read(&at, end, true, &zone, error); // it was proven
+		if (manifest_zone_read(manifest, &at, end, true, &zone, error) != 0)
+			return -ENOMEM; // it was proven
 		slot = places_find(places, manifest, &zone);
 		if (*slot == 0 && zone.layer_count == 0)
 			continue;

@@ -9,7 +9,7 @@
 
 #include "manifest.h"
 
-#define MANIFEST_VERSION    3
+#define MANIFEST_VERSION    4
 #define MANIFEST_BYTE_ORDER 0x01020304u
 #define MANIFEST_SIZE_MAX   (UINT64_C(1) << 32) // some 30 million zones
 
@@ -29,10 +29,12 @@ static_assert(sizeof(struct disk_header) == 64, "no padding");
 uint64_t manifest_checksum(const uint8_t *at, size_t size); // Pre: size is a multiple of 8
 
 // The zones behind a header. `gone`: one without layers may be there, which is gone.
-size_t manifest_zone_size(const struct manifest_zone *zone);
-uint8_t *manifest_zone_write(uint8_t *at, const struct manifest_zone *zone);
-// Post: 0 and *at behind it, or -EINVAL.
-int manifest_zone_read(const uint8_t **at, const uint8_t *end, bool gone,
+size_t manifest_zone_size(const struct manifest *manifest, const struct manifest_zone *zone);
+uint8_t *manifest_zone_write(
+    uint8_t *at, const struct manifest *manifest, const struct manifest_zone *zone);
+// `manifest` is given the zone's older version; NULL: nobody is. Post: 0 and *at behind it, -EINVAL
+// or -ENOMEM.
+int manifest_zone_read(struct manifest *manifest, const uint8_t **at, const uint8_t *end, bool gone,
     struct manifest_zone *zone, char error[MANIFEST_ERROR_MAX]);
 
 // Header and zones in memory, with their checksum. NULL when out of memory.

@@ -42,7 +42,8 @@ static void written_judge(const struct manifest *manifest, const uint8_t *bytes,
 		must(zone->layer_count >= 1 && zone->layer_count <= IMAGE_LAYERS_MAX);
 		must(name_len_checked(zone->apex, zone->apex_len) == zone->apex_len);
 		must(zone->generation <= manifest->generation_max);
-		end = manifest_zone_write(again, zone);
+		must(zone->older <= manifest->older_count);
+		end = manifest_zone_write(again, manifest, zone);
 		must(memcmp(again, at,
 		         (size_t)(end - again) - apex_space(zone->apex_len) + zone->apex_len) == 0);
 		at += end - again;

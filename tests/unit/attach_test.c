@@ -588,6 +588,52 @@ static void a_boot_serves_what_the_manifest_names_without_anybody(void **state)
 	peer_stop(&peer);
 }
 
+// Of the second zone the version before is broken as well.
+static void a_boot_serves_what_was_before_a_version_that_is_broken(void **state)
+{
+	static const char *const apexes[] = {"older.example.", "broken.example."};
+	struct manifest_zone zones[2] = {0};
+	struct manifest manifest = {.generation_max = 50,
+	    .hash_key = {peer_key.k[0], peer_key.k[1]},
+	    .zones = zones,
+	    .zone_count = 2};
+	uint32_t serial;
+	struct peer peer;
+
+	peer_folder_make(&peer);
+	for (unsigned i = 0; i < 4; i++) {
+		const unsigned z = i / 2;
+		const bool older = i % 2 == 1;
+		struct peer_image image = peer_image_make(apexes[z], 20 - i, 30 - i, 3, &peer_key);
+
+		if (i != 1)
+			assert_int_equal(pwrite(image.fd, "x", 1, (off_t)image.size / 2), 1);
+		image_store(&peer, 100 + i, image);
+		if (older) {
+			const struct manifest_older before = {.generation = 30 - i,
+			    .serial = 20 - i,
+			    .layer_count = 1,
+			    .layer = {{.file_id = 100 + i, .size = image.size}}};
+
+			assert_int_equal(manifest_older_add(&manifest, &zones[z], &before), 0);
+			continue;
+		}
+		zones[z].apex_len = (uint8_t)peer_wire(apexes[z], zones[z].apex);
+		zones[z].serial = 20 - i;
+		zones[z].generation = 30 - i;
+		zones[z].layer_count = 1;
+		zones[z].layer[0] = (struct manifest_layer){.file_id = 100 + i, .size = image.size};
+	}
+	assert_int_equal(manifest_save(peer.folder, &manifest), 0);
+	free(manifest.older);
+	peer_start(&peer);
+	peer_listen(&peer);
+	assert_int_equal(peer_greet(&peer), 1);
+	peer_assert_serial(&peer, "older.example.", 19);
+	assert_int_equal(peer_ask(&peer, "broken.example.", &serial), 5);
+	peer_stop(&peer);
+}
+
 static void a_broken_manifest_starts_empty(void **state)
 {
 	struct peer peer;
@@ -620,6 +666,7 @@ int main(void)
 	    cmocka_unit_test(images_of_every_size_are_loaded_as_they_are),
 	    cmocka_unit_test(a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing),
 	    cmocka_unit_test(a_boot_serves_what_the_manifest_names_without_anybody),
+	    cmocka_unit_test(a_boot_serves_what_was_before_a_version_that_is_broken),
 	    cmocka_unit_test(a_broken_manifest_starts_empty),
 	};
 

@@ -125,6 +125,97 @@ static void what_was_saved_is_loaded(void **state)
 	manifest_free(&manifest);
 }
 
+static struct manifest_older older_make(uint64_t generation, unsigned layers)
+{
+	struct manifest_older older = {
+	    .generation = generation, .serial = 41, .layer_count = layers};
+
+	for (unsigned i = 0; i < layers; i++)
+		older.layer[i] = (struct manifest_layer){
+		    .file_id = 0x77 + i, .offset = 128 * i, .size = 8192 * (i + 1)};
+	return older;
+}
+
+// Beside the first and the last of three zones; a change of the last brings another, and one of the
+// first leaves it none.
+static void what_was_served_before_is_there_for_a_boot(void **state)
+{
+	struct manifest_zone zones[3], older;
+	struct manifest manifest = {.generation_max = 1u << 20, .zones = zones, .zone_count = 3},
+	                loaded;
+	const struct manifest_older first = older_make(7, 1), last = older_make(8, 3);
+	char error[MANIFEST_ERROR_MAX];
+	uint64_t end = 0;
+
+	zone_make(&zones[0], "", 1, 1);
+	zone_make(&zones[1], "\7example\3com", 13, 3);
+	zone_make(&zones[2], "\3net", 5, 2);
+	assert_int_equal(manifest_older_add(&manifest, &zones[0], &first), 0);
+	assert_int_equal(manifest_older_add(&manifest, &zones[2], &last), 0);
+	assert_int_equal(manifest_save(folder, &manifest), 0);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 3);
+	assert_true(manifest_older(&loaded, &loaded.zones[0], &older));
+	assert_int_equal(older.generation, 7);
+	assert_int_equal(older.serial, 41);
+	assert_int_equal(older.layer_count, 1);
+	assert_memory_equal(older.layer, first.layer, sizeof(first.layer[0]));
+	assert_int_equal(older.apex_len, 1);
+	assert_false(manifest_older(&loaded, &loaded.zones[1], &older));
+	assert_true(manifest_older(&loaded, &loaded.zones[2], &older));
+	assert_int_equal(older.layer_count, 3);
+	assert_memory_equal(older.layer, last.layer, sizeof(last.layer));
+	assert_int_equal(older.grace_s, loaded.zones[2].grace_s);
+	const uint64_t mark = loaded.mark;
+	manifest_free(&loaded);
+
+	manifest.zone_count = 2;
+	zones[0].older = 0;
+	zones[1] = zones[2];
+	zones[1].older = 1;
+	assert_int_equal(manifest_append(folder, mark, &manifest, &end), 0);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 3);
+	assert_false(manifest_older(&loaded, &loaded.zones[0], &older));
+	assert_false(manifest_older(&loaded, &loaded.zones[1], &older));
+	assert_true(manifest_older(&loaded, &loaded.zones[2], &older));
+	assert_int_equal(older.generation, 7);
+	manifest_free(&loaded);
+	manifest_free(&loaded);
+	free(manifest.older);
+}
+
+// Not older, of too many layers, or in a place that is none.
+static void impossible_older_versions_are_refused(void **state)
+{
+	for (unsigned i = 0; i < 4; i++) {
+		struct manifest_zone zone;
+		struct manifest manifest = {
+		    .generation_max = 2000, .zones = &zone, .zone_count = 1};
+		struct manifest_older older = older_make(7, 2);
+
+		zone_make(&zone, "\1a", 3, 1);
+		if (i == 0)
+			older.generation = zone.generation;
+		else if (i == 1)
+			older.layer[1].offset = 32;
+		else if (i == 2)
+			older.layer[0].size = 0;
+		assert_int_equal(manifest_older_add(&manifest, &zone, &older), 0);
+		assert_int_equal(manifest_save(folder, &manifest), 0);
+		if (i < 3) {
+			assert_broken();
+		} else {
+			char error[MANIFEST_ERROR_MAX];
+			struct manifest loaded;
+
+			assert_int_equal(manifest_load(folder, &loaded, error), 0);
+			manifest_free(&loaded);
+		}
+		free(manifest.older);
+	}
+}
+
 static void a_node_without_zones_has_a_manifest_too(void **state)
 {
 	struct manifest manifest = {.generation_max = 7}, loaded;
@@ -441,6 +532,8 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_was_saved_is_loaded),
+	    cmocka_unit_test(what_was_served_before_is_there_for_a_boot),
+	    cmocka_unit_test(impossible_older_versions_are_refused),
 	    cmocka_unit_test(a_node_without_zones_has_a_manifest_too),
 	    cmocka_unit_test(no_manifest_is_no_error_of_the_disk),
 	    cmocka_unit_test(a_manifest_cut_anywhere_is_refused),

@@ -1129,6 +1129,109 @@ static void a_stored_version_that_has_rotted_is_no_base_for_a_difference(void **
 	assert_non_null(strstr(f->reason, "The stored version is broken"));
 }
 
+// One byte in the middle of the image that the manifest names, of the version it has beside it
+// (`older`) or of the zone's own.
+static void image_rot(const struct fixture *f, bool older)
+{
+	char storage[96], path[128], error[MANIFEST_ERROR_MAX];
+	struct manifest_zone zone = {0};
+	struct manifest manifest;
+	uint8_t byte = 0;
+	int fd;
+
+	snprintf(storage, sizeof(storage), "%s/store", f->folder);
+	assert_int_equal(manifest_load(storage, &manifest, error), 0);
+	for (size_t i = 0; i < manifest.zone_count; i++) {
+		if (memcmp(manifest.zones[i].apex, apex, sizeof(apex)) != 0)
+			continue;
+		zone = manifest.zones[i];
+		if (older)
+			assert_true(manifest_older(&manifest, &manifest.zones[i], &zone));
+	}
+	manifest_free(&manifest);
+	assert_int_equal(zone.layer_count, 1);
+	assert_int_equal(
+	    manifest_image_path(storage, zone.layer[0].file_id, path, sizeof(path)), 0);
+	fd = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(fd >= 0);
+	const off_t middle = (off_t)(zone.layer[0].offset + zone.layer[0].size / 2);
+	assert_int_equal(pread(fd, &byte, 1, middle), 1);
+	byte ^= 0x55;
+	assert_int_equal(pwrite(fd, &byte, 1, middle), 1);
+	close(fd);
+}
+
+// What was served before is more than nothing; what comes next takes its place.
+static void a_version_that_is_broken_at_a_start_is_served_as_it_was_before(void **state)
+{
+	struct fixture *f = *state;
+	struct engine_stored stored;
+
+	for (uint32_t serial = 7; serial <= 8; serial++) {
+		publish_from(f, serial, 1000 + serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	const uint64_t generation = status_of(f, apex).generation;
+
+	publisher_close(f->publisher);
+	image_rot(f, false);
+	publisher_begin(f);
+	assert_int_equal(status_of(f, apex).serial, 7);
+	assert_true(status_of(f, apex).generation < generation);
+	assert_true(status_of(f, apex).older);
+	assert_non_null(strstr(status_of(f, apex).error, "serial 8, is broken or gone"));
+	assert_non_null(strstr(status_of(f, apex).error, "serial 7, takes its place"));
+	publisher_load(f->publisher, apex, &stored);
+	assert_true(stored.has_copy);
+	assert_int_equal(stored.soa.serial, 7);
+	assert_int_equal(stored.origin, 1007);
+	// A data plane that has nothing is given it; one that has more keeps that.
+	plane_connect(f, false);
+	WAIT_FOR(f, f->plane.serial == 7);
+	publisher_apply(f->publisher, apex, 9, 1007, NULL, delta_make(7, 9, false));
+	WAIT_FOR(f, f->token == 9);
+	assert_true(f->live);
+	assert_true(status_of(f, apex).generation > generation);
+	assert_false(status_of(f, apex).older);
+	assert_string_equal(status_of(f, apex).error, "");
+}
+
+static void when_the_one_before_is_broken_too_the_zone_starts_anew(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_status status;
+
+	for (uint32_t serial = 7; serial <= 8; serial++) {
+		publish(f, serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	publisher_close(f->publisher);
+	image_rot(f, true);
+	image_rot(f, false);
+	publisher_begin(f);
+	assert_true(publisher_status(f->publisher, apex, &status));
+	assert_false(status.has_version);
+	publish(f, 9);
+	assert_true(f->live);
+}
+
+// A primary that has the older serial would never bring that one's end about.
+static void a_later_serial_is_not_what_a_zone_falls_back_to(void **state)
+{
+	struct fixture *f = *state;
+	struct publisher_status status;
+
+	publish(f, 8);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publish(f, 7); // as `npctl zone retransfer` takes it
+	WAIT_FOR(f, status_of(f, apex).durable);
+	publisher_close(f->publisher);
+	image_rot(f, false);
+	publisher_begin(f);
+	assert_true(publisher_status(f->publisher, apex, &status));
+	assert_false(status.has_version);
+}
+
 // Renames what is in the folder of images, or back.
 static void images_rename(const struct fixture *f, bool links)
 {
@@ -2177,6 +2280,9 @@ int main(int argc, char **argv)
 	    CASE(the_journal_has_what_led_to_the_version_served),
 	    CASE(a_journal_that_cannot_be_written_holds_up_nothing),
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
+	    CASE(a_version_that_is_broken_at_a_start_is_served_as_it_was_before),
+	    CASE(when_the_one_before_is_broken_too_the_zone_starts_anew),
+	    CASE(a_later_serial_is_not_what_a_zone_falls_back_to),
 	    CASE(what_cannot_be_read_at_a_start_is_there_at_the_next),
 	    CASE(a_small_change_does_not_wait_for_a_large_base_on_disk),
 	    CASE(what_cannot_be_compared_is_not_published),
