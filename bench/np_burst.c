@@ -5,11 +5,12 @@
 // without a port. For profiles and for instruction counts, which are the same on a busy machine:
 //
 //     np-burst --zone ORIGIN=FILE | --store FOLDER, --queries FILE [--count N] [--rounds N]
-//         [--edns SHARE] [--do SHARE]
+//         [--edns SHARE] [--do SHARE] [--overlay NAMES]...
 //     valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
 //
-// Zones are compiled here, or loaded from a storage folder as np-dataplane does it; queries are
-// those of np-load (load_query.h). One thread.
+// Zones are compiled here, or loaded from a storage folder as np-dataplane does it; --overlay gives
+// each an overlay in which so many of its names have another TTL, twice at most. Queries are those
+// of np-load (load_query.h). One thread.
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -24,11 +25,13 @@
 #include "boot.h"
 #include "checksum.h"
 #include "compile.h"
+#include "delta.h"
 #include "dns.h"
 #include "frame_answer.h"
 #include "heap.h"
 #include "load_packet.h"
 #include "load_query.h"
+#include "overlay.h"
 #include "zonefile.h"
 
 #define BURST 32
@@ -109,6 +112,83 @@ static void zone_load(struct zone_table *table, char *text)
 	if (image_open(&version->layer[0], image.mem, image.used) != 0 ||
 	    zone_table_set(table, apex, version, &retired) != 0)
 		die("the image does not open", file);
+}
+
+// Another serial, and another TTL for some RRset of each of so many names; the `nth` time of
+// others.
+static struct delta *version_change(
+    const struct zone_version *version, uint64_t names, unsigned nth)
+{
+	const struct image_header *header = version_header(version);
+	const uint64_t every = header->rr_count / (names + 1) + 1;
+	struct delta *delta = delta_new(image_apex(header), header->serial);
+	uint8_t soa[2 * NAME_LEN_MAX + 20];
+	struct version_records at;
+	struct record r;
+
+	if (delta == NULL || !version_soa(version, &r) ||
+	    delta_add(delta, false, r.owner, r.type, r.ttl, r.rdata, r.rdlen) != 0)
+		return NULL;
+	memcpy(soa, r.rdata, r.rdlen);
+	soa[r.rdlen - 17]++;
+	if (delta_add(delta, true, r.owner, r.type, r.ttl, soa, r.rdlen) != 0)
+		return NULL;
+	version_records_start(&at, version);
+	for (uint64_t i = nth * every / 4; names > 0 && version_records_next(&at, &r);) {
+		if (i++ < every || r.type == RRTYPE_SOA || r.type == RRTYPE_RRSIG)
+			continue;
+		if (delta_add(delta, false, r.owner, r.type, r.ttl, r.rdata, r.rdlen) != 0 ||
+		    delta_add(delta, true, r.owner, r.type, r.ttl + 1, r.rdata, r.rdlen) != 0)
+			return NULL;
+		names--;
+		i = 0;
+	}
+	return delta;
+}
+
+static const struct zone_version *version_overlaid(
+    const struct zone_version *below, uint64_t names, unsigned nth)
+{
+	const uint64_t *k = version_header(below)->hash_key;
+	const struct compile_options options = {
+	    .key = {{k[0], k[1]}}, .generation = 1, .id = 2 + nth};
+	struct zone_version *version = calloc(1, sizeof *version);
+	struct delta *delta = version_change(below, names, nth);
+	char error[COMPILE_ERROR_MAX];
+	struct image_buffer image;
+	struct overlay overlay;
+
+	if (version == NULL || delta == NULL || below->layer_count == IMAGE_LAYERS_MAX)
+		die("there is no overlay to be made", "");
+	if (overlay_make(below, delta, below, NULL, SIZE_MAX, &overlay, error) != 0)
+		die("overlay", error);
+	if (image_buffer_open(&image, ((size_t)names << 16) + (16 << 20)) != 0 ||
+	    compile_overlay(overlay.records, &overlay.plan, &options, &image, error) != 0)
+		die("overlay", error);
+	overlay_free(&overlay);
+	delta_free(delta);
+	version->layer_count = below->layer_count + 1;
+	memcpy(&version->layer[1], below->layer, below->layer_count * sizeof below->layer[0]);
+	if (image_open(&version->layer[0], image.mem, image.used) != 0 ||
+	    version_check(version) != 0)
+		die("the layers do not belong together", "");
+	return version;
+}
+
+static void zones_overlay(struct zone_table *table, uint64_t names, unsigned nth)
+{
+	struct zone_retired retired;
+	struct zone_entry *entry;
+	size_t position = 0;
+
+	while ((entry = zone_table_next(table, &position)) != NULL) {
+		const struct zone_version *below =
+		    atomic_load_explicit(&entry->version, memory_order_relaxed);
+
+		if (zone_table_set(
+		        table, entry->apex, version_overlaid(below, names, nth), &retired) != 0)
+			die("out of memory", "");
+	}
 }
 
 // A frame that was not answered. Post: the number of jobs, of which it is the last.
@@ -253,7 +333,7 @@ int main(int argc, char **argv)
 {
 	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"store", 1, 0, 's'},
 	    {"queries", 1, 0, 'q'}, {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'},
-	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {0}};
+	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {"overlay", 1, 0, 'o'}, {0}};
 	struct load_stream_options shape = {.seed = 1, .weight = {1}, .order = ORDER_UNIFORM};
 	struct load_packet_options packet = {.mac_from = {2, 0, 0, 0, 0, 1},
 	    .mac_to = {2, 0, 0, 0, 0, 2},
@@ -270,7 +350,8 @@ int main(int argc, char **argv)
 	struct load_stream stream;
 	struct load_list list = {0};
 	const char *file = NULL;
-	unsigned rounds = 1, line = 0;
+	unsigned rounds = 1, line = 0, overlays = 0;
+	uint64_t overlay[IMAGE_LAYERS_MAX - 1];
 	size_t count = 100000;
 	uint64_t replies = 0;
 
@@ -297,10 +378,17 @@ int main(int argc, char **argv)
 		case 'd':
 			packet.share_do = strtod(optarg, NULL);
 			break;
+		case 'o':
+			if (overlays == IMAGE_LAYERS_MAX - 1)
+				return 2;
+			overlay[overlays++] = strtoul(optarg, NULL, 10);
+			break;
 		default:
 			return 2;
 		}
 	}
+	for (unsigned i = 0; i < overlays; i++)
+		zones_overlay(table, overlay[i], i);
 	context.table = table;
 	memcpy(&address.sin_addr, packet.to4, 4);
 	if (file == NULL || frame_served_add(&rules.served, (void *)&address) != 0)

@@ -38,6 +38,11 @@ int version_check(const struct zone_version *version)
 		const struct image_header *below = version->layer[i + 1].header;
 		if (((header->flags ^ below->flags) & (IMAGE_SIGNED | IMAGE_NSEC3)) != 0)
 			return -EINVAL;
+		// What is above may hide all there is of these, and yet must not say so: a first
+		// probe is judged by them (dns_lookup.h).
+		if ((below->flags & ~header->flags &
+		        (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES | IMAGE_HAS_WILD)) != 0)
+			return -EINVAL;
 		if (header->below_id != below->id || header->apex_len != below->apex_len ||
 		    memcmp(image_apex(header), image_apex(below), header->apex_len) != 0 ||
 		    header->hash_key[0] != below->hash_key[0] ||
@@ -103,27 +108,33 @@ static inline const struct image_node *image_find(
 // --- a version
 // ------------------------------------------------------------------------------------
 
-static __attribute__((noinline)) struct node_ref layers_find(
-    const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
+__attribute__((noinline)) bool version_overlays_find(const struct zone_version *version,
+    const uint8_t *name, unsigned len, uint64_t hash, struct node_ref *ref)
 {
-	for (unsigned i = 0; i < version->layer_count; i++) {
-		const struct image_node *node = image_find(&version->layer[i], hash, name, len);
+	const struct image *base = version_base(version);
+
+	*ref = (struct node_ref){.image = base};
+	for (const struct image *image = version->layer; image < base; image++) { // at most two
+		const struct image_node *node = image_find(image, hash, name, len);
+
 		if (node == NULL)
 			continue;
-		if ((node->flags & NODE_TOMBSTONE) != 0)
-			break;
-		return (struct node_ref){.image = &version->layer[i], .node = node};
+		if ((node->flags & NODE_TOMBSTONE) == 0)
+			*ref = (struct node_ref){.image = image, .node = node};
+		return true;
 	}
-	return (struct node_ref){0};
+	return false;
 }
 
 struct node_ref version_find_name(
     const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash)
 {
-	if (version->layer_count != 1)
-		return layers_find(version, name, len, hash);
-	return (struct node_ref){
-	    .image = &version->layer[0], .node = image_find(&version->layer[0], hash, name, len)};
+	const struct image *base = version_base(version);
+	struct node_ref ref;
+
+	if (base != version->layer && version_overlays_find(version, name, len, hash, &ref))
+		return ref;
+	return (struct node_ref){.image = base, .node = image_find(base, hash, name, len)};
 }
 
 struct node_ref version_find(

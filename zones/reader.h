@@ -32,6 +32,11 @@ static inline const struct image_header *version_header(const struct zone_versio
 	return version->layer[0].header;
 }
 
+static inline const struct image *version_base(const struct zone_version *version)
+{
+	return &version->layer[version->layer_count - 1];
+}
+
 // Number of labels of the zone's apex.
 unsigned version_apex_labels(const struct zone_version *version);
 
@@ -50,6 +55,11 @@ struct node_ref version_find(
 // hash under the version's key.
 struct node_ref version_find_name(
     const struct zone_version *version, const uint8_t *name, unsigned len, uint64_t hash);
+
+// What the overlays say of such a name, from the top down. Post: true: that decides, and *ref is
+// its node, NULL where it is gone. False: no overlay knows it, and the base does decide.
+bool version_overlays_find(const struct zone_version *version, const uint8_t *name, unsigned len,
+    uint64_t hash, struct node_ref *ref);
 
 // True when what look-ups in it touch does not stay in a core's own cache, and so is worth fetching
 // ahead.

@@ -71,7 +71,7 @@ void dns_plain_leave(
 		query->zone = asked->entry;
 		query->version = asked->version;
 		query->labels = (uint8_t)asked->probed;
-		query->node = (struct node_ref){&query->version->layer[0], asked->node};
+		query->node = (struct node_ref){asked->image, asked->node};
 		query->denied.labels = 0;
 		query->state = QUERY_LOOKUP;
 	}
@@ -102,16 +102,16 @@ __attribute__((noinline)) void plain_emit_other(
     struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg)
 {
 	const struct plain_question *q = &asked->question;
-	const struct image *image = &asked->version->layer[0];
+	const struct image *top = &asked->version->layer[0];
 	const struct asking asking = {
-	    asked->version, q->type, q->labels, plain_do(q) && (image->flags & IMAGE_SIGNED) != 0};
-	const struct node_ref ref = {image, asked->node};
+	    asked->version, q->type, q->labels, plain_do(q) && (top->flags & IMAGE_SIGNED) != 0};
+	const struct node_ref ref = {asked->image, asked->node};
 	struct choice choice;
 	enum lookup_kind kind;
 
 	asked->left = PLAIN_LEFT_LOOKUP;
 	at_hand->reply.len = 0;
-	if (lookup_direct(image, ref.node, asked->probed == q->labels, &kind) &&
+	if (lookup_direct(top, ref.node, asked->probed == q->labels, &kind) &&
 	    choose(asking, kind, ref, &choice))
 		at_hand->reply = choice.deny != DENY_NOTHING
 		                     ? plain_emit_proofs(at_hand, asked, msg)
@@ -131,14 +131,39 @@ uint64_t plain_hash_on(
 	return hash;
 }
 
-// Is the first probe into that image all there is to do, and with the hashes of the table's key?
-static inline bool image_is_plain(
+// The overlays are looked into wherever they are: they are small, and asked for all the time.
+__attribute__((noinline)) void plain_emit_layered(
+    struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg)
+{
+	struct plain_asked *asked = &at_hand->asked;
+	const struct plain_question *q = &asked->question;
+	const struct plain_zone *zone = &at_hand->zone;
+	const unsigned own = q->order[q->labels - labels];
+	const unsigned apex_at = q->order[q->labels - zone->depth];
+	const struct node_ref ref =
+	    version_find_name(zone->version, q->name + own, q->at + 1 - own, hash);
+
+	asked->left = PLAIN_LEFT_ZONE;
+	at_hand->reply.len = 0;
+	if (ref.node == NULL &&
+	    !wide_equal(q->name + apex_at, zone->entry->apex, q->at + 1 - apex_at))
+		return;
+	asked->entry = zone->entry;
+	asked->version = zone->version;
+	asked->probed = labels;
+	asked->image = ref.image;
+	asked->node = ref.node;
+	plain_emit_other(at_hand, asked, msg);
+}
+
+// Are its names in its index, and by the hashes of the table's key?
+static inline bool version_is_plain(
     const struct dns_plain *at_hand, const struct zone_version *version)
 {
-	const struct image *image = &version->layer[0];
+	const struct image *base = version_base(version);
 
-	return version->layer_count == 1 && image->bucket_count != 0 &&
-	       image->hash_key[0] == at_hand->key.k[0] && image->hash_key[1] == at_hand->key.k[1];
+	return base->bucket_count != 0 && base->hash_key[0] == at_hand->key.k[0] &&
+	       base->hash_key[1] == at_hand->key.k[1];
 }
 
 // The zone of that entry. Post: as plain_zone().
@@ -149,9 +174,9 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry,
 	const struct image *image = &version->layer[0];
 	const bool walks = (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0;
 
-	if (!image_is_plain(at_hand, version))
+	if (!version_is_plain(at_hand, version))
 		return false;
-	if (image->bucket_count >= BUCKETS_LARGE) {
+	if (version_base(version)->bucket_count >= BUCKETS_LARGE) {
 		at_hand->at_once = false;
 		return false;
 	}
@@ -159,6 +184,7 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry,
 	    .depth = depth,
 	    .probe = walks ? depth + 1 : UINT_MAX,
 	    .with_sigs = (image->flags & IMAGE_SIGNED) != 0,
+	    .layered = version->layer_count != 1,
 	    .entry = entry,
 	    .version = version};
 	return true;
@@ -308,9 +334,10 @@ static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_wai
 	struct plain_asked *asked = &waiting->asked;
 	struct plain_question *q = &asked->question;
 	const struct image *image = &asked->version->layer[0];
+	const struct image *base = version_base(asked->version);
 	unsigned labels = waiting->depth + 1;
 
-	if (!image_is_plain(at_hand, asked->version)) {
+	if (!version_is_plain(at_hand, asked->version)) {
 		waiting->on = false;
 		return;
 	}
@@ -320,16 +347,38 @@ static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_wai
 			plain_hash_on(q, &at_hand->key, q->hashed, labels);
 	}
 	asked->probed = labels;
-	__builtin_prefetch(&image->buckets[home_bucket(image, q->hash[labels])]);
+	for (; image <= base; image++) // at most three
+		__builtin_prefetch(&image->buckets[home_bucket(image, q->hash[labels])]);
+}
+
+// What the overlays know of the name. Post: false: nothing.
+static __attribute__((noinline)) bool step_overlays(struct plain_asked *asked)
+{
+	const struct plain_question *q = &asked->question;
+	const unsigned own = q->order[q->labels - asked->probed];
+	struct node_ref ref;
+	const bool known = version_overlays_find(
+	    asked->version, q->name + own, q->at + 1 - own, q->hash[asked->probed], &ref);
+
+	asked->image = ref.image;
+	asked->node = ref.node;
+	if (ref.node == NULL)
+		__builtin_prefetch(asked->entry->apex);
+	return known;
 }
 
 // What the first probe finds.
 static inline void step_node(struct plain_waiting *waiting)
 {
 	struct plain_asked *asked = &waiting->asked;
-	const struct image_probe probe =
-	    image_probe(&asked->version->layer[0], asked->question.hash[asked->probed]);
+	const struct image *base = version_base(asked->version);
 
+	if (base != &asked->version->layer[0] && step_overlays(asked))
+		return;
+
+	const struct image_probe probe = image_probe(base, asked->question.hash[asked->probed]);
+
+	asked->image = base;
 	asked->node = probe.node;
 	if (probe.node == NULL) {
 		__builtin_prefetch(asked->entry->apex);
@@ -358,11 +407,12 @@ static inline __attribute__((always_inline)) void step_choose_as(
 	struct plain_asked *asked = &waiting->asked;
 	const struct plain_question *q = &asked->question;
 	const struct asking asking = {asked->version, q->type, q->labels, with_sigs};
-	const struct node_ref ref = {&asked->version->layer[0], asked->node};
+	const struct node_ref ref = {asked->image, asked->node};
 	struct choice choice;
 	enum lookup_kind kind;
 
-	if (!lookup_direct(ref.image, ref.node, asked->probed == q->labels, &kind) ||
+	if (!lookup_direct(
+	        &asked->version->layer[0], ref.node, asked->probed == q->labels, &kind) ||
 	    !choose(asking, kind, ref, &choice) ||
 	    (choice.deny != DENY_NOTHING && version_is_large(asked->version))) {
 		asked->left = PLAIN_LEFT_LOOKUP;

@@ -2,11 +2,10 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The question that nearly all are: over UDP, one question in class IN for an ordinary type and a
-// name of few labels, behind it nothing or an OPT without options; to a zone without overlays, and
-// with an answer that was compiled. Where a core's own cache holds zone table and zone it is
-// answered at once (dns_plain_way.h); elsewhere it waits, so that a burst goes each step together
-// (dns_plain.c). The reply is the one that the three stages would make. They take over wherever
-// this ends.
+// name of few labels, behind it nothing or an OPT without options; and with an answer that was
+// compiled. Where a core's own cache holds zone table and zone it is answered at once
+// (dns_plain_way.h); elsewhere it waits, so that a burst goes each step together (dns_plain.c). The
+// reply is the one that the three stages would make. They take over wherever this ends.
 #pragma once
 
 #include "dns.h"
@@ -35,6 +34,7 @@ struct plain_zone {
 	uint64_t depth; // labels of the apex; PLAIN_NO_DEPTH: there is none
 	unsigned probe; // labels of the name that is looked up first; UINT_MAX: the whole name
 	bool with_sigs; // it is signed
+	bool layered;   // it has overlays
 	const struct zone_entry *entry;
 	const struct zone_version *version;
 };
@@ -51,7 +51,8 @@ struct plain_asked {
 	struct plain_question question;
 	enum plain_left left;
 	uint32_t probed;                // labels of the name that is, or was, looked up
-	const struct image_node *node;  // what was found; NULL: nothing
+	const struct image *image;      // the layer that decided
+	const struct image_node *node;  // what was found in it; NULL: nothing
 	const struct zone_entry *entry; // of PLAIN_LEFT_LOOKUP and those that wait
 	const struct zone_version *version;
 	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX];

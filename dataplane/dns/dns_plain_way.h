@@ -61,6 +61,9 @@ bool plain_lower(struct plain_question *q, const uint8_t *wire, unsigned at, uin
 // What goes with signatures, or is for the stages. Post: at_hand->reply. Pre: asked->version.
 void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg);
 
+// The same for a name that is still to be looked up, in at_hand->zone, which has overlays.
+void plain_emit_layered(struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg);
+
 // Makes hash[from + 1 .. to]. Post: the last of them.
 uint64_t plain_hash_on(
     struct plain_question *q, const struct hash_key *key, unsigned from, unsigned to);
@@ -270,6 +273,11 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	if (q->type == RRTYPE_DS && zone->depth == q->labels)
 		return plain_left(at_hand, PLAIN_LEFT_ZONE);
 
+	if (zone->layered) {
+		plain_emit_layered(at_hand, labels, hash, msg);
+		return at_hand->reply;
+	}
+
 	const struct image *image = &zone->version->layer[0];
 	const struct image_probe probe = image_probe(image, hash);
 
@@ -309,6 +317,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	}
 	asked->entry = zone->entry;
 	asked->version = zone->version;
+	asked->image = image;
 	plain_emit_other(at_hand, asked, msg);
 	return at_hand->reply;
 }

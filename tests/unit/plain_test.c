@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // What dns_plain.c answers, at once and step by step, is byte for byte what the stages answer: a
-// table of some hundred zones, some in others, so that slots are taken by others and by tombstones.
+// table of some hundred zones, some in others, so that slots are taken by others and by tombstones;
+// and some with overlays.
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -17,8 +18,10 @@
 
 #include "checksum.h"
 #include "compile.h"
+#include "delta.h"
 #include "dns.h"
 #include "dns_plain.h"
+#include "overlay.h"
 #include "zone_table_probe.h"
 #include "zonefile.h"
 
@@ -40,10 +43,10 @@
 static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
 static const struct dns_server server = {.udp_payload_max = 1232};
 static struct dns_counters counters;
-static unsigned steps_count; // answered step by step
+static unsigned steps_count, layered_count; // answered step by step; of them, from layers
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct zone_version versions[ZONES];
-static struct image_buffer images[ZONES];
+static struct image_buffer images[ZONES][IMAGE_LAYERS_MAX];
 #define NAME_TEXT 40
 static char names[ZONES][NAME_TEXT];
 
@@ -53,31 +56,87 @@ static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrcl
 	return records_add(ctx, owner, type, ttl, rdata, rdlen);
 }
 
-static void zone_add(struct zone_table *table, unsigned i)
+// A zone's records in each of its versions.
+static struct records *zone_records(const uint8_t *apex, unsigned i, unsigned nth)
 {
-	static const char text[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n"
-	                           "ns AAAA 2001:db8::1\na-label-of-more-than-eight A 192.0.2.2\n"
-	                           "z MX 10 ns\nw CNAME z\nx.y.z A 192.0.2.3\n";
+	// Names and types come and go; in zones of three kinds a cut goes, comes, and is never
+	// there.
+	static const char *const texts[] = {
+	    "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\nns AAAA 2001:db8::1\n"
+	    "a-label-of-more-than-eight A 192.0.2.2\nz MX 10 ns\nw CNAME z\nx.y.z A 192.0.2.3\n",
+	    "@ 3600 SOA ns host 2 2 3 4 300\n@ NS ns\nns A 192.0.2.7\nns AAAA 2001:db8::1\n"
+	    "a-label-of-more-than-eight A 192.0.2.2\nz MX 10 ns\nw CNAME z\nfresh A 192.0.2.8\n",
+	    "@ 3600 SOA ns host 3 2 3 4 300\n@ NS ns\nns A 192.0.2.7\nw CNAME ns\n"
+	    "z MX 20 ns\nx.y.z A 192.0.2.3\nmissing A 192.0.2.9\n",
+	};
 	static const char cut[] = "c NS ns.c\nc NS ns\nns.c A 192.0.2.4\n";
 	static const char *const kinds[] = {"", NSEC, NSEC3, ""};
-	struct compile_options options = {.key = key, .generation = 1, .id = i + 1};
+	static const bool has_cut[][IMAGE_LAYERS_MAX] = {
+	    {true, false, false}, {false, true, true}, {false, false, false}};
+	char text[512 + sizeof cut + sizeof NSEC + sizeof NSEC3];
+	struct records *records = records_new(apex);
+	struct zonefile_error at;
+	const int len = snprintf(text, sizeof text, "%s%s%s", texts[nth],
+	    has_cut[i % 3][nth] ? cut : "ns.c A 192.0.2.4\n", kinds[i % 4]);
+
+	assert_int_equal(zonefile_parse_text(text, (size_t)len, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	return records;
+}
+
+static void image_compile(struct image_buffer *image, const struct records *records,
+    const struct compile_overlay *overlay, struct image *out)
+{
+	static uint64_t id;
+	const struct compile_options options = {.key = key, .generation = 1, .id = ++id};
+	char error[COMPILE_ERROR_MAX];
+
+	assert_int_equal(image_buffer_open(image, 1u << 20), 0);
+	assert_int_equal(overlay == NULL
+	                     ? compile_image(records, &options, image, error)
+	                     : compile_overlay(records, overlay, &options, image, error),
+	    0);
+	assert_int_equal(image_verify(image->mem, image->used, error), 0);
+	assert_int_equal(image_open(out, image->mem, image->used), 0);
+}
+
+// The next version, of one overlay more.
+static void zone_change(const uint8_t *apex, unsigned i, unsigned nth)
+{
+	struct records *records = zone_records(apex, i, nth);
+	struct zone_version whole = {.layer_count = 1}, *version = &versions[i];
+	struct image_buffer image;
+	struct delta *delta;
+	struct overlay overlay;
+	char error[DELTA_ERROR_MAX];
+
+	image_compile(&image, records, NULL, &whole.layer[0]);
+	records_free(records);
+	assert_int_equal(delta_between(version, &whole, 1u << 20, 1u << 24, &delta), 0);
+	assert_int_equal(overlay_make(version, delta, version, NULL, SIZE_MAX, &overlay, error), 0);
+	delta_free(delta);
+	image_buffer_close(&image);
+	memmove(&version->layer[1], version->layer, nth * sizeof version->layer[0]);
+	image_compile(&images[i][nth], overlay.records, &overlay.plan, &version->layer[0]);
+	version->layer_count++;
+	overlay_free(&overlay);
+	assert_int_equal(version_check(version), 0);
+}
+
+static void zone_add(struct zone_table *table, unsigned i)
+{
+	static const unsigned changes[] = {0, 1, 0, 2, 0};
 	uint8_t apex[NAME_LEN_MAX];
 	struct zone_retired retired;
-	struct zonefile_error at;
-	char both[sizeof text + sizeof cut + sizeof NSEC + sizeof NSEC3], error[COMPILE_ERROR_MAX];
 
 	assert_true(name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
-	struct records *records = records_new(apex);
-	const int len =
-	    snprintf(both, sizeof both, "%s%s%s", text, i % 3 == 0 ? cut : "", kinds[i % 4]);
+	struct records *records = zone_records(apex, i, 0);
 
-	assert_int_equal(zonefile_parse_text(both, (size_t)len, apex, collect, records, &at), 0);
-	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&images[i], 1u << 20), 0);
-	assert_int_equal(compile_image(records, &options, &images[i], error), 0);
+	image_compile(&images[i][0], records, NULL, &versions[i].layer[0]);
 	records_free(records);
 	versions[i].layer_count = 1;
-	assert_int_equal(image_open(&versions[i].layer[0], images[i].mem, images[i].used), 0);
+	for (unsigned nth = 1; nth <= changes[i % 5]; nth++)
+		zone_change(apex, i, nth);
 	assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
 	free(retired.slots);
 }
@@ -128,6 +187,7 @@ static bool ask_waiting(struct dns_query *query, bool far)
 		return false;
 	}
 	steps_count++;
+	layered_count += waiting.asked.version->layer_count > 1;
 	query->verdict = DNS_REPLY;
 	query->len = (uint16_t)reply.len;
 	query->sum = checksum_add(sum, reply.sum);
@@ -170,7 +230,7 @@ static void all_questions(void)
 {
 	static const char *const labels[] = {"", "ns.", "NS.", "a-label-of-more-than-EIGHT.", "z.",
 	    "w.", "y.z.", "x.Y.z.", "c.", "deep.in.c.", "missing.", "missing.missing.", "ns.w.",
-	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.",
+	    "fresh.", "ns.c.", "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.",
 	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.and-then-as-long-"
 	    "again."};
 	static const uint8_t types[] = {1, 2, 6, 15, 28, 43, 5, 64};
@@ -216,7 +276,8 @@ static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 	// More than half of what is compiled and not to be rendered goes this way.
 	assert_true(counters.compiled > counters.rendered);
 	assert_true(counters.nsec3_hashes > 0);
-	assert_true(steps_count > ZONES * 15); // of three times as many
+	assert_true(steps_count > ZONES * 17);       // of twice as many
+	assert_true(layered_count > ZONES * 17 / 4); // of four fifths as many
 	for (unsigned i = 3; i < ZONES; i += 7) {
 		assert_true(
 		    name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
@@ -226,7 +287,8 @@ static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 	all_questions();
 	zone_table_free(table);
 	for (unsigned i = 0; i < ZONES; i++)
-		image_buffer_close(&images[i]);
+		for (unsigned nth = 0; nth < versions[i].layer_count; nth++)
+			image_buffer_close(&images[i][nth]);
 }
 
 // The control thread adds zones while a worker is within a burst.
@@ -252,11 +314,11 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 
 	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
 	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&images[0], 1u << 24), 0);
-	assert_int_equal(compile_image(records, &options, &images[0], error), 0);
+	assert_int_equal(image_buffer_open(&images[0][0], 1u << 24), 0);
+	assert_int_equal(compile_image(records, &options, &images[0][0], error), 0);
 	records_free(records);
 	versions[0].layer_count = 1;
-	assert_int_equal(image_open(&versions[0].layer[0], images[0].mem, images[0].used), 0);
+	assert_int_equal(image_open(&versions[0].layer[0], images[0][0].mem, images[0][0].used), 0);
 	assert_true(version_is_large(&versions[0]));
 	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
 
@@ -289,7 +351,7 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	assert_int_equal(dns_plain_waited(&at_hand, &waiting).len, n);
 	assert_memory_equal(other, expected, n);
 	zone_table_free(table);
-	image_buffer_close(&images[0]);
+	image_buffer_close(&images[0][0]);
 }
 
 // The control thread takes a zone out while a worker is within a burst: what is left of it in the

@@ -2,12 +2,14 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // Zones of extreme shapes, compiled and read back: every record is there as it went in, every place
-// in the order is found, and what is compiled is what the renderer makes of the records. The model
-// (tests/model) knows ordinary zones; here names are as long and as deep as they may be, RRsets as
-// large, nodes beyond what a step or 16 bits can say, and their number around each 16th.
+// in the order is found, and what is compiled is what the renderer makes of the records; and the
+// same once an overlay has changed it. The model (tests/model) knows ordinary zones; here names are
+// as long and as deep as they may be, RRsets as large, nodes beyond what a step or 16 bits can say,
+// and their number around each 16th.
 //
 // SHAPES_SEED=N SHAPES_ROUNDS=M: other zones, or more of them.
 
+#include <errno.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -19,8 +21,10 @@
 
 #include "checksum.h"
 #include "compile.h"
+#include "delta.h"
 #include "dns.h"
 #include "name.h"
+#include "overlay.h"
 #include "rdata.h"
 #include "reader.h"
 #include "records.h"
@@ -526,15 +530,17 @@ static void version_judge(struct shape *s, const struct zone_version *version)
 	zone_table_free(table);
 }
 
-// Post: false where the records are no zone.
-static bool shape_judge(struct shape *s, struct image_buffer *buffer)
+// Post: false where the records are no zone; otherwise *out is in memory of its own.
+static bool image_make(const struct records *records, const struct compile_overlay *overlay,
+    struct image_buffer *buffer, struct image *out)
 {
-	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	static uint64_t id;
+	const struct compile_options options = {.key = key, .generation = 1, .id = ++id};
 	char error[COMPILE_ERROR_MAX];
-	struct zone_version version = {.layer_count = 1};
 
-	assert_int_equal(records_sort(s->records), 0);
-	if (compile_image(s->records, &options, buffer, error) != 0) {
+	image_buffer_again(buffer);
+	if ((overlay == NULL ? compile_image(records, &options, buffer, error)
+	                     : compile_overlay(records, overlay, &options, buffer, error)) != 0) {
 		if (getenv("SHAPES_SEED") != NULL)
 			fprintf(stderr, "%s\n", error);
 		return false;
@@ -545,10 +551,108 @@ static bool shape_judge(struct shape *s, struct image_buffer *buffer)
 	memcpy(mem, buffer->mem, buffer->used);
 	if (image_verify(mem, buffer->used, error) != 0)
 		fail_msg("%s", error);
-	assert_int_equal(image_open(&version.layer[0], mem, buffer->used), 0);
+	assert_int_equal(image_open(out, mem, buffer->used), 0);
+	return true;
+}
+
+static void image_free(const struct image *image)
+{
+	free((void *)(uintptr_t)image->mem);
+}
+
+// Some names go, some records, and other names come.
+static void shape_change(struct shape *s)
+{
+	struct records *before = s->records;
+	const unsigned percent = roll(60);
+	const uint8_t *owner = NULL;
+	bool gone = false;
+
+	assert_non_null(s->records = records_new(s->apex));
+	for (size_t i = 0; i < before->count; i++) {
+		const struct record *r = &before->items[i];
+		const bool apex = name_equal(r->owner, s->apex);
+		uint8_t soa[2 * NAME_LEN_MAX + 20];
+
+		if (owner == NULL || !name_equal(r->owner, owner))
+			gone = !apex && chance(percent);
+		owner = r->owner;
+		if (gone || (!apex && r->type != RRTYPE_RRSIG && chance(3)))
+			continue;
+		if (r->type != RRTYPE_SOA) {
+			put(s, r->owner, r->type, r->ttl, r->rdata, r->rdlen);
+			continue;
+		}
+		memcpy(soa, r->rdata, r->rdlen);
+		soa[r->rdlen - 17]++;
+		put(s, r->owner, r->type, r->ttl, soa, r->rdlen);
+	}
+	for (unsigned i = roll(6); i > 0 && s->names < NAMES_MAX; i--) {
+		uint8_t name[NAME_LEN_MAX];
+
+		name_make(s, name);
+		bool known = name_equal(name, s->apex);
+		for (unsigned k = 0; k < s->names; k++)
+			known |= name_equal(name, s->name[k]);
+		if (known)
+			continue;
+		memcpy(s->name[s->names++], name, NAME_LEN_MAX);
+		node_put(s, name);
+	}
+	for (unsigned i = s->kind == WITH_NSEC3 ? roll(4) : 0; i > 0; i--)
+		nsec3_put(s);
+	assert_int_equal(records_sort(s->records), 0);
+	records_free(before);
+}
+
+// The next version, as an overlay on this one. Post: false where there is none.
+static bool layers_judge(
+    struct shape *s, struct image_buffer *buffer, const struct zone_version *base)
+{
+	struct zone_version whole = {.layer_count = 1}, version = {.layer_count = 2};
+	char error[DELTA_ERROR_MAX];
+	struct overlay overlay;
+	struct records *after;
+	struct delta *delta;
+
+	shape_change(s);
+	if (!image_make(s->records, NULL, buffer, &whole.layer[0]))
+		return false;
+	assert_int_equal(delta_between(base, &whole, UINT32_MAX, UINT32_MAX, &delta), 0);
+	image_free(&whole.layer[0]);
+	// In the order that they have in RRsets then.
+	assert_int_equal(delta_apply(delta, base, &after, error), 0);
+	assert_int_equal(after->count, s->records->count);
+	records_free(s->records);
+	s->records = after;
+
+	const int rc = overlay_make(base, delta, base, NULL, SIZE_MAX, &overlay, error);
+
+	delta_free(delta);
+	assert_true(rc == 0 || rc == -E2BIG);
+	if (rc != 0)
+		return false;
+	assert_true(image_make(overlay.records, &overlay.plan, buffer, &version.layer[0]));
+	overlay_free(&overlay);
+	version.layer[1] = base->layer[0];
 	assert_int_equal(version_check(&version), 0);
 	version_judge(s, &version);
-	free(mem);
+	image_free(&version.layer[0]);
+	return true;
+}
+
+// Post: false where the records are no zone.
+static bool shape_judge(struct shape *s, struct image_buffer *buffer, unsigned *layered)
+{
+	struct zone_version version = {.layer_count = 1};
+
+	assert_int_equal(records_sort(s->records), 0);
+	if (!image_make(s->records, NULL, buffer, &version.layer[0]))
+		return false;
+	assert_int_equal(version_check(&version), 0);
+	version_judge(s, &version);
+	*layered += layers_judge(s, buffer, &version);
+	image_free(&version.layer[0]);
 	return true;
 }
 
@@ -559,7 +663,7 @@ static void what_goes_in_is_read_back_and_answered(void **state)
 	const unsigned first = seed != NULL ? (unsigned)atoi(seed) : 1;
 	const unsigned count = rounds != NULL ? (unsigned)atoi(rounds) : 40;
 	struct image_buffer buffer;
-	unsigned zones = 0;
+	unsigned zones = 0, layered = 0;
 
 	assert_int_equal(image_buffer_open(&buffer, 1u << 28), 0);
 	for (unsigned i = first; i < first + count; i++) {
@@ -568,12 +672,12 @@ static void what_goes_in_is_read_back_and_answered(void **state)
 		if (getenv("SHAPES_SEED") != NULL)
 			fprintf(stderr, "seed %u: kind %d, %u names, %zu records\n", i, s.kind,
 			    s.names, s.records->count);
-		zones += shape_judge(&s, &buffer);
-		image_buffer_again(&buffer);
+		zones += shape_judge(&s, &buffer, &layered);
 		records_free(s.records);
 	}
 	image_buffer_close(&buffer);
 	assert_true(zones > count / 4); // others have a CNAME and something else
+	assert_true(layered > count / 8);
 }
 
 // --- as large as may be
@@ -601,6 +705,7 @@ static void what_is_as_large_as_it_may_be_is_read_back_and_answered(void **state
 	static struct shape s;
 	static const enum kind kinds[] = {UNSIGNED, WITH_NSEC, WITH_NSEC3};
 	struct image_buffer buffer;
+	unsigned layered = 0;
 
 	assert_int_equal(image_buffer_open(&buffer, 1u << 30), 0);
 	for (unsigned k = 0; k < KINDS; k++) {
@@ -639,8 +744,7 @@ static void what_is_as_large_as_it_may_be_is_read_back_and_answered(void **state
 		sigs_alone_put(&s, name, s.kind == UNSIGNED ? 0 : 15000);
 		name = large_name(&s, "zz");
 		rrset_put(&s, name, RRTYPE_MX, 3);
-		assert_true(shape_judge(&s, &buffer));
-		image_buffer_again(&buffer);
+		assert_true(shape_judge(&s, &buffer, &layered));
 		records_free(s.records);
 	}
 	image_buffer_close(&buffer);
