@@ -19,7 +19,8 @@
 #define CACHE 256 // of a worker; DPDK lets it grow to one and a half times that
 #define HAND  511 // a full cache, a burst in hand, and the one that memif's driver takes ahead
 
-#define XDP_HEADROOM  256 // the kernel's, before each frame
+#define XDP_HEADROOM  256  // the kernel's, before each frame
+#define XDP_CHUNK_MIN 2048 // the least it takes for a buffer, our header included
 #define OBJECT_HEADER (sizeof(struct rte_mempool_objhdr) + sizeof(struct rte_mbuf))
 #define POOL_HEADER   (1200u << 10) // a pool's caches, one for each possible lcore
 
@@ -46,6 +47,9 @@ static size_t xdp_room(const struct iface *iface, bool hugepages)
 	const size_t need =
 	    RTE_PKTMBUF_HEADROOM + XDP_HEADROOM + FRAME_HEADERS_MAX + iface->mtu + DNS_WRITE_SLACK;
 	size_t room = round_up(need, RTE_CACHE_LINE_SIZE);
+
+	if (room < XDP_CHUNK_MIN - OBJECT_HEADER)
+		room = XDP_CHUNK_MIN - OBJECT_HEADER;
 
 	// The driver tells the kernel of count times this many bytes from the first one on. Where
 	// each has a page of its own, it has to be a page.
