@@ -16,75 +16,32 @@
 
 #include <cmocka.h>
 
-#include "compile.h"
-#include "name.h"
-#include "rdata.h"
-#include "zonefile.h"
+#include "zone_text.h"
 
-static const uint8_t apex[] = "\7example";
-static const struct hash_key key = {{0x0123456789abcdefULL, 0xfedcba9876543210ULL}};
-
-#define SOA(n) "@ 300 SOA ns h " #n " 3600 600 604800 60\n"
-#define NS     "@ 300 NS ns\n"
-
-struct parse {
-	struct records *records;
+// Lines that begin with '-' or '+'.
+struct change {
 	struct delta *delta;
 	bool added;
 };
 
-static int parse_record(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
+static int change_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
     uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
 {
-	const struct parse *parse = ctx;
+	const struct change *change = ctx;
 
-	if (parse->delta != NULL)
-		return delta_add(parse->delta, parse->added, owner, type, ttl, rdata, rdlen);
-	return records_add(parse->records, owner, type, ttl, rdata, rdlen);
+	return delta_add(change->delta, change->added, owner, type, ttl, rdata, rdlen);
 }
 
-static void parse_text(struct parse *parse, const char *text, size_t len)
-{
-	struct zonefile_error error;
-
-	if (zonefile_parse_text(text, len, apex, parse_record, parse, &error) != 0)
-		fail_msg(
-		    "%.*s: %u:%u: %s", (int)len, text, error.line, error.column, error.message);
-}
-
-static struct records *zone_of(const char *text)
-{
-	struct parse parse = {.records = records_new(apex)};
-
-	parse_text(&parse, text, strlen(text));
-	return parse.records;
-}
-
-// Lines that begin with '-' or '+'.
 static struct delta *delta_of(const char *text, uint32_t from)
 {
-	struct parse parse = {.delta = delta_new(apex, from)};
+	struct change change = {.delta = delta_new(apex, from)};
 
 	for (const char *end; *text != '\0'; text = end) {
 		end = strchr(text, '\n') + 1;
-		parse.added = *text == '+';
-		parse_text(&parse, text + 1, (size_t)(end - text - 1));
+		change.added = *text == '+';
+		zone_text_parse(text + 1, (size_t)(end - text - 1), change_take, &change);
 	}
-	return parse.delta;
-}
-
-// Pre: sorted. The version is mapped by `buffer`.
-static void version_of(
-    const struct records *records, struct zone_version *version, struct image_buffer *buffer)
-{
-	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
-	char error[COMPILE_ERROR_MAX];
-
-	assert_int_equal(image_buffer_open(buffer, 1 << 30), 0);
-	if (compile_image(records, &options, buffer, error) != 0)
-		fail_msg("%s", error);
-	*version = (struct zone_version){.layer_count = 1};
-	assert_int_equal(image_open(&version->layer[0], buffer->mem, buffer->used), 0);
+	return change.delta;
 }
 
 static int apply(struct records *before, const struct delta *delta, struct records **after,
@@ -99,30 +56,6 @@ static int apply(struct records *before, const struct delta *delta, struct recor
 	rc = delta_apply(delta, &version, after, error);
 	image_buffer_close(&buffer); // nothing in the result may be borrowed from there
 	return rc;
-}
-
-static void put(FILE *out, const struct record *record)
-{
-	char owner[NAME_TEXT_MAX], type[16];
-	char *rdata = malloc(RDATA_TEXT_MAX);
-
-	name_to_text(record->owner, owner);
-	rdata_to_text(record->type, record->rdata, record->rdlen, rdata, RDATA_TEXT_MAX);
-	fprintf(
-	    out, "%s %u %s %s\n", owner, record->ttl, rrtype_to_text(record->type, type), rdata);
-	free(rdata);
-}
-
-static char *text_of(const struct records *records)
-{
-	char *text;
-	size_t len;
-	FILE *out = open_memstream(&text, &len);
-
-	for (size_t i = 0; i < records->count; i++)
-		put(out, &records->items[i]);
-	fclose(out);
-	return text;
 }
 
 static const struct row {
@@ -388,7 +321,7 @@ static struct records *model_zone(const struct model *model)
 // Some records change, in any order; the difference says which.
 static void model_step(struct model *model, struct delta *delta)
 {
-	struct parse parse = {.delta = delta};
+	struct change change = {.delta = delta};
 	bool flip[NAMES][TEXTS];
 	char line[96];
 
@@ -398,10 +331,10 @@ static void model_step(struct model *model, struct delta *delta)
 	for (int added = 0; added < 2; added++) {
 		unsigned first = random_below(NAMES);
 
-		parse.added = added;
+		change.added = added;
 		snprintf(line, sizeof(line), "@ 300 SOA ns h %u 3600 600 604800 60\n",
 		    model->serial + (unsigned)added);
-		parse_text(&parse, line, strlen(line));
+		zone_text_parse(line, strlen(line), change_take, &change);
 		for (unsigned i = 0; i < NAMES; i++) {
 			const unsigned n = (first + i * 7) % NAMES;
 
@@ -409,7 +342,7 @@ static void model_step(struct model *model, struct delta *delta)
 				if (!flip[n][t] || model->has[n][t] == added)
 					continue;
 				model_record(line, n, t, random_below(2));
-				parse_text(&parse, line, strlen(line));
+				zone_text_parse(line, strlen(line), change_take, &change);
 				model->has[n][t] = added;
 				flip[n][t] = false;
 			}
