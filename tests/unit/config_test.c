@@ -821,9 +821,9 @@ static void a_million_zones_load_in_seconds(void **state)
 	len = (size_t)sprintf(text, REMOTE "template: [{id: default, primaries: [p]}]\nzone:\n");
 	for (size_t i = 0; i < zones; i++)
 		len += (size_t)sprintf(text + len, "  - domain: customer-%zu.example.com\n", i);
-	clock_gettime(CLOCK_MONOTONIC, &from);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &from); // others' work does not count
 	assert_int_equal(config_parse(text, len, 0, &c, &error), 0);
-	clock_gettime(CLOCK_MONOTONIC, &to);
+	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &to);
 	assert_int_equal(c->zone_count, zones);
 	assert_ptr_equal(c->zones[0].primaries, c->zones[zones - 1].primaries);
 	print_message("%.2f s\n",
