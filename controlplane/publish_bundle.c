@@ -102,8 +102,11 @@ static bool parcel_send(struct bundle *bundle, unsigned count)
 	if (seam_server_send(p->seam, &message, bundle->image) < 0)
 		goto free;
 	for (unsigned i = 0; i < count; i++) {
-		parcel->versions[i].zone->stage = STAGE_SENT;
-		parcel->versions[i].zone->next->attempts++;
+		struct pzone *zone = parcel->versions[i].zone;
+
+		zone->stage = STAGE_SENT;
+		zone->next->attempts++;
+		zone->tell_current = false; // this one takes its place
 	}
 	*bundler->parcels_last = parcel;
 	bundler->parcels_last = &parcel->next;
@@ -310,7 +313,7 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 		at += (size + IMAGE_ALIGN - 1) & ~(uint64_t)(IMAGE_ALIGN - 1);
 	}
 	bundle->count = to;
-	if (to == 0 || at > used) {
+	if (to == 0 || at != used) {
 		all_alone(bundle);
 		return;
 	}

@@ -221,6 +221,30 @@ static void what_is_replaced_in_a_bundle_is_the_later_one(void **state)
 	WAIT_FOR(f, all_durable(f, 3));
 }
 
+// A data plane that comes back is told of what is stored, one after the other; what is built
+// meanwhile goes past that.
+static void what_is_stored_is_not_sent_after_what_takes_its_place(void **state)
+{
+	struct publication *f = *state;
+
+	all_publish(f, 1);
+	WAIT_FOR(f, all_durable(f, 1));
+	publication_end(f);
+	publication_begin(f); // from disk, now
+	publication_connect(f);
+	f->lives = 0;
+	for (unsigned i = ZONES; i-- > 0;) // those first whose turn comes last
+		zone_publish(f, i, 2, true);
+	WAIT_FOR(f, f->lives == ZONES);
+	publication_turns(f, 20);
+	plane_serves(f, 2, ZONES);
+	WAIT_FOR(f, all_durable(f, 2));
+	for (unsigned i = 0; i < ZONES; i++) {
+		assert_true(status_of(f, numbered_apex(i)).live);
+		assert_string_equal(status_of(f, numbered_apex(i)).error, "");
+	}
+}
+
 static int cases(void)
 {
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, publication_close)
@@ -234,6 +258,7 @@ static int cases(void)
 	    CASE(a_data_plane_that_dies_over_a_parcel_has_all_from_the_next),
 	    CASE(what_cannot_be_looked_at_together_is_made_one_by_one),
 	    CASE(what_is_replaced_in_a_bundle_is_the_later_one),
+	    CASE(what_is_stored_is_not_sent_after_what_takes_its_place),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
