@@ -197,6 +197,9 @@ void publisher_apply(struct publisher *p, const uint8_t *apex, uint32_t token, u
 
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 {
+	// It was sent in place of the one served, which the data plane may not have.
+	const bool lacks = zone->stage == STAGE_SENT && p->connected && zone->current != NULL &&
+	                   zone->live_generation < zone->current->generation;
 	char name[NAME_TEXT_MAX];
 
 	version_free(p, zone->next);
@@ -207,6 +210,11 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 	name_to_text(zone->apex, name);
 	log_warning("%s: the new version is not served: %s", name, reason);
 	answer_next(p, zone, ENGINE_REJECTED, reason);
+	if (lacks && zone->configured) {
+		zone->tell_current = true;
+		publish_tell(p, zone);
+		publish_flush(p);
+	}
 	waiting_start(p, zone);
 }
 

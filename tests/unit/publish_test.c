@@ -66,6 +66,36 @@ static void a_refused_version_changes_nothing(void **state)
 	assert_string_equal(status_of(f, apex).error, "");
 }
 
+// A data plane that serves nothing of the zone was told of the new version only: what was served
+// lies on disk.
+static void what_was_served_is_told_when_what_takes_its_place_is_refused(void **state)
+{
+	struct publication *f = *state;
+
+	publication_connect(f);
+	publish(f, 7);
+	WAIT_FOR(f, status_of(f, apex).durable);
+	plane_close(&f->plane);
+	publication_end(f);
+	publication_begin(f);
+	publication_connect(f);
+	f->plane.manner = PLANE_DIES;
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 90, true));
+	WAIT_FOR(f, f->plane.sock < 0);
+	plane_forget(&f->plane);
+	f->plane.published = 0;
+	f->plane.manner = PLANE_PONDERS;
+	publication_connect(f);
+	WAIT_FOR(f, f->plane.published == 1);
+	assert_int_equal(f->plane.pondered.zone.serial, 8);
+	f->plane.manner = PLANE_TAKES;
+	plane_answer(&f->plane, SEAM_REJECT);
+	WAIT_FOR(f, f->token == 8);
+	assert_false(f->live);
+	WAIT_FOR(f, plane_serial(&f->plane, apex) == 7);
+	WAIT_FOR(f, status_of(f, apex).live);
+}
+
 static void a_zone_the_compiler_refuses_names_the_reason(void **state)
 {
 	struct publication *f = *state;
@@ -431,6 +461,7 @@ static int cases(void)
 	    CASE(a_version_is_live_first_and_durable_soon_after),
 	    CASE(without_a_data_plane_stored_is_as_good_as_live),
 	    CASE(a_refused_version_changes_nothing),
+	    CASE(what_was_served_is_told_when_what_takes_its_place_is_refused),
 	    CASE(a_zone_the_compiler_refuses_names_the_reason),
 	    CASE(a_version_that_kills_the_data_plane_is_given_up),
 	    CASE(a_version_beyond_memory_max_is_refused_and_the_old_one_stays),
