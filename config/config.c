@@ -183,6 +183,10 @@ int config_extend(const struct config *base, const struct config_member *members
 	if (loaded == NULL)
 		return -ENOMEM;
 	loaded->config = *base;
+	if (count == 0) { // borrowed as all else is
+		*out = &loaded->config;
+		return 0;
+	}
 	zones = pool_alloc(&loaded->pool, (base->zone_count + count) * sizeof(*zones));
 	if (zones == NULL)
 		goto no_memory;

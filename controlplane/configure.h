@@ -6,18 +6,32 @@
 // stay as they are. Event loop's thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
+struct control_request;
 struct daemon;
 
 // Pre: daemon->file. Post: 0 and daemon->config, with the members that the storage knows; or
 // -ENOMEM.
 int configure_open(struct daemon *daemon) __attribute__((warn_unused_result));
-void configure_close(struct daemon *daemon); // frees both
+// Nothing is read or taken up any more; who waits for it is told.
+void configure_stop(struct daemon *daemon);
+// Frees both. Pre: configure_stop(), and the parts are closed.
+void configure_close(struct daemon *daemon);
 
-// Reads the configuration file again and takes it up, or keeps the running one and says why in
-// reload_error. Post: 0 or -errno.
-int configure_reload(struct daemon *daemon);
+// Begins to read the configuration file again and to take it up. When it is in force, or the
+// running one was kept (reload_error says why), `request` (NULL: nobody) is answered. One that
+// comes meanwhile is another reload, behind this one.
+void configure_reload(struct daemon *daemon, struct control_request *request);
+// Is a configuration being read or taken up?
+bool configure_reloading(const struct daemon *daemon);
+// Has what is being taken up in force when it returns, for who must not come in between. Post:
+// false: there is no memory for it.
+bool configure_settle(struct daemon *daemon) __attribute__((warn_unused_result));
+
+// Reads the file and says what is wrong with it.
+void configure_check(struct daemon *daemon, struct control_request *request);
 
 // A catalog has a new version. It is looked at, soon.
 void configure_catalog_changed(struct daemon *daemon);

@@ -53,27 +53,6 @@ const struct config_zone *control_zone(
 	return NULL;
 }
 
-// --- looks
-// ----------------------------------------------------------------------------------------
-
-static void command_config_check(struct daemon *daemon, struct control_request *request)
-{
-	struct config_error error;
-	struct config *config;
-	int rc = config_load(daemon->config_path, CONFIG_CHECK_FILES, &config, &error);
-
-	if (rc == 0) {
-		config_free(config);
-		control_respond(
-		    request, json_pack("{s:b, s:s}", "ok", 1, "file", daemon->config_path));
-		return;
-	}
-	control_respond(
-	    request, json_pack("{s:b, s:o, s:o, s:i, s:i}", "ok", 0, "error",
-	                 status_text(error.message), "file", status_text(daemon->config_path),
-	                 "line", (int)error.line, "column", (int)error.column));
-}
-
 // --- changes
 // --------------------------------------------------------------------------------------
 
@@ -118,14 +97,6 @@ static void command_zone_accept(
 		control_respond(request, json_pack("{s:b}", "ok", 1));
 }
 
-static void command_reload(struct daemon *daemon, struct control_request *request)
-{
-	if (configure_reload(daemon) < 0)
-		control_error(request, "%s", daemon->reload_error);
-	else
-		control_respond(request, json_pack("{s:b}", "ok", 1));
-}
-
 void control_command(
     struct daemon *daemon, struct control_request *request, const json_t *root, bool may_change)
 {
@@ -138,7 +109,7 @@ void control_command(
 	else if (strcmp(command, "zone-status") == 0)
 		command_zone_status(daemon, request, root);
 	else if (strcmp(command, "config-check") == 0)
-		command_config_check(daemon, request);
+		configure_check(daemon, request);
 	else if (strcmp(command, "zone-history") == 0)
 		command_zone_history(daemon, request, root);
 	else if (strcmp(command, "zone-diff") == 0)
@@ -162,7 +133,7 @@ void control_command(
 	else if (strncmp(command, "key-", 4) == 0)
 		control_key_change(daemon, request, command, root);
 	else if (strcmp(command, "reload") == 0)
-		command_reload(daemon, request);
+		configure_reload(daemon, request);
 	else
 		control_error(request, "There is no such command.");
 }

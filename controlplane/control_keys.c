@@ -10,6 +10,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "configure.h"
 #include "daemon.h"
 #include "engine.h"
 #include "log.h"
@@ -153,9 +154,11 @@ static int change_add(
 void control_key_change(
     struct daemon *daemon, struct control_request *request, const char *command, const json_t *root)
 {
+	// Beside a configuration that is half taken up there is no telling which keys are whose.
+	const bool settled = configure_settle(daemon);
 	struct key_changes changes, before = daemon->keys;
 	char error[ENGINE_ERROR_MAX] = "Out of memory.";
-	int rc = key_changes_copy(&before, &changes);
+	int rc = settled ? key_changes_copy(&before, &changes) : -ENOMEM;
 
 	if (rc < 0) {
 		control_error(request, "%s", error);

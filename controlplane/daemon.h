@@ -18,12 +18,16 @@ struct members;
 struct offload;
 struct primary;
 struct publisher;
+struct reload;
+struct taking;
 
 struct daemon {
 	const char *config_path;
 	struct config *file;   // as the file has it
 	struct config *config; // in force: the same and the members of its catalogs
 	struct members *members;
+	struct reload *reload;
+	struct taking *taking;   // a configuration on its way into force
 	struct event *catalogs;  // a catalog has a new version
 	struct key_changes keys; // over it
 	struct offload *work;    // that would hold up the loop

@@ -19,6 +19,7 @@
 #include "address.h"
 #include "connection.h"
 #include "name.h"
+#include "slice.h"
 
 #define DEADLINES_PER_TURN 1000 // zones handled before the loop gets its turn
 
@@ -166,7 +167,7 @@ static void deadline_reached(evutil_socket_t fd, short what, void *arg)
 // NOTIFY.
 
 static const struct notify_source *notify_sources(
-    void *ctx, const uint8_t *qname, size_t *count, void **zone)
+    void *ctx, const uint8_t *qname, size_t *count, const struct keyring **keyring, void **zone)
 {
 	struct engine_zone *ez = engine_find(ctx, qname);
 
@@ -174,6 +175,7 @@ static const struct notify_source *notify_sources(
 		return NULL;
 	}
 	*count = ez->profile->source_count;
+	*keyring = ez->profile->setup->keyring;
 	*zone = ez;
 	return ez->profile->sources;
 }
@@ -258,8 +260,12 @@ int engine_open(struct event_base *base, const struct config *config,
 	engine->provider = provider_open(base, &engine->ops.provide);
 	engine->clock = engine_clock_open(engine);
 	int rc = engine->deadline != NULL && engine->provider != NULL && engine->clock != NULL
-	             ? engine_take(engine, config, error)
+	             ? engine_reconfigure(engine, config, error)
 	             : -ENOMEM;
+
+	if (rc == 0) {
+		rc = engine_reconfigure_go(engine, SLICE_ALL);
+	}
 
 	if (rc != 0) {
 		engine_close(engine);
@@ -267,12 +273,6 @@ int engine_open(struct event_base *base, const struct config *config,
 	}
 	*out = engine;
 	return 0;
-}
-
-int engine_reconfigure(
-    struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX])
-{
-	return engine_take(engine, config, error);
 }
 
 int engine_rekey(

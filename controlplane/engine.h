@@ -160,13 +160,18 @@ int engine_open(struct event_base *base, const struct config *config,
     char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
 void engine_close(struct engine *engine); // NULL is accepted; no op is called any more
 
-// Takes up a new configuration: zones that stay keep their state. Post: on error the old one stays
-// in force whole. The old config may be freed after success.
+// Begins to take up a new configuration: zones that stay keep their state. Post: on error the old
+// one stays in force whole. Pre: the one before was taken up to its end.
 int engine_reconfigure(struct engine *engine, const struct config *config,
     char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
+// Goes on with it until then (slice.h). Post: 0: that was all, and the old config may be freed;
+// -EAGAIN: there is more; -ENOMEM: there is more, when there is memory again.
+int engine_reconfigure_go(struct engine *engine, int64_t until_us)
+    __attribute__((warn_unused_result));
 
-// Takes up other changes of keys. A transfer under way goes on with the key it began with, unless
-// that is retired: then it ends and begins anew. Post: as engine_reconfigure.
+// Takes up other changes of keys. Pre: no configuration is being taken up. A transfer under way
+// goes on with the key it began with, unless that is retired: then it ends and begins anew. Post:
+// as engine_reconfigure.
 int engine_rekey(struct engine *engine, const struct key_changes *changes,
     char error[ENGINE_ERROR_MAX]) __attribute__((warn_unused_result));
 

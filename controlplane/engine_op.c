@@ -393,18 +393,22 @@ static bool op_outdated(const struct engine_zone *ez, char why[128])
 	return ez->primary->tls_changed;
 }
 
+void engine_op_rekey(struct engine_zone *ez)
+{
+	struct zone_event event = {.kind = ZONE_EVENT_CONFIG, .policy = &ez->profile->policy};
+	char why[128];
+
+	if (op_outdated(ez, why)) {
+		engine_log(ez, "%s: what is under way begins anew", why);
+		engine_zone_event(ez, &event);
+	}
+}
+
 void engine_ops_rekey(struct engine *engine)
 {
 	for (size_t i = 0; i < engine->bucket_count; i++) {
 		for (struct engine_zone *ez = engine->buckets[i]; ez != NULL; ez = ez->next) {
-			struct zone_event event = {
-			    .kind = ZONE_EVENT_CONFIG, .policy = &ez->profile->policy};
-			char why[128];
-
-			if (op_outdated(ez, why)) {
-				engine_log(ez, "%s: what is under way begins anew", why);
-				engine_zone_event(ez, &event);
-			}
+			engine_op_rekey(ez);
 		}
 	}
 }

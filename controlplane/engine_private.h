@@ -47,7 +47,8 @@ struct engine_zone {
 	bool op_again;     // with the primary's other key, after the first was refused
 	bool handed_delta; // what was handed out last for publication is a difference
 	bool live_delta;   // what is served came as one
-	bool busy, has_answer, seen;
+	bool busy, has_answer;
+	uint8_t epoch;       // of the configuration that named it last
 	bool regressed_said; // what the log has of a serial that went backwards
 	uint8_t regressed_primary;
 	uint32_t regressed_serial;
@@ -59,11 +60,22 @@ struct engine_zone {
 	uint64_t transfers, transfer_bytes;
 };
 
+// A configuration that is being taken up (engine_take.c): `setup` is the new one's already.
+struct engine_taking {
+	struct setup *old;               // profiles of zones that have not had their turn; or NULL
+	struct provider_zones *provided; // being made; or NULL
+	bool provided_has;               // the zone at `at`
+	size_t at;                       // the next zone, or bucket
+	unsigned step;
+};
+
 struct engine {
 	struct event_base *base;
 	struct engine_ops ops;
 	const struct key_changes *changes; // borrowed; NULL: none
 	struct setup *setup;
+	struct engine_taking taking;
+	uint8_t epoch;           // of the configuration in force, or being taken up
 	struct tls_context *tls; // of `listen-tls`, a reference; NULL: none
 	struct listener **listeners;
 	size_t listener_count;
@@ -108,7 +120,8 @@ void engine_content_drop(struct engine_zone *ez); // what was transferred and no
 void engine_op_ask(struct engine_zone *ez, const struct zone_action *action);
 void engine_op_abort(struct engine_zone *ez);
 // What is under way with a key that its primary no longer has, or over TLS that proved less, is
-// begun anew. To be called after setup_arm.
+// begun anew: of one zone, or of all. To be called after setup_arm.
+void engine_op_rekey(struct engine_zone *ez);
 void engine_ops_rekey(struct engine *engine);
 void engine_dispatch(struct engine *engine, struct primary *primary);
 void engine_dispatch_all(struct engine *engine);
@@ -121,6 +134,5 @@ struct engine_clock *engine_clock_open(struct engine *engine);
 void engine_clock_close(struct engine_clock *clock); // NULL is accepted
 
 // engine_take.c: a configuration is taken up.
-int engine_take(struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX]);
-void engine_zones_drop(struct engine *engine); // all that the configuration does not name
+void engine_zones_drop(struct engine *engine); // all, and the table
 void engine_listeners_close(struct listener **listeners, size_t count);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The engine takes up a configuration, the first one and each later one: zones come, stay with
-// their state, and go; listeners are opened anew when their addresses changed. Whole or not at all.
+// The engine takes up a configuration, the first one and each later one: listeners are opened anew
+// when their addresses changed; then zones come, stay with their state, and go, a slice at a time
+// (slice.h). In between each zone has a profile of the old setup or of the new one, and both are
+// there; what is common to all, keys and limits, is the new one's from the start.
 #include "engine_private.h"
 
 #include <errno.h>
@@ -12,6 +14,7 @@
 
 #include "address.h"
 #include "listener.h"
+#include "slice.h"
 
 static void zone_free(struct engine_zone *ez)
 {
@@ -62,24 +65,49 @@ static void zone_start(struct engine_zone *ez)
 	engine_zone_event(ez, &event);
 }
 
-static struct engine_zone **table_new(size_t zones, size_t *count)
-{
-	size_t buckets = 64;
+// --- the table
+// -----------------------------------------------------------------------------------
 
-	while (buckets < zones) {
-		buckets *= 2;
-	}
-	*count = buckets;
-	return calloc(buckets, sizeof(struct engine_zone *));
-}
-
-static void table_add(struct engine_zone **buckets, size_t count, struct engine_zone *ez)
+static void table_add(struct engine *engine, struct engine_zone *ez)
 {
-	struct engine_zone **bucket = &buckets[engine_apex_hash(ez->apex) & (count - 1)];
+	struct engine_zone **bucket =
+	    &engine->buckets[engine_apex_hash(ez->apex) & (engine->bucket_count - 1)];
 
 	ez->next = *bucket;
 	*bucket = ez;
 }
+
+// Room for so many zones. Before a configuration is taken up, for then its walks know their places.
+static int table_grow(struct engine *engine, size_t zones)
+{
+	struct engine_zone **old = engine->buckets, **grown;
+	const size_t old_count = engine->bucket_count;
+	size_t count = old_count > 0 ? old_count : 64;
+
+	while (count < zones) {
+		count *= 2;
+	}
+	if (count == old_count) {
+		return 0;
+	}
+	grown = calloc(count, sizeof(struct engine_zone *));
+	if (grown == NULL) {
+		return -ENOMEM;
+	}
+	engine->buckets = grown;
+	engine->bucket_count = count;
+	for (size_t i = 0; i < old_count; i++) {
+		for (struct engine_zone *ez = old[i], *next; ez != NULL; ez = next) {
+			next = ez->next;
+			table_add(engine, ez);
+		}
+	}
+	free(old);
+	return 0;
+}
+
+// --- listeners
+// -----------------------------------------------------------------------------------
 
 void engine_listeners_close(struct listener **listeners, size_t count)
 {
@@ -175,119 +203,127 @@ static void listeners_retls(struct engine *engine, const struct config *config)
 	}
 }
 
-// A zone of the new configuration: the one we have, or a new one.
-struct taken {
-	struct engine_zone *ez;
-	struct profile *profile;
-	bool fresh;
-};
+// --- zones
+// ---------------------------------------------------------------------------------------
 
-static int zones_take(
-    struct engine *engine, struct setup *setup, struct taken *taken, size_t *taken_count)
+// Those that are in both stay as they are. Post: 0 or -ENOMEM, nothing changed then.
+static int zone_take(struct engine *engine, const struct config_zone *config)
 {
-	const struct config *config = setup->config;
+	struct profile *before, *profile = setup_profile(engine->setup, config);
+	struct engine_zone *ez = engine_find(engine, config->domain);
 
-	for (size_t i = 0; i < config->zone_count; i++) {
-		const struct config_zone *zone = &config->zones[i];
-
-		if (zone->file != NULL) {
-			continue; // a primary zone
-		}
-		struct taken *one = &taken[*taken_count];
-
-		one->profile = setup_profile(setup, zone);
-		if (one->profile == NULL) {
+	if (profile == NULL) {
+		return -ENOMEM;
+	}
+	if (ez == NULL) {
+		ez = zone_new(engine, config, profile);
+		if (ez == NULL) {
 			return -ENOMEM;
 		}
-		one->ez = engine_find(engine, zone->domain);
-		if (one->ez == NULL) {
-			one->ez = zone_new(engine, zone, one->profile);
-			one->fresh = true;
-		}
-		if (one->ez == NULL) {
+		ez->epoch = engine->epoch;
+		table_add(engine, ez);
+		engine->zone_count++;
+		zone_start(ez);
+		return 0;
+	}
+	before = ez->profile;
+	ez->epoch = engine->epoch;
+	ez->apex = config->domain;
+	ez->profile = profile;
+	if (profile_same(before, profile)) {
+		ez->zone.policy = &profile->policy;
+	} else {
+		struct zone_event event = {.kind = ZONE_EVENT_CONFIG, .policy = &profile->policy};
+
+		engine_zone_event(ez, &event);
+	}
+	engine_op_rekey(ez);
+	return 0;
+}
+
+// Post: 0, -EAGAIN or -ENOMEM.
+static int zones_take(struct engine *engine, int64_t until_us)
+{
+	struct engine_taking *taking = &engine->taking;
+	const struct config *config = engine->setup->config;
+
+	for (size_t n = 1; taking->at < config->zone_count; n++) {
+		const struct config_zone *zone = &config->zones[taking->at];
+
+		if (!taking->provided_has && !provider_zones_add(taking->provided, zone)) {
 			return -ENOMEM;
 		}
-		(*taken_count)++;
+		taking->provided_has = true; // if the rest must be tried again
+		if (zone->file == NULL && zone_take(engine, zone) != 0) {
+			return -ENOMEM;
+		}
+		taking->provided_has = false;
+		taking->at++;
+		if (slice_is_over(until_us, n)) {
+			return -EAGAIN;
+		}
 	}
 	return 0;
 }
 
+// Those that the configuration did not name.
+static int zones_drop(struct engine *engine, int64_t until_us)
+{
+	struct engine_taking *taking = &engine->taking;
+
+	for (size_t n = 1; taking->at < engine->bucket_count; n++) {
+		struct engine_zone **at = &engine->buckets[taking->at++];
+
+		while (*at != NULL) {
+			struct engine_zone *ez = *at;
+
+			if (ez->epoch == engine->epoch) {
+				at = &ez->next;
+				continue;
+			}
+			*at = ez->next;
+			engine->zone_count--;
+			zone_free(ez);
+		}
+		if (slice_is_over(until_us, n)) {
+			return -EAGAIN;
+		}
+	}
+	return 0;
+}
+
+static int zones_provide(struct engine *engine, int64_t until_us)
+{
+	struct engine_taking *taking = &engine->taking;
+
+	if (taking->provided != NULL) {
+		provider_take(engine->provider, taking->provided);
+		taking->provided = NULL;
+	}
+	return provider_take_go(engine->provider, until_us) ? 0 : -EAGAIN;
+}
+
 void engine_zones_drop(struct engine *engine)
 {
-	for (size_t i = 0; i < engine->bucket_count; i++) {
-		struct engine_zone *ez = engine->buckets[i];
-
-		while (ez != NULL) {
-			struct engine_zone *next = ez->next;
-
-			if (!ez->seen) {
-				zone_free(ez);
-			}
-			ez = next;
-		}
-	}
+	engine->epoch++; // no zone's
+	engine->taking.at = 0;
+	(void)zones_drop(engine, SLICE_ALL);
 	free(engine->buckets);
+	provider_zones_close(engine->taking.provided);
+	setup_close(engine->taking.old);
 }
 
-// From here on nothing fails.
-static void setup_swap(struct engine *engine, struct setup *setup, struct provider_zones *provided,
-    struct taken *taken, size_t count, struct engine_zone **buckets, size_t bucket_count)
-{
-	struct setup *old = engine->setup;
+// --- a configuration
+// ------------------------------------------------------------------------------
 
-	for (size_t i = 0; i < count; i++) {
-		taken[i].ez->seen = true;
-	}
-	engine_zones_drop(engine);
-	setup_arm(setup);
-	engine->pacing_total.limit[PACING_QUERY] = setup->config->controlplane.queries_max;
-	engine->pacing_total.limit[PACING_TRANSFER] = setup->config->controlplane.transfers_max;
-	engine->setup = setup;
-	engine->buckets = buckets;
-	engine->bucket_count = bucket_count;
-	engine->zone_count = count;
-	engine->notify.keyring = setup->keyring;
-	provider_take(engine->provider, provided);
-	for (size_t i = 0, z = 0; i < setup->config->zone_count; i++) {
-		const struct config_zone *zone = &setup->config->zones[i];
-
-		if (zone->file == NULL) {
-			struct engine_zone *ez = taken[z++].ez;
-
-			ez->seen = false;
-			ez->apex = zone->domain;
-			table_add(buckets, bucket_count, ez);
-		}
-	}
-	for (size_t i = 0; i < count; i++) {
-		struct engine_zone *ez = taken[i].ez;
-		struct profile *before = ez->profile;
-
-		ez->profile = taken[i].profile;
-		if (taken[i].fresh) {
-			zone_start(ez);
-		} else if (profile_same(before, ez->profile)) {
-			ez->zone.policy = &ez->profile->policy;
-		} else {
-			struct zone_event event = {
-			    .kind = ZONE_EVENT_CONFIG, .policy = &ez->profile->policy};
-
-			engine_zone_event(ez, &event);
-		}
-	}
-	setup_close(old);
-}
-
-int engine_take(struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX])
+int engine_reconfigure(
+    struct engine *engine, const struct config *config, char error[ENGINE_ERROR_MAX])
 {
 	const struct config *old_config = engine->setup != NULL ? engine->setup->config : NULL;
 	struct setup *setup = NULL;
 	struct provider_zones *provided = NULL;
 	struct listener **listeners = NULL;
 	struct tls_context *tls = NULL, *old_tls = engine->tls;
-	struct taken *taken = NULL;
-	struct engine_zone **buckets = NULL;
-	size_t count = 0, bucket_count = 0;
 	bool same_listen = listen_same(old_config, config);
 	int rc = setup_open(
 	    config, engine->changes, engine->setup, &engine->pacing_total, &setup, error);
@@ -297,11 +333,8 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 	}
 	snprintf(error, ENGINE_ERROR_MAX, "out of memory");
 	rc = -ENOMEM;
-	taken = calloc(config->zone_count + 1, sizeof(*taken));
-	buckets = table_new(config->zone_count, &bucket_count);
-	provided = provider_zones_open(config, setup->keyring);
-	if (taken == NULL || buckets == NULL || provided == NULL ||
-	    (rc = zones_take(engine, setup, taken, &count)) != 0 ||
+	provided = provider_zones_open(setup->keyring);
+	if (provided == NULL || (rc = table_grow(engine, config->zone_count)) != 0 ||
 	    (rc = tls_open(config, &tls, error)) != 0) {
 		goto fail;
 	}
@@ -324,26 +357,43 @@ int engine_take(struct engine *engine, const struct config *config, char error[E
 		engine->listeners = listeners;
 		engine->listener_count = listen_count(config);
 	}
+	// From here on nothing fails but for want of memory, and that is waited for.
 	engine->tls = tls;
 	listeners_retls(engine, config);
 	tls_context_unref(old_tls);
-	engine_dispatch_stop(engine); // a zone that has not had its turn asks as before
-	setup_swap(engine, setup, provided, taken, count, buckets, bucket_count);
-	engine_ops_rekey(engine);
-	engine_dispatch_go(engine); // more may be allowed now
-	free(taken);
-	engine_arm(engine);
+	setup_arm(setup);
+	engine->pacing_total.limit[PACING_QUERY] = config->controlplane.queries_max;
+	engine->pacing_total.limit[PACING_TRANSFER] = config->controlplane.transfers_max;
+	engine->taking = (struct engine_taking){.old = engine->setup, .provided = provided};
+	engine->setup = setup;
+	engine->notify.keyring = setup->keyring;
+	engine->epoch++;
 	return 0;
 fail:
-	for (size_t i = 0; i < count; i++) {
-		if (taken[i].fresh) {
-			zone_free(taken[i].ez);
-		}
-	}
 	tls_context_unref(tls);
-	free(taken);
-	free(buckets);
 	provider_zones_close(provided);
 	setup_close(setup);
+	return rc;
+}
+
+int engine_reconfigure_go(struct engine *engine, int64_t until_us)
+{
+	static int (*const steps[])(struct engine * engine, int64_t until_us) = {
+	    zones_take, zones_drop, zones_provide};
+	struct engine_taking *taking = &engine->taking;
+	int rc = 0;
+
+	engine_dispatch_stop(engine); // a zone that has not had its turn asks as before
+	while (rc == 0 && taking->step < sizeof(steps) / sizeof(steps[0])) {
+		rc = steps[taking->step](engine, until_us);
+		taking->step += rc == 0;
+		taking->at = rc == 0 ? 0 : taking->at;
+	}
+	if (rc == 0) { // no zone has a profile of it any more
+		setup_close(taking->old);
+		taking->old = NULL;
+	}
+	engine_dispatch_go(engine); // more may be allowed now
+	engine_arm(engine);
 	return rc;
 }

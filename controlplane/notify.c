@@ -21,15 +21,14 @@ static size_t reply_bad_tsig(struct notify_service *service, const struct reques
 }
 
 // Pre: the sender's address is in `sources`. True when one of its entries is content with the key.
-static bool source_accepts(const struct notify_service *service,
-    const struct notify_source *sources, size_t count, const struct sockaddr *from,
-    const struct tsig_key *key)
+static bool source_accepts(const struct keyring *keyring, const struct notify_source *sources,
+    size_t count, const struct sockaddr *from, const struct tsig_key *key)
 {
 	for (size_t i = 0; i < count; i++) {
 		const struct sockaddr *addr = (const struct sockaddr *)&sources[i].addr;
 
 		if (address_same_host(addr, from) &&
-		    keyring_accepts(service->keyring, sources[i].remote, key)) {
+		    keyring_accepts(keyring, sources[i].remote, key)) {
 			return true;
 		}
 	}
@@ -50,12 +49,13 @@ static bool source_known(
 static size_t notify_judge(struct notify_service *service, const struct request *request,
     const struct sockaddr *from, uint64_t now_s, uint8_t *reply, size_t cap)
 {
+	const struct keyring *keyring = service->keyring;
 	const struct tsig_key *key = NULL;
 	void *zone = NULL;
 	size_t count = 0;
 	const struct notify_source *sources =
 	    request->qclass == RRCLASS_IN
-	        ? service->sources(service->ctx, request->qname, &count, &zone)
+	        ? service->sources(service->ctx, request->qname, &count, &keyring, &zone)
 	        : NULL;
 
 	if (sources == NULL) {
@@ -67,7 +67,7 @@ static size_t notify_judge(struct notify_service *service, const struct request 
 		return request_reply(request, WIRE_RCODE_REFUSED, reply);
 	}
 	if (request->has_tsig == 1) {
-		key = keyring_find(service->keyring, request->tsig.name, request->tsig.algorithm);
+		key = keyring_find(keyring, request->tsig.name, request->tsig.algorithm);
 		enum tsig_result verdict =
 		    tsig_verify_request(key, request->msg, &request->tsig, now_s);
 
@@ -75,7 +75,7 @@ static size_t notify_judge(struct notify_service *service, const struct request 
 			return reply_bad_tsig(service, request, key, verdict, now_s, reply, cap);
 		}
 	}
-	bool accepted = source_accepts(service, sources, count, from, key);
+	bool accepted = source_accepts(keyring, sources, count, from, key);
 	size_t len =
 	    request_reply(request, accepted ? WIRE_RCODE_NOERROR : WIRE_RCODE_REFUSED, reply);
 

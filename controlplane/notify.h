@@ -23,9 +23,9 @@ struct notify_source {
 struct notify_service {
 	void *ctx;
 	// The sources of the secondary zone `qname` (any case), or NULL when it is none of ours.
-	// *zone is handed to `accept`.
-	const struct notify_source *(*sources)(
-	    void *ctx, const uint8_t *qname, size_t *count, void **zone);
+	// *keyring is `keyring` unless these have another. *zone is handed to `accept`.
+	const struct notify_source *(*sources)(void *ctx, const uint8_t *qname, size_t *count,
+	    const struct keyring **keyring, void **zone);
 	// An authenticated NOTIFY.
 	void (*accept)(
 	    void *ctx, void *zone, const struct sockaddr *from, bool has_serial, uint32_t serial);

@@ -27,6 +27,7 @@
 #include "offload.h"
 #include "primary.h"
 #include "publish.h"
+#include "slice.h"
 
 #define CONFIG_DEFAULT "/etc/nameplane/nameplane.conf"
 
@@ -190,7 +191,7 @@ static void signal_end(evutil_socket_t sig, short what, void *arg)
 
 static void signal_reload(evutil_socket_t sig, short what, void *arg)
 {
-	(void)configure_reload(arg);
+	configure_reload(arg, NULL);
 }
 
 static struct event *on_signal(struct daemon *daemon, int sig, event_callback_fn fn)
@@ -263,8 +264,10 @@ static int daemon_start(struct daemon *daemon)
 		engine_log_to(daemon->engine, engine_line, NULL);
 		rc = control_open(daemon, &daemon->control, error);
 	}
-	if (rc == 0)
-		rc = primary_load(daemon->primary, daemon->config);
+	if (rc == 0) {
+		primary_load(daemon->primary, daemon->config);
+		rc = primary_load_go(daemon->primary, SLICE_ALL);
+	}
 	if (rc < 0)
 		log_error("%s", error);
 	return rc;
@@ -279,6 +282,7 @@ static void daemon_end(struct daemon *daemon)
 		offload_drain(daemon->work);
 	control_close(daemon->control);
 	offload_close(daemon->work);
+	configure_stop(daemon);
 	daemon->engine = NULL;
 	engine_close(engine);
 	daemon->primary = NULL;
@@ -288,10 +292,20 @@ static void daemon_end(struct daemon *daemon)
 	key_changes_free(&daemon->keys);
 }
 
+// Until there is a handler, which the configuration has to be read for.
+static void hangups_hold(int how)
+{
+	sigset_t set;
+
+	sigemptyset(&set);
+	sigaddset(&set, SIGHUP);
+	pthread_sigmask(how, &set, NULL);
+}
+
 static int daemon_run(const char *path, struct config *config)
 {
 	struct daemon daemon = {.config_path = path, .file = config, .started_ms = wall_ms()};
-	struct event *events[3];
+	struct event *events[2], *reload;
 	int rc;
 
 	daemon.base = event_base_new();
@@ -300,18 +314,21 @@ static int daemon_run(const char *path, struct config *config)
 		config_free(config);
 		return 1;
 	}
+	// One that comes during the start is carried out behind it. What ends may end the start.
+	reload = on_signal(&daemon, SIGHUP, signal_reload);
+	hangups_hold(SIG_UNBLOCK);
 	rc = daemon_start(&daemon);
 	if (rc == 0) {
 		events[0] = on_signal(&daemon, SIGTERM, signal_end);
 		events[1] = on_signal(&daemon, SIGINT, signal_end);
-		events[2] = on_signal(&daemon, SIGHUP, signal_reload);
 		log_info("%zu zones, version %s", daemon.config->zone_count, NAMEPLANE_VERSION);
 		log_info("ready");
 		notify_manager("READY=1");
 		event_base_dispatch(daemon.base);
-		for (int i = 0; i < 3; i++)
+		for (int i = 0; i < 2; i++)
 			event_free(events[i]);
 	}
+	event_free(reload);
 	daemon_end(&daemon);
 	event_base_free(daemon.base);
 	return rc < 0 ? 1 : 0;
@@ -369,6 +386,7 @@ int main(int argc, char **argv)
 	}
 	if (optind < argc)
 		return usage(stderr, 2);
+	hangups_hold(SIG_BLOCK);
 	if (config_load(path, CONFIG_CHECK_FILES, &config, &error) < 0) {
 		if (error.line > 0)
 			fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,

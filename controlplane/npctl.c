@@ -19,8 +19,9 @@
 #include "npctl_key.h"
 #include "npctl_table.h"
 
-#define RUNDIR "/run/nameplane"
-#define WAIT_S 30
+#define RUNDIR   "/run/nameplane"
+#define WAIT_S   30
+#define RELOAD_S 1800 // a million zones on a busy machine take a minute
 
 static const struct command {
 	const char *first, *second; // words
@@ -113,9 +114,9 @@ static const struct command *command_find(char **words, int count, char ***rest,
 	return NULL;
 }
 
-static int socket_open(const char *path)
+static int socket_open(const char *path, time_t wait_s)
 {
-	const struct timeval wait = {.tv_sec = WAIT_S};
+	const struct timeval wait = {.tv_sec = wait_s};
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
 	int sock;
 
@@ -260,7 +261,7 @@ static int command_run(const struct command *command, char **words, int count,
 		json_decref(request);
 		return 1;
 	}
-	sock = socket_open(path);
+	sock = socket_open(path, strcmp(command->name, "reload") == 0 ? RELOAD_S : WAIT_S);
 	if (sock < 0) {
 		fprintf(stderr, "npctl: %s: %s\n", path, strerror(-sock));
 		json_decref(request);

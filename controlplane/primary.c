@@ -21,6 +21,7 @@
 #include "publish.h"
 #include "records.h"
 #include "rrtype.h"
+#include "slice.h"
 #include "zone.h"
 #include "zonefile.h"
 
@@ -39,6 +40,7 @@ struct file_zone {
 	uint8_t *apex; // owned
 	uint8_t apex_len;
 	bool configured;
+	uint8_t epoch;       // of the configuration that named it last
 	bool loading, again; // loading: until it is live or refused; again: it changed meanwhile
 	bool queued, large;
 	bool forced;            // read it, changed or not
@@ -58,6 +60,9 @@ struct primary {
 	size_t busy, large, loads;             // being loaded or published; of these; in the thread
 	uint64_t texts_read;
 	uint32_t token;
+	const struct config *config; // being taken up; NULL: none
+	size_t taken, looked;        // of its zones, then of ours
+	uint8_t epoch;
 	bool closing;
 };
 
@@ -380,34 +385,67 @@ static struct file_zone *zone_add(struct primary *primary, const struct config_z
 	return zone;
 }
 
-int primary_load(struct primary *primary, const struct config *config)
+// Post: 0 or -ENOMEM.
+static int zone_take(struct primary *primary, const struct config_zone *from)
 {
-	for (size_t i = 0; i < primary->zone_count; i++)
-		primary->zones[i]->configured = false;
-	for (size_t i = 0; i < config->zone_count; i++) {
-		const struct config_zone *from = &config->zones[i];
-		struct file_zone *zone;
+	struct file_zone *zone = idmap_find(&primary->map, from->domain, from->domain_len);
 
-		if (from->file == NULL)
-			continue;
-		zone = idmap_find(&primary->map, from->domain, from->domain_len);
-		if (zone == NULL)
-			zone = zone_add(primary, from);
-		if (zone == NULL)
+	if (zone == NULL)
+		zone = zone_add(primary, from);
+	if (zone == NULL)
+		return -ENOMEM;
+	if (zone->path == NULL || strcmp(zone->path, from->file) != 0) {
+		char *path = strdup(from->file);
+
+		if (path == NULL)
 			return -ENOMEM;
-		zone->configured = true;
-		if (zone->path == NULL || strcmp(zone->path, from->file) != 0) {
-			char *path = strdup(from->file);
-
-			if (path == NULL)
-				return -ENOMEM;
-			free(zone->path);
-			zone->path = path;
-		}
-		load_queue(primary, zone);
+		free(zone->path);
+		zone->path = path;
 	}
-	queue_start(primary);
+	zone->configured = true;
+	zone->epoch = primary->epoch;
+	load_queue(primary, zone);
 	return 0;
+}
+
+void primary_load(struct primary *primary, const struct config *config)
+{
+	primary->config = config;
+	primary->taken = primary->looked = 0;
+	primary->epoch++;
+}
+
+// Post: 0, -EAGAIN or -ENOMEM.
+static int zones_take(struct primary *primary, int64_t until_us)
+{
+	const struct config *config = primary->config;
+
+	for (size_t n = 1; primary->taken < config->zone_count; n++) {
+		const struct config_zone *from = &config->zones[primary->taken];
+
+		if (from->file != NULL && zone_take(primary, from) < 0)
+			return -ENOMEM;
+		primary->taken++;
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
+	}
+	for (size_t n = 1; primary->looked < primary->zone_count; n++) {
+		struct file_zone *zone = primary->zones[primary->looked++];
+
+		zone->configured = zone->configured && zone->epoch == primary->epoch;
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
+	}
+	primary->config = NULL;
+	return 0;
+}
+
+int primary_load_go(struct primary *primary, int64_t until_us)
+{
+	const int rc = primary->config != NULL ? zones_take(primary, until_us) : 0;
+
+	queue_start(primary);
+	return rc;
 }
 
 bool primary_reread(struct primary *primary, const uint8_t *apex)

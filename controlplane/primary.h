@@ -19,10 +19,13 @@ struct primary *primary_open(struct event_base *base, struct publisher *publishe
     __attribute__((warn_unused_result));
 void primary_close(struct primary *primary); // NULL is accepted
 
-// Begins to look at every file of the configuration, and to load those that are not what the
-// version served was made from (file_mark.h), and those that include others. Post: 0 or -ENOMEM.
-int primary_load(struct primary *primary, const struct config *config)
-    __attribute__((warn_unused_result));
+// Begins to look at every file of the configuration (borrowed until that was all), and to load
+// those that are not what the version served was made from (file_mark.h), and those that include
+// others.
+void primary_load(struct primary *primary, const struct config *config);
+// Goes on with it until then (slice.h). Post: 0: all will be looked at; -EAGAIN: there is more;
+// -ENOMEM: there is more, when there is memory again.
+int primary_load_go(struct primary *primary, int64_t until_us) __attribute__((warn_unused_result));
 
 // Reads the zone's file again, changed or not. Post: false when it is no primary zone.
 bool primary_reread(struct primary *primary, const uint8_t *apex);

@@ -17,10 +17,10 @@
 #include "outgoing.h"
 #include "rrtype.h"
 #include "serial.h"
+#include "slice.h"
 
 // Only the zones that are provided to somebody: most nodes have none.
 struct provider_zones {
-	const struct config *config;
 	const struct keyring *keyring;
 	struct idmap map; // apex -> struct config_zone
 };
@@ -29,6 +29,9 @@ struct provider {
 	struct outgoings outgoings;
 	struct notifier *notifier;
 	struct provider_zones *zones; // NULL: none yet
+	struct provider_zones *old;   // while it is told which of `zones` are new; NULL: none
+	size_t told;                  // places of `zones` that were looked at
+	bool telling;
 };
 
 static const struct config_zone *zone_find(const struct provider *provider, const uint8_t *apex)
@@ -111,27 +114,20 @@ enum provide_verdict provider_handle(struct provider *provider, enum provide_tra
 	return PROVIDE_ALLOWED;
 }
 
-struct provider_zones *provider_zones_open(
-    const struct config *config, const struct keyring *keyring)
+struct provider_zones *provider_zones_open(const struct keyring *keyring)
 {
 	struct provider_zones *zones = calloc(1, sizeof(*zones));
 
-	if (zones == NULL) {
-		return NULL;
-	}
-	zones->config = config;
-	zones->keyring = keyring;
-	for (size_t i = 0; i < config->zone_count; i++) {
-		const struct config_zone *zone = &config->zones[i];
-
-		if ((zone->provide_xfr_count > 0 || zone->notify_count > 0) &&
-		    !idmap_add(
-		        &zones->map, zone->domain, zone->domain_len, (void *)(uintptr_t)zone)) {
-			provider_zones_close(zones);
-			return NULL;
-		}
+	if (zones != NULL) {
+		zones->keyring = keyring;
 	}
 	return zones;
+}
+
+bool provider_zones_add(struct provider_zones *zones, const struct config_zone *zone)
+{
+	return (zone->provide_xfr_count == 0 && zone->notify_count == 0) ||
+	       idmap_add(&zones->map, zone->domain, zone->domain_len, (void *)(uintptr_t)zone);
 }
 
 void provider_zones_close(struct provider_zones *zones)
@@ -166,18 +162,33 @@ void provider_changed(struct provider *provider, const uint8_t *apex)
 
 void provider_take(struct provider *provider, struct provider_zones *zones)
 {
-	struct provider_zones *old = provider->zones;
-
+	provider_zones_close(provider->old);
+	provider->old = provider->zones;
 	provider->zones = zones;
-	for (size_t i = 0; i < zones->map.cap; i++) {
-		const struct idmap_entry *entry = &zones->map.entries[i];
+	provider->told = 0;
+	provider->telling = true;
+}
+
+bool provider_take_go(struct provider *provider, int64_t until_us)
+{
+	const struct idmap *map = &provider->zones->map;
+	const struct provider_zones *old = provider->old;
+
+	for (size_t n = 1; provider->telling && provider->told < map->cap; n++) {
+		const struct idmap_entry *entry = &map->entries[provider->told++];
 
 		if (entry->key != NULL &&
 		    (old == NULL || idmap_find(&old->map, entry->key, entry->len) == NULL)) {
 			zone_tell(provider, entry->value);
 		}
+		if (slice_is_over(until_us, n)) {
+			return false;
+		}
 	}
-	provider_zones_close(old);
+	provider->telling = false;
+	provider_zones_close(provider->old);
+	provider->old = NULL;
+	return true;
 }
 
 void provider_rekey(struct provider *provider, const struct keyring *keyring)
@@ -210,6 +221,7 @@ void provider_close(struct provider *provider)
 	notifier_close(provider->notifier);
 	outgoings_close(&provider->outgoings);
 	provider_zones_close(provider->zones);
+	provider_zones_close(provider->old);
 	free(provider);
 }
 

@@ -8,6 +8,7 @@
 // loop's thread.
 #pragma once
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/socket.h>
@@ -50,13 +51,18 @@ struct provider *provider_open(struct event_base *base, const struct provider_op
 // Pre: no connection is left. NULL is accepted.
 void provider_close(struct provider *provider);
 
-// A configuration made ready, and taken up; both config and keyring are borrowed until the next is
-// taken. Post: NULL when out of memory.
-struct provider_zones *provider_zones_open(
-    const struct config *config, const struct keyring *keyring) __attribute__((warn_unused_result));
+// The zones of a configuration, made ready one by one and taken up together; they and the keyring
+// are borrowed until those of the next are, and all is told. Post: NULL, or false, when out of
+// memory.
+struct provider_zones *provider_zones_open(const struct keyring *keyring)
+    __attribute__((warn_unused_result));
+bool provider_zones_add(struct provider_zones *zones, const struct config_zone *zone)
+    __attribute__((warn_unused_result));
 void provider_zones_close(struct provider_zones *zones); // NULL is accepted
-// Zones that were not provided before are told of.
 void provider_take(struct provider *provider, struct provider_zones *zones);
+// Goes on telling of zones that were not provided before, until then (slice.h). Post: whether that
+// was all.
+bool provider_take_go(struct provider *provider, int64_t until_us);
 
 // Other keys from now on; borrowed as before. What is under way goes on with the key it began with.
 void provider_rekey(struct provider *provider, const struct keyring *keyring);

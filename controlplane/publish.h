@@ -50,9 +50,12 @@ int publisher_open(struct event_base *base, const struct config *config,
 // Ends all work in flight without calling back; what is served stays served. NULL is accepted.
 void publisher_close(struct publisher *publisher);
 
-// Zones that are gone are withdrawn and leave the manifest. Rundir and storage stay as they were.
-// Post: 0 or -ENOMEM, nothing changed then.
-int publisher_reconfigure(struct publisher *publisher, const struct config *config)
+// Begins to take up a new configuration (borrowed until the next one): zones that are gone are
+// withdrawn and leave the manifest. Rundir and storage stay as they were.
+void publisher_reconfigure(struct publisher *publisher, const struct config *config);
+// Goes on with it until then (slice.h). Post: 0: that was all; -EAGAIN: there is more; -ENOMEM:
+// there is more, when there is memory again.
+int publisher_reconfigure_go(struct publisher *publisher, int64_t until_us)
     __attribute__((warn_unused_result));
 
 // Takes ownership of `records` (any order, not yet checked). A version that waits for its turn is

@@ -18,6 +18,7 @@
 #include "log.h"
 #include "offload.h"
 #include "publish_bundle.h"
+#include "slice.h"
 
 #define COMPILER_TIMEOUT_MS 60000
 #define COMPILER_CHILDREN   2
@@ -58,7 +59,8 @@ static int publisher_start(
 	if (p->key.k[0] == 0 && p->key.k[1] == 0 &&
 	    getrandom(p->key.k, sizeof(p->key.k), 0) != sizeof(p->key.k))
 		abort();
-	rc = publish_zones_set(p, config);
+	publisher_reconfigure(p, config);
+	rc = publish_zones_go(p, SLICE_ALL);
 	if (rc == 0 && publish_boot(p, &manifest) < 0)
 		rc = -ENOMEM;
 	manifest_free(&manifest);
@@ -155,6 +157,7 @@ void publisher_close(struct publisher *p)
 	publish_timers_close(p);
 	pthread_mutex_destroy(&p->admission.lock);
 	idmap_free(&p->map);
+	free(p->taking.zones);
 	free(p->zones);
 	free(p->storage);
 	free(p);

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// Zones come, change and go with the configuration.
+// Zones come, change and go with the configuration, a slice at a time (slice.h): in between each
+// zone is as one of the two has it.
 #include "pzone.h"
 
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+
+#include "slice.h"
 
 static struct pzone *pzone_new(const uint8_t *name, uint8_t len)
 {
@@ -139,61 +142,114 @@ static void hidden_set(struct publisher *p, struct pzone *zone, bool hidden)
 	publish_unconnected(p, zone);
 }
 
-// Post: 0 or -ENOMEM, nothing changed then.
-int publish_zones_set(struct publisher *p, const struct config *config)
-{
-	bool *was;
+// --- a configuration
+// ------------------------------------------------------------------------------
 
-	// First what can fail: entries for all zones that are new. One without a configured
-	// zone changes nothing.
-	for (size_t i = 0; i < config->zone_count; i++) {
-		const struct config_zone *from = &config->zones[i];
+// Entries for all zones that are new. One without a configured zone changes nothing. Post: 0,
+// -EAGAIN or -ENOMEM.
+static int zones_find(struct publisher *p, int64_t until_us)
+{
+	struct taking_zones *taking = &p->taking;
+
+	if (taking->zones == NULL)
+		taking->zones = calloc(taking->config->zone_count + 1, sizeof(struct pzone *));
+	if (taking->zones == NULL)
+		return -ENOMEM;
+	for (size_t n = 1; taking->at < taking->config->zone_count; n++) {
+		const struct config_zone *from = &taking->config->zones[taking->at];
 		struct pzone *zone = pzone_find(p, from->domain);
 
 		if (zone == NULL && pzone_add(p, from->domain, from->domain_len, &zone) < 0)
 			return -ENOMEM;
+		taking->zones[taking->at++] = zone;
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
 	}
-	was = calloc(p->zone_count + 1, sizeof(*was));
-	if (was == NULL)
-		return -ENOMEM;
-	for (size_t i = 0; i < p->zone_count; i++) {
-		was[i] = p->zones[i]->configured;
-		p->zones[i]->configured = false;
-	}
-	for (size_t i = 0; i < config->zone_count; i++) {
-		struct pzone *zone = pzone_find(p, config->zones[i].domain);
-
-		zone->configured = true;
-		zone->secondary = config->zones[i].file == NULL;
-		zone->zonemd = zone->secondary ? config->zones[i].zonemd : CONFIG_ZONEMD_OFF;
-		zone->shrink_limit = zone->secondary ? config->zones[i].shrink_limit : 100;
-		zone->records_max =
-		    zone->secondary ? config->zones[i].limits->zone_records : UINT32_MAX;
-		zone->journal.depth = config->zones[i].journal_depth;
-		zone->journal.usage = (uint64_t)config->zones[i].journal_mb << 20;
-		grace_set(p, zone, &config->zones[i]);
-		zone->tell_withdraw = false;
-		hidden_set(p, zone, config->zones[i].catalog != NULL);
-		if (!zone->secondary) {
-			zone->has_timers = false;
-			publish_expires_at(p, zone, 0);
-		}
-	}
-	for (size_t i = 0; i < p->zone_count; i++)
-		if (was[i] && !p->zones[i]->configured)
-			pzone_withdraw(p, p->zones[i]);
-	free(was);
 	return 0;
 }
 
-int publisher_reconfigure(struct publisher *p, const struct config *config)
+static void zone_set(struct publisher *p, struct pzone *zone, const struct config_zone *config)
 {
-	int rc = publish_zones_set(p, config);
+	zone->configured = true;
+	zone->epoch = p->epoch;
+	zone->secondary = config->file == NULL;
+	zone->zonemd = zone->secondary ? config->zonemd : CONFIG_ZONEMD_OFF;
+	zone->shrink_limit = zone->secondary ? config->shrink_limit : 100;
+	zone->records_max = zone->secondary ? config->limits->zone_records : UINT32_MAX;
+	zone->journal.depth = config->journal_depth;
+	zone->journal.usage = (uint64_t)config->journal_mb << 20;
+	grace_set(p, zone, config);
+	zone->tell_withdraw = false;
+	hidden_set(p, zone, config->catalog != NULL);
+	if (!zone->secondary) {
+		zone->has_timers = false;
+		publish_expires_at(p, zone, 0);
+	}
+}
 
-	if (rc < 0)
-		return rc;
-	admission_limit(&p->admission, config->controlplane.memory_max);
-	store_touch(p->store);
-	publish_flush(p);
+static int zones_set(struct publisher *p, int64_t until_us)
+{
+	struct taking_zones *taking = &p->taking;
+
+	for (size_t n = 1; taking->at < taking->config->zone_count; n++) {
+		const size_t i = taking->at++;
+
+		zone_set(p, taking->zones[i], &taking->config->zones[i]);
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
+	}
 	return 0;
+}
+
+static int zones_withdraw(struct publisher *p, int64_t until_us)
+{
+	struct taking_zones *taking = &p->taking;
+
+	for (size_t n = 1; taking->at < p->zone_count; n++) {
+		struct pzone *zone = p->zones[taking->at++];
+
+		if (zone->configured && zone->epoch != p->epoch) {
+			zone->configured = false;
+			pzone_withdraw(p, zone);
+		}
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+void publisher_reconfigure(struct publisher *p, const struct config *config)
+{
+	p->taking = (struct taking_zones){.config = config};
+	p->epoch++;
+}
+
+int publish_zones_go(struct publisher *p, int64_t until_us)
+{
+	static int (*const steps[])(struct publisher * p, int64_t until_us) = {
+	    zones_find, zones_set, zones_withdraw};
+	struct taking_zones *taking = &p->taking;
+	int rc = 0;
+
+	while (rc == 0 && taking->step < sizeof(steps) / sizeof(steps[0])) {
+		rc = steps[taking->step](p, until_us);
+		taking->step += rc == 0;
+		taking->at = rc == 0 ? 0 : taking->at;
+	}
+	if (rc == 0) {
+		admission_limit(&p->admission, taking->config->controlplane.memory_max);
+		free(taking->zones);
+		*taking = (struct taking_zones){0};
+	}
+	return rc;
+}
+
+int publisher_reconfigure_go(struct publisher *p, int64_t until_us)
+{
+	const int rc = p->taking.config != NULL ? publish_zones_go(p, until_us) : 0;
+
+	if (rc == 0)
+		store_touch(p->store);
+	publish_flush(p);
+	return rc;
 }

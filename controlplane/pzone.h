@@ -50,6 +50,7 @@ struct pzone {
 	const uint8_t *apex; // owned
 	uint8_t apex_len;
 	bool configured; // false: to be withdrawn and forgotten
+	uint8_t epoch;   // of the configuration that named it last
 	bool secondary;
 	bool hidden;      // a catalog: stored, not sent to the data plane
 	uint32_t grace_s; // past the SOA's expire
@@ -114,6 +115,14 @@ struct pzone {
 
 struct ask;
 
+// A configuration that is being taken up (publish_zones.c).
+struct taking_zones {
+	const struct config *config; // borrowed; NULL: none
+	struct pzone **zones;        // of it, as far as they were found
+	size_t at;                   // the next one, of this step
+	unsigned step;
+};
+
 // STORAGE/timers (publish_timers.c).
 struct timers_file {
 	uint32_t records;      // it has
@@ -141,6 +150,8 @@ struct publisher {
 	struct pzone **zones;
 	size_t zone_count, zone_cap;
 	struct idmap map; // apex -> struct pzone
+	struct taking_zones taking;
+	uint8_t epoch; // of the configuration in force, or being taken up
 	struct pzone *queue, **queue_last;
 	struct pzone *deferred, **deferred_last;
 	struct admission admission; // its images: the versions that are `current`
@@ -235,7 +246,8 @@ void publish_stored(void *ctx, struct store_image *image);
 void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires_at);
 
 // publish_zones.c
-int publish_zones_set(struct publisher *p, const struct config *config); // 0 or -ENOMEM: unchanged
+// As publisher_reconfigure_go(), before there is anything to be written.
+int publish_zones_go(struct publisher *p, int64_t until_us);
 // The data plane serves a zone that never was ours: it is known from now on, to be withdrawn.
 struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
 void pzone_free(struct publisher *p, struct pzone *zone);

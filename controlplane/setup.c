@@ -394,6 +394,7 @@ struct profile *setup_profile(struct setup *setup, const struct config_zone *zon
 		profile_free(profile);
 		return NULL;
 	}
+	profile->setup = setup;
 	profile->model = zone;
 	limits_fill(zone, profile);
 	setup->profiles[setup->profile_count++] = profile;

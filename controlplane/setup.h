@@ -31,6 +31,7 @@ struct primary {
 };
 
 struct profile {
+	const struct setup *setup; // whose it is
 	struct zone_policy policy;
 	struct transfer_limits limits;
 	struct primary **ways; // policy.primary_count of them, references

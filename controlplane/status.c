@@ -11,6 +11,7 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "configure.h"
 #include "daemon.h"
 #include "engine.h"
 #include "failures.h"
@@ -101,6 +102,7 @@ json_t *status_node(struct daemon *daemon)
 	json_object_set_new(o, "zones-durable", json_integer((json_int_t)s.durable));
 	json_object_set_new(o, "zones-busy", json_integer((json_int_t)s.busy));
 	json_object_set_new(o, "zones-failed", json_integer((json_int_t)s.failed));
+	json_object_set_new(o, "reloading", json_boolean(configure_reloading(daemon)));
 	json_object_set_new(o, "image-bytes", json_integer((json_int_t)s.image_bytes));
 	json_object_set_new(o, "texts-read",
 	    json_integer(

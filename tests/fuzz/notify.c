@@ -18,7 +18,7 @@ static struct config_remote remotes[REMOTES];
 static struct notify_source source = {.remote = &remotes[PRIMARY]};
 
 static const struct notify_source *sources(
-    void *ctx, const uint8_t *qname, size_t *count, void **zone)
+    void *ctx, const uint8_t *qname, size_t *count, const struct keyring **others, void **zone)
 {
 	(void)ctx;
 	*zone = NULL;

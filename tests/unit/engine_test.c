@@ -4,6 +4,7 @@
 // Many zones and few primaries: the engine against primaries that are sockets in the same loop, and
 // a publication that only remembers.
 #include "engine_private.h"
+#include "slice.h"
 
 #include <errno.h>
 #include <netinet/in.h>
@@ -489,6 +490,9 @@ static void reload(struct world *world, const char *text)
 	}
 	if (engine_reconfigure(world->engine, config, error) != 0) {
 		fail_msg("%s", error);
+	}
+	while (engine_reconfigure_go(world->engine, SLICE_ONE) ==
+	       -EAGAIN) { // as small slices as may be
 	}
 	world->config = config;
 	config_free(old);

@@ -52,7 +52,7 @@ static bool accepted_has_serial;
 static uint32_t accepted_serial;
 
 static const struct notify_source *sources(
-    void *ctx, const uint8_t *qname, size_t *count, void **zone)
+    void *ctx, const uint8_t *qname, size_t *count, const struct keyring **others, void **zone)
 {
 	*count = 1;
 	*zone = &source;

@@ -11,6 +11,7 @@
 #include "publication.h"
 
 #include <dirent.h>
+#include <errno.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +23,7 @@
 #include "journal.h"
 #include "manifest.h"
 #include "rrtype.h"
+#include "slice.h"
 
 static void published(
     void *ctx, const uint8_t *name, uint32_t token, enum engine_verdict verdict, const char *reason)
@@ -148,7 +150,13 @@ void publication_reconfigure(struct publication *p, const char *zones)
 {
 	struct config *config = config_of(p, zones);
 
-	assert_int_equal(publisher_reconfigure(p->publisher, config), 0);
+	int rc;
+
+	publisher_reconfigure(p->publisher, config);
+	do // in as small slices as may be
+		rc = publisher_reconfigure_go(p->publisher, SLICE_ONE);
+	while (rc == -EAGAIN);
+	assert_int_equal(rc, 0);
 	config_free(p->config);
 	p->config = config;
 }
