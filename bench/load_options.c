@@ -39,6 +39,7 @@ static const char help[] =
     "  --order sequence|uniform|zipf[:S]  how names are drawn (sequence; S is 1)\n"
     "  --seed N               (1)\n"
     "  --edns SHARE --do SHARE --ipv6 SHARE  shares from 0 to 1 (1, 0, 0)\n"
+    "  --cookie SHARE         of those with EDNS, how many have a client cookie (0)\n"
     "  --payload BYTES        advertised by EDNS (1232)\n"
     "  --expect WORD          for all queries, whatever the file says\n"
     "  --to ADDR --to6 ADDR   the server (192.0.2.53, 2001:db8::53)\n"
@@ -73,6 +74,7 @@ enum {
 	OPT_EDNS,
 	OPT_DO,
 	OPT_IPV6,
+	OPT_COOKIE,
 	OPT_PAYLOAD,
 	OPT_EXPECT,
 	OPT_TO,
@@ -102,14 +104,14 @@ static const struct option words[] = {{"memif", 1, 0, OPT_MEMIF}, {"vdev", 1, 0,
     {"queries", 1, 0, OPT_QUERIES}, {"names", 1, 0, OPT_NAMES}, {"count", 1, 0, OPT_COUNT},
     {"mix", 1, 0, OPT_MIX}, {"order", 1, 0, OPT_ORDER}, {"seed", 1, 0, OPT_SEED},
     {"edns", 1, 0, OPT_EDNS}, {"do", 1, 0, OPT_DO}, {"ipv6", 1, 0, OPT_IPV6},
-    {"payload", 1, 0, OPT_PAYLOAD}, {"expect", 1, 0, OPT_EXPECT}, {"to", 1, 0, OPT_TO},
-    {"to6", 1, 0, OPT_TO6}, {"from", 1, 0, OPT_FROM}, {"from6", 1, 0, OPT_FROM6},
-    {"sources", 1, 0, OPT_SOURCES}, {"to-mac", 1, 0, OPT_TO_MAC}, {"from-mac", 1, 0, OPT_FROM_MAC},
-    {"rate", 1, 0, OPT_RATE}, {"window", 1, 0, OPT_WINDOW}, {"burst", 1, 0, OPT_BURST},
-    {"seconds", 1, 0, OPT_SECONDS}, {"warmup", 1, 0, OPT_WARMUP}, {"check", 1, 0, OPT_CHECK},
-    {"echo", 0, 0, OPT_ECHO}, {"linger", 0, 0, OPT_LINGER}, {"name", 1, 0, OPT_NAME},
-    {"json", 1, 0, OPT_JSON}, {"csv", 1, 0, OPT_CSV}, {"quiet", 0, 0, OPT_QUIET},
-    {"help", 0, 0, OPT_HELP}, {0}};
+    {"cookie", 1, 0, OPT_COOKIE}, {"payload", 1, 0, OPT_PAYLOAD}, {"expect", 1, 0, OPT_EXPECT},
+    {"to", 1, 0, OPT_TO}, {"to6", 1, 0, OPT_TO6}, {"from", 1, 0, OPT_FROM},
+    {"from6", 1, 0, OPT_FROM6}, {"sources", 1, 0, OPT_SOURCES}, {"to-mac", 1, 0, OPT_TO_MAC},
+    {"from-mac", 1, 0, OPT_FROM_MAC}, {"rate", 1, 0, OPT_RATE}, {"window", 1, 0, OPT_WINDOW},
+    {"burst", 1, 0, OPT_BURST}, {"seconds", 1, 0, OPT_SECONDS}, {"warmup", 1, 0, OPT_WARMUP},
+    {"check", 1, 0, OPT_CHECK}, {"echo", 0, 0, OPT_ECHO}, {"linger", 0, 0, OPT_LINGER},
+    {"name", 1, 0, OPT_NAME}, {"json", 1, 0, OPT_JSON}, {"csv", 1, 0, OPT_CSV},
+    {"quiet", 0, 0, OPT_QUIET}, {"help", 0, 0, OPT_HELP}, {0}};
 
 static bool number(const char *text, double low, double high, double *out)
 {
@@ -215,6 +217,8 @@ static bool query_option(struct load_options *o, int word, const char *text)
 		return number(text, 0, 1, &o->packet.share_do);
 	case OPT_IPV6:
 		return number(text, 0, 1, &o->packet.share_ip6);
+	case OPT_COOKIE:
+		return number(text, 0, 1, &o->packet.share_cookie);
 	case OPT_PAYLOAD:
 		if (!whole(text, 65535, &v))
 			return false;

@@ -18,12 +18,16 @@
 #define UDP_LEN   8
 #define DNS_LEN   12
 #define OPT_LEN   11
+#define COOKIE    8 // of a client, and the option's head before it
+#define COOKIE_AT 4
 #define TTL       64
 #define PORT_DNS  53
 #define PORT_BASE 0x8000u // client ports 32768..65535, the low 4 bits belong to the slot
 #define COPY_PAST 256     // bytes past the last template that a sender may read
 
-static_assert(LOAD_FRAME_MAX >= ETH_LEN + IP6_LEN + UDP_LEN + DNS_LEN + 255 + 4 + OPT_LEN, "fits");
+static_assert(LOAD_FRAME_MAX >=
+                  ETH_LEN + IP6_LEN + UDP_LEN + DNS_LEN + 255 + 4 + OPT_LEN + COOKIE_AT + COOKIE,
+    "fits");
 
 static void put16(uint8_t *p, unsigned v)
 {
@@ -47,6 +51,8 @@ static size_t put_message(uint8_t *p, const struct load_query *q,
 {
 	bool with_do = load_random_unit(r) < o->share_do;
 	bool edns = load_random_unit(r) < o->share_edns || with_do;
+	// Drawn only where there may be some: what is asked otherwise stays the same.
+	bool cookie = edns && o->share_cookie > 0 && load_random_unit(r) < o->share_cookie;
 	uint8_t *at = p + DNS_LEN;
 
 	memset(p, 0, DNS_LEN);
@@ -62,7 +68,16 @@ static size_t put_message(uint8_t *p, const struct load_query *q,
 		at[2] = 41;
 		put16(at + 3, o->udp_payload);
 		at[7] = with_do ? 0x80 : 0;
+		at[10] = cookie ? COOKIE_AT + COOKIE : 0;
 		at += OPT_LEN;
+	}
+	if (cookie) {
+		const uint64_t random = load_random_next(r);
+
+		put16(at, 10); // RFC 7873 4
+		put16(at + 2, COOKIE);
+		memcpy(at + COOKIE_AT, &random, COOKIE);
+		at += COOKIE_AT + COOKIE;
 	}
 	return (size_t)(at - p);
 }

@@ -40,7 +40,7 @@ struct load_packet_options {
 	uint8_t to4[4], to6[16];     // the server
 	uint8_t from4[4], from6[16]; // first client address; the last 32 bits count up
 	uint32_t sources;            // how many client addresses, >= 1
-	double share_edns, share_do, share_ip6;
+	double share_edns, share_do, share_ip6, share_cookie;
 	uint16_t udp_payload; // advertised in OPT
 	uint64_t seed;
 	int expect; // an enum load_expect for all queries, or -1: the stream's

@@ -5,7 +5,7 @@
 // without a port. For profiles and for instruction counts, which are the same on a busy machine:
 //
 //     np-burst --zone ORIGIN=FILE | --store FOLDER, --queries FILE [--count N] [--rounds N]
-//         [--edns SHARE] [--do SHARE] [--overlay NAMES]...
+//         [--edns SHARE] [--do SHARE] [--ipv6 SHARE] [--cookie SHARE] [--overlay NAMES]...
 //     valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
 //
 // Zones are compiled here, or loaded from a storage folder as np-dataplane does it; --overlay gives
@@ -39,11 +39,7 @@
 
 #define CAP 1472 // of a reply
 
-// One of a burst: the query's, then the reply's.
-static struct {
-	uint8_t *bytes;
-	size_t len;
-} frames[BURST];
+static struct frame_slot frames[BURST];
 
 // A query that the stages answer.
 struct job {
@@ -52,8 +48,11 @@ struct job {
 };
 
 static const struct hash_key key = {{0x5ca1ab1e0ddba11ULL, 0xc0ffee5eed5eed5ULL}};
-static const struct dns_server server = {
-    .identity_len = 5, .identity = "burst", .udp_payload_max = 1232};
+static const struct dns_server server = {.identity_len = 5,
+    .identity = "burst",
+    .udp_payload_max = 1232,
+    .cookie_secret_count = 1,
+    .cookie_secrets = {{{0x0706050403020100, 0x0f0e0d0c0b0a0908}}}};
 static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 static struct frame_rules rules = {.accept_partial = false};
@@ -210,17 +209,17 @@ static unsigned answer_plain(unsigned n, unsigned *replies)
 	unsigned left = 0, waiting_count = 0;
 
 	frame_answer_begin(&at_hand, &rules, &context, queries, CAP);
-	for (unsigned i = 0; i < n; i++) {
-		const size_t len = frame_answer(&at_hand, frames[i].bytes, frames[i].len);
+	for (unsigned i = 0;; i++) {
+		const unsigned answered = frame_answer(&at_hand, frames + i, n - i);
 
-		if (len != 0) {
-			frames[i].len = len;
-			++*replies;
-		} else if (at_hand.waits) {
+		*replies += answered;
+		i += answered;
+		if (i == n)
+			break;
+		if (at_hand.waits)
 			waiting[waiting_count++] = (uint8_t)i;
-		} else {
+		else
 			left = frame_left(&at_hand, i, left);
-		}
 	}
 	frame_answer_burst(&at_hand);
 	for (unsigned k = 0; k < waiting_count; k++) {
@@ -333,18 +332,22 @@ int main(int argc, char **argv)
 {
 	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"store", 1, 0, 's'},
 	    {"queries", 1, 0, 'q'}, {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'},
-	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {"overlay", 1, 0, 'o'}, {0}};
+	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {"ipv6", 1, 0, '6'}, {"cookie", 1, 0, 'k'},
+	    {"overlay", 1, 0, 'o'}, {0}};
 	struct load_stream_options shape = {.seed = 1, .weight = {1}, .order = ORDER_UNIFORM};
 	struct load_packet_options packet = {.mac_from = {2, 0, 0, 0, 0, 1},
 	    .mac_to = {2, 0, 0, 0, 0, 2},
 	    .to4 = {192, 0, 2, 53},
 	    .from4 = {198, 51, 100, 1},
+	    .to6 = {0x20, 0x01, 0x0d, 0xb8, [15] = 0x53},
+	    .from6 = {0x20, 0x01, 0x0d, 0xb8, [5] = 1, [15] = 1},
 	    .sources = 1,
 	    .share_edns = 1,
 	    .udp_payload = 1232,
 	    .seed = 1,
 	    .expect = -1};
-	struct sockaddr_in address = {.sin_family = AF_INET, .sin_port = htons(53)};
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons(53)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons(53)};
 	struct zone_table *table = zone_table_new(&key);
 	struct load_templates templates = {0};
 	struct load_stream stream;
@@ -383,6 +386,12 @@ int main(int argc, char **argv)
 				return 2;
 			overlay[overlays++] = strtoul(optarg, NULL, 10);
 			break;
+		case '6':
+			packet.share_ip6 = strtod(optarg, NULL);
+			break;
+		case 'k':
+			packet.share_cookie = strtod(optarg, NULL);
+			break;
 		default:
 			return 2;
 		}
@@ -390,8 +399,10 @@ int main(int argc, char **argv)
 	for (unsigned i = 0; i < overlays; i++)
 		zones_overlay(table, overlay[i], i);
 	context.table = table;
-	memcpy(&address.sin_addr, packet.to4, 4);
-	if (file == NULL || frame_served_add(&rules.served, (void *)&address) != 0)
+	memcpy(&in.sin_addr, packet.to4, 4);
+	memcpy(&in6.sin6_addr, packet.to6, 16);
+	if (file == NULL || frame_served_add(&rules.served, (void *)&in) != 0 ||
+	    frame_served_add(&rules.served, (void *)&in6) != 0)
 		die("zones and --queries FILE must be given", "");
 	if (load_list_read(&list, file, &line) != 0 || list.count == 0)
 		die("the queries cannot be read", file);

@@ -17,7 +17,6 @@
 
 enum {
 	TAG_LEN = 4,
-	IP6_LEN = 40,
 	ETH_TYPE_IP4 = 0x0800,
 	ETH_TYPE_ARP = 0x0806,
 	ETH_TYPE_VLAN = 0x8100,
@@ -77,14 +76,22 @@ bool frame_served_has(
 }
 
 // What frame_plain.h looks at.
-static void served4_first(struct frame_served *served, const uint8_t *addr, uint64_t key)
+static void served_tell(struct frame_served *served, unsigned slot)
 {
-	if (served->first4 == 0) {
-		served->first4 = key;
-		for (unsigned i = 0; i < 256; i++)
-			served->source_odd[i] = frame_ip4_is_bogus(&(uint8_t){(uint8_t)i});
+	const uint8_t *addr = served->slots[slot].addr;
+
+	if (served->slots[slot].version == 6) {
+		if (served->first6 == 0)
+			served->first6 = slot + 1;
+		served->source_odd6[served6_byte(addr)] = 1;
+		return;
 	}
-	served->source_odd[addr[0]] = 1;
+	if (served->first4 == 0) {
+		served->first4 = served->slots[slot].key;
+		for (unsigned i = 0; i < 256; i++)
+			served->source_odd4[i] = frame_ip4_is_bogus(&(uint8_t){(uint8_t)i});
+	}
+	served->source_odd4[addr[0]] = 1;
 }
 
 int frame_served_add(struct frame_served *served, const struct sockaddr *address)
@@ -120,8 +127,7 @@ int frame_served_add(struct frame_served *served, const struct sockaddr *address
 	served->slots[i].version = (uint8_t)version;
 	served->slots[i].port_be = port_be;
 	served->slots[i].key = served_key(version, addr, port_be);
-	if (version == 4)
-		served4_first(served, addr, served->slots[i].key);
+	served_tell(served, i);
 	served->count++;
 	return 0;
 }
@@ -417,16 +423,8 @@ size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, ui
 	if (frame->version == 4) {
 		sum = frame_ip4_put(ip, udp_len);
 	} else {
-		uint64_t a[4];
-
-		memcpy(a, ip + 8, sizeof a);
-		sum = checksum_add(checksum_add(a[0], a[1]), checksum_add(a[2], a[3]));
-		memcpy(ip, (const uint8_t[4]){0x60}, 4);
-		memcpy(ip + 4, &udp_len_be, sizeof udp_len_be);
-		ip[6] = PROTO_UDP;
-		ip[7] = IP4_HOPS;
-		memcpy(ip + 8, &a[2], 16);
-		memcpy(ip + 24, &a[0], 16);
+		sum = checksum_sum(ip + IP6_SOURCE, 32, 0);
+		frame_ip6_put(ip, udp_len);
 	}
 	// Pseudo header: addresses, protocol, length; UDP: ports, length.
 	sum = checksum_add(sum, (uint64_t)ports + htobe16(PROTO_UDP) + udp_len_be + udp_len_be);

@@ -53,8 +53,10 @@ enum frame_verdict {
 struct frame_served {
 	unsigned count;
 	uint64_t first4; // key of the first of them that is IPv4; 0: none is
-	// By an IPv4 address's first byte: 1 where a source address may be nobody's, or be served.
-	uint8_t source_odd[256];
+	unsigned first6; // 1 + the slot of the first of them that is IPv6; 0: none is
+	// 1 where a source address may be served or, of IPv4, be nobody's: by its first byte, of
+	// IPv6 by served6_byte().
+	uint8_t source_odd4[256], source_odd6[256];
 	struct {
 		uint64_t key; // of one comparison: port, 6 for IPv6, IPv4 address; 0: slot is free
 		uint8_t addr[16]; // IPv4 in the first four bytes

@@ -10,15 +10,26 @@
 #include "dns_plain.h"
 #include "frame_plain.h"
 
+// A message over IPv6 may have as many bytes less than one over IPv4.
+#define FRAME_CAP_LESS6 (IP6_LEN - IP4_LEN)
+#define FRAME_CAP_MIN   (DNS_UDP_MIN + FRAME_CAP_LESS6)
+
+// One of a burst: the query's, then the reply's.
+struct frame_slot {
+	uint8_t *bytes;
+	size_t len;
+};
+
 // What does not change within a burst, what is counted in it, and the frame at hand. Of the thread
 // that made it.
 struct frame_answering {
 	struct frame_plain_rules plain;
 	const struct frame_rules *rules;
-	struct dns_plain dns;
-	// The frame that was not answered: is it plain, does it wait, and how far its question
-	// came; NULL: it was not parsed.
-	bool is_plain, waits;
+	struct dns_plain dns; // between two frames dns.cap is IPv4's
+	// The frame at hand, if it was not answered: where its message begins, 0: it is not plain;
+	// does it wait; and how far its question came, NULL: it was not parsed.
+	unsigned dns_off;
+	bool waits;
 	const struct plain_asked *asked;
 	unsigned waiting_count;
 	struct plain_waiting waiting[DNS_BURST_MAX];
@@ -26,7 +37,8 @@ struct frame_answering {
 
 // *at_hand was zero once. Pre: the burst has at most DNS_BURST_MAX frames. `rules` and what
 // `context` has outlive the burst. at_hand->dns.query is for the next query that is left to the
-// stages. The buffers have room for DNS messages of `cap` bytes and DNS_WRITE_SLACK.
+// stages. The buffers have room for FRAME_HEADERS_MAX, DNS messages of `cap` bytes and
+// DNS_WRITE_SLACK; over IPv4 a message may have as many.
 void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rules *rules,
     const struct dns_context *context, struct dns_query *query, unsigned cap)
     __attribute__((nonnull));
@@ -36,11 +48,12 @@ static inline void frame_answer_end(const struct frame_answering *at_hand)
 	dns_plain_end(&at_hand->dns);
 }
 
-// Post: the length of the reply's frame, in place of the query's; or 0: the frame is as it was. If
-// then at_hand->waits, it is one of waiting[], in order, and stays where it is until
-// frame_answer_waited(). Pre: PLAIN_READ bytes may be read, and 31 more than `len`, whatever `len`
-// is.
-size_t frame_answer(struct frame_answering *at_hand, uint8_t *bytes, size_t len)
+// Answers one frame after the other, until it comes to one that is not answered. Post: how many
+// were, each the reply's in place of the query's. The next one is as it was; if at_hand->waits, it
+// is one of waiting[], in order, and stays where it is until frame_answer_waited(). One of length
+// 0 is not tried. Pre: at_hand->dns.cap >= FRAME_CAP_MIN; PLAIN_READ bytes may be read, and 31 more
+// than a frame is long, however long it is.
+unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *frames, unsigned n)
     __attribute__((nonnull, warn_unused_result));
 
 // After the last frame of the burst: goes on with those that wait.
@@ -49,7 +62,8 @@ static inline void frame_answer_burst(struct frame_answering *at_hand)
 	if (at_hand->waiting_count != 0)
 		dns_plain_burst(&at_hand->dns, at_hand->waiting, at_hand->waiting_count);
 }
-// As frame_answer(), for the i-th of them; none waits any more.
+// For the i-th of them. Post: the length of the reply's frame, in place of the query's; or 0: the
+// frame is as it was, and does not wait any more.
 size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
     __attribute__((nonnull, warn_unused_result));
 

@@ -4,9 +4,9 @@
 // See frame_plain.h: tables, and what a frame seldom needs.
 #include "frame_plain.h"
 
-// From the source address on: the address it is to, that port, and of the DNS header QR and opcode,
-// and the four counts: one question, and at most one record, which may be an OPT.
-const uint8_t frame_plain_mask[WIDE] __attribute__((aligned(WIDE))) = {[4] = 0xff,
+// From IPv4's source address on: the address it is to, that port, and of the DNS header QR and
+// opcode, and the four counts: one question, and at most one record, which may be an OPT.
+const uint8_t frame_plain_mask4[WIDE] __attribute__((aligned(WIDE))) = {[4] = 0xff,
     0xff,
     0xff,
     0xff,
@@ -21,16 +21,30 @@ const uint8_t frame_plain_mask[WIDE] __attribute__((aligned(WIDE))) = {[4] = 0xf
     0xff,
     0xff,
     0xfe};
+// From the address on that IPv6 is to: the same, but for the last two counts.
+const uint8_t frame_plain_mask6[WIDE] __attribute__((aligned(WIDE))) = {0xff, 0xff, 0xff, 0xff,
+    0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, [18] = 0xff,
+    0xff, [26] = 0xf8, [28] = 0xff, 0xff, 0xff, 0xff};
 
-static void want_put(struct frame_plain_rules *rules, uint64_t key)
+static void want4_put(struct frame_plain_rules *rules, uint64_t key)
 {
 	const uint32_t addr = (uint32_t)(key & KEY_ADDRESS);
 	const uint16_t port_be = (uint16_t)(key >> 48);
 
-	memcpy(rules->want + 4, &addr, sizeof addr);
-	memcpy(rules->want + 10, &port_be, sizeof port_be);
-	rules->want[21] = 1;
+	memcpy(rules->want4 + 4, &addr, sizeof addr);
+	memcpy(rules->want4 + 10, &port_be, sizeof port_be);
+	rules->want4[21] = 1;
 }
+
+static void want6_put(struct frame_plain_rules *rules, const uint8_t *addr, uint16_t port_be)
+{
+	memcpy(rules->want6, addr, 16);
+	memcpy(rules->want6 + 18, &port_be, sizeof port_be);
+	rules->want6[29] = 1;
+}
+
+// Where no frame may be plain each is looked at twice, and found not to be.
+static const uint8_t all_odd[256] = {[0 ... 255] = 1};
 
 void frame_plain_begin(struct frame_plain_rules *plain, const struct frame_rules *rules)
 {
@@ -38,28 +52,51 @@ void frame_plain_begin(struct frame_plain_rules *plain, const struct frame_rules
 	memset(plain->port_odd, 2, 1024 >> 8);
 	plain->port_odd[1900 >> 8] = plain->port_odd[11211 >> 8] = 1;
 	memset(plain->keep, 0xff, WIDE);
-	plain->on = rules->vlan == 0 && rules->served.first4 != 0 &&
-	            __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__;
-	want_put(plain, rules->served.first4);
+	plain->odd4 = plain->odd6 = all_odd;
+	if (rules->vlan != 0)
+		return;
+	if (rules->served.first4 != 0) {
+		plain->odd4 = rules->served.source_odd4;
+		want4_put(plain, rules->served.first4);
+	}
+	if (rules->served.first6 != 0) {
+		const unsigned slot = rules->served.first6 - 1;
+
+		plain->odd6 = rules->served.source_odd6;
+		want6_put(plain, rules->served.slots[slot].addr, rules->served.slots[slot].port_be);
+	}
 }
 
-bool frame_plain_turn(struct frame_plain_rules *rules, const uint8_t *bytes)
+bool frame_plain_turn4(struct frame_plain_rules *rules, const uint8_t *bytes)
 {
 	const uint8_t *to = bytes + ETH_LEN + IP4_TO;
 	const uint64_t key = frame_load64(to) & (KEY_PORT | KEY_ADDRESS);
 
 	if (!frame_served_has(rules->served, 4, to, frame_load16_be(to + 6)))
 		return false;
-	want_put(rules, key);
-	return wide_matches(to - 4, rules->want, frame_plain_mask);
+	want4_put(rules, key);
+	return wide_matches(to - 4, rules->want4, frame_plain_mask4);
 }
 
-bool frame_plain_source(const struct frame_plain_rules *rules, uint32_t source)
+bool frame_plain_turn6(struct frame_plain_rules *rules, const uint8_t *bytes)
 {
-	uint8_t addr[4];
+	const uint8_t *to = bytes + ETH_LEN + IP6_TO;
 
-	memcpy(addr, &source, sizeof addr);
-	return !frame_ip4_is_bogus(addr) && !frame_served_has(rules->served, 4, addr, 0);
+	if (!frame_served_has(rules->served, 6, to, frame_load16_be(to + 18)))
+		return false;
+	want6_put(rules, to, frame_load16_be(to + 18));
+	return wide_matches(to, rules->want6, frame_plain_mask6);
+}
+
+bool frame_plain_source4(const struct frame_plain_rules *rules, const uint8_t *addr)
+{
+	return rules->odd4 != all_odd && !frame_ip4_is_bogus(addr) &&
+	       !frame_served_has(rules->served, 4, addr, 0);
+}
+
+bool frame_plain_source6(const struct frame_plain_rules *rules, const uint8_t *addr)
+{
+	return rules->odd6 != all_odd && !frame_served_has(rules->served, 6, addr, 0);
 }
 
 bool frame_plain_unsummed(uint8_t *udp, uint64_t sum)

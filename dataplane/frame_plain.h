@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The frame that nearly all are: untagged, IPv4 without options, whole, from an ordinary address
-// and port to a served one, with a DNS query of one question in it. Inline, because every query of
+// The frame that nearly all are: untagged, IPv4 without options or IPv6 without extension headers,
+// whole, from an ordinary address and port to a served one, with a DNS query of one question in it.
+// Inline, because every query of
 // every worker comes by (frame_answer.c); whatever is not like that, frame_classify() judges.
 // Fields are taken from wide loads, which little-endian machines have the right way round; others
 // find no frame plain. Pure, but for what is remembered within a burst.
@@ -23,27 +24,37 @@
 enum {
 	ETH_LEN = 14,
 	IP4_LEN = 20,
+	IP6_LEN = 40,
 	UDP_LEN = 8,
 	PROTO_UDP = 17,
-	IP4_HOPS = 64,
+	IP_HOPS = 64,
 	IP4_SOURCE = 12, // where addresses stand in a header
 	IP4_TO = 16,
 	IP6_SOURCE = 8,
-	PLAIN_DNS_OFF = ETH_LEN + IP4_LEN + UDP_LEN,
+	IP6_TO = 24,
+	PLAIN4_DNS_OFF = ETH_LEN + IP4_LEN + UDP_LEN,
+	PLAIN6_DNS_OFF = ETH_LEN + IP6_LEN + UDP_LEN,
 	// Of a plain frame this many bytes are looked at, whatever its length.
-	PLAIN_READ = PLAIN_DNS_OFF - UDP_LEN + 64,
+	PLAIN_READ = PLAIN6_DNS_OFF - UDP_LEN + 64,
 };
 
 // What a worker has at hand of a port within a burst.
 struct frame_plain_rules {
-	// From the source address on: served address, port, and what a query's header begins with.
-	uint8_t want[WIDE];
+	// From IPv4's source address on, and from the address on that IPv6 is to: served address,
+	// port, and what a query's header begins with.
+	uint8_t want4[WIDE], want6[WIDE];
 	// By the first byte of a source port: 2: none of those is plain; 1: one of them is not.
 	uint8_t port_odd[256];
 	uint8_t keep[2 * WIDE]; // from the n-th on, WIDE bytes keep the first WIDE - n of a vector
+	const uint8_t *odd4, *odd6; // frame_served.source_odd; all of it where no frame is plain
 	const struct frame_served *served;
-	bool on; // there may be plain frames
 };
+
+// Of two ways from here the compiler keeps the other one short.
+static inline bool frame_seldom(bool it_is)
+{
+	return __builtin_expect(it_is, false);
+}
 
 static inline uint64_t frame_load64(const uint8_t *p)
 {
@@ -72,19 +83,21 @@ static inline unsigned frame_load16(const uint8_t *p)
 }
 
 // What frame_classify() tells of a plain frame.
-static inline void frame_plain_describe(const uint8_t *bytes, unsigned dns_len, struct frame *out)
+static inline void frame_plain_describe(
+    const uint8_t *bytes, unsigned dns_off, unsigned dns_len, struct frame *out)
 {
-	const uint8_t *ip = bytes + ETH_LEN, *udp = ip + IP4_LEN;
-	// All that the checksum covers comes to nothing together with it.
-	const uint64_t around = (uint64_t)frame_load32(ip + IP4_SOURCE) +
-	                        frame_load32(ip + IP4_TO) + htobe16(PROTO_UDP) + frame_load32(udp) +
-	                        frame_load32(udp + 4) + frame_load16_be(udp + 4);
+	const uint8_t *msg = bytes + dns_off;
+	const bool v4 = dns_off == PLAIN4_DNS_OFF;
+	// All that the checksum covers comes to nothing together with it: addresses and UDP header,
+	// protocol and length once more.
+	const uint64_t around = checksum_fold(checksum_sum(msg - UDP_LEN - (v4 ? 8 : 32),
+	    UDP_LEN + (v4 ? 8u : 32u), (uint64_t)htobe16(PROTO_UDP) + frame_load16_be(msg - 4)));
 
-	*out = (struct frame){.dns_sum = (UINT64_C(0xffff) << 32) - around,
+	*out = (struct frame){.dns_sum = 0xffff - around,
 	    .ip_off = ETH_LEN,
-	    .udp_off = ETH_LEN + IP4_LEN,
-	    .dns_off = PLAIN_DNS_OFF,
-	    .version = 4,
+	    .udp_off = (uint8_t)(dns_off - UDP_LEN),
+	    .dns_off = (uint8_t)dns_off,
+	    .version = v4 ? 4 : 6,
 	    .dns_len = (uint16_t)dns_len};
 }
 
@@ -93,17 +106,22 @@ void frame_plain_begin(struct frame_plain_rules *plain, const struct frame_rules
 
 // The frame is not to the address that was served last. Post: true when it is to another served
 // one, which `rules` now has, and is a query.
-bool frame_plain_turn(struct frame_plain_rules *rules, const uint8_t *bytes)
-    __attribute__((nonnull, cold));
+bool frame_plain_turn4(struct frame_plain_rules *rules, const uint8_t *bytes)
+    __attribute__((nonnull, noinline));
+bool frame_plain_turn6(struct frame_plain_rules *rules, const uint8_t *bytes)
+    __attribute__((nonnull, noinline));
 
-// frame_served.source_odd has its first byte. Post: is it an ordinary address all the same?
-bool frame_plain_source(const struct frame_plain_rules *rules, uint32_t source)
-    __attribute__((nonnull, cold));
+// The source address is odd, as its byte tells. Post: is it an ordinary one all the same?
+bool frame_plain_source4(const struct frame_plain_rules *rules, const uint8_t *addr)
+    __attribute__((nonnull, noinline));
+bool frame_plain_source6(const struct frame_plain_rules *rules, const uint8_t *addr)
+    __attribute__((nonnull, noinline));
 
 // The sum is not right. Post: false where there is a checksum; otherwise there is one.
-bool frame_plain_unsummed(uint8_t *udp, uint64_t sum) __attribute__((nonnull, cold));
+bool frame_plain_unsummed(uint8_t *udp, uint64_t sum) __attribute__((nonnull, noinline));
 
-extern const uint8_t frame_plain_mask[WIDE];
+extern const uint8_t frame_plain_mask4[WIDE], frame_plain_mask6[WIDE];
+
 // Ports from which no reply may be plain: below 1024, and port_is_reflector(). By their first byte
 // nearly all are told.
 static inline bool frame_plain_port(const struct frame_plain_rules *rules, const uint8_t *port)
@@ -143,10 +161,12 @@ static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsig
 	if (len >= WIDE) {
 		v = *(const frame_lanes *)data;
 		sum = frame_words(v);
+		data += WIDE, len -= WIDE;
 #pragma GCC unroll 1
-		for (data += WIDE, len -= WIDE; len >= WIDE; data += WIDE, len -= WIDE) {
+		while (frame_seldom(len >= WIDE)) {
 			v = *(const frame_lanes *)data;
 			sum += frame_words(v);
+			data += WIDE, len -= WIDE;
 		}
 	}
 	v = *(const frame_lanes *)data & *(const frame_lanes *)(keep + WIDE - len);
@@ -160,16 +180,16 @@ static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsig
 #endif
 
 // Is it 0 but for the whole of its carries? Times the inverse of 2^16 - 1, a multiple of that is
-// its quotient, and no other number comes out as small.
-static inline bool frame_sum_is_right(uint64_t sum)
+// its quotient, and no other number comes out below 2^48.
+static inline uint64_t frame_sum_quotient(uint64_t sum)
 {
-	return sum * 0xfffefffefffeffff <= UINT64_MAX / 0xffff;
+	return sum * 0xfffefffefffeffff;
 }
 
 // Post: true: FRAME_DNS, if there are FRAME_DNS_MIN bytes of a message, and there is a UDP
 // checksum, where there was none as well. False says nothing. Pre: PLAIN_READ bytes may be read,
 // and 31 more than `len`, whatever `len` is.
-static inline __attribute__((always_inline)) bool frame_plain_classify(
+static inline __attribute__((always_inline)) bool frame_plain_classify4(
     struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -181,42 +201,85 @@ static inline __attribute__((always_inline)) bool frame_plain_classify(
 	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xff, [20] = 0x3f, 0xff, [23] = 0xff};
 	uint8_t *const ip = bytes + ETH_LEN, *const udp = ip + IP4_LEN;
 
-	if (!rules->on || !wide_matches(bytes, want, mask) || frame_load64(bytes + 6) << 16 == 0)
+	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load64(bytes + 6) << 16 == 0))
 		return false;
-	if (!wide_matches(ip + IP4_SOURCE, rules->want, frame_plain_mask) &&
-	    !frame_plain_turn(rules, bytes))
+	if (frame_seldom(!wide_matches(ip + IP4_SOURCE, rules->want4, frame_plain_mask4)) &&
+	    !frame_plain_turn4(rules, bytes))
 		return false;
-	if (rules->served->source_odd[ip[IP4_SOURCE]] != 0 &&
-	    !frame_plain_source(rules, frame_load32(ip + IP4_SOURCE)))
+	if (frame_seldom(rules->odd4[ip[IP4_SOURCE]] != 0) &&
+	    !frame_plain_source4(rules, ip + IP4_SOURCE))
 		return false;
-	if (!frame_plain_port(rules, udp))
+	if (frame_seldom(!frame_plain_port(rules, udp)))
 		return false;
 
 	const unsigned udp_len = be32toh(frame_load32(udp + 2)) & 0xffff;
 
-	if (udp_len + IP4_LEN != (be32toh(frame_load32(ip)) & 0xffff) ||
-	    udp_len + IP4_LEN + ETH_LEN > len)
+	if (frame_seldom(udp_len + IP4_LEN != (be32toh(frame_load32(ip)) & 0xffff)) ||
+	    frame_seldom(udp_len + IP4_LEN + ETH_LEN > len))
 		return false;
 
 	const uint64_t pair = (uint64_t)frame_load32(ip + IP4_SOURCE) + frame_load32(ip + IP4_TO);
-
-	if (!frame_sum_is_right(
-	        pair + frame_load32(ip) + frame_load32(ip + 4) + frame_load32(ip + 8)))
-		return false;
-
+	const uint64_t head = frame_sum_quotient(
+	    pair + frame_load32(ip) + frame_load32(ip + 4) + frame_load32(ip + 8));
 	const uint64_t sum = frame_sum(rules->keep, udp, udp_len) + pair + htobe16(PROTO_UDP) +
 	                     frame_load16_be(udp + 4);
 
-	return frame_sum_is_right(sum) || frame_plain_unsummed(udp, sum);
+	return !frame_seldom((head | frame_sum_quotient(sum)) >> 48 != 0) ||
+	       (head >> 48 == 0 && frame_plain_unsummed(udp, sum));
 #else
 	return false;
 #endif
 }
 
-// Pre: frame_plain_classify().
-static inline unsigned frame_plain_dns_len(const uint8_t *bytes)
+// The same for IPv6.
+static inline __attribute__((always_inline)) bool frame_plain_classify6(
+    struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
 {
-	return (be32toh(frame_load32(bytes + PLAIN_DNS_OFF - UDP_LEN + 2)) & 0xffff) - UDP_LEN;
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	// Group bits of both MAC addresses; ethertype; version; next header; 2000::/3, where
+	// ordinary source addresses are.
+	static const uint8_t want[WIDE] __attribute__((aligned(WIDE))) = {
+	    [12] = 0x86, 0xdd, 0x60, [20] = PROTO_UDP, [22] = 0x20};
+	static const uint8_t mask[WIDE] __attribute__((aligned(WIDE))) = {
+	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xf0, [20] = 0xff, [22] = 0xe0};
+	uint8_t *const ip = bytes + ETH_LEN, *const udp = ip + IP6_LEN;
+
+	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load64(bytes + 6) << 16 == 0))
+		return false;
+	if (frame_seldom(!wide_matches(ip + IP6_TO, rules->want6, frame_plain_mask6)) &&
+	    !frame_plain_turn6(rules, bytes))
+		return false;
+	// The last two counts: at most one record.
+	if (frame_seldom((frame_load32(udp + UDP_LEN + 8) & 0xfeffffff) != 0))
+		return false;
+	if (frame_seldom(rules->odd6[served6_byte(ip + IP6_SOURCE)] != 0) &&
+	    !frame_plain_source6(rules, ip + IP6_SOURCE))
+		return false;
+	if (frame_seldom(!frame_plain_port(rules, udp)))
+		return false;
+
+	const uint16_t udp_len_be = frame_load16_be(udp + 4);
+	const unsigned udp_len = be16toh(udp_len_be);
+
+	if (frame_seldom(udp_len_be != frame_load16_be(ip + 4)) ||
+	    frame_seldom(udp_len + IP6_LEN + ETH_LEN > len) ||
+	    frame_seldom(frame_load16_be(udp + 6) == 0))
+		return false;
+	// Addresses and UDP stand together.
+	return !frame_seldom(
+	    frame_sum_quotient(frame_sum(rules->keep, ip + IP6_SOURCE, 2 * 16 + udp_len) +
+	                       htobe16(PROTO_UDP) + udp_len_be) >>
+	        48 !=
+	    0);
+#else
+	return false;
+#endif
+}
+
+// Pre: frame_plain_classify4() or 6; `msg` stands behind those headers.
+static inline unsigned frame_plain_dns_len(const uint8_t *msg)
+{
+	return (be32toh(frame_load32(msg - UDP_LEN + 2)) & 0xffff) - UDP_LEN;
 }
 
 static inline void frame_swap_macs(uint8_t *bytes)
@@ -241,7 +304,7 @@ static inline uint64_t frame_ip4_put(uint8_t *ip, unsigned udp_len)
 {
 	// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
 	const uint64_t head = htobe64(0x4500000000004000 | (uint64_t)(IP4_LEN + udp_len) << 32);
-	const uint16_t hops = htobe16(IP4_HOPS << 8 | PROTO_UDP);
+	const uint16_t hops = htobe16(IP_HOPS << 8 | PROTO_UDP);
 	uint64_t addresses;
 
 	memcpy(&addresses, ip + IP4_SOURCE, sizeof addresses);
@@ -263,6 +326,18 @@ static inline uint64_t frame_ip4_put(uint8_t *ip, unsigned udp_len)
 	return pair;
 }
 
+// The same of IPv6; the sum is the caller's.
+static inline void frame_ip6_put(uint8_t *ip, unsigned udp_len)
+{
+	typedef uint64_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
+	const uint64_t head =
+	    htobe64((uint64_t)0x60 << 56 | (uint64_t)udp_len << 16 | PROTO_UDP << 8 | IP_HOPS);
+	const lanes both = *(const lanes *)(ip + IP6_SOURCE);
+
+	memcpy(ip, &head, sizeof head);
+	*(lanes *)(ip + IP6_SOURCE) = __builtin_shufflevector(both, both, 2, 3, 0, 1);
+}
+
 // The padding up to the Ethernet minimum must not be the query's bytes (CVE-2003-0001). Post: the
 // frame's length.
 static inline size_t frame_pad(uint8_t *bytes, size_t len)
@@ -274,11 +349,11 @@ static inline size_t frame_pad(uint8_t *bytes, size_t len)
 	return len;
 }
 
-// As frame_reply(). `sum`: what the reply in the query's place adds to the message's.
+// As frame_reply(), around `msg`. `sum`: what the reply in the query's place adds to the message's.
 static inline __attribute__((always_inline)) size_t frame_plain_reply(
-    uint8_t *bytes, unsigned dns_len, uint64_t sum)
+    uint8_t *msg, bool ip6, unsigned dns_len, uint64_t sum)
 {
-	uint8_t *udp = bytes + ETH_LEN + IP4_LEN;
+	uint8_t *udp = msg - UDP_LEN, *ip = udp - (ip6 ? IP6_LEN : IP4_LEN);
 	const unsigned udp_len = UDP_LEN + dns_len;
 	const uint16_t udp_len_be = frame_be16(udp_len);
 	// Of the query's sum nothing is left but the complement of its checksum (RFC 1624 3), and
@@ -292,10 +367,13 @@ static inline __attribute__((always_inline)) size_t frame_plain_reply(
 	if (field == 0) // RFC 768: a sum of zero is sent as all ones
 		field = 0xffff;
 	ports = ports << 16 | ports >> 16;
-	frame_swap_macs(bytes);
-	frame_ip4_put(bytes + ETH_LEN, udp_len);
+	frame_swap_macs(ip - ETH_LEN);
+	if (ip6)
+		frame_ip6_put(ip, udp_len);
+	else
+		frame_ip4_put(ip, udp_len);
 	memcpy(udp, &ports, sizeof ports);
 	memcpy(udp + 4, &udp_len_be, sizeof udp_len_be);
 	memcpy(udp + 6, &field, sizeof field);
-	return frame_pad(bytes, PLAIN_DNS_OFF + dns_len);
+	return frame_pad(ip - ETH_LEN, (ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF) + dns_len);
 }

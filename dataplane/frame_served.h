@@ -4,6 +4,8 @@
 // The table of served addresses from within (frame.h): for frame.c and frame_plain.c.
 #pragma once
 
+#include <string.h>
+
 #include "frame.h"
 
 // Served addresses are the operator's choice: no keyed hash is needed, and the table is never more
@@ -11,6 +13,16 @@
 static inline unsigned served4_slot(uint32_t addr)
 {
 	return (unsigned)(addr * 0xff51afd7ed558ccdu >> 40) % FRAME_SERVED_SLOTS;
+}
+
+// A byte that tells most addresses apart: of IPv6 the first ones are the same nearly everywhere.
+static inline unsigned served6_byte(const uint8_t *addr)
+{
+	uint64_t a, b;
+
+	memcpy(&a, addr, 8);
+	memcpy(&b, addr + 8, 8);
+	return (unsigned)((a ^ b) * 0x9e3779b97f4a7c15u >> 56);
 }
 
 // What one comparison tells apart: of IPv4 it is, where machines are little-endian, what stands in

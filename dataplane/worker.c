@@ -103,23 +103,34 @@ static void mbuf_ready(struct rte_mbuf *m, size_t len)
 }
 
 // Bytes that a message in this buffer may have, and `max` at most.
-static uint16_t reply_cap(const struct rte_mbuf *m, uint16_t max)
+static unsigned reply_cap(const struct rte_mbuf *m, unsigned max)
 {
 	const unsigned taken = m->data_off + FRAME_HEADERS_MAX + DNS_WRITE_SLACK;
-	const unsigned room = m->buf_len > taken ? m->buf_len - taken : 0;
 
-	return room < max ? (uint16_t)room : max;
+	if (taken + max <= m->buf_len)
+		return max;
+	return m->buf_len > taken ? m->buf_len - taken : 0;
 }
 
 // A device, or the kernel on another CPU, has written the frames, and a query fills two cache
-// lines: all of a burst are waited for together.
-static void fetch(struct rte_mbuf **burst, unsigned n)
+// lines: all of a burst are waited for together. What is not one buffer with room for every plain
+// reply is not tried as such. Post: the bytes of all.
+static uint64_t fetch(
+    struct rte_mbuf **burst, struct frame_slot *frames, unsigned n, unsigned reply_max)
 {
+	uint64_t bytes = 0;
+
 	for (unsigned i = 0; i < n; i++) {
-		const uint8_t *bytes = rte_pktmbuf_mtod(burst[i], const uint8_t *);
-		__builtin_prefetch(bytes);
-		__builtin_prefetch(bytes + RTE_CACHE_LINE_SIZE);
+		const struct rte_mbuf *m = burst[i];
+		const bool usual = m->nb_segs == 1 && reply_cap(m, reply_max) == reply_max;
+
+		frames[i].bytes = rte_pktmbuf_mtod(m, uint8_t *);
+		__builtin_prefetch(frames[i].bytes);
+		__builtin_prefetch(frames[i].bytes + RTE_CACHE_LINE_SIZE);
+		frames[i].len = usual && reply_max >= FRAME_CAP_MIN ? m->data_len : 0;
+		bytes += m->pkt_len;
 	}
+	return bytes;
 }
 
 // A frame that was not answered. Post: the number of jobs, of which it may be the last.
@@ -130,12 +141,13 @@ static __attribute__((noinline)) unsigned frame_left(struct worker *w,
 	enum frame_verdict verdict = FRAME_SEGMENTS;
 
 	job->bytes = rte_pktmbuf_mtod(m, uint8_t *);
-	if (m->nb_segs == 1)
+	if (m->nb_segs == 1) {
+		w->at_hand.dns.cap = reply_cap(m, wq->port->reply_max4);
 		verdict = frame_answer_leave(&w->at_hand, job->bytes, m->data_len, &job->frame);
+		w->at_hand.dns.cap = wq->port->reply_max4;
+	}
 	counters_add(&w->counters->frame[verdict], 1);
 	if (verdict == FRAME_DNS) {
-		if (job->frame.version == 6)
-			w->queries[jobs].cap = reply_cap(m, wq->port->reply_max6);
 		job->mbuf = m;
 		w->at_hand.dns.query = &w->queries[++jobs];
 	} else if (verdict <= FRAME_PUNT_OTHER) {
@@ -152,46 +164,35 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
     const struct dns_context *context, struct rte_mbuf **burst, unsigned n, uint64_t now,
     unsigned *answered)
 {
-	const struct port *port = wq->port;
-	struct rte_mbuf *waiting[BURST];
+	struct frame_slot frames[BURST];
+	uint8_t waiting[BURST];
 	unsigned jobs = 0, out = 0, waiting_count = 0;
-	uint64_t bytes = 0;
+	const unsigned reply_max = wq->port->reply_max4;
+	const uint64_t bytes = fetch(burst, frames, n, reply_max);
 
-	fetch(burst, n);
-	frame_answer_begin(&w->at_hand, &port->rules, context, w->queries, port->reply_max4);
-	for (unsigned i = 0; i < n; i++) {
-		struct rte_mbuf *m = burst[i];
-
-		bytes += m->pkt_len;
-		if (m->nb_segs == 1) {
-			// What is plain is IPv4.
-			w->at_hand.dns.cap = reply_cap(m, port->reply_max4);
-			const size_t len =
-			    frame_answer(&w->at_hand, rte_pktmbuf_mtod(m, uint8_t *), m->data_len);
-
-			if (len != 0) {
-				mbuf_ready(m, len);
-				burst[out++] = m;
-				continue;
-			}
-			if (w->at_hand.waits) {
-				waiting[waiting_count++] = m;
-				continue;
-			}
-		}
-		jobs = frame_left(w, wq, m, jobs, now);
+	frame_answer_begin(&w->at_hand, &wq->port->rules, context, w->queries, reply_max);
+	for (unsigned i = 0;; i++) {
+		i += frame_answer(&w->at_hand, frames + i, n - i);
+		if (i == n)
+			break;
+		frames[i].len = 0;
+		if (w->at_hand.waits)
+			waiting[waiting_count++] = (uint8_t)i;
+		else
+			jobs = frame_left(w, wq, burst[i], jobs, now);
 	}
 	frame_answer_burst(&w->at_hand);
-	for (unsigned i = 0; i < waiting_count; i++) {
-		struct rte_mbuf *m = waiting[i];
-		const size_t len =
-		    frame_answer_waited(&w->at_hand, i, rte_pktmbuf_mtod(m, uint8_t *));
+	for (unsigned k = 0; k < waiting_count; k++) {
+		const unsigned i = waiting[k];
 
-		if (len != 0) {
-			mbuf_ready(m, len);
-			burst[out++] = m;
-		} else {
-			jobs = frame_left(w, wq, m, jobs, now);
+		frames[i].len = frame_answer_waited(&w->at_hand, k, frames[i].bytes);
+		if (frames[i].len == 0)
+			jobs = frame_left(w, wq, burst[i], jobs, now);
+	}
+	for (unsigned i = 0; i < n; i++) {
+		if (frames[i].len != 0) {
+			mbuf_ready(burst[i], frames[i].len);
+			burst[out++] = burst[i];
 		}
 	}
 	frame_answer_end(&w->at_hand);

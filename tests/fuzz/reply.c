@@ -173,6 +173,7 @@ static void frame_judge(const uint8_t *query, const uint8_t *reply, size_t len,
 static void answer_above(struct frame_answering *at_hand, const struct ask *ask)
 {
 	static uint8_t msg[BUFFER_LEN], buffer[BUFFER_LEN + QUESTION_MAX];
+	struct frame_slot slot = {.bytes = buffer};
 	const unsigned label = ask->len > 12 ? ask->msg[12] : 0;
 
 	if (label == 0 || label > 63 || ask->len < 13 + label)
@@ -180,11 +181,12 @@ static void answer_above(struct frame_answering *at_hand, const struct ask *ask)
 	memset(buffer, 0xa5, sizeof(buffer));
 	memcpy(msg, ask->msg, 12);
 	memcpy(msg + 12, ask->msg + 13 + label, ask->len - 13 - label);
-	const size_t len = frame_make(buffer, 0, 40000, msg, ask->len - 1 - label);
+	slot.len = frame_make(
+	    buffer, (ask->msg[1] & 1) != 0 ? USE_IPV6 : 0, 40000, msg, ask->len - 1 - label);
 	struct frame own;
 
-	if (frame_answer(at_hand, buffer, len) == 0)
-		(void)frame_answer_leave(at_hand, buffer, len, &own);
+	if (frame_answer(at_hand, &slot, 1) == 0)
+		(void)frame_answer_leave(at_hand, buffer, slot.len, &own);
 }
 
 // How the worker meets a frame.
@@ -209,14 +211,16 @@ static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
 
 	memset(&query, 0xa5, sizeof(query));
 	query.render_only = false;
-	frame_answer_begin(&at_hand, rules, &context, &query, ask->cap);
+	frame_answer_begin(&at_hand, rules, &context, &query,
+	    ask->cap + (frame->version == 6 ? FRAME_CAP_LESS6 : 0u));
 
 	at_hand.dns.far = how == FAR;
 	at_hand.dns.at_once = how != FAR;
 	if (how == SECOND)
 		answer_above(&at_hand, ask);
 
-	size_t n = frame_answer(&at_hand, buffer, len);
+	struct frame_slot slot = {buffer, len};
+	size_t n = frame_answer(&at_hand, &slot, 1) != 0 ? slot.len : 0;
 
 	must(n == 0 || how != FAR);
 	if (n == 0 && at_hand.waits) {

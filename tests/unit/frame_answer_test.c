@@ -1,0 +1,479 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// A frame that frame_answer.c answers, at once or step by step, comes out as frame_classify(), the
+// stages and frame_reply() would make it, byte for byte, and one that they do not answer is not
+// answered: whatever is different about its headers, for both versions of IP, in bursts.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include <arpa/inet.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "checksum.h"
+#include "compile.h"
+#include "frame_answer.h"
+#include "frame_build.h"
+#include "zonefile.h"
+
+#define BURST 32
+#define ROOM  2048
+#define CAP   1472 // of a message over IPv4
+
+static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
+static const struct dns_server server = {.udp_payload_max = 4096};
+static struct dns_counters counters, others;
+static struct dns_context context = {.server = &server, .counters = &counters};
+static struct zone_version version;
+static struct image_buffer image;
+
+struct sample {
+	uint8_t bytes[ROOM];
+	size_t len; // 0: nothing is sent
+	enum frame_verdict found;
+};
+
+static struct sample asked[BURST], expected[BURST], got[BURST];
+static unsigned asked_count;
+static unsigned plain[2][2]; // frames that were answered the plain way: by steps; IPv6
+
+static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass, uint32_t ttl,
+    const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
+{
+	return records_add(ctx, owner, type, ttl, rdata, rdlen);
+}
+
+static int zone_make(void **state)
+{
+	static const char head[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n"
+	                           "ns AAAA 2001:db8::1\nd NS ns.d\nns.d A 192.0.2.2\n";
+	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	struct zone_table *table = zone_table_new(&key);
+	char text[sizeof head + 256 * 16], error[COMPILE_ERROR_MAX];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	size_t used = (size_t)snprintf(text, sizeof text, "%s", head);
+	uint8_t apex[NAME_LEN_MAX];
+
+	// Of these there are more than fit, and of those as many as fit over IPv4 alone: 12 + 9 +
+	// 90 * 16 + 11 bytes.
+	for (unsigned i = 0; i < 95; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "m A 10.0.0.%u\n", i);
+	for (unsigned i = 0; i < 90; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "n A 10.0.0.%u\n", i);
+	assert_true(name_from_text("t.", 2, (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(image_buffer_open(&image, 1u << 20), 0);
+	assert_int_equal(compile_image(records, &options, &image, error), 0);
+	records_free(records);
+	version.layer_count = 1;
+	assert_int_equal(image_open(&version.layer[0], image.mem, image.used), 0);
+	assert_int_equal(zone_table_set(table, apex, &version, &retired), 0);
+	context.table = table;
+	return 0;
+}
+
+static size_t question(uint8_t *msg, const char *name, bool edns)
+{
+	static const uint8_t opt[11] = {0, 0, 41, 0x10, 0};
+	uint8_t *at = msg + 12;
+
+	memcpy(msg, (const uint8_t[12]){0x12, 0x34, 1, [5] = 1, [11] = edns}, 12);
+	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", at) > 0);
+	at += name_len(at);
+	memcpy(at, (const uint8_t[4]){0, 1, 0, 1}, 4);
+	at += 4;
+	if (edns) {
+		memcpy(at, opt, sizeof opt);
+		at += sizeof opt;
+	}
+	return (size_t)(at - msg);
+}
+
+static void served_put(struct frame_rules *rules, const char *text, unsigned port)
+{
+	struct sockaddr_in in = {.sin_family = AF_INET, .sin_port = htons((uint16_t)port)};
+	struct sockaddr_in6 in6 = {.sin6_family = AF_INET6, .sin6_port = htons((uint16_t)port)};
+
+	if (inet_pton(AF_INET, text, &in.sin_addr) == 1) {
+		assert_int_equal(frame_served_add(&rules->served, (void *)&in), 0);
+	} else {
+		assert_int_equal(inet_pton(AF_INET6, text, &in6.sin6_addr), 1);
+		assert_int_equal(frame_served_add(&rules->served, (void *)&in6), 0);
+	}
+}
+
+// What a port may be configured with; frame_build.h's frames are to 198.51.100.53 and
+// 2001:db8::153, port 53.
+enum { RULES_ONE, RULES_MANY, RULES_ONLY4, RULES_ONLY6, RULES_TAGGED, RULES_PARTIAL, RULES_COUNT };
+
+static const struct frame_rules *rules_of(unsigned kind)
+{
+	static struct frame_rules rules;
+
+	memset(&rules, 0, sizeof rules);
+	if (kind == RULES_MANY) { // the client's addresses differ from some in one bit
+		served_put(&rules, "198.51.100.54", 53);
+		served_put(&rules, "198.51.100.53", 5300);
+		served_put(&rules, "192.0.2.6", 53);
+		served_put(&rules, "2001:db8::154", 53);
+		served_put(&rules, "2001:db8::153", 5300);
+		served_put(&rules, "2001:db8::6", 53);
+		served_put(&rules, "2001:db8::0107", 53);
+	}
+	if (kind != RULES_ONLY6)
+		served_put(&rules, "198.51.100.53", 53);
+	if (kind != RULES_ONLY4)
+		served_put(&rules, "2001:db8::100:53", 53);
+	if (kind != RULES_ONLY4)
+		served_put(&rules, "2001:db8::153", 53);
+	rules.vlan = kind == RULES_TAGGED ? 100 : 0;
+	rules.accept_partial = kind == RULES_PARTIAL;
+	return &rules;
+}
+
+static void query_of(struct dns_query *query, uint8_t *bytes, const struct frame *frame)
+{
+	memset(query, 0xa5, sizeof *query);
+	query->msg = bytes + frame->dns_off;
+	query->len = frame->dns_len;
+	query->cap = frame->version == 4 ? CAP : CAP - 20;
+	query->sum = frame->dns_sum;
+	query->no_error_reply = frame->no_error;
+	query->render_only = false;
+	query->transport = DNS_UDP;
+	query->client_len = 0;
+	dns_query_begin(query);
+}
+
+static void stages(const struct dns_context *with, struct dns_query *query,
+    const struct frame *frame, struct sample *s)
+{
+	uint8_t live;
+
+	s->len = 0;
+	if (dns_parse_burst(with, query, 1, &live) == 1) {
+		dns_match(with, query);
+		dns_emit(with, query);
+	}
+	if (query->verdict == DNS_REPLY)
+		s->len = frame_reply(s->bytes, frame, query->len, query->sum);
+}
+
+// The long way, each alone.
+static void answer_each(const struct frame_rules *rules)
+{
+	const struct dns_context with = {
+	    .server = &server, .table = context.table, .counters = &others};
+
+	for (unsigned i = 0; i < asked_count; i++) {
+		struct sample *s = &expected[i];
+		struct dns_query query;
+		struct frame frame;
+
+		memcpy(s, &asked[i], sizeof *s);
+		s->found = frame_classify(s->bytes, s->len, rules, &frame);
+		if (s->found == FRAME_DNS) {
+			query_of(&query, s->bytes, &frame);
+			stages(&with, &query, &frame, s);
+		}
+	}
+}
+
+static void leave(struct frame_answering *at_hand, struct sample *s)
+{
+	const struct dns_query *query = at_hand->dns.query;
+	struct frame frame;
+
+	s->found = frame_answer_leave(at_hand, s->bytes, s->len, &frame);
+	if (s->found != FRAME_DNS)
+		return;
+	assert_int_equal(query->cap, frame.version == 4 ? CAP : CAP - 20);
+	assert_ptr_equal(query->msg, s->bytes + frame.dns_off);
+	assert_int_equal(query->client_len, frame.version == 4 ? 4 : 16);
+	assert_memory_equal(
+	    query->client, s->bytes + 14 + (frame.version == 4 ? 12 : 8), query->client_len);
+	stages(&context, at_hand->dns.query, &frame, s);
+}
+
+static void answered(struct sample *s, size_t len, bool steps)
+{
+	plain[steps][s->bytes[12] == 0x86]++;
+	s->len = len;
+	s->found = FRAME_DNS;
+}
+
+// As a worker does it.
+static void answer_burst(const struct frame_rules *rules, bool steps)
+{
+	static struct frame_answering at_hand;
+	static struct dns_query query;
+	struct frame_slot frames[BURST];
+	unsigned waiting[BURST], waiting_count = 0;
+
+	memset(&query, 0xa5, sizeof query);
+	query.render_only = false;
+	frame_answer_begin(&at_hand, rules, &context, &query, CAP);
+	at_hand.dns.at_once = !steps;
+	for (unsigned i = 0; i < asked_count; i++) {
+		memcpy(&got[i], &asked[i], sizeof got[i]);
+		frames[i] = (struct frame_slot){got[i].bytes, got[i].len};
+	}
+	for (unsigned i = 0;; i++) {
+		for (unsigned n = frame_answer(&at_hand, frames + i, asked_count - i); n > 0; n--) {
+			answered(&got[i], frames[i].len, steps);
+			i++;
+		}
+		if (i == asked_count)
+			break;
+		if (at_hand.waits)
+			waiting[waiting_count++] = i;
+		else
+			leave(&at_hand, &got[i]);
+	}
+	frame_answer_burst(&at_hand);
+	for (unsigned k = 0; k < waiting_count; k++) {
+		struct sample *s = &got[waiting[k]];
+		const size_t len = frame_answer_waited(&at_hand, k, s->bytes);
+
+		if (len != 0)
+			answered(s, len, steps);
+		else
+			leave(&at_hand, s);
+	}
+	frame_answer_end(&at_hand);
+}
+
+static void burst_judge(const struct frame_rules *rules)
+{
+	answer_each(rules);
+	for (unsigned steps = 0; steps < 2; steps++) {
+		answer_burst(rules, steps != 0);
+		for (unsigned i = 0; i < asked_count; i++) {
+			assert_int_equal(got[i].found, expected[i].found);
+			if (got[i].found != FRAME_DNS)
+				continue;
+			assert_int_equal(got[i].len, expected[i].len);
+			assert_memory_equal(got[i].bytes, expected[i].bytes, got[i].len);
+		}
+	}
+	asked_count = 0;
+}
+
+// `len` bytes were received, and more of them may stand there.
+static void ask_of(const struct frame_rules *rules, const uint8_t *frame, size_t there, size_t len)
+{
+	struct sample *s = &asked[asked_count++];
+
+	memset(s->bytes, 0xa5, sizeof s->bytes);
+	memcpy(s->bytes, frame, there);
+	s->len = len;
+	if (asked_count == BURST)
+		burst_judge(rules);
+}
+
+static void ask(const struct frame_rules *rules, const uint8_t *frame, size_t len)
+{
+	ask_of(rules, frame, len, len);
+}
+
+// One byte is another, and checksums are mended, or not.
+static void ask_changed(const struct frame_rules *rules, const struct frame_spec *spec,
+    const uint8_t *frame, size_t len, size_t at, uint8_t value)
+{
+	uint8_t f[512];
+	const size_t udp = ip_off(spec) + ip_len(spec);
+
+	memcpy(f, frame, len);
+	f[at] = value;
+	put16(f + udp + 6, 0);
+	ask(rules, f, len);
+	put16(f + udp + 6, get16(frame + udp + 6));
+	f[at] = value;
+	ask(rules, f, len);
+	if (spec->version == 4) {
+		fix_ip4(spec, f);
+		ask(rules, f, len);
+	}
+	if (udp + get16(f + udp + 4) <= len) {
+		fix_udp(spec, f);
+		ask(rules, f, len);
+	}
+	ask(rules, f, len + 7); // bytes behind the packet
+	ask_of(rules, f, len, len - 1);
+}
+
+static void whatever_byte_of_the_headers_is_another(void **state)
+{
+	static const struct {
+		const char *name;
+		bool edns;
+	} questions[] = {{"ns.t.", true}, {"www.d.t.", false}, {"M.t.", true}};
+	static const uint8_t values[] = {0, 1, 6, 17, 0x45, 0x60, 0x7f, 0x80, 0xfe, 0xff};
+	uint8_t msg[256], f[512];
+
+	for (unsigned kind = 0; kind < RULES_COUNT; kind++) {
+		const struct frame_rules *rules = rules_of(kind);
+
+		for (unsigned i = 0; i < 6; i++) {
+			const struct frame_spec spec = {.version = i % 2 == 0 ? 4 : 6,
+			    .port = 40000,
+			    .dns_len = question(msg, questions[i / 2].name, questions[i / 2].edns),
+			    .dns = msg};
+			const size_t len = build(&spec, f);
+
+			ask(rules, f, len);
+			for (size_t at = 0; at < ip_off(&spec) + ip_len(&spec) + 8 + 12; at++) {
+				for (unsigned k = 0; k < sizeof values; k++)
+					ask_changed(rules, &spec, f, len, at, values[k]);
+				for (unsigned bit = 1; bit < 256; bit *= 2)
+					ask_changed(rules, &spec, f, len, at, f[at] ^ (uint8_t)bit);
+			}
+		}
+		burst_judge(rules);
+	}
+}
+
+static void from_whatever_port(void **state)
+{
+	const struct frame_rules *rules = rules_of(RULES_ONE);
+	uint8_t msg[256], f[512];
+
+	for (unsigned port = 0; port <= UINT16_MAX; port++) {
+		const struct frame_spec spec = {.version = (port + port / 256) % 2 == 0 ? 4 : 6,
+		    .port = (uint16_t)port,
+		    .dns_len = question(msg, "ns.t.", true),
+		    .dns = msg};
+
+		ask(rules, f, build(&spec, f));
+	}
+	burst_judge(rules);
+}
+
+static void from_whatever_address(void **state)
+{
+	static const char *const sources[] = {"::", "::1", "::2", "::ffff:192.0.2.1", "ff02::1",
+	    "fe80::1", "fd00::1", "64:ff9b::c000:201", "1fff::1", "2000::", "3fff:ffff::1",
+	    "4000::1", "2001:db8::153", "2001:db8::100:53", "2001:db8::6", "2001:db8::107",
+	    "2001:db8::108", "0.0.0.0", "0.1.2.3", "1.0.0.0", "127.0.0.1", "126.255.255.255",
+	    "128.0.0.1", "223.255.255.255", "224.0.0.1", "255.255.255.255", "198.51.100.53",
+	    "198.51.100.54", "198.51.100.55", "192.0.2.6", "192.0.2.7"};
+	uint8_t msg[256], f[512];
+
+	for (unsigned kind = 0; kind < RULES_COUNT; kind++) {
+		const struct frame_rules *rules = rules_of(kind);
+
+		for (unsigned i = 0; i < sizeof sources / sizeof sources[0]; i++) {
+			const bool v6 = strchr(sources[i], ':') != NULL;
+			const struct frame_spec spec = {.version = v6 ? 6 : 4,
+			    .port = 40000,
+			    .dns_len = question(msg, "ns.t.", true),
+			    .dns = msg};
+			const size_t len = build(&spec, f);
+
+			assert_int_equal(
+			    inet_pton(v6 ? AF_INET6 : AF_INET, sources[i], f + 14 + (v6 ? 8 : 12)),
+			    1);
+			fix_udp(&spec, f);
+			if (!v6)
+				fix_ip4(&spec, f);
+			ask(rules, f, len);
+		}
+		burst_judge(rules);
+	}
+}
+
+// None, and the pseudo-header's alone; one of these messages sums up to what makes none right.
+static void without_a_checksum(void **state)
+{
+	uint8_t msg[256], f[512];
+
+	for (unsigned id = 0; id <= 2 * UINT16_MAX + 1; id++) {
+		const bool v6 = id > UINT16_MAX;
+		const struct frame_rules *rules = rules_of(RULES_ONE);
+		const struct frame_spec spec = {.version = v6 ? 6 : 4,
+		    .port = 40000,
+		    .dns_len = question(msg, "ns.t.", true),
+		    .dns = msg};
+
+		put16(msg, id & UINT16_MAX);
+		const size_t len = build(&spec, f);
+
+		put16(f + 14 + ip_len(&spec) + 6, 0);
+		ask(rules, f, len);
+	}
+	burst_judge(rules_of(RULES_ONE));
+	for (unsigned kind = RULES_ONE; kind <= RULES_PARTIAL; kind += RULES_PARTIAL - RULES_ONE) {
+		const struct frame_rules *rules = rules_of(kind);
+
+		for (unsigned v = 4; v <= 6; v += 2) {
+			const struct frame_spec spec = {.version = v,
+			    .port = 40000,
+			    .dns_len = question(msg, "ns.t.", true),
+			    .dns = msg};
+			const size_t len = build(&spec, f);
+			const uint8_t *addresses = f + 14 + (v == 4 ? 12 : 8);
+
+			put16(f + 14 + ip_len(&spec) + 6,
+			    slow_sum(addresses, v == 4 ? 8 : 32, 17 + 8 + (uint32_t)spec.dns_len));
+			ask(rules, f, len);
+		}
+		burst_judge(rules);
+	}
+}
+
+// Each reply may be as long as its family's packets; and both follow each other in a burst, to
+// whatever address.
+static void both_families_in_one_burst(void **state)
+{
+	static const char *const names[] = {"n.t.", "ns.t.", "m.t.", "www.d.t.", "no.such.t."};
+	const struct frame_rules *rules = rules_of(RULES_MANY);
+	uint8_t msg[256], f[512];
+	uint64_t random = 1;
+
+	memset(plain, 0, sizeof plain);
+	for (unsigned i = 0; i < 32 * BURST; i++) {
+		random = random * 6364136223846793005 + 1442695040888963407;
+		const struct frame_spec spec = {.version = random >> 63 == 0 ? 4 : 6,
+		    .port = 40000,
+		    .dns_len = question(msg, names[(random >> 33) % 5], (random >> 50) % 4 != 0),
+		    .dns = msg};
+		const size_t len = build(&spec, f);
+		uint8_t *to_last = f + 14 + ip_len(&spec) - 1;
+
+		if ((random >> 55) % 2 == 0)
+			*to_last += 1; // .54 and ::154
+		if ((random >> 57) % 4 == 0)
+			put16(f + 14 + ip_len(&spec) + 2, 5300);
+		fix_udp(&spec, f);
+		if (spec.version == 4)
+			fix_ip4(&spec, f);
+		ask(rules, f, len);
+	}
+	burst_judge(rules);
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(plain[i / 2][i % 2] > 6 * BURST); // of 32 * BURST
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(whatever_byte_of_the_headers_is_another),
+	    cmocka_unit_test(from_whatever_port),
+	    cmocka_unit_test(from_whatever_address),
+	    cmocka_unit_test(without_a_checksum),
+	    cmocka_unit_test(both_families_in_one_burst),
+	};
+
+	return cmocka_run_group_tests_name("frame_answer", tests, zone_make, NULL);
+}
