@@ -515,13 +515,11 @@ static int compile(const struct records *records, const struct compile_overlay *
     const struct compile_options *options, struct image_buffer *buffer,
     char error[COMPILE_ERROR_MAX])
 {
-	uint16_t patch[256];
 	struct compilation c = {.records = records,
 	    .options = options,
 	    .overlay = overlay,
 	    .buffer = buffer,
-	    .error = error,
-	    .patch = patch};
+	    .error = error};
 	int result;
 
 	static_assert(COMPILE_ERROR_MAX >= RECORDS_ERROR_MAX, "records_check writes here");

@@ -22,6 +22,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "moves.h"
 #include "name.h"
 #include "rdata.h"
 #include "reader.h"
@@ -34,26 +35,29 @@
 struct draft {
 	struct compilation *c;
 	struct writer w;
-	uint8_t msg[WRITER_QUESTION_AT + NAME_LEN_MAX + 4 + IMAGE_ANSWER_MAX];
+	uint8_t msg[WRITER_QUESTION_AT + NAME_LEN_MAX + 4 + IMAGE_ANSWER_MAX + MOVES_SLACK];
+	uint8_t name_len; // of the question
+	enum moves_for what;
 	uint16_t ancount, nscount, arcount;
-	uint32_t proof_at;
 	bool with_sigs;
-	bool takes_proofs;                    // put in at proof_at, when it is sent
+	bool takes_proofs;                    // behind the authority section, when it is sent
 	bool differs;                         // from the form without signatures
 	const struct unit *done[TARGETS_MAX]; // whose addresses are in already
 	unsigned done_count;
 };
 
-// The question is the unit's own name; names may point at its suffix of `suffix_labels` labels.
+// The question is the unit's own name; names may point at it or, where it begins with a "*" for
+// which others stand, at what is behind that.
 static void draft_start(struct draft *d, struct compilation *c, const struct unit *unit,
-    unsigned suffix_labels, bool with_sigs)
+    enum moves_for what, bool with_sigs)
 {
 	const size_t body = WRITER_QUESTION_AT + (size_t)unit->len + 4;
-	const size_t suffix = (size_t)(name_suffix(unit->owner, suffix_labels) - unit->owner);
+	const size_t suffix = what == MOVES_WILD ? 2 : 0;
 
 	d->c = c;
+	d->name_len = unit->len;
+	d->what = what;
 	d->ancount = d->nscount = d->arcount = 0;
-	d->proof_at = 0;
 	d->with_sigs = with_sigs;
 	d->takes_proofs = false;
 	d->differs = false;
@@ -61,7 +65,6 @@ static void draft_start(struct draft *d, struct compilation *c, const struct uni
 	memset(d->msg, 0, body);
 	name_lower(d->msg + WRITER_QUESTION_AT, unit->owner, unit->len);
 	writer_start(&d->w, d->msg, body, body + IMAGE_ANSWER_MAX, WRITER_QUESTION_AT + suffix);
-	writer_list_pointers(&d->w, c->patch, IMAGE_PATCH_MAX);
 }
 
 static bool put_rrset(struct draft *d, const uint8_t *owner, const struct rrset_span *span,
@@ -117,49 +120,24 @@ static bool put_addresses(struct draft *d, const struct unit *unit, const uint8_
 	return true;
 }
 
-static void end_authority(struct draft *d)
-{
-	d->proof_at = d->w.at - d->w.body_at;
-}
-
 // Does the draft fit into what is said of an answer?
 static bool draft_fits(const struct draft *d, uint32_t size)
 {
-	return d->w.patch_count <= IMAGE_PATCH_MAX && size <= IMAGE_ANSWER_MAX &&
-	       d->ancount <= UINT8_MAX && d->nscount <= UINT8_MAX && d->arcount <= UINT8_MAX;
+	return size <= IMAGE_ANSWER_MAX && d->ancount <= UINT8_MAX && d->nscount <= UINT8_MAX &&
+	       d->arcount <= UINT8_MAX;
 }
 
-// May all its pointers be kept, when the question is a longer one?
-static bool draft_moves(const struct draft *d)
+// May all its pointers be kept?
+static bool draft_moves(
+    const struct draft *d, const struct image_answer *answer, struct moves *moves)
 {
-	for (unsigned i = 0; i < d->w.patch_count; i++) {
-		// A pointer that the longest question would push past 14 bits cannot be kept.
-		const uint8_t *at = d->msg + d->w.body_at + d->c->patch[i];
-		const unsigned target = ((unsigned)at[0] & 0x3f) << 8 | at[1];
-		if (target + NAME_LEN_MAX >= WRITER_OFFSET_END)
-			return false;
-		// Proofs move the additional section: nothing may point into it. (A target that is
-		// not compressed, of an SRV say, stands there in full as the first owner.)
-		if (d->takes_proofs && target >= d->w.body_at + d->proof_at)
-			return false;
-	}
-	return true;
-}
+	const unsigned body_at = d->w.body_at;
 
-static void put_moves(const struct draft *d, struct image_answer *answer, unsigned room)
-{
-	struct image_moves *moves = (struct image_moves *)(answer + 1);
-
-	moves->proof_at = (uint16_t)d->proof_at;
-	for (unsigned i = 0; i < d->w.patch_count; i++) {
-		const uint16_t at = d->c->patch[i];
-		const uint8_t last = d->msg[d->w.body_at + at + 1];
-		moves->patch[i] = at;
-		moves->weight += at % 2 == 0 ? 1 : 256;
-		moves->reach = last > moves->reach ? last : moves->reach;
-	}
-	for (unsigned i = d->w.patch_count; i < room; i++)
-		moves->patch[i] = answer->size;
+	if (!moves_find(answer, d->msg + body_at, answer->size, d->name_len, d->what, moves))
+		return false;
+	// Proofs move the additional section: nothing may point into it. (A target that is not
+	// compressed, of an SRV say, stands there in full as the first owner.)
+	return !d->takes_proofs || moves->target_max < body_at + moves->proof_at;
 }
 
 // Moves the draft into the image, where nothing is further from `node` than can be said (NULL: it
@@ -169,30 +147,27 @@ static int draft_finish(
 {
 	struct image_buffer *buffer = d->c->buffer;
 	const uint32_t size = d->w.at - d->w.body_at;
-	const unsigned count = d->w.patch_count;
-	const unsigned room = (count + IMAGE_PATCH_STEP - 1) & ~(IMAGE_PATCH_STEP - 1u);
-	const bool plain = count == 0 && d->proof_at == size;
-	const unsigned head = plain ? 1 : 2 + room / IMAGE_PATCH_STEP;
-
-	*out = NULL;
-	if (!draft_fits(d, size) || !draft_moves(d) ||
-	    (node != NULL && compile_place(node, buffer->mem + buffer->used + NODE_UNIT) == 0))
-		return 0;
-	struct image_answer *answer =
-	    image_buffer_take(buffer, head * sizeof(*answer) + size, node != NULL ? NODE_UNIT : 8);
-	if (answer == NULL)
-		return -ENOMEM;
-	*answer = (struct image_answer){
+	struct image_answer draft = {
 	    .arcount = (uint8_t)d->arcount,
 	    .nscount = (uint8_t)d->nscount,
 	    .ancount = (uint8_t)d->ancount,
-	    .head = (uint8_t)head,
 	    .size = (uint16_t)size,
 	    .sum = checksum_fold(checksum_sum(d->msg + d->w.body_at, size, 0)),
 	};
-	if (!plain)
-		put_moves(d, answer, room);
-	memcpy((uint8_t *)(answer + head), d->msg + d->w.body_at, size);
+	struct moves moves;
+
+	*out = NULL;
+	if (!draft_fits(d, size) || !draft_moves(d, &draft, &moves) ||
+	    (node != NULL && compile_place(node, buffer->mem + buffer->used + NODE_UNIT) == 0))
+		return 0;
+	struct image_answer *answer = image_buffer_take(
+	    buffer, moves.head * sizeof(*answer) + size, node != NULL ? NODE_UNIT : 8);
+	if (answer == NULL)
+		return -ENOMEM;
+	draft.head = (uint8_t)moves.head;
+	*answer = draft;
+	moves_put(&moves, answer + 1);
+	memcpy((uint8_t *)(answer + moves.head), d->msg + d->w.body_at, size);
 	*out = answer;
 	return 0;
 }
@@ -278,15 +253,14 @@ int compile_positive(struct compilation *c, const struct image_node *node, const
     const struct rrset_span *span, bool with_sigs, uint16_t *at)
 {
 	struct draft d;
-	const bool wild = unit->labels > 0 && name_is_wildcard(unit->owner);
+	const enum moves_for what = moves_for_owner(unit->owner);
 
 	*at = 0;
-	draft_start(&d, c, unit, unit->labels - (wild ? 1u : 0u), with_sigs);
-	d.takes_proofs = wild && with_sigs;
+	draft_start(&d, c, unit, what, with_sigs);
+	d.takes_proofs = what == MOVES_WILD && with_sigs;
 	if (!put_rrset(&d, NULL, span, span->rrs[0].ttl, &d.ancount) ||
 	    !put_sigs(&d, NULL, span, span->rrs[0].ttl, &d.ancount))
 		return 0;
-	end_authority(&d);
 	return put_targets(&d, unit, span) ? draft_place(&d, node, at) : 0;
 }
 
@@ -298,8 +272,8 @@ int compile_referral(struct compilation *c, const struct image_node *node, const
 	struct source from = {.unit = unit};
 
 	*at = 0;
-	draft_start(&d, c, unit, unit->labels, with_sigs);
-	d.takes_proofs = with_sigs;
+	draft_start(&d, c, unit, MOVES_BELOW, with_sigs);
+	d.takes_proofs = (c->flags & IMAGE_SIGNED) != 0; // with DO, which may get the same bytes
 	if (!unit_rrset(c, unit, RRTYPE_NS, &from.span) ||
 	    !put_rrset(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount) ||
 	    !put_sigs(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount))
@@ -310,7 +284,6 @@ int compile_referral(struct compilation *c, const struct image_node *node, const
 		    !put_sigs(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount))
 			return 0;
 	}
-	end_authority(&d);
 	for (unsigned pass = 0; pass < 2; pass++) { // those at or below the cut first
 		for (uint32_t i = 0; i < from.span.rr_count; i++) {
 			const uint8_t *name;
@@ -333,14 +306,13 @@ int compile_negative(struct compilation *c, bool with_sigs, uint32_t *ref)
 	struct draft d;
 	struct rrset_span soa;
 
-	draft_start(&d, c, apex, apex->labels, with_sigs);
+	draft_start(&d, c, apex, MOVES_BELOW, with_sigs);
 	if (!unit_rrset(c, apex, RRTYPE_SOA, &soa))
 		return 0;
 	// The owner is the apex, which the question may be below: a pointer that moves, not c0 0c.
 	if (!put_rrset(&d, apex->owner, &soa, c->negative_ttl, &d.nscount) ||
 	    !put_sigs(&d, apex->owner, &soa, c->negative_ttl, &d.nscount))
 		return 0;
-	end_authority(&d);
 	if (draft_finish(&d, NULL, &answer) != 0)
 		return -ENOMEM;
 	*ref = answer != NULL ? compile_ref(c, answer) : 0;
@@ -365,8 +337,7 @@ static int chain_answer(struct compilation *c, const struct image_node *node,
 	*at = 0;
 	if (with_sigs && (denies || chain->wild)) // a proof is due
 		return 0;
-	draft_start(
-	    &d, c, unit, unit->labels - (name_is_wildcard(unit->owner) ? 1u : 0u), with_sigs);
+	draft_start(&d, c, unit, moves_for_owner(unit->owner), with_sigs);
 	for (unsigned i = 0; i < chain->count && fits; i++) {
 		const struct rrset_span *cname = &chain->hop[i].cname;
 		const uint8_t *owner = chain->hop[i].name;
@@ -382,7 +353,6 @@ static int chain_answer(struct compilation *c, const struct image_node *node,
 		       put_rrset(&d, c->units[0].owner, &soa, c->negative_ttl, &d.nscount);
 	if (!fits)
 		return 0;
-	end_authority(&d);
 	*at = plain_at;
 	return with_sigs && !d.differs ? 0 : draft_place(&d, node, at);
 }

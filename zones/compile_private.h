@@ -65,7 +65,6 @@ struct compilation {
 	bool chain_nsec3;
 	struct link *lost; // owned; overlay: held names that could be in an NSEC3 chain and are not
 	uint32_t lost_count;
-	uint16_t *patch; // scratch of the answers
 };
 
 // The units an image holds, in canonical order.

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    9
+#define IMAGE_VERSION    10
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -148,14 +148,14 @@ static_assert(sizeof(struct image_sigs) == 8, "layout");
 
 // A compiled answer: all bytes of a response behind its question, without OPT. Compression pointers
 // are right for a question name as long as the owner's (the cut's, the apex's for the negative
-// answer). For a longer question every pointer named in patch[] grows by the difference; owners
-// that are the question name itself (c0 0c) are not in patch[].
+// answer). For a longer question each grows by the difference, but for owners that are the question
+// name itself.
 struct image_answer {
 	uint8_t arcount; // in this order one load widens all three, as a header takes them
 	uint8_t nscount;
 	uint8_t ancount;
-	uint8_t head;  // bytes[] begin so many units of 8 bytes from here; 1: this is all, there is
-	               // no pointer in patch[], and proofs are put in at the end
+	uint8_t head;  // bytes[] begin so many units of 8 bytes from here; 1: this is all, nothing
+	               // moves, and proofs are put in at the end
 	uint16_t size; // bytes[]
 	uint16_t sum;  // checksum_fold(checksum_sum()) of bytes[], the first at an even offset
 	               // struct image_moves moves, where head is above 1; uint8_t bytes[size];
@@ -163,20 +163,23 @@ struct image_answer {
 static_assert(sizeof(struct image_answer) == 8, "layout");
 static_assert(offsetof(struct image_answer, size) == 4, "layout");
 
-// The list is moved through by fours: it ends with up to three entries that are `size`, where a
-// change comes to nothing.
-#define IMAGE_PATCH_STEP 4
+// What moves. Pointers are not listed, but found while they are copied: a byte behind a c0 grows.
+// Listed are the places where that is not so (moves.h finds them): behind a c0 that is no pointer,
+// or one that stays; and a pointer's last byte that has no c0 in front of it.
 struct image_moves {
 	uint16_t weight;   // what moving the pointers by 1 adds to a sum of big-endian words: 1 for
 	                   // each pointer, 256 for each at an odd offset
 	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
-	uint8_t reach;     // the largest last byte of a pointer in patch[]
-	uint8_t spare[3];
-	uint16_t patch[]; // IMAGE_PATCH_STEP * (head - 2): where pointers stand in bytes[]
+	uint8_t reach;     // the largest last byte of a pointer that moves; 255 where one begins
+	                   // with more than a c0
+	uint8_t odd_count;
+	uint16_t odd[]; // places in bytes[], `size` among them, ascending; then zeros up to bytes[]
 };
-static_assert(sizeof(struct image_moves) == 8, "layout");
-#define IMAGE_ANSWER_MAX 4096 // larger answers are rendered, not compiled
-#define IMAGE_PATCH_MAX  255  // and those that have more pointers, or records in a section
+static_assert(sizeof(struct image_moves) == 6, "layout: one place fits into the eight bytes");
+#define IMAGE_ODD_MAX UINT8_MAX
+#define IMAGE_ANSWER_MAX \
+	4096 // larger answers are rendered, not compiled
+	     // and those with more records in a section than 255
 
 // What is asked of a name that owns a CNAME, other than that: the CNAMEs up to where they end in
 // the zone or leave it, and what is there. Only bases have it: IMAGE_TARGETS leads here from all

@@ -34,7 +34,7 @@ int image_open(struct image *image, const void *mem, size_t size)
     __attribute__((warn_unused_result));
 
 // Proves everything a reader relies on: checksum, sizes, every reference, count, order, name, rdata
-// and patch offset. Time is linear in the size, memory constant.
+// and pointer. Time is linear in the size, memory constant.
 // Post: 0, or -EINVAL and one sentence in `error`. Never crashes, whatever the bytes.
 int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
     __attribute__((warn_unused_result));

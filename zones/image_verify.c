@@ -4,9 +4,10 @@
 // The proof that an image may be read without further checks. Called by the control plane on what
 // its compiler child made and by the data plane on what it was sent or found on disk; the bytes may
 // be anything. Every reference is checked against the image's end before it is followed, every name
-// and rdata is parsed, every pointer of a compiled answer is walked, every name is found in the
-// index from its hash. Two passes: the checksum, and the nodes in their order, which is that of
-// their places; nothing far away is waited for, and no byte is looked at more than a few times.
+// and rdata is parsed, every record of a compiled answer and every pointer in it is walked, every
+// name is found in the index from its hash. Two passes: the checksum, and the nodes in their order,
+// which is that of their places; nothing far away is waited for, and no byte is looked at more than
+// a few times.
 
 #include "image.h"
 
@@ -17,6 +18,7 @@
 
 #include "checksum.h"
 #include "image_probe.h"
+#include "moves.h"
 #include "name.h"
 #include "order_key.h"
 #include "proof.h"
@@ -25,6 +27,7 @@
 #include "reader.h"
 #include "rrtype.h"
 #include "wide.h"
+#include "writer.h"
 
 #define SLOTS_AHEAD 16
 
@@ -182,53 +185,25 @@ static int rdata_list_verify(struct verifier *v, uint64_t at, unsigned count, ui
 // --- compiled answers
 // -----------------------------------------------------------------------------
 
-// Steps over a name that may end in a pointer. Post: the offset behind it, or 0.
-static size_t name_skip(const uint8_t *bytes, size_t at, size_t size)
-{
-	while (at < size) { // every step moves on
-		const unsigned n = bytes[at];
-		if (n == 0)
-			return at + 1;
-		if (n >= 0xc0)
-			return at + 2 <= size ? at + 2 : 0;
-		if (n > NAME_LABEL_MAX)
-			return 0;
-		at += n + 1;
-	}
-	return 0;
-}
+// Whose questions an answer is for. `takes_proofs`: they may be put in, so that nothing points to
+// what is behind them.
+struct answer_use {
+	unsigned name_len;
+	enum moves_for what;
+	bool takes_proofs;
+};
 
-// The pointers of an answer that are moved.
-static int moves_verify(struct verifier *v, const struct image_answer *answer)
+// An answer at byte `at`, that lies in front of `end`. Its records must be as many as it says; what
+// moves is once more what its bytes say.
+static int answer_verify(struct verifier *v, uint64_t at, uint64_t end, struct answer_use use)
 {
-	const struct image_moves *moves = answer_moves(answer);
-	const uint8_t *bytes = answer_bytes(answer);
-	const unsigned room = IMAGE_PATCH_STEP * (answer->head - 2u);
-	unsigned weight = 0, reach = 0, count = 0;
+	static_assert(MOVES_SLACK <= IMAGE_TAIL, "moves_find() may read behind any answer");
+	union {
+		uint8_t bytes[8 * (UINT8_MAX - 1)];
+		struct image_moves moves;
+	} room;
+	struct moves moves;
 
-	for (; count < room && moves->patch[count] != answer->size; count++) {
-		const unsigned at = moves->patch[count];
-		if (at + 2u > answer->size || (count > 0 && at < moves->patch[count - 1] + 2u))
-			return bad(v, "answer: pointer list");
-		const unsigned pointer = (unsigned)bytes[at] << 8 | bytes[at + 1];
-		// The question may be longer than the owner by less than a whole name.
-		if (pointer < 0xc000 + 12 || pointer + NAME_LEN_MAX > 0xffff)
-			return bad(v, "answer: pointer");
-		weight += at % 2 == 0 ? 1 : 256;
-		reach = bytes[at + 1] > reach ? bytes[at + 1] : reach;
-	}
-	if (count > IMAGE_PATCH_MAX)
-		return bad(v, "answer: pointer list");
-	for (unsigned i = count; i < room; i++) {
-		if (moves->patch[i] != answer->size)
-			return bad(v, "answer: end of the pointer list");
-	}
-	return weight != moves->weight || reach != moves->reach ? bad(v, "answer: sum") : 0;
-}
-
-// An answer at byte `at`, that lies in front of `end`.
-static int answer_verify(struct verifier *v, uint64_t at, uint64_t end)
-{
 	if (at + sizeof(struct image_answer) > end)
 		return bad(v, "answer out of range");
 	const struct image_answer *answer = (const struct image_answer *)(v->image.mem + at);
@@ -237,36 +212,31 @@ static int answer_verify(struct verifier *v, uint64_t at, uint64_t end)
 		return bad(v, "answer out of range");
 	if (!looks(v, 8ull * answer->head + answer->size))
 		return bad(v, "answer that is of several RRsets");
-	if (answer->head > 1 && moves_verify(v, answer) != 0)
-		return -EINVAL;
 	const uint8_t *bytes = answer_bytes(answer);
 	if (checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)
 		return bad(v, "answer: sum");
-	const unsigned first = (unsigned)answer->ancount + answer->nscount;
-	const unsigned count = first + answer->arcount, proof_at = answer_proof_at(answer);
-	size_t skip = 0;
-	for (unsigned i = 0; i < count; i++) {
-		if (i == first && skip != proof_at)
-			return bad(v, "answer: where proofs go");
-		skip = name_skip(bytes, skip, answer->size);
-		if (skip == 0 || skip + 10 > answer->size)
-			return bad(v, "answer: record");
-		skip += 10 + ((size_t)bytes[skip + 8] << 8 | bytes[skip + 9]);
-		if (skip > answer->size)
-			return bad(v, "answer: record");
-	}
-	if (first == count && proof_at != answer->size)
-		return bad(v, "answer: where proofs go");
-	return skip != answer->size ? bad(v, "answer: length") : 0;
+	if (!moves_find(answer, bytes, answer->size, use.name_len, use.what, &moves))
+		return bad(v, "answer: records");
+	if (use.takes_proofs &&
+	    moves.target_max >= WRITER_QUESTION_AT + use.name_len + 4 + moves.proof_at)
+		return bad(v, "answer: a pointer behind where proofs go");
+	const size_t size = 8ull * (answer->head - 1u);
+	if (moves.head != answer->head)
+		return bad(v, "answer: what moves");
+	memset(room.bytes, 0, size);
+	moves_put(&moves, room.bytes);
+	return memcmp(answer + 1, room.bytes, size) != 0 ? bad(v, "answer: what moves") : 0;
 }
 
 // The same of the whole zone's.
 static int negative_verify(struct verifier *v, uint32_t ref)
 {
+	const struct answer_use use = {v->image.header->apex_len, MOVES_BELOW, true};
+
 	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
 		return bad(v, "answer out of range");
 	v->work = v->limit;
-	return answer_verify(v, (uint64_t)ref << 3, v->limit);
+	return answer_verify(v, (uint64_t)ref << 3, v->limit, use);
 }
 
 // --- nodes
@@ -278,9 +248,12 @@ static uint64_t place_of(const struct verifier *v, const struct image_node *node
 	return (uint64_t)((const uint8_t *)node - v->image.mem) + at * NODE_UNIT;
 }
 
-static int node_answer_verify(struct verifier *v, const struct image_node *node, unsigned at)
+static int node_answer_verify(struct verifier *v, const struct image_node *node, unsigned at,
+    enum moves_for what, bool takes_proofs)
 {
-	return at == 0 ? 0 : answer_verify(v, place_of(v, node, at), v->end);
+	const struct answer_use use = {node->name_len, what, takes_proofs};
+
+	return at == 0 ? 0 : answer_verify(v, place_of(v, node, at), v->end, use);
 }
 
 // Pre: the owner and the records are well formed.
@@ -357,20 +330,21 @@ static int rrset_verify(struct verifier *v, struct node_ref self, const struct i
 	const bool has_sigs = rrset_has_sigs(&v->image, rrset);
 	const unsigned answer_do_at = rrset_answer_do_at(&v->image, rrset);
 	const bool proof = type_is_proof(rrset->type) && (rrset->answer_at | answer_do_at) != 0;
+	const enum moves_for what = moves_for_owner(self.node->name);
 	int error = 0;
 
 	if (rrset->rr_count == 0 && !has_sigs)
 		return bad(v, "empty RRset");
 	if (!proof)
-		error = node_answer_verify(v, self.node, rrset->answer_at);
+		error = node_answer_verify(v, self.node, rrset->answer_at, what, false);
 	if (error == 0 && rrset->rr_count > 0)
 		error = records_verify(v, self.node, rrset, far);
 	if (error == 0 && has_sigs)
 		error = sigs_verify(v, self.node, rrset, far);
 	if (error == 0 && proof)
 		return proof_verify(v, self, rrset, answer_do_at);
-	if (error == 0 && answer_do_at != rrset->answer_at)
-		error = node_answer_verify(v, self.node, answer_do_at);
+	if (error == 0 && (v->image.flags & IMAGE_RRSIGS) != 0)
+		error = node_answer_verify(v, self.node, answer_do_at, what, what == MOVES_WILD);
 	return error;
 }
 
@@ -511,9 +485,10 @@ static int chain_verify(struct verifier *v, const struct image_node *node, unsig
 	const struct image_chain *chain = node_at(node, at);
 	if (chain->no_name > 1)
 		return bad(v, "chain: where it ends");
+	const enum moves_for what = moves_for_owner(node->name);
 	for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
-		if (node_answer_verify(v, node, chain->at[i]) != 0 ||
-		    node_answer_verify(v, node, chain->do_at[i]) != 0)
+		if (node_answer_verify(v, node, chain->at[i], what, false) != 0 ||
+		    node_answer_verify(v, node, chain->do_at[i], what, false) != 0)
 			return -EINVAL;
 	}
 	return 0;
@@ -527,11 +502,11 @@ static int leads_verify(struct verifier *v, const struct image_node *node)
 	const struct image_node_leads *leads = node_leads(node);
 	if ((node->flags & NODE_CUT) == 0)
 		return leads->answer_at != 0 ? chain_verify(v, node, leads->answer_at) : 0;
-	if (node_answer_verify(v, node, leads->answer_at) != 0)
+	const bool is_signed = (v->image.flags & IMAGE_SIGNED) != 0;
+	const bool both = leads->answer_do_at == leads->answer_at;
+	if (node_answer_verify(v, node, leads->answer_at, MOVES_BELOW, both && is_signed) != 0)
 		return -EINVAL;
-	return leads->answer_do_at != leads->answer_at
-	           ? node_answer_verify(v, node, leads->answer_do_at)
-	           : 0;
+	return both ? 0 : node_answer_verify(v, node, leads->answer_do_at, MOVES_BELOW, is_signed);
 }
 
 static int node_verify(struct verifier *v, uint32_t ref, struct names *names)

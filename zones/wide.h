@@ -111,3 +111,23 @@ static inline bool wide_has_upper(const uint8_t *at, unsigned len)
 	}
 #endif
 }
+
+// A bit for each of the 64 bytes at `at` that is `byte`.
+static inline uint64_t wide_bits(const uint8_t *at, uint8_t byte)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	uint64_t bits = 0;
+
+	for (unsigned i = 0; i < 64; i++)
+		bits |= (uint64_t)(at[i] == byte) << i;
+	return bits;
+#else
+	typedef char lanes __attribute__((vector_size(32), aligned(1), may_alias));
+
+	const lanes low = (lanes)(*(const lanes *)at == (char)byte);
+	const lanes high = (lanes)(*(const lanes *)(at + 32) == (char)byte);
+
+	return (uint32_t)__builtin_ia32_pmovmskb256(low) |
+	       (uint64_t)(uint32_t)__builtin_ia32_pmovmskb256(high) << 32;
+#endif
+}

@@ -109,9 +109,6 @@ void writer_start(struct writer *w, uint8_t *buf, size_t body_at, size_t cap, si
 	w->cap = (uint32_t)cap;
 	w->body_at = (uint32_t)body_at;
 	w->target_count = 0;
-	w->patch = NULL;
-	w->patch_cap = 0;
-	w->patch_count = 0;
 	w->suffix_at = (uint16_t)suffix_at;
 	w->suffix_count = 0;
 	w->has_targets = false;
@@ -130,13 +127,6 @@ static void suffix_targets(struct writer *w)
 	if (n != 0)
 		targets_add(w, w->suffix_at, start, n, 0, 0);
 	w->suffix_count = w->target_count;
-}
-
-void writer_list_pointers(struct writer *w, uint16_t *patch, uint16_t patch_cap)
-{
-	w->patch = patch;
-	w->patch_cap = patch_cap;
-	w->patch_count = 0;
 }
 
 static void put16(uint8_t *at, uint32_t v)
@@ -164,12 +154,6 @@ static bool write_pointer(struct writer *w, uint16_t offset)
 {
 	if (w->cap - w->at < 2)
 		return false;
-	if (w->patch != NULL) {
-		if (w->patch_count < w->patch_cap)
-			w->patch[w->patch_count] = (uint16_t)(w->at - w->body_at);
-		if (w->patch_count < UINT16_MAX)
-			w->patch_count++;
-	}
 	put16(w->buf + w->at, POINTER_BITS | offset);
 	w->at += 2;
 	return true;
@@ -249,7 +233,7 @@ full:
 
 struct writer_mark writer_mark(const struct writer *w)
 {
-	return (struct writer_mark){w->at, w->target_count, w->patch_count};
+	return (struct writer_mark){w->at, w->target_count};
 }
 
 void writer_rewind(struct writer *w, struct writer_mark mark)
@@ -265,5 +249,4 @@ void writer_rewind(struct writer *w, struct writer_mark mark)
 		w->chain[t->tag % WRITER_CHAINS] = t->next;
 	}
 	w->at = mark.at;
-	w->patch_count = mark.patch_count;
 }

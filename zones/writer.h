@@ -48,9 +48,6 @@ struct writer {
 	uint16_t suffix_count; // those targets, the first ones
 	bool has_targets;      // chain[] is in use
 	uint16_t target_count;
-	uint16_t *patch; // where pointers stand, bytes from body_at; NULL: the caller does not ask
-	uint16_t patch_cap;
-	uint16_t patch_count; // more than patch_cap: the list is not complete
 	uint16_t chain[WRITER_CHAINS];
 	struct writer_target target[WRITER_TARGETS_MAX];
 };
@@ -59,17 +56,12 @@ struct writer {
 struct writer_mark {
 	uint32_t at;
 	uint16_t target_count;
-	uint16_t patch_count;
 };
 
 // Pre: buf[12 .. ) holds the question name, `body_at` (<= cap <= 65535) is behind the question, and
 // the name's suffix that begins at `suffix_at` (12: the whole name) is what names may point at.
 // Post: ready to write at body_at.
 void writer_start(struct writer *w, uint8_t *buf, size_t body_at, size_t cap, size_t suffix_at)
-    __attribute__((nonnull));
-
-// Has the positions of all compression pointers listed, except owners that are the question name.
-void writer_list_pointers(struct writer *w, uint16_t *patch, uint16_t patch_cap)
     __attribute__((nonnull));
 
 // Writes one record in class IN. `owner` NULL: the question name, as the pointer c0 0c.

@@ -13,6 +13,46 @@
 #include "dns_reply.h"
 #include "writer.h"
 
+#include <limits.h>
+
+const uint8_t dns_pointer = DNS_POINTER;
+
+// Bytes [begin, end) of an answer with a list to to[begin .. end): does a pointer carry?
+static bool piece_put(
+    uint8_t *to, const struct image_answer *answer, unsigned begin, unsigned end, unsigned delta)
+{
+	const bool carries = answer_moves(answer)->reach + delta > UINT8_MAX;
+
+	moving_copy(to, answer_bytes(answer), begin, end, delta, carries);
+	return carries;
+}
+
+// Puts right what piece_put() has taken for a pointer, or has not: `body` is where it has put the
+// answer, `gap` further from `front` on. Post: the sum of the whole, as if there were no gap.
+static uint64_t pieces_mend(uint8_t *body, const struct image_answer *answer, unsigned delta,
+    bool carries, unsigned front, unsigned gap)
+{
+	const struct image_moves *moves = answer_moves(answer);
+	const uint8_t *bytes = answer_bytes(answer);
+
+	for (unsigned i = 0; i < moves->odd_count; i++) { // at most IMAGE_ODD_MAX
+		const unsigned last = moves->odd[i], first = last - 1;
+		const unsigned carry = carries && bytes[last] + delta > UINT8_MAX;
+		const unsigned times = bytes[first] == DNS_POINTER ? UINT_MAX : 1; // -1
+
+		body[last + (last < front ? 0 : gap)] += (uint8_t)(times * delta);
+		body[first + (first < front ? 0 : gap)] += (uint8_t)(times * carry);
+	}
+	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+}
+
+uint64_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta)
+{
+	const bool carries = piece_put(body, answer, 0, answer->size, delta);
+
+	return pieces_mend(body, answer, delta, carries, answer->size, 0);
+}
+
 static void deny(struct denial *denial, const struct choice *choice, const struct dns_query *query,
     const struct lookup *lookup)
 {
@@ -92,12 +132,13 @@ static size_t body_put_proofs(struct dns_query *query, const struct image_answer
 	    .cap = (size_t)query->reply_limit - query->opt_len - rest,
 	    .apex_at =
 	        DNS_HEADER_LEN + query->qname.len - version_header(denial->version)->apex_len};
-	uint64_t total = answer->sum;
+	uint64_t total = 0;
+	bool carries = false;
 
-	bytes_copy(msg + begin, answer_bytes(answer), front);
-	// Before the proofs: it may add to a byte behind (image_answer.patch).
-	if (rest == 0 && delta != 0)
-		total = pointers_move(msg + begin, answer, delta);
+	if (rest == 0)
+		total = body_put(msg + begin, answer, delta);
+	else
+		carries = piece_put(msg + begin, answer, 0, front, delta);
 	for (unsigned i = 0; i < denial->count; i++) { // at most three
 		if (!proof_put(&place, denial->node[i], type))
 			return 0;
@@ -105,28 +146,18 @@ static size_t body_put_proofs(struct dns_query *query, const struct image_answer
 
 	const size_t at = place.at;
 
-	if (rest != 0) {
-		// What stands behind the authority section has pointers in front of it, or is one.
-		const uint16_t *patch = answer_moves(answer)->patch;
-		const uint16_t *end = (const uint16_t *)answer_bytes(answer);
-		uint64_t wire = 0;
+	if (rest != 0) { // and so it has a list
+		const unsigned gap = (unsigned)(at - proof_at);
 
-		bytes_copy(msg + at, answer_bytes(answer) + front, rest);
+		(void)piece_put(msg + begin + gap, answer, front, answer->size, delta);
+		total = pieces_mend(msg + begin, answer, delta, carries, front, gap);
+
 		const uint64_t rest_sum = checksum_sum(msg + at, rest, 0);
 
 		// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and
 		// now stands elsewhere.
 		total = checksum_add(total, ~checksum_at(rest_sum, front));
 		total = checksum_add(total, checksum_at(rest_sum, at - begin));
-		for (; patch < end && *patch != answer->size && delta != 0;
-		     patch++) { // at most 255
-			const size_t pointer =
-			    begin + *patch + (*patch < front ? 0 : at - proof_at);
-
-			pointer_move(msg + pointer, delta);
-			wire += (pointer - begin) % 2 == 0 ? delta : (uint64_t)delta << 8;
-		}
-		total = checksum_add(total, checksum_of_wire(wire));
 	}
 	*proofs = place.rr_count;
 	*sum = checksum_add(total, checksum_at(place.sum, begin));

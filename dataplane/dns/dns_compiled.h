@@ -109,7 +109,7 @@ static inline bool choose_chain(struct asking asking, struct node_ref ref, struc
 static_assert(RRTYPE_NSEC == RRTYPE_RRSIG + 1, "choose_at_node");
 
 // The answer at a node that owns the question's name, or is its source of synthesis.
-static inline bool choose_at_node(
+static inline __attribute__((always_inline)) bool choose_at_node(
     struct asking asking, struct node_ref ref, bool wild, struct choice *choice)
 {
 	if (asking.qtype == RRTYPE_ANY || asking.qtype - RRTYPE_RRSIG <= 1) // and NSEC
@@ -147,7 +147,7 @@ static inline bool choose_referral(struct asking asking, struct node_ref cut, st
 	    choice, cut.node, asking.with_sigs ? leads->answer_do_at : leads->answer_at);
 }
 
-static inline bool choose(
+static inline __attribute__((always_inline)) bool choose(
     struct asking asking, enum lookup_kind kind, struct node_ref ref, struct choice *choice)
 {
 	choice->flags = HEADER_AA;
@@ -171,41 +171,75 @@ static inline bool choose(
 	return false;
 }
 
-static inline void pointer_move(uint8_t *at, unsigned delta)
+// Copies from[begin .. end) to to[begin .. end), whole steps of it as bytes_copy(), and moves what
+// looks like a pointer in it by `delta`: a byte behind a c0 grows; with `carries` a c0 in front of
+// one that comes to more than a byte does, too. All is made of what is read there, and nothing is
+// read back. Pre: delta <= 255; without `carries` no pointer's last byte and delta come to more.
+extern const uint8_t dns_pointer;
+static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict to,
+    const uint8_t *restrict from, unsigned begin, unsigned end, unsigned delta, bool carries)
 {
-	put16(at, (uint16_t)(get16(at) + delta));
-}
-
-// Moves all pointers by `delta`, most often without a carry out of any one's last byte. Post: the
-// sum of the bytes after it, the first at an even offset.
-static inline uint64_t pointers_move(
-    uint8_t *restrict body, const struct image_answer *restrict answer, unsigned delta)
-{
-	if (answer->head == 1)
-		return answer->sum;
-
-	const struct image_moves *moves = answer_moves(answer);
-	const uint16_t *patch = moves->patch, *end = (const uint16_t *)answer_bytes(answer);
-
-	if (moves->reach + delta <= UINT8_MAX) { // at most 64 steps, each of four pointers
-		for (; patch < end; patch += IMAGE_PATCH_STEP) {
-			body[patch[0] + 1] += (uint8_t)delta;
-			body[patch[1] + 1] += (uint8_t)delta;
-			body[patch[2] + 1] += (uint8_t)delta;
-			body[patch[3] + 1] += (uint8_t)delta;
-		}
-	} else {
-		for (; patch < end && *patch != answer->size; patch++) // at most 255
-			pointer_move(body + *patch, delta);
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	for (unsigned i = begin; i < end; i++) { // an answer's size
+		to[i] = from[i];
+		if (i > 0 && from[i - 1] == DNS_POINTER)
+			to[i] += (uint8_t)delta;
+		if (carries && from[i] == DNS_POINTER && from[i + 1] + delta > UINT8_MAX)
+			to[i]++;
 	}
-	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+#else
+	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
+	const uint8_t *first = &dns_pointer, *from_end = from + end;
+	uint8_t *to_end = to + end;
+
+	// So that the compiler takes it from memory, where it would make it anew each time.
+	__asm__("" : "+r"(first));
+	const lanes pointer = (lanes){0} + *first, more = (lanes){0} + (uint8_t)delta;
+	const lanes most = (lanes){0} + (uint8_t)(UINT8_MAX - delta);
+
+	for (long i = (long)begin - (long)end; i < 0; i += COPY_STEP) {
+		const uint8_t *at = from_end + i;
+		lanes v[2];
+
+#pragma GCC unroll 2
+		for (unsigned k = 0; k < 2; k++, at += 32) {
+			v[k] = *(const lanes *)at +
+			       ((lanes)(*(const lanes *)(at - 1) == pointer) & more);
+			if (carries)
+				v[k] -= (lanes)(*(const lanes *)at == pointer) &
+				        (lanes)(*(const lanes *)(at + 1) > most);
+		}
+		*(lanes *)(to_end + i) = v[0];
+		*(lanes *)(to_end + i + 32) = v[1];
+	}
+#endif
 }
 
-// The bytes behind the question, for an answer that goes as it is.
+// body_put() where a pointer carries, or looks like none.
+uint64_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta);
+
+// The bytes behind the question, for one that is `delta` longer than the answer's own name. Post:
+// their sum, the first at an even offset.
 static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
-	bytes_copy(body, answer_bytes(answer), answer->size);
-	return delta != 0 ? pointers_move(body, answer, delta) : answer->sum;
+	const uint8_t *bytes = answer_bytes(answer);
+
+	if (answer->head == 1) {
+		bytes_copy(body, bytes, answer->size);
+		return answer->sum;
+	}
+
+	const struct image_moves *moves = answer_moves(answer);
+
+	if (moves->reach + delta > UINT8_MAX)
+		return body_put_carrying(body, answer, delta);
+	moving_copy(body, bytes, 0, answer->size, delta, false);
+	for (unsigned i = 0; i < moves->odd_count; i++) { // at most IMAGE_ODD_MAX
+		const unsigned at = moves->odd[i];
+
+		body[at] = bytes[at];
+	}
+	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
 }
 
 // The numbers of an answer's records, 16 bits each.

@@ -54,6 +54,8 @@ enum {
 // few registers.
 #define STAGE __attribute__((noinline))
 
+#define DNS_POINTER 0xc0u // first byte of a pointer to what is near (RFC 1035 4.1.4)
+
 #define RR_FIXED_LEN 10 // type, class, TTL, rdata length
 
 #define COPY_STEP 64

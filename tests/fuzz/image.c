@@ -11,6 +11,7 @@
 #include "ask.h"
 #include "checksum.h"
 #include "cursor.h"
+#include "moves.h"
 #include "must.h"
 #include "question.h"
 #include "rdata.h"
@@ -144,56 +145,52 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 	return true;
 }
 
-// What the verifier computes of the answer at byte `at`, as the verifier will see them.
-static void answer_mend(uint8_t *mem, size_t size, uint64_t at)
+// What the verifier computes of the answer at byte `at`, as the verifier will see them; what moves,
+// where that is no longer than it was.
+static void answer_mend(
+    uint8_t *mem, size_t size, uint64_t at, unsigned name_len, enum moves_for what)
 {
 	struct image_answer *answer = (struct image_answer *)(void *)(mem + at);
-	struct image_moves *moves = (struct image_moves *)(answer + 1);
-	unsigned weight = 0, reach = 0;
+	struct moves moves;
 
 	if (at + sizeof(*answer) > size || answer->head == 0)
 		return;
 	const uint64_t bytes = at + 8ull * answer->head;
-	if (bytes + answer->size > size)
+	if (bytes + answer->size + MOVES_SLACK > size || answer->size > IMAGE_ANSWER_MAX)
 		return;
 	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
-	if (answer->head == 1)
+	if (!moves_find(answer, mem + bytes, answer->size, name_len, what, &moves) ||
+	    moves.head != answer->head)
 		return;
-	for (unsigned i = 0; i < IMAGE_PATCH_STEP * (answer->head - 2u); i++) {
-		const unsigned patch = moves->patch[i];
-		if (patch == answer->size)
-			break;
-		if (patch + 1u >= answer->size)
-			return;
-		weight += patch % 2 == 0 ? 1 : 256;
-		reach = mem[bytes + patch + 1] > reach ? mem[bytes + patch + 1] : reach;
-	}
-	moves->weight = (uint16_t)weight;
-	moves->reach = (uint8_t)reach;
+	memset(answer + 1, 0, 8 * (answer->head - 1u));
+	moves_put(&moves, answer + 1);
 }
 
 // One of a node of the original image.
-static void place_mend(
-    const struct image *from, uint8_t *mem, const struct image_node *node, unsigned at)
+static void place_mend(const struct image *from, uint8_t *mem, const struct image_node *node,
+    unsigned at, enum moves_for what)
 {
 	if (at != 0)
-		answer_mend(mem, from->size, byte_ref(from, node_at(node, at)));
+		answer_mend(
+		    mem, from->size, byte_ref(from, node_at(node, at)), node->name_len, what);
 }
 
 static void leads_mend(const struct image *from, uint8_t *mem, const struct image_node *node)
 {
+	const enum moves_for what = moves_for_owner(node->name);
+
 	if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
 		return;
 	const struct image_node_leads *leads = node_leads(node);
 	if ((node->flags & NODE_CUT) != 0) {
-		place_mend(from, mem, node, leads->answer_at);
-		place_mend(from, mem, node, leads->answer_do_at);
+		place_mend(from, mem, node, leads->answer_at, MOVES_BELOW);
+		place_mend(from, mem, node, leads->answer_do_at, MOVES_BELOW);
 	} else if (leads->answer_at != 0) {
 		const struct image_chain *chain = node_at(node, leads->answer_at);
 
 		for (unsigned i = 0; i < CHAIN_ANSWERS; i++) {
-			place_mend(from, mem, node, chain->at[i]);
-			place_mend(from, mem, node, chain->do_at[i]);
+			place_mend(from, mem, node, chain->at[i], what);
+			place_mend(from, mem, node, chain->do_at[i], what);
 		}
 	}
 }
@@ -205,9 +202,13 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 	struct version_iter iter;
 	struct node_ref ref;
 
-	answer_mend(mem, from->size, (uint64_t)from->header->negative_ref << 3);
-	if (from->header->negative_do_ref != 0)
-		answer_mend(mem, from->size, (uint64_t)from->header->negative_do_ref << 3);
+	const struct image_header *header = from->header;
+
+	answer_mend(
+	    mem, from->size, (uint64_t)header->negative_ref << 3, header->apex_len, MOVES_BELOW);
+	if (header->negative_do_ref != 0)
+		answer_mend(mem, from->size, (uint64_t)header->negative_do_ref << 3,
+		    header->apex_len, MOVES_BELOW);
 	version_iter_start(&iter, &version);
 	while ((ref = version_iter_next(&iter)).node != NULL) {
 		leads_mend(from, mem, ref.node);
@@ -216,8 +217,10 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 
 			if (type_is_proof(rrset->type))
 				continue;
-			place_mend(from, mem, ref.node, rrset->answer_at);
-			place_mend(from, mem, ref.node, rrset_answer_do_at(from, rrset));
+			const enum moves_for what = moves_for_owner(ref.node->name);
+
+			place_mend(from, mem, ref.node, rrset->answer_at, what);
+			place_mend(from, mem, ref.node, rrset_answer_do_at(from, rrset), what);
 		}
 	}
 }

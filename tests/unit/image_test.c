@@ -15,6 +15,7 @@
 #include <unistd.h>
 #include <cmocka.h>
 
+#include "checksum.h"
 #include "compile.h"
 #include "name.h"
 #include "order_key.h"
@@ -514,6 +515,63 @@ static void a_chain_out_of_range_or_in_an_overlay_is_refused(void **state)
 	drop(&b);
 }
 
+// In a copy of the sample, the answer of its delegation.
+static struct image_answer *referral_in(const struct built *b, uint8_t *copy)
+{
+	struct lookup found;
+
+	look(b, "sub.example.com.", &found);
+	assert_int_equal(found.kind, LOOKUP_REFERRAL);
+	const struct image_answer *answer =
+	    node_at(found.node.node, node_leads(found.node.node)->answer_at);
+	return (struct image_answer *)(copy + ((const uint8_t *)answer - b->buffer.mem));
+}
+
+// What is copied goes by a list of what only looks like a pointer: each byte of it must be what the
+// answer says, and none may be left out.
+static void what_moves_must_be_what_the_bytes_say(void **state)
+{
+	struct built b;
+
+	build(&b, sample());
+	uint8_t *copy = forge(&b);
+	const struct image_answer *ours = referral_in(&b, copy);
+	const size_t head = 8ull * ours->head;
+	free(copy);
+	// Both addresses begin with a c0.
+	assert_int_equal(head, 24);
+	for (size_t i = sizeof(struct image_answer); i < head; i++) {
+		for (unsigned bit = 0; bit < 8; bit++) {
+			copy = forge(&b);
+			((uint8_t *)referral_in(&b, copy))[i] ^= (uint8_t)(1u << bit);
+			forged_is_refused(&b, copy, "what moves");
+		}
+	}
+	// An address that has none any more; and one more byte that is one.
+	for (unsigned which = 0; which < 2; which++) {
+		copy = forge(&b);
+		struct image_answer *answer = referral_in(&b, copy);
+		uint8_t *at = (uint8_t *)answer + head + 46 + which;
+
+		assert_int_equal(*at, which == 0 ? 192 : 0);
+		*at = which == 0 ? 10 : 192;
+		answer->sum =
+		    checksum_fold(checksum_sum((uint8_t *)answer + head, answer->size, 0));
+		forged_is_refused(&b, copy, "what moves");
+	}
+	// A pointer that leads to what comes behind it.
+	copy = forge(&b);
+	struct image_answer *answer = referral_in(&b, copy);
+	((uint8_t *)answer)[head + 1] = 0x7f;
+	answer->sum = checksum_fold(checksum_sum((uint8_t *)answer + head, answer->size, 0));
+	forged_is_refused(&b, copy, "records");
+	// An answer that nothing moves in, where there are pointers.
+	copy = forge(&b);
+	referral_in(&b, copy)->head = 1;
+	forged_is_refused(&b, copy, "answer");
+	drop(&b);
+}
+
 static void an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused(void **state)
 {
 	struct built b;
@@ -810,6 +868,7 @@ int main(void)
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
 	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
+	    cmocka_unit_test(what_moves_must_be_what_the_bytes_say),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
 	    cmocka_unit_test(a_chain_out_of_range_or_in_an_overlay_is_refused),
 	    cmocka_unit_test(a_node_whose_parts_do_not_fit_is_refused),

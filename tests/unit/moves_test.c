@@ -1,0 +1,275 @@
+// SPDX-License-Identifier: BSD-2-Clause
+// Copyright (c) 2026 the Nameplane authors
+//
+// What is said of a compiled answer's pointers, worked out by hand from its bytes; and that a copy
+// which goes by it moves those and nothing else, whatever the bytes around them.
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <cmocka.h>
+
+#include "checksum.h"
+#include "dns_compiled.h"
+#include "moves.h"
+#include "rrtype.h"
+
+#define BYTES(literal) literal, sizeof(literal) - 1
+#define ODD_MAX        4
+
+// The question is "\7example\3com" and so ends at 25, with its type and class at 29.
+#define EXAMPLE_LEN 13
+#define BODY_AT     29
+
+static const struct moves_case {
+	const char *what;
+	enum moves_for for_what;
+	uint8_t ancount, nscount, arcount;
+	const char *bytes;
+	size_t size;
+	unsigned head, proof_at, weight, reach, odd_count;
+	uint16_t odd[ODD_MAX];
+} moves_cases[] = {
+    // Pointers at 0, 15, 17, 32, 34 and 50: four even, two odd. The NS names stand at 29 + 12 = 41
+    // and 29 + 29 = 58. Addresses begin with c0 at 46 and 62.
+    {"addresses of a referral begin with a c0", MOVES_BELOW, 0, 2, 2,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2ns\xc0\x0c"
+              "\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2mx\xc0\x14"
+              "\xc0\x29\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"
+              "\xc0\x3a\0\1\0\1\0\0\1\54\0\4\xc0\xc0\2\1"),
+        3, 34, 4 + 512, 0x3a, 3, {47, 63, 64}},
+    {"nothing moves in an answer for its own name", MOVES_NONE, 1, 0, 1,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2ns\xc0\x0c"
+              "\xc0\x29\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"),
+        1, 17, 0, 0, 0, {0}},
+    {"the question's name does not move as a wildcard's owner", MOVES_WILD, 1, 0, 0,
+        BYTES("\xc0\x0c\0\5\0\1\0\0\1\54\0\6\3www\xc0\x14"), 2, 18, 1, 0x14, 1, {1}},
+    {"a wildcard's addresses have nothing that moves", MOVES_WILD, 1, 0, 0,
+        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"), 1, 16, 0, 0, 0, {0}},
+    {"both names of an SOA, and a c0 in its serial", MOVES_BELOW, 0, 1, 0,
+        BYTES("\xc0\x0c\0\6\0\1\0\0\1\54\0\x1a\1m\xc0\x0c\xc0\x29\0\xc0\0\1\0\0\0\2\0\0\0\3"
+              "\0\0\0\4\0\0\0\5"),
+        2, 38, 1 + 1 + 1, 0x29, 1, {20}},
+    {"a mail exchanger stands behind a number", MOVES_BELOW, 0, 1, 0,
+        BYTES("\xc0\x0c\0\17\0\1\0\0\1\54\0\6\0\xc0\1m\xc0\x14"), 2, 18, 2, 0x14, 1, {14}},
+    {"a target of SRV is not compressed", MOVES_BELOW, 0, 1, 0,
+        BYTES("\xc0\x0c\0\x21\0\1\0\0\1\54\0\x9\0\1\0\2\0\3\1x\0"), 2, 21, 1, 0x0c, 0, {0}},
+    {"a c0 at the end is in front of what is not the answer's", MOVES_BELOW, 0, 1, 0,
+        BYTES("\xc0\x0c\0\x10\0\1\0\0\1\54\0\2\1\xc0"), 2, 14, 1, 0x0c, 1, {14}},
+    {"no pointer, but addresses behind where proofs go", MOVES_WILD, 1, 0, 1,
+        BYTES("\xc0\x0c\0\x21\0\1\0\0\1\54\0\x9\0\1\0\2\0\3\1x\0"
+              "\1x\0\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"),
+        3, 21, 0, 0, 2, {1, 35}},
+};
+
+static void moves_are_as_worked_out_by_hand(void **state)
+{
+	for (size_t i = 0; i < sizeof(moves_cases) / sizeof(moves_cases[0]); i++) {
+		const struct moves_case *c = &moves_cases[i];
+		const struct image_answer answer = {
+		    .ancount = c->ancount, .nscount = c->nscount, .arcount = c->arcount};
+		uint8_t bytes[256 + MOVES_SLACK];
+		struct moves moves;
+
+		print_message("  %s\n", c->what);
+		memset(bytes, 0xc0, sizeof(bytes));
+		memcpy(bytes, c->bytes, c->size);
+		assert_true(moves_find(
+		    &answer, bytes, (unsigned)c->size, EXAMPLE_LEN, c->for_what, &moves));
+		assert_int_equal(moves.head, c->head);
+		assert_int_equal(moves.proof_at, c->proof_at);
+		assert_int_equal(moves.weight, c->weight);
+		assert_int_equal(moves.reach, c->reach);
+		assert_int_equal(moves.odd_count, c->odd_count);
+		for (unsigned k = 0; k < c->odd_count; k++)
+			assert_int_equal(moves.odd[k], c->odd[k]);
+	}
+}
+
+static const struct {
+	const char *what;
+	enum moves_for for_what;
+	uint8_t nscount, arcount;
+	const char *bytes;
+	size_t size;
+} bad_cases[] = {
+    {"fewer records than are counted", MOVES_NONE, 2, 0,
+        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"more than are counted", MOVES_NONE, 0, 0, BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a record that goes on behind the end", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\5\1\2\3\4")},
+    {"a pointer to itself", MOVES_NONE, 1, 0, BYTES("\xc0\x1d\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer to its own name", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2ns\xc0\x29")},
+    {"a pointer to what comes", MOVES_NONE, 0, 1, BYTES("\xc0\xff\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer into the header", MOVES_NONE, 1, 0, BYTES("\xc0\x0b\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer to the question's type", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x19\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a wildcard's own first label in rdata", MOVES_WILD, 1, 0,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\2\xc0\x0c")},
+    {"a pointer cut in two", MOVES_NONE, 1, 0, BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\4\2ns\xc0")},
+    {"a name that ends behind its rdata", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\2\2ns\xc0\x0c")},
+    {"rdata that goes on behind its name", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\3\xc0\x0c\0")},
+    {"an exchanger of one byte", MOVES_NONE, 1, 0, BYTES("\xc0\x0c\0\17\0\1\0\0\1\54\0\1\0")},
+    {"a label of 64 bytes", MOVES_NONE, 1, 0, BYTES("\x40\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+};
+
+static void what_is_no_answer_is_refused(void **state)
+{
+	for (size_t i = 0; i < sizeof(bad_cases) / sizeof(bad_cases[0]); i++) {
+		const struct image_answer answer = {
+		    .nscount = bad_cases[i].nscount, .arcount = bad_cases[i].arcount};
+		uint8_t bytes[256 + MOVES_SLACK] = {0};
+		struct moves moves;
+
+		print_message("  %s\n", bad_cases[i].what);
+		memcpy(bytes, bad_cases[i].bytes, bad_cases[i].size);
+		assert_false(moves_find(&answer, bytes, (unsigned)bad_cases[i].size, EXAMPLE_LEN,
+		    bad_cases[i].for_what, &moves));
+	}
+}
+
+// An answer in the making, that knows where it has put pointers.
+struct random_answer {
+	union {
+		struct image_answer answer;
+		uint8_t room[2048 + IMAGE_ANSWER_MAX + COPY_STEP + MOVES_SLACK];
+	} image;
+	uint8_t bytes[IMAGE_ANSWER_MAX + MOVES_SLACK];
+	unsigned size, pointer_count;
+	uint16_t pointer[1024];
+};
+
+static void byte_put(struct random_answer *a, unsigned byte)
+{
+	a->bytes[a->size++] = (uint8_t)byte;
+}
+
+// To anything in front of it, all the way up to 14 bits.
+static void pointer_put(struct random_answer *a)
+{
+	const unsigned back = a->size == 0 ? 0 : (unsigned)random() % a->size;
+	const unsigned target = random() % 3 == 0 ? 12 + (unsigned)random() % 12 : BODY_AT + back;
+	const bool fits = target < BODY_AT + a->size;
+
+	a->pointer[a->pointer_count++] = (uint16_t)a->size;
+	byte_put(a, 0xc0 | (fits ? target : 12) >> 8);
+	byte_put(a, fits ? target & 0xff : 12);
+}
+
+// A record of a name, or of bytes of which many are c0.
+static void record_put(struct random_answer *a)
+{
+	const bool is_name = random() % 2 == 0;
+	const unsigned len = is_name ? 2 : (unsigned)random() % 40;
+
+	pointer_put(a);
+	byte_put(a, 0);
+	byte_put(a, is_name ? RRTYPE_NS : RRTYPE_TXT);
+	byte_put(a, 0);
+	byte_put(a, RRCLASS_IN);
+	for (unsigned i = 0; i < 4; i++)
+		byte_put(a, random() % 4 == 0 ? 0xc0 : 0);
+	byte_put(a, 0);
+	byte_put(a, len);
+	if (is_name) {
+		// Not to itself: it begins where it stands.
+		pointer_put(a);
+		return;
+	}
+	for (unsigned i = 0; i < len; i++)
+		byte_put(a, random() % 16 == 0 ? 0xc0 : (unsigned)random());
+}
+
+static void random_make(struct random_answer *a)
+{
+	struct image_answer *answer = &a->image.answer;
+	const unsigned records = 1 + (unsigned)random() % 40;
+	struct moves moves;
+
+	memset(a->bytes, 0xc0, sizeof(a->bytes));
+	a->size = a->pointer_count = 0;
+	memset(&a->image, 0, sizeof(a->image));
+	for (unsigned i = 0; i < records; i++)
+		record_put(a);
+	answer->nscount = (uint8_t)records;
+	answer->size = (uint16_t)a->size;
+	answer->sum = checksum_fold(checksum_sum(a->bytes, a->size, 0));
+	assert_true(moves_find(answer, a->bytes, a->size, EXAMPLE_LEN, MOVES_BELOW, &moves));
+	answer->head = (uint8_t)moves.head;
+	moves_put(&moves, answer + 1);
+	// What follows in an image is anything.
+	memcpy(a->image.room + (size_t)8 * moves.head, a->bytes, a->size + MOVES_SLACK);
+}
+
+static void a_copy_moves_all_pointers_and_nothing_else(void **state)
+{
+	static struct random_answer a;
+	static uint8_t body[IMAGE_ANSWER_MAX + COPY_STEP], expected[IMAGE_ANSWER_MAX];
+	unsigned carried = 0, all = 0;
+
+	srandom(20261129);
+	for (unsigned round = 0; round < 300; round++) {
+		random_make(&a);
+		for (unsigned delta = 0; delta < NAME_LEN_MAX; delta += 1 + delta / 8) {
+			memcpy(expected, a.bytes, a.size);
+			for (unsigned i = 0; i < a.pointer_count; i++) {
+				uint8_t *at = expected + a.pointer[i];
+				const unsigned moved = (unsigned)(at[0] << 8 | at[1]) + delta;
+
+				carried += moved >> 8 != at[0];
+				at[0] = (uint8_t)(moved >> 8);
+				at[1] = (uint8_t)moved;
+				all++;
+			}
+
+			const uint64_t sum = body_put(body, &a.image.answer, delta);
+
+			assert_memory_equal(body, expected, a.size);
+			assert_int_equal(checksum_fold(sum) % 0xffff,
+			    checksum_fold(checksum_sum(expected, a.size, 0)) % 0xffff);
+		}
+	}
+	print_message("  %u pointers, %u of them with a carry\n", all, carried);
+	assert_true(carried > 1000 && all - carried > 1000);
+}
+
+// More that looks like a pointer than a list can say.
+static void what_cannot_be_listed_is_refused(void **state)
+{
+	static uint8_t bytes[1024 + MOVES_SLACK];
+	const struct image_answer answer = {.nscount = 1};
+	struct moves moves;
+
+	for (unsigned pairs = IMAGE_ODD_MAX; pairs <= IMAGE_ODD_MAX + 1; pairs++) {
+		const unsigned len = 2 * pairs;
+
+		memcpy(bytes, "\xc0\x0c\0\x10\0\1\0\0\1\54", 10);
+		bytes[10] = (uint8_t)(len >> 8);
+		bytes[11] = (uint8_t)len;
+		for (unsigned i = 0; i < pairs; i++)
+			memcpy(bytes + 12 + 2 * i, "\xc0", 2);
+		assert_int_equal(
+		    moves_find(&answer, bytes, 12 + len, EXAMPLE_LEN, MOVES_BELOW, &moves),
+		    pairs == IMAGE_ODD_MAX);
+		assert_true(moves_find(&answer, bytes, 12 + len, EXAMPLE_LEN, MOVES_NONE, &moves));
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(moves_are_as_worked_out_by_hand),
+	    cmocka_unit_test(what_is_no_answer_is_refused),
+	    cmocka_unit_test(a_copy_moves_all_pointers_and_nothing_else),
+	    cmocka_unit_test(what_cannot_be_listed_is_refused),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
