@@ -140,6 +140,8 @@ struct engine_status {
 	X(notify_refused, "NOTIFY from an address that may not send it: REFUSED")                  \
 	X(notify_unsigned, "NOTIFY without the key its sender is configured with: REFUSED")        \
 	X(notify_bad_tsig, "NOTIFY whose TSIG failed: NOTAUTH")                                    \
+	X(notify_version,                                                                          \
+	    "messages on the control listener with an EDNS version above 0: BADVERS")              \
 	X(notify_opcode, "messages on the control listener that are no NOTIFY: NOTIMP or REFUSED") \
 	X(notify_dropped, "responses and fragments on the control listener: dropped")
 

@@ -114,9 +114,14 @@ size_t notify_handle(struct notify_service *service, const uint8_t *msg, size_t 
 		service->counters->notify_dropped++;
 		return 0;
 	}
+	const bool whole = request.question_end > 0 && request_records(&request);
+
+	if (whole && request.edns_version > 0) {
+		service->counters->notify_version++;
+		return request_reply(&request, WIRE_RCODE_BADVERS, reply);
+	}
 	if (request.opcode != WIRE_OPCODE_NOTIFY) {
-		if (request.opcode == WIRE_OPCODE_QUERY && request.question_end > 0 &&
-		    request_records(&request) && request.has_tsig == 1) {
+		if (request.opcode == WIRE_OPCODE_QUERY && whole && request.has_tsig == 1) {
 			return query_judge(service, &request, now_s, reply, cap);
 		}
 		service->counters->notify_opcode++;
@@ -125,8 +130,7 @@ size_t notify_handle(struct notify_service *service, const uint8_t *msg, size_t 
 		    request.opcode == WIRE_OPCODE_QUERY ? WIRE_RCODE_REFUSED : WIRE_RCODE_NOTIMP,
 		    reply);
 	}
-	if (request.question_end == 0 || request.qtype != RRTYPE_SOA ||
-	    !request_records(&request)) {
+	if (!whole || request.qtype != RRTYPE_SOA) {
 		service->counters->notify_malformed++;
 		request.has_opt = false;
 		return request_reply(&request, WIRE_RCODE_FORMERR, reply);

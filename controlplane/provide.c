@@ -62,6 +62,10 @@ static int request_rcode(
 		service->counters->out_malformed++; // RFC 1995 3: the client's SOA must be there
 		return WIRE_RCODE_FORMERR;
 	}
+	if (request->edns_version > 0) {
+		service->counters->out_version++;
+		return WIRE_RCODE_BADVERS;
+	}
 	if (request->qtype == RRTYPE_AXFR && transport == PROVIDE_UDP) {
 		service->counters->out_udp++; // RFC 5936 4.2; as NSD and Knot have it
 		return WIRE_RCODE_NOTIMP;

@@ -36,6 +36,7 @@
 	X(out_bad_tsig, "queries for a zone whose TSIG failed: NOTAUTH")                        \
 	X(out_not_ours, "queries for the transfer of a zone that is not ours: NOTAUTH")         \
 	X(out_malformed, "queries for a zone that were malformed: FORMERR")                     \
+	X(out_version, "queries for a zone with an EDNS version above 0: BADVERS")              \
 	X(out_udp, "AXFR queries over UDP: NOTIMP")                                             \
 	X(out_notify_sent, "NOTIFY sent, retries included")                                     \
 	X(out_notify_acked, "NOTIFY confirmed by a downstream server")                          \

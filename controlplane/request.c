@@ -39,6 +39,7 @@ static bool opt_read(struct request *request, const uint8_t *owner,
 		return false; // RFC 6891 6.1.1
 	}
 	request->has_opt = true;
+	request->edns_version = (uint8_t)(record->ttl >> 16);
 	if (record->rrclass > request->udp_size) {
 		request->udp_size = record->rrclass;
 	}
@@ -86,8 +87,8 @@ bool request_records(struct request *request)
 size_t request_reply(const struct request *request, unsigned rcode, uint8_t *reply)
 {
 	struct wire_header header = {.id = request->header.id,
-	    .flags =
-	        (uint16_t)(WIRE_QR | (request->header.flags & (WIRE_OPCODE | WIRE_RD)) | rcode)};
+	    .flags = (uint16_t)(WIRE_QR | (request->header.flags & (WIRE_OPCODE | WIRE_RD)) |
+	                        (rcode & WIRE_RCODE))};
 	size_t len = WIRE_HEADER_LEN;
 
 	if (rcode == WIRE_RCODE_NOERROR) {
@@ -104,6 +105,7 @@ size_t request_reply(const struct request *request, unsigned rcode, uint8_t *rep
 
 		header.arcount = 1;
 		memcpy(reply + len, opt, sizeof(opt));
+		reply[len + 5] = (uint8_t)(rcode >> 4); // RFC 6891 6.1.3
 		len += sizeof(opt);
 	}
 	wire_header_write(reply, &header);

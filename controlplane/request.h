@@ -27,6 +27,7 @@ struct request {
 	uint16_t qtype, qclass;
 	uint8_t qname[NAME_LEN_MAX]; // as written
 	bool has_opt, has_serial;
+	uint8_t edns_version; // more than 0 is nothing that we know: BADVERS (RFC 6891 6.1.3)
 	uint16_t
 	    udp_size;    // that the client takes; 512 without OPT (RFC 1035 4.2.1, RFC 6891 6.2.3)
 	uint32_t serial; // of the SOA that it carries about the question's name
@@ -42,7 +43,8 @@ bool request_open(struct request *request, const uint8_t *msg, size_t len)
 // Pre: question_end is not 0. Post: false when the message is malformed.
 bool request_records(struct request *request) __attribute__((warn_unused_result));
 
-// Header, question and OPT of the reply. Pre: room for REQUEST_REPLY_MAX. Post: its length.
+// Header, question and OPT of the reply; without OPT only rcodes below 16 can be said. Pre: room
+// for REQUEST_REPLY_MAX. Post: its length.
 size_t request_reply(const struct request *request, unsigned rcode, uint8_t *reply);
 
 // Signs a reply as the request was signed; with BADTIME and BADTRUNC that is how it says so.

@@ -26,6 +26,7 @@ enum {
 	WIRE_RCODE_NOTIMP = 4,
 	WIRE_RCODE_REFUSED = 5,
 	WIRE_RCODE_NOTAUTH = 9,
+	WIRE_RCODE_BADVERS = 16, // the upper bits stand in the OPT
 };
 
 #define WIRE_QR     0x8000u

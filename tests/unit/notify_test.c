@@ -292,6 +292,40 @@ static void each_notify_gets_the_reply_and_the_counter_it_deserves(void **state)
 	}
 }
 
+// RFC 6891 6.1.3: whatever it is that version 1 would ask for.
+static void an_edns_version_above_0_is_badvers(void **state)
+{
+	for (unsigned query = 0; query < 2; query++) {
+		struct row row = rows[3];
+		struct engine_counters counters = {0};
+		struct notify_service service = {.sources = sources,
+		    .accept = accept_it,
+		    .keyring = keyring,
+		    .counters = &counters};
+		struct sockaddr_storage from = address(KNOWN);
+		uint8_t msg[1024], reply[NOTIFY_REPLY_MAX], mac[TSIG_MAC_MAX];
+		size_t mac_len = 0;
+
+		row.opt = true;
+		row.with = UNSIGNED;
+		row.flags = query ? 0 : row.flags;
+		const size_t len = build(&row, msg, sizeof(msg), mac, &mac_len);
+
+		msg[len - 5] = 1; // the OPT is the last: type, class, extended rcode, version
+		source.addr = address(KNOWN);
+		source.remote = &config_remotes[1];
+		accepted = 0;
+		const size_t got = notify_handle(
+		    &service, msg, len, (struct sockaddr *)&from, NOW, reply, sizeof(reply));
+
+		assert_int_equal(accepted, 0);
+		assert_int_equal(counters.notify_version, 1);
+		assert_true(got > WIRE_HEADER_LEN + 11);
+		assert_int_equal(reply[3] & 15, 0); // BADVERS is 16
+		assert_memory_equal(reply + got - 11, "\0\0\x29\x04\xd0\1\0\0\0\0\0", 11);
+	}
+}
+
 static void a_notify_cut_anywhere_is_never_accepted(void **state)
 {
 	const struct row *row = &rows[3];
@@ -562,6 +596,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(each_notify_gets_the_reply_and_the_counter_it_deserves),
+	    cmocka_unit_test(an_edns_version_above_0_is_badvers),
 	    cmocka_unit_test(a_notify_cut_anywhere_is_never_accepted),
 	    cmocka_unit_test(pacing_serves_notify_first_and_keeps_its_limits),
 	    cmocka_unit_test(crowds_do_not_keep_a_primary_from_its_first_transfer),
