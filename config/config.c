@@ -159,6 +159,45 @@ int config_load(const char *path, unsigned flags, struct config **out, struct co
 	return rc;
 }
 
+// The lines of the section, from its name at the margin to the next thing there. Post: NULL when
+// there is none.
+static const char *section_lines(const char *text, const char *name, size_t *len)
+{
+	const size_t name_len = strlen(name);
+	const char *from = text, *to;
+
+	while (from != NULL && (strncmp(from, name, name_len) != 0 || from[name_len] != ':')) {
+		from = strchr(from, '\n');
+		from += from != NULL;
+	}
+	if (from == NULL)
+		return NULL;
+	for (to = strchr(from, '\n');
+	     to != NULL && strchr(" \t\r\n#", to[1]) != NULL && to[1] != '\0';)
+		to = strchr(to + 1, '\n');
+	*len = to != NULL ? (size_t)(to + 1 - from) : strlen(from);
+	return from;
+}
+
+struct config *config_server(const char *path)
+{
+	struct config *config = NULL;
+	struct config_error error;
+	char *text = NULL;
+	const char *lines;
+	size_t size = 0, len = 0;
+
+	if (file_read(path, &text, &size, &error) < 0)
+		return NULL;
+	text[size] = '\0';
+	lines = section_lines(text, section_names[SERVER], &len);
+	if (lines != NULL)
+		(void)!config_parse(lines, len, 0, &config, &error);
+	explicit_bzero(text, size); // it may hold secrets
+	free(text);
+	return config;
+}
+
 static void member_fill(struct config_zone *zone, const struct config_member *member)
 {
 	const struct config_template *template = member->template;

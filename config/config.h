@@ -231,6 +231,11 @@ int config_parse(const char *text, size_t len, unsigned flags, struct config **o
     struct config_error *error) __attribute__((warn_unused_result));
 void config_free(struct config *config); // NULL is accepted
 
+// What the section `server` says, before the file as a whole is read, which may take long. Only
+// where it stands at the margin. Post: a configuration without anything else; NULL: not to be had
+// so.
+struct config *config_server(const char *path) __attribute__((warn_unused_result));
+
 // The secrets of DNS Cookies, as given or by reading `cookie_secret_file`: one in hexadecimal a
 // line, empty lines and what follows a # left out. Post: their number, 0 when none are configured
 // or cookies are off; or -errno with one sentence in error->message.

@@ -43,8 +43,6 @@ struct connection {
 
 struct listener {
 	struct control *control;
-	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
-	int socket;
 	struct event *accept;
 	unsigned count; // connections
 	bool may_change;
@@ -52,6 +50,7 @@ struct listener {
 
 struct control {
 	struct daemon *daemon;
+	struct control_sockets sockets;
 	struct listener listener[2];
 	struct connection *connections;
 	gid_t group; // (gid_t)-1: none
@@ -69,8 +68,8 @@ static void connection_free(struct connection *connection)
 	free(connection);
 }
 
-// Depth is counted before the parser, which recurses, sees the text.
-static bool json_is_shallow(const char *text, size_t len)
+// Depth is counted before the parser sees the text.
+bool control_is_shallow(const char *text, size_t len)
 {
 	unsigned depth = 0;
 	bool quoted = false;
@@ -167,7 +166,7 @@ static void connection_read(struct bufferevent *stream, void *arg)
 		return;
 	evbuffer_drain(in, sizeof(len_be));
 	text = (const char *)evbuffer_pullup(in, len);
-	root = text != NULL && json_is_shallow(text, len)
+	root = text != NULL && control_is_shallow(text, len)
 	           ? json_loadb(text, len, JSON_REJECT_DUPLICATES, &error)
 	           : NULL;
 	evbuffer_drain(in, len);
@@ -278,70 +277,93 @@ void control_reconfigure(struct control *control)
 {
 	const char *name = control->daemon->config->controlplane.control_group;
 	struct group *group = name[0] != '\0' ? getgrnam(name) : NULL;
-	struct listener *listener = &control->listener[0];
+	const char *path = control->sockets.path[0];
 
 	control->group = group != NULL ? group->gr_gid : (gid_t)-1;
 	if (name[0] != '\0' && group == NULL)
-		log_warning(
-		    "the group '%s' does not exist: only root may use %s", name, listener->path);
-	if (group != NULL && chown(listener->path, (uid_t)-1, group->gr_gid) == 0)
-		(void)!chmod(listener->path, 0660);
+		log_warning("the group '%s' does not exist: only root may use %s", name, path);
+	if (group != NULL && chown(path, (uid_t)-1, group->gr_gid) == 0)
+		(void)!chmod(path, 0660);
 	else
-		(void)!chmod(listener->path, 0600);
+		(void)!chmod(path, 0600);
 }
 
-static int listener_open(struct control *control, struct listener *listener, const char *rundir,
-    const char *name, mode_t mode)
+static int socket_listen(
+    const char *rundir, const char *name, mode_t mode, char path[CONTROL_PATH_MAX])
 {
 	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	int len = snprintf(listener->path, sizeof(listener->path), "%s/%s", rundir, name);
+	int len = snprintf(path, CONTROL_PATH_MAX, "%s/%s", rundir, name);
 	mode_t mask;
-	int rc;
+	int rc, sock;
 
-	listener->control = control;
-	listener->socket = -1;
-	if (len < 0 || (size_t)len >= sizeof(listener->path))
+	if (len < 0 || len >= CONTROL_PATH_MAX)
 		return -ENAMETOOLONG;
-	memcpy(address.sun_path, listener->path, (size_t)len + 1);
-	listener->socket = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
-	if (listener->socket < 0)
+	memcpy(address.sun_path, path, (size_t)len + 1);
+	sock = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (sock < 0)
 		return -errno;
-	unlink(listener->path);
+	unlink(path);
 	mask = umask((mode_t)(0777 & ~mode));
-	rc = bind(listener->socket, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
+	rc = bind(sock, (struct sockaddr *)&address, sizeof(address)) < 0 ? -errno : 0;
 	umask(mask);
-	if (rc == 0 && listen(listener->socket, 16) < 0)
+	if (rc == 0 && listen(sock, 16) < 0)
 		rc = -errno;
-	if (rc < 0)
+	if (rc < 0) {
+		close(sock);
 		return rc;
-	listener->accept = event_new(control->daemon->base, listener->socket, EV_READ | EV_PERSIST,
-	    control_accept, listener);
-	if (listener->accept == NULL || event_add(listener->accept, NULL) < 0)
-		return -ENOMEM;
-	return 0;
+	}
+	return sock;
 }
 
-int control_open(struct daemon *daemon, struct control **out, char *error)
+int control_listen(const char *rundir, struct control_sockets *out, char *error)
 {
-	const char *rundir = daemon->config->server.rundir;
+	int rc = mkdir(rundir, 0755) < 0 && errno != EEXIST ? -errno : 0;
+
+	*out = (struct control_sockets)CONTROL_SOCKETS_NONE;
+	if (rc == 0)
+		rc = out->fd[0] = socket_listen(rundir, CONTROL_SOCKET, 0600, out->path[0]);
+	if (rc >= 0)
+		rc = out->fd[1] = socket_listen(rundir, STATUS_SOCKET, 0666, out->path[1]);
+	if (rc >= 0)
+		return 0;
+	snprintf(error, 256, "The control sockets in %.128s cannot be opened: %s.", rundir,
+	    strerror(-rc));
+	control_unlisten(out);
+	return rc;
+}
+
+void control_unlisten(struct control_sockets *sockets)
+{
+	for (int i = 0; i < 2; i++) {
+		if (sockets->fd[i] < 0)
+			continue;
+		unlink(sockets->path[i]);
+		close(sockets->fd[i]);
+		sockets->fd[i] = -1;
+	}
+}
+
+int control_open(struct daemon *daemon, struct control_sockets *sockets, struct control **out)
+{
 	struct control *control = calloc(1, sizeof(*control));
-	int rc = -ENOMEM;
 
 	*out = NULL;
-	if (control != NULL) {
-		control->daemon = daemon;
-		control->listener[0].socket = control->listener[1].socket = -1;
-		control->listener[0].may_change = true;
-		rc = listener_open(control, &control->listener[0], rundir, CONTROL_SOCKET, 0600);
-		if (rc == 0)
-			rc = listener_open(
-			    control, &control->listener[1], rundir, STATUS_SOCKET, 0666);
-	}
-	if (rc < 0) {
-		snprintf(error, 256, "The control sockets in %.128s cannot be opened: %s.", rundir,
-		    strerror(-rc));
-		control_close(control);
-		return rc;
+	if (control == NULL)
+		return -ENOMEM;
+	control->daemon = daemon;
+	control->sockets = *sockets;
+	*sockets = (struct control_sockets)CONTROL_SOCKETS_NONE;
+	control->listener[0].may_change = true;
+	for (int i = 0; i < 2; i++) {
+		struct listener *listener = &control->listener[i];
+
+		listener->control = control;
+		listener->accept = event_new(daemon->base, control->sockets.fd[i],
+		    EV_READ | EV_PERSIST, control_accept, listener);
+		if (listener->accept == NULL || event_add(listener->accept, NULL) < 0) {
+			control_close(control);
+			return -ENOMEM;
+		}
 	}
 	control_reconfigure(control);
 	*out = control;
@@ -355,14 +377,9 @@ void control_close(struct control *control)
 	while (control->connections != NULL)
 		connection_free(control->connections);
 	for (int i = 0; i < 2; i++) {
-		struct listener *listener = &control->listener[i];
-
-		if (listener->accept != NULL) {
-			event_free(listener->accept);
-			unlink(listener->path);
-		}
-		if (listener->socket >= 0)
-			close(listener->socket);
+		if (control->listener[i].accept != NULL)
+			event_free(control->listener[i].accept);
 	}
+	control_unlisten(&control->sockets);
 	free(control);
 }

@@ -21,12 +21,31 @@ struct control;
 struct control_request;
 struct daemon;
 
+#define CONTROL_PATH_MAX 108 // sockaddr_un's
+
+// Both, listening: that for all commands, and that for those that change nothing. fd -1: none.
+struct control_sockets {
+	int fd[2];
+	char path[2][CONTROL_PATH_MAX];
+};
+#define CONTROL_SOCKETS_NONE     \
+	{                        \
+		.fd = { -1, -1 } \
+	}
+
 // Post: 0; or -errno, and `error` (at least 256 bytes) says what.
-int control_open(struct daemon *daemon, struct control **out, char *error)
+int control_listen(const char *rundir, struct control_sockets *out, char *error)
+    __attribute__((warn_unused_result));
+void control_unlisten(struct control_sockets *sockets); // closes and removes them
+// Takes over the sockets, whatever the result. Post: 0 or -ENOMEM.
+int control_open(struct daemon *daemon, struct control_sockets *sockets, struct control **out)
     __attribute__((warn_unused_result));
 void control_close(struct control *control); // NULL is accepted
 // The group of the mutating socket is taken from the configuration in force.
 void control_reconfigure(struct control *control);
+
+// Is what a client sent flat enough for a parser that recurses?
+bool control_is_shallow(const char *text, size_t len);
 
 // Ends the request, at once or later; takes ownership of `response`. The client may be gone.
 void control_respond(struct control_request *request, json_t *response);

@@ -28,6 +28,7 @@
 #include "primary.h"
 #include "publish.h"
 #include "slice.h"
+#include "starting.h"
 
 #define CONFIG_DEFAULT "/etc/nameplane/nameplane.conf"
 
@@ -218,7 +219,7 @@ static void keys_load(struct daemon *daemon)
 		log_error("out of memory; the keys may not all be as they were");
 }
 
-static int daemon_start(struct daemon *daemon)
+static int daemon_start(struct daemon *daemon, struct starting *starting)
 {
 	const struct publisher_ops ops = {.ctx = daemon,
 	    .published = published,
@@ -240,6 +241,7 @@ static int daemon_start(struct daemon *daemon)
 	        .difference = provide_difference,
 	        .difference_cancel = publisher_difference_cancel,
 	        .difference_end = provide_difference_end}};
+	struct control_sockets sockets = CONTROL_SOCKETS_NONE;
 	char error[1024] = "Out of memory.";
 	int rc;
 
@@ -262,12 +264,20 @@ static int daemon_start(struct daemon *daemon)
 		    &daemon->engine, error);
 	if (rc == 0) {
 		engine_log_to(daemon->engine, engine_line, NULL);
-		rc = control_open(daemon, &daemon->control, error);
+		sockets = starting_close(starting);
+		starting = NULL;
+		if (sockets.fd[0] < 0)
+			rc = control_listen(daemon->config->server.rundir, &sockets, error);
+		if (rc == 0)
+			rc = control_open(daemon, &sockets, &daemon->control);
 	}
 	if (rc == 0) {
 		primary_load(daemon->primary, daemon->config);
 		rc = primary_load_go(daemon->primary, SLICE_ALL);
 	}
+	if (starting != NULL)
+		sockets = starting_close(starting);
+	control_unlisten(&sockets); // those that are control's are no longer in it
 	if (rc < 0)
 		log_error("%s", error);
 	return rc;
@@ -302,7 +312,7 @@ static void hangups_hold(int how)
 	pthread_sigmask(how, &set, NULL);
 }
 
-static int daemon_run(const char *path, struct config *config)
+static int daemon_run(const char *path, struct config *config, struct starting *starting)
 {
 	struct daemon daemon = {.config_path = path, .file = config, .started_ms = wall_ms()};
 	struct event *events[2], *reload;
@@ -310,6 +320,9 @@ static int daemon_run(const char *path, struct config *config)
 
 	daemon.base = event_base_new();
 	if (daemon.base == NULL) {
+		struct control_sockets sockets = starting_close(starting);
+
+		control_unlisten(&sockets);
 		log_error("the event loop cannot be made");
 		config_free(config);
 		return 1;
@@ -317,7 +330,7 @@ static int daemon_run(const char *path, struct config *config)
 	// One that comes during the start is carried out behind it. What ends may end the start.
 	reload = on_signal(&daemon, SIGHUP, signal_reload);
 	hangups_hold(SIG_UNBLOCK);
-	rc = daemon_start(&daemon);
+	rc = daemon_start(&daemon, starting);
 	if (rc == 0) {
 		events[0] = on_signal(&daemon, SIGTERM, signal_end);
 		events[1] = on_signal(&daemon, SIGINT, signal_end);
@@ -362,6 +375,7 @@ int main(int argc, char **argv)
 	const char *path = CONFIG_DEFAULT;
 	struct config_error error;
 	struct config *config;
+	struct starting *starting;
 	bool check = false;
 	int option;
 
@@ -387,7 +401,11 @@ int main(int argc, char **argv)
 	if (optind < argc)
 		return usage(stderr, 2);
 	hangups_hold(SIG_BLOCK);
+	starting = check ? NULL : starting_open(path);
 	if (config_load(path, CONFIG_CHECK_FILES, &config, &error) < 0) {
+		struct control_sockets sockets = starting_close(starting);
+
+		control_unlisten(&sockets);
 		if (error.line > 0)
 			fprintf(stderr, "%s:%u:%u: %s\n", path, error.line, error.column,
 			    error.message);
@@ -401,5 +419,5 @@ int main(int argc, char **argv)
 	}
 	signal(SIGPIPE, SIG_IGN);
 	descriptors_raise();
-	return daemon_run(path, config);
+	return daemon_run(path, config, starting);
 }

@@ -151,6 +151,12 @@ static void line(const json_t *o, const char *title, const char *word)
 
 void table_status(const json_t *o)
 {
+	if (json_is_true(json_object_get(o, "starting"))) {
+		line(o, "identity", "identity");
+		line(o, "version", "version");
+		line(o, "starting since", "uptime");
+		return;
+	}
 	line(o, "identity", "identity");
 	line(o, "version", "version");
 	line(o, "up", "uptime");

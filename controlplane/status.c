@@ -83,6 +83,7 @@ json_t *status_node(struct daemon *daemon)
 
 	publisher_summary(daemon->publisher, &s);
 	json_object_set_new(o, "ok", json_true());
+	json_object_set_new(o, "starting", json_false());
 	json_object_set_new(o, "version", status_text(NAMEPLANE_VERSION));
 	json_object_set_new(o, "identity", status_text(daemon->config->server.identity));
 	json_object_set_new(o, "pid", json_integer(getpid()));

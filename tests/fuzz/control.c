@@ -68,6 +68,7 @@ static void folder_remove(void)
 
 static void open_once(void)
 {
+	struct control_sockets sockets;
 	char error[256];
 
 	if (daemon_.base != NULL)
@@ -77,7 +78,8 @@ static void open_once(void)
 	config.server.rundir = folder;
 	config.controlplane.control_group = (char[]){""};
 	daemon_.base = event_base_new();
-	must(daemon_.base != NULL && control_open(&daemon_, &daemon_.control, error) == 0);
+	must(control_listen(folder, &sockets, error) == 0);
+	must(daemon_.base != NULL && control_open(&daemon_, &sockets, &daemon_.control) == 0);
 	atexit(folder_remove);
 }
 

@@ -833,9 +833,53 @@ static void a_million_zones_load_in_seconds(void **state)
 	free(text);
 }
 
+// What the sockets' place is, said before the rest is read, right or wrong.
+static void the_section_server_is_known_first(void **state)
+{
+	static const struct {
+		const char *text, *rundir; // NULL: not to be had
+	} rows[] = {
+	    {"server:\n  rundir: /a\n", "/a"},
+	    {"server: {rundir: /a}\nzone: [nonsense", "/a"},
+	    {"# server:\nzone:\n  - domain: server:\n\nserver:\n\n  identity: x\n# more\n  rundir: "
+	     "/b\nremote: {\n",
+	        "/b"},
+	    {"server:\r\n  rundir: /a\r\nzone:\r\n", "/a"},
+	    {"server:\n  identity: x", "/run/nameplane"},
+	    {"server:\n  rundir: relative\n", NULL},
+	    {"{server: {rundir: /a}}\n", NULL},
+	    {"zone:\n  - domain: example.\n", NULL},
+	    {"servers:\n  rundir: /a\n", NULL},
+	    {"server", NULL},
+	    {"", NULL},
+	};
+	char path[] = "/tmp/config_test.XXXXXX";
+	const int fd = mkstemp(path);
+
+	(void)state;
+	assert_true(fd >= 0);
+	for (size_t i = 0; i < sizeof(rows) / sizeof(rows[0]); i++) {
+		struct config *config;
+
+		assert_int_equal(ftruncate(fd, 0), 0);
+		assert_int_equal(
+		    pwrite(fd, rows[i].text, strlen(rows[i].text), 0), strlen(rows[i].text));
+		config = config_server(path);
+		if (rows[i].rundir == NULL)
+			assert_null(config);
+		else
+			assert_string_equal(config->server.rundir, rows[i].rundir);
+		config_free(config);
+	}
+	close(fd);
+	unlink(path);
+	assert_null(config_server("/nonexistent/np.conf"));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(the_section_server_is_known_first),
 	    cmocka_unit_test(the_example_of_the_design_is_accepted_as_it_stands),
 	    cmocka_unit_test(an_empty_file_has_the_defaults),
 	    cmocka_unit_test(every_word_is_read),

@@ -64,6 +64,7 @@ int __wrap_bufferevent_set_timeouts(
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
+	struct control_sockets sockets;
 	char error[256];
 
 	strcpy(f->folder, "/dev/shm/control_test.XXXXXX");
@@ -72,7 +73,8 @@ static int setup(void **state)
 	f->config.controlplane.control_group = (char[]){""};
 	f->daemon.config = &f->config;
 	f->daemon.base = event_base_new();
-	assert_int_equal(control_open(&f->daemon, &f->daemon.control, error), 0);
+	assert_int_equal(control_listen(f->folder, &sockets, error), 0);
+	assert_int_equal(control_open(&f->daemon, &sockets, &f->daemon.control), 0);
 	*state = f;
 	return 0;
 }
