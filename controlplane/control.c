@@ -19,6 +19,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "daemon.h"
 #include "log.h"
 
@@ -43,7 +44,7 @@ struct connection {
 
 struct listener {
 	struct control *control;
-	struct event *accept;
+	struct acceptor *acceptor;
 	unsigned count; // connections
 	bool may_change;
 };
@@ -232,16 +233,14 @@ static bool peer_may_change(const struct control *control, int fd)
 	return false;
 }
 
-static void control_accept(evutil_socket_t fd, short what, void *arg)
+static void control_accepted(void *ctx, int sock, const struct sockaddr_storage *from)
 {
 	const struct timeval idle = {.tv_sec = IDLE_S};
-	struct listener *listener = arg;
+	struct listener *listener = ctx;
 	struct control *control = listener->control;
 	struct connection *connection;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (sock < 0)
-		return;
+	(void)from;
 	connection = listener->count < CONNECTIONS_MAX &&
 	                     (!listener->may_change || peer_may_change(control, sock))
 	                 ? calloc(1, sizeof(*connection))
@@ -358,9 +357,9 @@ int control_open(struct daemon *daemon, struct control_sockets *sockets, struct 
 		struct listener *listener = &control->listener[i];
 
 		listener->control = control;
-		listener->accept = event_new(daemon->base, control->sockets.fd[i],
-		    EV_READ | EV_PERSIST, control_accept, listener);
-		if (listener->accept == NULL || event_add(listener->accept, NULL) < 0) {
+		listener->acceptor =
+		    acceptor_open(daemon->base, control->sockets.fd[i], control_accepted, listener);
+		if (listener->acceptor == NULL) {
 			control_close(control);
 			return -ENOMEM;
 		}
@@ -376,10 +375,8 @@ void control_close(struct control *control)
 		return;
 	while (control->connections != NULL)
 		connection_free(control->connections);
-	for (int i = 0; i < 2; i++) {
-		if (control->listener[i].accept != NULL)
-			event_free(control->listener[i].accept);
-	}
+	for (int i = 0; i < 2; i++)
+		acceptor_close(control->listener[i].acceptor);
 	control_unlisten(&control->sockets);
 	free(control);
 }

@@ -15,6 +15,7 @@
 
 #include <event2/event.h>
 
+#include "acceptor.h"
 #include "address.h"
 #include "connection.h"
 #include "tls_context.h"
@@ -33,7 +34,8 @@ struct listener {
 	struct listener_service service;
 	struct connection_owner owner;
 	int udp, tcp;
-	struct event *udp_io, *tcp_io;
+	struct event *udp_io;
+	struct acceptor *acceptor;
 	unsigned connections;
 	TAILQ_HEAD(, connection) list; // newest first
 };
@@ -131,26 +133,19 @@ static bool place_find(struct listener *listener, const struct sockaddr_storage 
 	return true;
 }
 
-static void tcp_ready(evutil_socket_t fd, short what, void *arg)
+static void tcp_accepted(void *ctx, int sock, const struct sockaddr_storage *from)
 {
-	struct listener *listener = arg;
-	struct sockaddr_storage from;
-	socklen_t from_len = sizeof(from);
-	int sock = accept4(fd, (struct sockaddr *)&from, &from_len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+	struct listener *listener = ctx;
 	int on = 1, unsent = UNSENT_MAX;
 
-	(void)what;
-	if (sock < 0) {
-		return;
-	}
-	if (!place_find(listener, &from)) {
+	if (!place_find(listener, from)) {
 		close(sock);
 		return;
 	}
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	(void)setsockopt(sock, IPPROTO_TCP, TCP_NOTSENT_LOWAT, &unsent, sizeof(unsent));
 	struct connection *connection =
-	    connection_open(listener->base, sock, listener->service.tls, &from, &listener->owner);
+	    connection_open(listener->base, sock, listener->service.tls, from, &listener->owner);
 
 	if (connection != NULL) {
 		listener->connections++;
@@ -217,9 +212,8 @@ int listener_open(struct event_base *base, const struct config_address *address,
 			goto fail;
 		}
 	}
-	listener->tcp_io =
-	    event_new(base, listener->tcp, EV_READ | EV_PERSIST, tcp_ready, listener);
-	if (listener->tcp_io == NULL || event_add(listener->tcp_io, NULL) != 0) {
+	listener->acceptor = acceptor_open(base, listener->tcp, tcp_accepted, listener);
+	if (listener->acceptor == NULL) {
 		goto fail;
 	}
 	*out = listener;
@@ -250,9 +244,7 @@ void listener_close(struct listener *listener)
 	if (listener->udp_io != NULL) {
 		event_free(listener->udp_io);
 	}
-	if (listener->tcp_io != NULL) {
-		event_free(listener->tcp_io);
-	}
+	acceptor_close(listener->acceptor);
 	if (listener->udp >= 0) {
 		close(listener->udp);
 	}

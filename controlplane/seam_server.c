@@ -15,6 +15,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include "acceptor.h"
 #include "log.h"
 
 #define MESSAGES_PER_TURN 256 // then other events get theirs
@@ -25,7 +26,7 @@ struct seam_server {
 	struct seam_server_ops ops;
 	char path[sizeof(((struct sockaddr_un *)NULL)->sun_path)];
 	int listener;
-	struct event *accept;
+	struct acceptor *acceptor;
 	int socket; // -1: nobody is there
 	struct event *readable, *writable;
 };
@@ -81,14 +82,12 @@ static bool peer_allowed(int fd)
 	       (peer.uid == 0 || peer.uid == geteuid());
 }
 
-static void seam_accept(evutil_socket_t fd, short what, void *arg)
+static void seam_accepted(void *ctx, int sock, const struct sockaddr_storage *from)
 {
-	struct seam_server *server = arg;
+	struct seam_server *server = ctx;
 	const int buffer = SOCKET_BUFFER;
-	int sock = accept4(fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
 
-	if (sock < 0)
-		return;
+	(void)from;
 	if (!peer_allowed(sock)) {
 		log_warning("a stranger's connection to the seam is refused");
 		close(sock);
@@ -144,10 +143,9 @@ int seam_server_open(struct event_base *base, const char *rundir, const struct s
 		rc = -errno;
 	if (rc < 0)
 		goto fail;
-	server->accept =
-	    event_new(base, server->listener, EV_READ | EV_PERSIST, seam_accept, server);
+	server->acceptor = acceptor_open(base, server->listener, seam_accepted, server);
 	rc = -ENOMEM;
-	if (server->accept == NULL || event_add(server->accept, NULL) < 0)
+	if (server->acceptor == NULL)
 		goto fail;
 	*out = server;
 	return 0;
@@ -165,10 +163,9 @@ void seam_server_close(struct seam_server *server)
 		event_free(server->writable);
 		close(server->socket);
 	}
-	if (server->accept != NULL) {
-		event_free(server->accept);
+	if (server->acceptor != NULL)
 		unlink(server->path);
-	}
+	acceptor_close(server->acceptor);
 	if (server->listener >= 0)
 		close(server->listener);
 	free(server);
