@@ -30,6 +30,7 @@
 // An image takes less than so many times its records, and a small one less than the constant.
 #define IMAGE_CAP_FACTOR  24
 #define IMAGE_CAP_LEAST   ((uint64_t)16 << 20)
+#define CLOSING           "The control plane ends."
 #define BATCH_PER_MILLION ((uint64_t)64 << 20) // bytes of a batch of a million records
 
 struct child {
@@ -369,9 +370,14 @@ void compiler_close(struct compiler *compiler)
 			continue;
 		if (child->pid != 0)
 			child_end(child);
-		if (child->image >= 0)
-			close(child->image);
+		if (child->job != NULL)
+			job_finish(child, -1, 0, CLOSING);
 		event_free(child->timeout);
+	}
+	while (compiler->first != NULL) {
+		struct compiler_job *job = job_take(compiler, false);
+
+		job->done(job, -1, 0, CLOSING);
 	}
 	free(compiler);
 }

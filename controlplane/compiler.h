@@ -42,7 +42,7 @@ struct compiler_job {
 // Post: NULL when out of memory.
 struct compiler *compiler_open(struct event_base *base, unsigned children, unsigned timeout_ms)
     __attribute__((warn_unused_result));
-// Kills the children; jobs that are not done are not called back. NULL is accepted.
+// Kills the children; jobs that are not done fail, and may not submit others. NULL is accepted.
 void compiler_close(struct compiler *compiler);
 
 void compiler_submit(struct compiler *compiler, struct compiler_job *job);

@@ -169,7 +169,7 @@ static void fold_compiled(struct compiler_job *job, int fd, uint64_t used, const
 
 	fold->image = fd;
 	fold->image_size = used;
-	if (fd < 0)
+	if (fd < 0 && !fold->publisher->closing)
 		log_warning("layers cannot be folded: %s", error);
 	if (fd < 0 || fold->zone == NULL || fold->publisher->closing) {
 		if (fold->zone != NULL)

@@ -208,7 +208,8 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 	zone->stage = STAGE_NONE;
 	snprintf(zone->error, sizeof(zone->error), "%.250s", reason);
 	name_to_text(zone->apex, name);
-	log_warning("%s: the new version is not served: %s", name, reason);
+	if (!p->closing) // it was given up
+		log_warning("%s: the new version is not served: %s", name, reason);
 	answer_next(p, zone, ENGINE_REJECTED, reason);
 	if (lacks && zone->configured) {
 		zone->tell_current = true;

@@ -294,7 +294,8 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 	bundle->image = fd;
 	bundle->size = used;
 	if (fd < 0) {
-		log_warning("%s The zones are compiled one by one.", error);
+		if (!bundle->bundler->publisher->closing)
+			log_warning("%s The zones are compiled one by one.", error);
 		all_alone(bundle);
 		return;
 	}
