@@ -6,11 +6,13 @@
 //
 //     np-burst --zone ORIGIN=FILE | --store FOLDER, --queries FILE [--count N] [--rounds N]
 //         [--edns SHARE] [--do SHARE] [--ipv6 SHARE] [--cookie SHARE] [--overlay NAMES]...
+//         [--again]
 //     valgrind --tool=callgrind --toggle-collect=burst_answer np-burst ...
 //
 // Zones are compiled here, or loaded from a storage folder as np-dataplane does it; --overlay gives
-// each an overlay in which so many of its names have another TTL, twice at most. Queries are those
-// of np-load (load_query.h). One thread.
+// each an overlay in which so many of its names have another TTL, twice at most; --again publishes
+// all zones of a storage folder once more, in no order, so that they lie in memory as they do in a
+// node that has run for a while. Queries are those of np-load (load_query.h). One thread.
 
 #include <arpa/inet.h>
 #include <getopt.h>
@@ -145,7 +147,7 @@ static struct delta *version_change(
 	return delta;
 }
 
-static const struct zone_version *version_overlaid(
+static struct zone_version *version_overlaid(
     const struct zone_version *below, uint64_t names, unsigned nth)
 {
 	const uint64_t *k = version_header(below)->hash_key;
@@ -181,11 +183,9 @@ static void zones_overlay(struct zone_table *table, uint64_t names, unsigned nth
 	size_t position = 0;
 
 	while ((entry = zone_table_next(table, &position)) != NULL) {
-		const struct zone_version *below =
-		    atomic_load_explicit(&entry->version, memory_order_relaxed);
+		struct zone_version *version = version_overlaid(entry->version, names, nth);
 
-		if (zone_table_set(
-		        table, entry->apex, version_overlaid(below, names, nth), &retired) != 0)
+		if (zone_table_set(table, entry->apex, version, &retired) != 0)
 			die("out of memory", "");
 	}
 }
@@ -268,10 +268,35 @@ static __attribute__((noinline)) unsigned burst_answer(unsigned n)
 	return replies + reply(live, live_count);
 }
 
+static struct served served; // of a storage folder
+
+static void zone_again(struct served_zone *zone)
+{
+	const struct stored_version *old = served_version(zone);
+	const struct image *base = version_base(&old->version);
+	struct stored_version *version;
+	struct block *block;
+
+	if (block_copy(base->mem, base->header->size, &block) != 0 ||
+	    stored_version_new(&block, 1, old->generation + 1, &version) != 0 ||
+	    served_set(&served, version, zone->expiry, 0) != 0)
+		die("out of memory", "");
+}
+
+static void store_again(void)
+{
+	uint64_t state = 1;
+
+	for (size_t i = 0; i < 2 * served.count; i++) {
+		state = state * 6364136223846793005u + 1442695040888963407u;
+		zone_again(&served.zones[(state >> 33) % served.count]);
+	}
+	served_reclaim(&served);
+}
+
 // All that the node of that storage would serve.
 static struct zone_table *store_load(const char *folder)
 {
-	static struct served served;
 	static _Atomic(struct zone_table *) table;
 
 	heap_open();
@@ -333,7 +358,7 @@ int main(int argc, char **argv)
 	static const struct option words[] = {{"zone", 1, 0, 'z'}, {"store", 1, 0, 's'},
 	    {"queries", 1, 0, 'q'}, {"count", 1, 0, 'c'}, {"rounds", 1, 0, 'r'},
 	    {"edns", 1, 0, 'e'}, {"do", 1, 0, 'd'}, {"ipv6", 1, 0, '6'}, {"cookie", 1, 0, 'k'},
-	    {"overlay", 1, 0, 'o'}, {0}};
+	    {"overlay", 1, 0, 'o'}, {"again", 0, 0, 'a'}, {0}};
 	struct load_stream_options shape = {.seed = 1, .weight = {1}, .order = ORDER_UNIFORM};
 	struct load_packet_options packet = {.mac_from = {2, 0, 0, 0, 0, 1},
 	    .mac_to = {2, 0, 0, 0, 0, 2},
@@ -380,6 +405,9 @@ int main(int argc, char **argv)
 			break;
 		case 'd':
 			packet.share_do = strtod(optarg, NULL);
+			break;
+		case 'a':
+			store_again();
 			break;
 		case 'o':
 			if (overlays == IMAGE_LAYERS_MAX - 1)

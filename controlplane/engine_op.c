@@ -204,7 +204,7 @@ static struct seen *op_known(void *ctx)
 
 	known->read_end = ops->read_end;
 	known->ctx = ops->ctx;
-	if (version->layer[version->layer_count - 1].size >= STACK_BASE_MIN) {
+	if (version->layer[version->layer_count - 1].header->size >= STACK_BASE_MIN) {
 		seen = seen_new(version, known->reading.content, known_release, known);
 	}
 	if (seen == NULL) {

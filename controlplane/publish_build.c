@@ -211,10 +211,10 @@ static void gates_pass(struct build *build, const void *mem)
 
 	if (build->before.layer_count > 0) {
 		build->equal = build->kept == 0 && build->before.layer_count == 1 &&
-		               top->size == build->image_size &&
-		               image_same(mem, top->mem, top->size);
+		               top->header->size == build->image_size &&
+		               image_same(mem, top->mem, top->header->size);
 		if (!build->equal && build->shrink_limit < 100) {
-			const struct gate_facts before = gate_facts_of(top->mem, top->size);
+			const struct gate_facts before = gate_facts_of(top->mem, top->header->size);
 
 			build->held =
 			    gate_holds(&before, &build->facts, build->shrink_limit, build->error);

@@ -37,7 +37,7 @@ int stack_difference(const struct zone_version *version, const struct delta *del
 	int rc = -E2BIG;
 
 	snprintf(error, DELTA_ERROR_MAX, "Too much changes.");
-	if (base->size < STACK_BASE_MIN || middle_max == 0 ||
+	if (base->header->size < STACK_BASE_MIN || middle_max == 0 ||
 	    delta->changes->count / CHANGES_EACH > middle_max)
 		return -E2BIG;
 	// In place of a small top; on one that is not small, if there is room.

@@ -43,9 +43,17 @@ void served_reclaim(struct served *served)
 
 void served_close(struct served *served)
 {
+	struct zone_retired retired;
+	struct zone_entry *entry;
+	size_t position = 0;
+
 	served_reclaim(served);
-	for (size_t i = 0; i < served->count; i++)
-		stored_version_free(served_version(&served->zones[i]));
+	while (
+	    served->table != NULL && (entry = zone_table_next(served->table, &position)) != NULL) {
+		(void)zone_table_remove(served->table, entry->apex, &retired);
+		stored_version_free(stored_version_of(retired.version));
+		free(retired.entry);
+	}
 	free(served->zones);
 	zone_table_free(served->table);
 	*served = (struct served){0};
@@ -140,7 +148,7 @@ static void expiry_tell(struct served_zone *zone, int64_t now)
 	atomic_store_explicit(&zone->entry->expires_at, (uint32_t)at, memory_order_relaxed);
 }
 
-// Makes the entry's state what the clock says. Entries are far apart: one is touched only when it
+// Makes the zone's state what the clock says. Versions are far apart: one is touched only when it
 // changes. A clock that was set back brings a zone to life again.
 static void state_set(struct served *served, struct served_zone *zone, int64_t now)
 {
@@ -149,7 +157,7 @@ static void state_set(struct served *served, struct served_zone *zone, int64_t n
 	if (state == zone->state)
 		return;
 	zone->state = (uint8_t)state;
-	atomic_store_explicit(&zone->entry->state, state, memory_order_relaxed);
+	atomic_store_explicit(&zone->entry->version->state, (uint8_t)state, memory_order_relaxed);
 	served->dirty = true;
 }
 

@@ -24,7 +24,7 @@ struct expiry {
 struct served_zone {
 	struct zone_entry *entry; // its owner is this zone's index + 1
 	struct expiry expiry;
-	uint8_t state; // enum zone_state; what the entry says
+	uint8_t state; // enum zone_state; what the version says
 };
 
 struct served_retired {
@@ -56,7 +56,7 @@ struct served_zone *served_get(struct served *served, const uint8_t *apex) __att
 
 static inline struct stored_version *served_version(const struct served_zone *zone)
 {
-	return stored_version_of(atomic_load_explicit(&zone->entry->version, memory_order_relaxed));
+	return stored_version_of(zone->entry->version);
 }
 
 // Serves `version` from now on, stale or expired if `now` says so. Its hash key must be the

@@ -17,6 +17,9 @@
 #include "heap.h"
 #include "hugepage.h"
 
+#define LINE  64         // of memory
+#define FRONT (2 * LINE) // of an image: a stored_version of it alone
+
 static int read_at(int fd, uint8_t *bytes, uint64_t size, uint64_t offset)
 {
 	while (size > 0) {
@@ -42,15 +45,15 @@ static bool is_size(uint64_t size)
 // A block of uninitialised memory, *mem. NULL when out of memory.
 static struct block *block_new(uint64_t size, uint8_t **mem)
 {
-	// Apart: what alignment leaves over beside the image is as large as a block.
-	struct block *block = malloc(sizeof(*block));
+	uint8_t *front = aligned_alloc(LINE, FRONT + size);
 
-	*mem = block != NULL ? aligned_alloc(IMAGE_ALIGN, size) : NULL;
-	if (*mem == NULL) {
-		free(block);
+	if (front == NULL)
 		return NULL;
-	}
 	heap_advise();
+	*mem = front + FRONT;
+
+	struct block *block = (struct block *)(void *)front;
+
 	*block = (struct block){.mem = *mem, .size = size, .refs = 1};
 	return block;
 }
@@ -179,9 +182,38 @@ void block_drop(struct block *block)
 		return;
 	if (block->mapped)
 		image_unmap(block->mem, block->size);
-	else
-		free((void *)(uintptr_t)block->mem);
 	free(block);
+}
+
+// In front of its image, where that has room, which is then taken; otherwise elsewhere.
+static struct stored_version *version_new(struct block *const block[], unsigned count)
+{
+	const size_t size =
+	    sizeof(struct stored_version) - (IMAGE_LAYERS_MAX - count) * sizeof(struct image);
+	struct stored_version *version;
+
+	static_assert(
+	    offsetof(struct stored_version, version.layer[1]) == FRONT, "one of one layer");
+	static_assert(offsetof(struct stored_version, own) == 0, "a block is its begin");
+	if (count == 1 && !block[0]->mapped && !block[0]->used) {
+		version = (struct stored_version *)(void *)block[0];
+		block[0]->used = true;
+		memset((uint8_t *)version + sizeof version->own, 0, FRONT - sizeof version->own);
+		return version;
+	}
+	version = aligned_alloc(LINE, (size + LINE - 1) & ~(size_t)(LINE - 1));
+	if (version == NULL)
+		return NULL;
+	heap_advise();
+	memset(version, 0, size);
+	return version;
+}
+
+// Pre: it holds no references.
+static void version_free(struct stored_version *version)
+{
+	if (version->own.mem == NULL)
+		free(version);
 }
 
 int stored_version_new(
@@ -191,7 +223,7 @@ int stored_version_new(
 	int ret = 0;
 
 	assert(count >= 1 && count <= IMAGE_LAYERS_MAX);
-	version = calloc(1, sizeof(*version) - (IMAGE_LAYERS_MAX - count) * sizeof(struct image));
+	version = version_new(block, count);
 	if (version == NULL)
 		return -ENOMEM;
 	version->generation = generation;
@@ -203,7 +235,7 @@ int stored_version_new(
 	if (ret == 0)
 		ret = version_check(&version->version);
 	if (ret != 0) {
-		free(version);
+		version_free(version);
 		return ret;
 	}
 	*out = version;
@@ -214,7 +246,11 @@ void stored_version_free(struct stored_version *version)
 {
 	if (version == NULL)
 		return;
-	for (unsigned i = 0; i < version->version.layer_count; i++)
-		block_drop(version->block[i]);
-	free(version);
+	const unsigned count = version->version.layer_count;
+	struct block *block[IMAGE_LAYERS_MAX];
+
+	memcpy(block, version->block, sizeof block);
+	version_free(version);
+	for (unsigned i = 0; i < count; i++)
+		block_drop(block[i]); // which may take the version along
 }

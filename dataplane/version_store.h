@@ -9,6 +9,7 @@
 // references are counted by the attach thread only.
 #pragma once
 
+#include <assert.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -24,8 +25,9 @@ struct block {
 	const uint8_t *mem; // proven by block_verify()
 	uint64_t size;
 	uint32_t refs; // attach: rw
-	bool mapped;   // unmapped in the end; otherwise the memory is from the heap
+	bool mapped;   // unmapped in the end; otherwise it stands behind a stored_version
 	bool locked;   // in memory for good: no page fault in a worker
+	bool used;     // that stored_version is, or was once
 };
 
 // Takes `size` bytes at `offset` of the file. Pre: the file does not change any more.
@@ -45,12 +47,17 @@ int block_verify(struct block *block, char error[IMAGE_ERROR_MAX])
 // Gives one reference back. NULL is accepted.
 void block_drop(struct block *block);
 
-// Allocated as long as its layers need: nearly all zones have one.
+// Allocated as long as its layers need. One of a small image alone, as nearly all zones have,
+// stands in front of that, in the memory of its block: a query that looks from one to the other
+// stays in a page. In lines of 64 bytes: its writer's, its readers', the image.
 struct stored_version {
+	struct block own; // the one that it is in; otherwise unused
 	uint64_t generation;
 	struct block *block[IMAGE_LAYERS_MAX]; // of version.layer[i]; one reference each
-	struct zone_version version;           // what readers see
+	uint8_t spare[8];
+	struct zone_version version; // what readers see
 };
+static_assert(offsetof(struct stored_version, version) == 64, "a line");
 
 // Makes a version of the blocks, top first, and takes over their references.
 // Post: 0; on error the references are still the caller's: -EINVAL (they do not belong together),

@@ -29,11 +29,11 @@ int image_open(struct image *image, const void *mem, size_t size)
 	    header->byte_order != IMAGE_BYTE_ORDER || header->size != size)
 		return -EINVAL;
 	image->mem = mem;
-	image->size = size;
-	image->header = header;
 	image->buckets = image_at(image, header->section[IMAGE_BUCKETS].ref);
 	image->bucket_count = header->section[IMAGE_BUCKETS].count;
 	image->flags = header->flags;
+	image->negative_ref = header->negative_ref;
+	image->negative_do_ref = header->negative_do_ref;
 	image->hash_key[0] = header->hash_key[0];
 	image->hash_key[1] = header->hash_key[1];
 	return 0;

@@ -15,13 +15,16 @@
 
 // A view of an image in memory that somebody else owns and keeps mapped.
 struct image {
-	const uint8_t *mem; // 64-byte aligned
+	union {
+		const uint8_t *mem; // 64-byte aligned
+		const struct image_header *header;
+	};
+	// What of the header a look-up needs, here so that it need not wait for that.
 	const struct image_bucket *buckets;
 	uint32_t bucket_count;
-	uint32_t flags;       // these two are the header's, here so that a look-up need not wait
-	uint64_t hash_key[2]; // for it
-	const struct image_header *header;
-	size_t size;
+	uint32_t flags;
+	uint32_t negative_ref, negative_do_ref;
+	uint64_t hash_key[2];
 };
 
 static inline const void *image_at(const struct image *image, uint32_t ref)

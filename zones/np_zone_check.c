@@ -70,8 +70,8 @@ static int image_write(const struct image *image, const char *path)
 
 	if (fd < 0)
 		return -errno;
-	while (done < image->size) {
-		ssize_t n = write(fd, image->mem + done, image->size - done);
+	while (done < image->header->size) {
+		ssize_t n = write(fd, image->mem + done, image->header->size - done);
 
 		if (n < 0 && errno == EINTR)
 			continue;

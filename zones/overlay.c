@@ -285,7 +285,7 @@ static const struct image_node *target_node(const struct image *image, uint32_t 
 {
 	const struct hash_key key = {{image->hash_key[0], image->hash_key[1]}};
 	const struct zone_version alone = {.layer_count = 1, .layer = {*image}};
-	const uint64_t at = (uint64_t)ref << 3, limit = image->size - IMAGE_TAIL;
+	const uint64_t at = (uint64_t)ref << 3, limit = image->header->size - IMAGE_TAIL;
 
 	if (at + sizeof(struct image_node) > limit)
 		return NULL;

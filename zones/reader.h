@@ -6,6 +6,8 @@
 // here relies on image_verify() having accepted each image.
 #pragma once
 
+#include <assert.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -16,10 +18,19 @@
 
 // layer[0] is looked at first (the top overlay), layer[layer_count - 1] is the base. Serial, SOA
 // and flags of the version are those of layer[0]. All layers have the same hash key and apex.
+//
+// One of a base alone is a line of 64 bytes, where it begins at one: among a million zones a query
+// waits for each line.
 struct zone_version {
-	unsigned layer_count; // 1..IMAGE_LAYERS_MAX
+	uint32_t layer_count; // 1..IMAGE_LAYERS_MAX
+	// Of the zone table that it is in (zone_table.h), which sets them before any reader sees
+	// them; `state` is enum zone_state, and changes.
+	uint8_t apex_labels, apex_len;
+	_Atomic uint8_t state; // readers and writer: relaxed
+	struct zone_entry *entry;
 	struct image layer[IMAGE_LAYERS_MAX];
 };
+static_assert(offsetof(struct zone_version, layer[1]) == 64, "a line");
 
 // A name found: the node and the image it stands in.
 struct node_ref {

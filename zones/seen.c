@@ -75,7 +75,7 @@ struct seen *seen_new(
 	seen->names_max =
 	    names_of(&seen->version.layer[version->layer_count - 1]) / NAMES_SHARE + NAMES_LEAST;
 	for (unsigned i = 0; i < version->layer_count; i++) {
-		seen->marks[i] = calloc(BITS(version->layer[i].size / 8), sizeof(uint64_t));
+		seen->marks[i] = calloc(BITS(version->layer[i].header->size / 8), sizeof(uint64_t));
 		if (seen->marks[i] == NULL) {
 			seen_free(seen);
 			return NULL;

@@ -6,7 +6,7 @@
 //
 // Open addressing with linear probing in an array of a power of two, at most half full, so that a
 // miss ends after two or three slots of one or two cache lines. A slot of an array lives once:
-// free, then one entry, then a tombstone for good. So a reader that has seen the entry (acquire)
+// free, then one zone's, then a tombstone for good. So a reader that has seen a version (acquire)
 // may read the hash beside it plainly. Tombstones go when the array is built anew, which growth and
 // enough removals cause; a reader in the old array still finds all that was there when it was
 // replaced.
@@ -29,7 +29,7 @@
 
 // What stands in a slot whose zone was taken out: no apex is as short, and who looks at hash,
 // labels and state alone, as dns_plain.c does, finds that it is not live.
-static struct zone_entry tombstone = {.state = ZONE_EXPIRED};
+static struct zone_version tombstone = {.state = ZONE_EXPIRED};
 
 static struct slots *slots_new(size_t size)
 {
@@ -48,17 +48,17 @@ static struct slot *slots_free_slot(struct slots *slots, uint64_t hash)
 {
 	size_t i = hash & slots->mask;
 
-	while (atomic_load_explicit(&slots->slot[i].entry, memory_order_relaxed) != NULL)
+	while (atomic_load_explicit(&slots->slot[i].version, memory_order_relaxed) != NULL)
 		i = (i + 1) & slots->mask;
 	return &slots->slot[i];
 }
 
-static void slot_fill(struct slots *slots, uint64_t hash, struct zone_entry *entry)
+static void slot_fill(struct slots *slots, uint64_t hash, struct zone_version *version)
 {
 	struct slot *slot = slots_free_slot(slots, hash);
 
 	slot->hash = hash;
-	atomic_store_explicit(&slot->entry, entry, memory_order_release); // R2
+	atomic_store_explicit(&slot->version, version, memory_order_release); // R1
 	slots->used++;
 }
 
@@ -66,23 +66,29 @@ static void slot_fill(struct slots *slots, uint64_t hash, struct zone_entry *ent
 // taken out.
 struct found {
 	struct slot *slot;
-	struct zone_entry *entry; // NULL: none
+	struct zone_version *version; // NULL: none
 };
 
-// The entry of exactly this apex. Bounded by the array's size: at least half of it is free.
+// A version of the zone with that apex? Pre: its hash is the same.
+static inline bool version_is_of(
+    const struct zone_version *version, const uint8_t *apex, unsigned len)
+{
+	return version->apex_len == len && wide_equal(version->entry->apex, apex, len);
+}
+
+// The version of exactly this apex. Bounded by the array's size: at least half of it is free.
 static __attribute__((noinline)) struct found slots_find(
     struct slots *slots, uint64_t hash, const uint8_t *apex, unsigned len)
 {
 	for (size_t i = hash & slots->mask;; i = (i + 1) & slots->mask) {
 		struct slot *slot = &slots->slot[i];
-		struct zone_entry *entry =
-		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+		struct zone_version *version =
+		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 
-		if (entry == NULL)
+		if (version == NULL)
 			return (struct found){0};
-		if (slot->hash == hash && entry->apex_len == len &&
-		    wide_equal(entry->apex, apex, len))
-			return (struct found){slot, entry};
+		if (slot->hash == hash && version_is_of(version, apex, len))
+			return (struct found){slot, version};
 	}
 }
 
@@ -144,42 +150,42 @@ unsigned zone_table_depth(const struct zone_table *table, unsigned labels_max)
 }
 
 // Pre: labels <= q->hashed.
-static __attribute__((noinline)) const struct zone_entry *table_search(
+static __attribute__((noinline)) const struct zone_version *table_search(
     const struct zone_table *table, const struct qname *q, int labels)
 {
-	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A2
 
 	// Bounded by the depths present, at most NAME_LABELS_MAX + 1.
 	while ((labels = depth_below(table, labels)) >= 0) {
-		const struct zone_entry *entry = slots_find(slots, q->hash[labels],
+		const struct zone_version *version = slots_find(slots, q->hash[labels],
 		    q->lower + q->start[labels], (unsigned)q->len - q->start[labels])
-		                                     .entry;
-		if (entry != NULL)
-			return entry;
+		                                         .version;
+		if (version != NULL)
+			return version;
 		if (--labels < 0)
 			break;
 	}
 	return NULL;
 }
 
-const struct zone_entry *zone_table_find(
+const struct zone_version *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max)
 {
 	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
 	const struct slot *slot = slots_home(zone_table_slots(table), q->hash[labels]);
-	const struct zone_entry *entry =
-	    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+	const struct zone_version *version =
+	    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 	const unsigned start = q->start[labels], len = q->len - start;
 
-	if (entry != NULL && slot->hash == q->hash[labels] && entry->apex_len == len &&
-	    wide_equal(entry->apex, q->lower + start, len))
-		return entry;
+	if (version != NULL && slot->hash == q->hash[labels] &&
+	    version_is_of(version, q->lower + start, len))
+		return version;
 	return table_search(table, q, (int)labels);
 }
 
 void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 {
-	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A2
 	int labels;
 
 	labels = depth_below(table, q->hashed);
@@ -188,19 +194,18 @@ void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 		__builtin_prefetch(&slots->slot[q->hash[labels] & slots->mask]);
 }
 
-void zone_table_prefetch_entry(const struct zone_table *table, const struct qname *q)
+void zone_table_prefetch_version(const struct zone_table *table, const struct qname *q)
 {
-	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_acquire); // A2
 	int labels = depth_below(table, q->hashed);
 
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
 		struct slot *slot = &slots->slot[q->hash[labels] & slots->mask];
-		struct zone_entry *entry =
-		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+		struct zone_version *version =
+		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 
-		if (entry != NULL && entry != &tombstone && slot->hash == q->hash[labels]) {
-			__builtin_prefetch(entry);
-			__builtin_prefetch(entry->apex + 16); // it may lie across two lines
+		if (version != NULL && version != &tombstone && slot->hash == q->hash[labels]) {
+			__builtin_prefetch(version);
 			return;
 		}
 	}
@@ -237,26 +242,23 @@ static int slots_make_room(struct zone_table *table, void **retired)
 	if (slots == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i <= old->mask; i++) {
-		struct zone_entry *entry =
-		    atomic_load_explicit(&old->slot[i].entry, memory_order_relaxed);
+		struct zone_version *version =
+		    atomic_load_explicit(&old->slot[i].version, memory_order_relaxed);
 
-		if (entry != NULL && entry != &tombstone)
-			slot_fill(slots, old->slot[i].hash, entry);
+		if (version != NULL && version != &tombstone)
+			slot_fill(slots, old->slot[i].hash, version);
 	}
-	atomic_store_explicit(&table->slots, slots, memory_order_release); // R3
+	atomic_store_explicit(&table->slots, slots, memory_order_release); // R2
 	*retired = old;
 	return 0;
 }
 
-static struct zone_entry *entry_new(
-    const uint8_t *apex, size_t len, const struct zone_version *version)
+static struct zone_entry *entry_new(const uint8_t *apex, size_t len)
 {
 	struct zone_entry *entry = calloc(1, sizeof(*entry) + len + WIDE_SLACK);
 
 	if (entry == NULL)
 		return NULL;
-	atomic_init(&entry->version, version);
-	atomic_init(&entry->state, ZONE_LIVE);
 	entry->apex_len = (uint8_t)len;
 	entry->apex_labels = (uint8_t)name_labels(apex);
 	name_lower(entry->apex, apex, len);
@@ -276,30 +278,48 @@ static struct found table_find(struct zone_table *table, const uint8_t *apex)
 
 struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex)
 {
-	return table_find(table, apex).entry;
+	const struct found found = table_find(table, apex);
+
+	return found.version != NULL ? found.version->entry : NULL;
 }
 
-int zone_table_set(struct zone_table *table, const uint8_t *apex,
-    const struct zone_version *version, struct zone_retired *retired)
+// Makes it the entry's, for readers to come. Pre: none has it.
+static void version_enter(
+    struct zone_version *version, struct zone_entry *entry, enum zone_state state)
 {
-	struct zone_entry *entry = zone_table_get(table, apex);
+	version->apex_labels = entry->apex_labels;
+	version->apex_len = entry->apex_len;
+	atomic_store_explicit(&version->state, (uint8_t)state, memory_order_relaxed);
+	version->entry = entry;
+	entry->version = version;
+}
+
+int zone_table_set(struct zone_table *table, const uint8_t *apex, struct zone_version *version,
+    struct zone_retired *retired)
+{
+	const struct found found = table_find(table, apex);
+	struct zone_entry *entry;
 
 	*retired = (struct zone_retired){0};
-	if (entry != NULL) {
-		retired->version = atomic_load_explicit(&entry->version, memory_order_relaxed);
-		atomic_store_explicit(&entry->version, version, memory_order_release); // R1
+	if (found.version != NULL) {
+		retired->version = found.version;
+		version_enter(version, found.version->entry,
+		    (enum zone_state)atomic_load_explicit(
+		        &found.version->state, memory_order_relaxed));
+		atomic_store_explicit(&found.slot->version, version, memory_order_release); // R1
 		return 0;
 	}
-	entry = entry_new(apex, name_len(apex), version);
+	entry = entry_new(apex, name_len(apex));
 	if (entry == NULL)
 		return -ENOMEM;
 	if (slots_make_room(table, &retired->slots) != 0) {
 		free(entry);
 		return -ENOMEM;
 	}
+	version_enter(version, entry, ZONE_LIVE);
 	depth_count(table, entry->apex_labels, true);
 	slot_fill(atomic_load_explicit(&table->slots, memory_order_relaxed),
-	    name_hash(entry->apex, &table->key), entry);
+	    name_hash(entry->apex, &table->key), version);
 	return 0;
 }
 
@@ -308,12 +328,12 @@ bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zon
 	struct found found = table_find(table, apex);
 
 	*retired = (struct zone_retired){0};
-	if (found.entry == NULL)
+	if (found.version == NULL)
 		return false;
-	retired->entry = found.entry;
-	retired->version = atomic_load_explicit(&retired->entry->version, memory_order_relaxed);
-	// Relaxed: the tombstone is never read through.
-	atomic_store_explicit(&found.slot->entry, &tombstone, memory_order_relaxed);
+	retired->version = found.version;
+	retired->entry = found.version->entry;
+	// Relaxed: the tombstone was there before any reader.
+	atomic_store_explicit(&found.slot->version, &tombstone, memory_order_relaxed);
 	depth_count(table, retired->entry->apex_labels, false);
 	return true;
 }
@@ -323,11 +343,11 @@ struct zone_entry *zone_table_next(struct zone_table *table, size_t *position)
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
 
 	while (*position <= slots->mask) {
-		struct zone_entry *entry =
-		    atomic_load_explicit(&slots->slot[(*position)++].entry, memory_order_relaxed);
+		struct zone_version *version =
+		    atomic_load_explicit(&slots->slot[(*position)++].version, memory_order_relaxed);
 
-		if (entry != NULL && entry != &tombstone)
-			return entry;
+		if (version != NULL && version != &tombstone)
+			return version->entry;
 	}
 	return NULL;
 }

@@ -12,8 +12,8 @@
 #define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
 
 struct slot {
-	uint64_t hash; // written once, before the entry is released (R2)
-	_Atomic(struct zone_entry *) entry;
+	uint64_t hash; // written once, before the first version is released (R1)
+	_Atomic(struct zone_version *) version; // NULL: free, for ever as long as it was
 };
 
 struct slots {
@@ -23,7 +23,7 @@ struct slots {
 };
 
 struct zone_table {
-	_Atomic(struct slots *) slots; // writer: release (R3); readers: acquire (A3)
+	_Atomic(struct slots *) slots; // writer: release (R2); readers: acquire (A2)
 	_Atomic uint64_t depths[2];    // bit n: a zone with n labels is there; relaxed
 	struct hash_key key;           // ro
 	size_t count;                  // writer's own, as all that follows
@@ -34,7 +34,7 @@ static_assert(NAME_LABELS_MAX < 128, "a bit for each number of labels");
 // Reader. Valid, with all it leads to, until the read side ends.
 static inline const struct slots *zone_table_slots(const struct zone_table *table)
 {
-	return atomic_load_explicit(&table->slots, memory_order_acquire); // A3
+	return atomic_load_explicit(&table->slots, memory_order_acquire); // A2
 }
 
 // Where the zone stands whose apex has this hash, unless another took that slot before: then it is

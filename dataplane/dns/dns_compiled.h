@@ -49,15 +49,14 @@ static inline bool choose_answer(
 static inline bool choose_negative(struct asking asking, bool name_exists, struct choice *choice)
 {
 	const struct image *image = &asking.version->layer[0];
-	const struct image_header *header = image->header;
 
-	choice->name_len = header->apex_len;
+	choice->name_len = asking.version->apex_len;
 	choice->rcode = name_exists ? RCODE_NOERROR : RCODE_NXDOMAIN;
 	choice->head = HEADER_AA << 16 | (uint32_t)choice->rcode << 24;
 	choice->outcome = name_exists ? DNS_OUTCOME_nodata : DNS_OUTCOME_nxdomain;
 	if (asking.with_sigs)
 		choice->deny = name_exists ? DENY_TYPE : DENY_NAME;
-	const uint32_t ref = asking.with_sigs ? header->negative_do_ref : header->negative_ref;
+	const uint32_t ref = asking.with_sigs ? image->negative_do_ref : image->negative_ref;
 
 	choice->answer = image_at(image, ref);
 	return ref != 0;

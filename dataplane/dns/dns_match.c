@@ -14,15 +14,15 @@
 
 // The zone that answers: the longest apex; but DS of a zone's apex is its parent's data (RFC 4035
 // 3.1.4.1), and so the parent's to answer where we serve it too.
-static const struct zone_entry *zone_choose(
+static const struct zone_version *zone_choose(
     const struct dns_context *context, const struct dns_query *query)
 {
 	const struct qname *q = &query->qname;
-	const struct zone_entry *zone = zone_table_find(context->table, q, q->labels);
+	const struct zone_version *zone = zone_table_find(context->table, q, q->labels);
 
 	if (query->qtype == RRTYPE_DS && zone != NULL && zone->apex_labels == q->labels &&
 	    q->labels != 0) {
-		const struct zone_entry *parent =
+		const struct zone_version *parent =
 		    zone_table_find(context->table, q, q->labels - 1u);
 
 		if (parent != NULL)
@@ -35,7 +35,7 @@ static const struct zone_entry *zone_choose(
 static __attribute__((noinline)) bool zone_judge(
     const struct dns_context *context, struct dns_query *query)
 {
-	const struct zone_entry *zone = query->zone;
+	const struct zone_version *zone = query->version;
 
 	if (query->qtype == RRTYPE_IXFR || query->qtype == RRTYPE_AXFR) {
 		// No transfers here. Of a zone that is not ours, NOTAUTH, as NSD, Knot and BIND
@@ -64,15 +64,13 @@ static __attribute__((noinline)) bool zone_judge(
 // Post: true when the zone answers; query->version is set.
 static inline bool zone_begin(const struct dns_context *context, struct dns_query *query)
 {
-	const struct zone_entry *zone = zone_choose(context, query);
+	const struct zone_version *version = zone_choose(context, query);
 
-	query->zone = zone;
-	if ((zone == NULL || query->qtype >= RRTYPE_IXFR ||
-	        atomic_load_explicit(&zone->state, memory_order_relaxed) != ZONE_LIVE) &&
-	    !zone_judge(context, query))
-		return false;
-	query->version = atomic_load_explicit(&zone->version, memory_order_acquire);
-	return true;
+	query->version = version;
+	query->zone = version != NULL ? version->entry : NULL;
+	return (version != NULL && query->qtype < RRTYPE_IXFR &&
+	           atomic_load_explicit(&version->state, memory_order_relaxed) == ZONE_LIVE) ||
+	       zone_judge(context, query);
 }
 
 static __attribute__((noinline)) void rehash(struct dns_query *query)
@@ -89,7 +87,7 @@ static inline void probe_begin(const struct dns_context *context, struct dns_que
 {
 	const struct image *top = &query->version->layer[0];
 	const struct hash_key *key = zone_table_key(context->table);
-	const unsigned below = query->zone->apex_labels + 1u;
+	const unsigned below = query->version->apex_labels + 1u;
 	unsigned labels = query->qname.labels;
 
 	if ((top->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0 && below < labels)
@@ -129,7 +127,7 @@ static inline void answer_prefetch(const struct dns_query *query)
 	const struct image_node *node = query->node.node;
 	const struct image *image = &query->version->layer[0];
 	const struct image_rrset *rrset;
-	const void *answer = image_at(image, image->header->negative_ref);
+	const void *answer = image_at(image, image->negative_ref);
 	unsigned lines = 3;
 
 	if (node != NULL) {
@@ -165,23 +163,16 @@ static unsigned zones_begin(const struct dns_context *context, struct dns_query 
 
 	for (unsigned i = 0; i < n; i++) {
 		if (queries[index[i]].state == QUERY_ZONE)
-			zone_table_prefetch_entry(context->table, &queries[index[i]].qname);
+			zone_table_prefetch_version(context->table, &queries[index[i]].qname);
 	}
 	for (unsigned i = 0; i < n; i++) {
 		struct dns_query *query = &queries[index[i]];
 
 		if (query->state != QUERY_ZONE || !zone_begin(context, query))
 			continue;
-		__builtin_prefetch(query->version);
-		__builtin_prefetch(&query->version->layer[0].header);
-		waiting[count++] = index[i];
-	}
-	for (unsigned i = 0; i < count; i++) {
-		struct dns_query *query = &queries[waiting[i]];
-
 		probe_begin(context, query);
 		version_prefetch(query->version, &query->qname, query->labels);
-		__builtin_prefetch(&version_header(query->version)->negative_ref);
+		waiting[count++] = index[i];
 	}
 	return count;
 }

@@ -68,7 +68,7 @@ void dns_plain_leave(
 		query->qname.hash[n] = q->hash[n];
 	query->qname.hashed = (uint8_t)q->hashed;
 	if (asked->left == PLAIN_LEFT_LOOKUP) {
-		query->zone = asked->entry;
+		query->zone = asked->version->entry;
 		query->version = asked->version;
 		query->labels = (uint8_t)asked->probed;
 		query->node = (struct node_ref){asked->image, asked->node};
@@ -145,10 +145,9 @@ __attribute__((noinline)) void plain_emit_layered(
 
 	asked->left = PLAIN_LEFT_ZONE;
 	at_hand->reply.len = 0;
-	if (ref.node == NULL &&
-	    !wide_equal(q->name + apex_at, zone->entry->apex, q->at + 1 - apex_at))
+	if (ref.node == NULL && !wide_equal(q->name + apex_at,
+	                            image_apex(version_header(zone->version)), q->at + 1 - apex_at))
 		return;
-	asked->entry = zone->entry;
 	asked->version = zone->version;
 	asked->probed = labels;
 	asked->image = ref.image;
@@ -166,11 +165,9 @@ static inline bool version_is_plain(
 	       base->hash_key[1] == at_hand->key.k[1];
 }
 
-// The zone of that entry. Post: as plain_zone().
-static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry, unsigned depth)
+// The zone of that version. Post: as plain_zone().
+static bool zone_take(struct dns_plain *at_hand, const struct zone_version *version, unsigned depth)
 {
-	const struct zone_version *version =
-	    atomic_load_explicit(&entry->version, memory_order_acquire); // A1
 	const struct image *image = &version->layer[0];
 	const bool walks = (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0;
 
@@ -185,7 +182,6 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_entry *entry,
 	    .probe = walks ? depth + 1 : UINT_MAX,
 	    .with_sigs = (image->flags & IMAGE_SIGNED) != 0,
 	    .layered = version->layer_count != 1,
-	    .entry = entry,
 	    .version = version};
 	return true;
 }
@@ -208,14 +204,14 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand, uint64_t de
 			return true;
 
 		const struct slot *slot = slots_home(slots, q->hash[depth]);
-		const struct zone_entry *entry =
-		    atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
+		const struct zone_version *version =
+		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 
-		if (entry != NULL)
-			return slot->hash == q->hash[depth] && entry->apex_labels == depth &&
-			       atomic_load_explicit(&entry->state, memory_order_relaxed) ==
+		if (version != NULL)
+			return slot->hash == q->hash[depth] && version->apex_labels == depth &&
+			       atomic_load_explicit(&version->state, memory_order_relaxed) ==
 			           ZONE_LIVE &&
-			       zone_take(at_hand, entry, depth);
+			       zone_take(at_hand, version, depth);
 		depths &= ~(UINT64_C(1) << depth);
 	}
 	return false;
@@ -292,52 +288,41 @@ static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiti
 	for (unsigned depths = waiting->depths; depths != 0;) { // at most 8 times
 		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
 		const uint64_t hash = waiting->asked.question.hash[depth];
-		const struct zone_entry *entry;
+		const struct zone_version *version;
 		unsigned next = 0;
 
 		do {
 			const struct slot *slot = slots_home(slots, hash + next);
 
-			entry = atomic_load_explicit(&slot->entry, memory_order_acquire); // A2
-			if (entry != NULL && slot->hash == hash) {
-				waiting->asked.entry = entry;
+			version = atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+			if (version != NULL && slot->hash == hash) {
+				waiting->asked.version = version;
 				waiting->depth = depth;
 				return true;
 			}
-		} while (entry != NULL && ++next < PLAIN_SLOTS);
-		if (entry != NULL)
+		} while (version != NULL && ++next < PLAIN_SLOTS);
+		if (version != NULL)
 			break;
 		depths &= ~(1u << depth);
 	}
 	return waiting->on = false;
 }
 
-// Its version. That the zone's apex is the question's is looked at last (step_choose()): the name
-// of a node says it, too. A tombstone has no version, and is not live.
-static inline bool seek_version(struct plain_waiting *waiting)
-{
-	const struct plain_question *q = &waiting->asked.question;
-	const struct zone_entry *entry = waiting->asked.entry;
-
-	// DS of a zone's apex is its parent's data.
-	if (entry->apex_labels != waiting->depth ||
-	    (q->type == RRTYPE_DS && waiting->depth == q->labels) ||
-	    atomic_load_explicit(&entry->state, memory_order_relaxed) != ZONE_LIVE)
-		return waiting->on = false;
-	waiting->asked.version = atomic_load_explicit(&entry->version, memory_order_acquire); // A1
-	return true;
-}
-
-// Where in its index the first probe will look.
+// Where in its index the first probe will look. That the zone's apex is the question's is looked at
+// last (step_choose()): the name of a node says it, too. A tombstone is not live.
 static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_waiting *waiting)
 {
 	struct plain_asked *asked = &waiting->asked;
 	struct plain_question *q = &asked->question;
-	const struct image *image = &asked->version->layer[0];
-	const struct image *base = version_base(asked->version);
+	const struct zone_version *version = asked->version;
+	const struct image *image = &version->layer[0];
 	unsigned labels = waiting->depth + 1;
 
-	if (!version_is_plain(at_hand, asked->version)) {
+	// DS of a zone's apex is its parent's data.
+	if (version->apex_labels != waiting->depth ||
+	    (q->type == RRTYPE_DS && waiting->depth == q->labels) ||
+	    atomic_load_explicit(&version->state, memory_order_relaxed) != ZONE_LIVE ||
+	    !version_is_plain(at_hand, version)) {
 		waiting->on = false;
 		return;
 	}
@@ -347,8 +332,17 @@ static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_wai
 			plain_hash_on(q, &at_hand->key, q->hashed, labels);
 	}
 	asked->probed = labels;
-	for (; image <= base; image++) // at most three
+	for (const struct image *base = version_base(version); image <= base; image++) // at most 3
 		__builtin_prefetch(&image->buckets[home_bucket(image, q->hash[labels])]);
+}
+
+// For a name that is not there: the apex, and what is said then.
+static inline void negative_prefetch(const struct zone_version *version)
+{
+	const struct image *top = &version->layer[0];
+
+	__builtin_prefetch(image_apex(top->header));
+	__builtin_prefetch(image_at(top, top->negative_ref));
 }
 
 // What the overlays know of the name. Post: false: nothing.
@@ -362,8 +356,8 @@ static __attribute__((noinline)) bool step_overlays(struct plain_asked *asked)
 
 	asked->image = ref.image;
 	asked->node = ref.node;
-	if (ref.node == NULL)
-		__builtin_prefetch(asked->entry->apex);
+	if (known && ref.node == NULL)
+		negative_prefetch(asked->version);
 	return known;
 }
 
@@ -381,7 +375,7 @@ static inline void step_node(struct plain_waiting *waiting)
 	asked->image = base;
 	asked->node = probe.node;
 	if (probe.node == NULL) {
-		__builtin_prefetch(asked->entry->apex);
+		negative_prefetch(asked->version);
 		waiting->on = !probe.unsure;
 		return;
 	}
@@ -436,7 +430,8 @@ static inline void step_choose(struct plain_waiting *waiting)
 	const struct plain_asked *asked = &waiting->asked;
 	const struct plain_question *q = &asked->question;
 	const unsigned labels = asked->node != NULL ? asked->probed : waiting->depth;
-	const uint8_t *name = asked->node != NULL ? asked->node->name : asked->entry->apex;
+	const uint8_t *name =
+	    asked->node != NULL ? asked->node->name : image_apex(version_header(asked->version));
 	const unsigned at = q->order[q->labels - labels];
 
 	// A name ends with its root: what is the same so far is the same name.
@@ -475,7 +470,7 @@ STAGE bool dns_plain_ask(
 		for (; depths != 0; depths &= depths - 1) // at most 8 times
 			__builtin_prefetch(
 			    slots_home(slots, q->hash[(unsigned)__builtin_ctz(depths)]));
-	} else if (seek_zone(at_hand, waiting) && seek_version(waiting)) {
+	} else if (seek_zone(at_hand, waiting)) {
 		seek_bucket(at_hand, waiting);
 	}
 	return true;
@@ -486,22 +481,11 @@ static STAGE void far_steps(struct dns_plain *at_hand, struct plain_waiting *wai
 {
 	for (unsigned i = 0; i < n; i++) {
 		if (seek_zone(at_hand, &waiting[i]))
-			__builtin_prefetch(waiting[i].asked.entry);
+			__builtin_prefetch(waiting[i].asked.version);
 	}
 	for (unsigned i = 0; i < n; i++) {
-		if (waiting[i].on && seek_version(&waiting[i])) {
-			const struct zone_version *version = waiting[i].asked.version;
-
-			__builtin_prefetch(version);
-			__builtin_prefetch(&version->layer[0].header);
-		}
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (waiting[i].on) {
+		if (waiting[i].on)
 			seek_bucket(at_hand, &waiting[i]);
-			__builtin_prefetch(
-			    &waiting[i].asked.version->layer[0].header->negative_ref);
-		}
 	}
 }
 

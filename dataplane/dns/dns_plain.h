@@ -35,7 +35,6 @@ struct plain_zone {
 	unsigned probe; // labels of the name that is looked up first; UINT_MAX: the whole name
 	bool with_sigs; // it is signed
 	bool layered;   // it has overlays
-	const struct zone_entry *entry;
 	const struct zone_version *version;
 };
 
@@ -50,11 +49,10 @@ enum plain_left {
 struct plain_asked {
 	struct plain_question question;
 	enum plain_left left;
-	uint32_t probed;                // labels of the name that is, or was, looked up
-	const struct image *image;      // the layer that decided
-	const struct image_node *node;  // what was found in it; NULL: nothing
-	const struct zone_entry *entry; // of PLAIN_LEFT_LOOKUP and those that wait
-	const struct zone_version *version;
+	uint32_t probed;                    // labels of the name that is, or was, looked up
+	const struct image *image;          // the layer that decided
+	const struct image_node *node;      // what was found in it; NULL: nothing
+	const struct zone_version *version; // of PLAIN_LEFT_LOOKUP and those that wait
 	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX];
 };
 

@@ -287,7 +287,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		const unsigned apex_at = q->order[q->labels - zone->depth];
 
 		if (probe.unsure ||
-		    !wide_equal(q->name + apex_at, zone->entry->apex, q->at + 1 - apex_at))
+		    !wide_equal(q->name + apex_at, image_apex(image->header), q->at + 1 - apex_at))
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);
 	} else {
 		// The answer follows the node, and most are as long; to wait for each line in turn
@@ -315,7 +315,6 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 				return reply;
 		}
 	}
-	asked->entry = zone->entry;
 	asked->version = zone->version;
 	asked->image = image;
 	plain_emit_other(at_hand, asked, msg);

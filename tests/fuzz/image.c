@@ -91,7 +91,7 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	case 11:
 		return header->negative_ref << 3;
 	default: // anywhere
-		return (uint32_t)((uint64_t)index * image->size >> 16);
+		return (uint32_t)((uint64_t)index * image->header->size >> 16);
 	}
 }
 
@@ -116,7 +116,7 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 	const uint64_t at = (uint64_t)place_find(from, how & 15, index) + offset;
 	uint64_t value = 0;
 
-	if (how == 0 || at + width > from->size)
+	if (how == 0 || at + width > from->header->size)
 		return how != 0;
 	if ((how & 15) == 15) {
 		slot_copy(from, mem, index, offset, operand);
@@ -134,10 +134,10 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 		value ^= UINT64_C(1) << operand % 64;
 		break;
 	default: // what another place holds
-		if (from->size - width > operand)
+		if (from->header->size - width > operand)
 			memcpy(&value,
 			    from->mem + place_find(from, operand >> 12, operand & 0xfff) %
-			                    (from->size - width),
+			                    (from->header->size - width),
 			    width);
 		break;
 	}
@@ -171,8 +171,8 @@ static void place_mend(const struct image *from, uint8_t *mem, const struct imag
     unsigned at, enum moves_for what)
 {
 	if (at != 0)
-		answer_mend(
-		    mem, from->size, byte_ref(from, node_at(node, at)), node->name_len, what);
+		answer_mend(mem, from->header->size, byte_ref(from, node_at(node, at)),
+		    node->name_len, what);
 }
 
 static void leads_mend(const struct image *from, uint8_t *mem, const struct image_node *node)
@@ -204,10 +204,10 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 
 	const struct image_header *header = from->header;
 
-	answer_mend(
-	    mem, from->size, (uint64_t)header->negative_ref << 3, header->apex_len, MOVES_BELOW);
+	answer_mend(mem, from->header->size, (uint64_t)header->negative_ref << 3, header->apex_len,
+	    MOVES_BELOW);
 	if (header->negative_do_ref != 0)
-		answer_mend(mem, from->size, (uint64_t)header->negative_do_ref << 3,
+		answer_mend(mem, from->header->size, (uint64_t)header->negative_do_ref << 3,
 		    header->apex_len, MOVES_BELOW);
 	version_iter_start(&iter, &version);
 	while ((ref = version_iter_next(&iter)).node != NULL) {
@@ -331,15 +331,15 @@ static void version_ask(
 // The original as an overlay of an image with this id. Owned by the caller.
 static uint8_t *overlay_make(const struct image *from, uint64_t below_id)
 {
-	uint8_t *mem = aligned_alloc(64, from->size);
+	uint8_t *mem = aligned_alloc(64, from->header->size);
 	struct image_header *header = (struct image_header *)(void *)mem;
 
 	must(mem != NULL);
-	memcpy(mem, from->mem, from->size);
+	memcpy(mem, from->mem, from->header->size);
 	header->flags |= IMAGE_OVERLAY;
 	header->below_id = below_id;
 	header->id = ~below_id;
-	header_mend(mem, from->size);
+	header_mend(mem, from->header->size);
 	return mem;
 }
 
@@ -358,8 +358,8 @@ static void image_use(
 		version.layer[version.layer_count++] = *from;
 	} else if ((choice & UNDER_OVERLAY) != 0) {
 		over = overlay_make(from, image.header->id);
-		if (image_verify(over, from->size, error) == 0) {
-			must(image_open(&version.layer[0], over, from->size) == 0);
+		if (image_verify(over, from->header->size, error) == 0) {
+			must(image_open(&version.layer[0], over, from->header->size) == 0);
 			version.layer[version.layer_count++] = image;
 		} else {
 			must(strstr(error, "chain in an overlay") != NULL);
@@ -379,7 +379,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	static const enum zoo_zone zones[] = {ZOO_SMALL_NSEC, ZOO_SMALL_NSEC3, ZOO_SMALL, ZOO_TOP,
 	    ZOO_SMALL_NSEC, ZOO_SMALL_NSEC3, ZOO_ROOT, ZOO_PLAIN};
 	const struct image *from = zoo_image(zones[cursor_u8(&c) % 8]);
-	size_t len = from->size;
+	size_t len = from->header->size;
 	char error[IMAGE_ERROR_MAX];
 
 	if ((choice & RAW_BYTES) != 0)

@@ -77,15 +77,15 @@ static void parcel_make(void)
 	for (unsigned i = 0; i < 2; i++) {
 		const struct image *image = zone_image(i);
 
-		must(at + image->size <= sizeof(parcel));
+		must(at + image->header->size <= sizeof(parcel));
 		entries[i].name.len = image->header->apex_len;
 		memcpy(entries[i].name.wire, image_apex(image->header), image->header->apex_len);
 		entries[i].generation = 1 + i;
 		entries[i].offset = at;
-		entries[i].size = image->size;
+		entries[i].size = image->header->size;
 		entries[i].serial = image->header->serial;
-		memcpy(parcel + at, image->mem, image->size);
-		at += image->size;
+		memcpy(parcel + at, image->mem, image->header->size);
+		at += image->header->size;
 	}
 	parcel_size = at;
 }
@@ -102,20 +102,20 @@ static void open_once(void)
 		kept[FD_ZONE + i] = memfd_of(zone_image(i)->mem, zone_image(i)->size, true);
 		kept_size[FD_ZONE + i] = zone_image(i)->size;
 	}
-	must(image->size <= sizeof(overlay));
-	memcpy(overlay, image->mem, image->size);
+	must(image->header->size <= sizeof(overlay));
+	memcpy(overlay, image->mem, image->header->size);
 	header->flags |= IMAGE_OVERLAY;
 	header->below_id = header->id;
 	header->id = 77;
 	header->generation = 2;
-	header->checksum = image_checksum(overlay, image->size);
-	kept[FD_OVERLAY] = memfd_of(overlay, image->size, true);
-	kept_size[FD_OVERLAY] = image->size;
+	header->checksum = image_checksum(overlay, image->header->size);
+	kept[FD_OVERLAY] = memfd_of(overlay, image->header->size, true);
+	kept_size[FD_OVERLAY] = image->header->size;
 	parcel_make();
 	kept[FD_PARCEL] = memfd_of(parcel, parcel_size, true);
 	kept_size[FD_PARCEL] = kept_size[FD_FORGED] = parcel_size;
-	kept[FD_OPEN] = memfd_of(image->mem, image->size, false);
-	kept_size[FD_OPEN] = image->size;
+	kept[FD_OPEN] = memfd_of(image->mem, image->header->size, false);
+	kept_size[FD_OPEN] = image->header->size;
 	kept[FD_OTHER] = open("/dev/null", O_RDWR | O_CLOEXEC);
 	dataplane.server = ask_servers[1];
 	attach.dataplane = &dataplane;

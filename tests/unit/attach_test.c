@@ -441,9 +441,9 @@ static void a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothin
 		served_expire(&served, now, &stale, &expired);
 		assert_int_equal(stale, now == 1500);
 		assert_int_equal(expired, now == 2000);
-		assert_int_equal(zone->entry->state, now < 1500   ? ZONE_LIVE
-		                                     : now < 2000 ? ZONE_STALE
-		                                                  : ZONE_EXPIRED);
+		assert_int_equal(zone->entry->version->state, now < 1500   ? ZONE_LIVE
+		                                              : now < 2000 ? ZONE_STALE
+		                                                           : ZONE_EXPIRED);
 	}
 	// Ten years there and back, by half a year more: what is left is left.
 	served_renew(&served, zone, (struct expiry){2010 + 100, 50}, 2010);
@@ -457,7 +457,7 @@ static void a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothin
 		    set);
 		assert_int_equal(zone->expiry.at, before + set);
 		served_expire(&served, before - 100 + set, &stale, &expired);
-		assert_int_equal(zone->entry->state, ZONE_LIVE);
+		assert_int_equal(zone->entry->version->state, ZONE_LIVE);
 		assert_int_equal(zone->entry->expires_at, (uint32_t)(before + set));
 	}
 	served_close(&served);

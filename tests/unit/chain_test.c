@@ -101,8 +101,8 @@ struct reply {
 	uint8_t bytes[2048];
 };
 
-static void ask(const struct zone_version *version, const char *name, uint16_t type, bool render,
-    struct reply *reply)
+static void ask(
+    struct zone_version *version, const char *name, uint16_t type, bool render, struct reply *reply)
 {
 	struct zone_table *table = zone_table_new(&key);
 	struct dns_counters counters = {0};

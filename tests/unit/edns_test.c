@@ -109,7 +109,7 @@ static int server_reset(void **state)
 	    .cookie_secret_count = 1,
 	    .cookie_secrets = {{{3, 4}}, {{5, 6}}}};
 	context.now = 1700000000;
-	atomic_store(&zone->state, ZONE_LIVE);
+	atomic_store(&zone->version->state, ZONE_LIVE);
 	atomic_store(&zone->expires_at, 0);
 	return 0;
 }
@@ -679,7 +679,7 @@ static void an_error_says_why_when_the_query_had_edns(void **state)
 	for (size_t i = 0; i < COUNT(cases); i++) {
 		struct message m;
 
-		atomic_store(&zone->state, cases[i].expired ? ZONE_EXPIRED : ZONE_LIVE);
+		atomic_store(&zone->version->state, cases[i].expired ? ZONE_EXPIRED : ZONE_LIVE);
 		message_begin(&m, cases[i].name, cases[i].type);
 		m.bytes[2] = (uint8_t)(cases[i].opcode << 3);
 		ask(&m, DNS_UDP);
@@ -714,11 +714,11 @@ static void every_answer_of_a_stale_zone_says_so_when_the_query_had_edns(void **
 			uint16_t plain;
 
 			render_only = renders;
-			atomic_store(&zone->state, ZONE_LIVE);
+			atomic_store(&zone->version->state, ZONE_LIVE);
 			message_begin(&m, cases[i].name, RRTYPE_A);
 			ask(&m, DNS_UDP);
 			plain = query.len;
-			atomic_store(&zone->state, ZONE_STALE);
+			atomic_store(&zone->version->state, ZONE_STALE);
 			ask(&m, DNS_UDP); // without EDNS as ever
 			assert_int_equal(query.len, plain);
 			message_opt(&m, 1232, 0);

@@ -299,6 +299,7 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
 	static char text[LINE * NAMES];
 	static uint8_t reply[2048], other[2048], expected[2048];
+	static struct zone_version others[SLOTS_LARGE];
 	static struct plain_waiting waiting;
 	static struct dns_query query;
 	char error[COMPILE_ERROR_MAX];
@@ -340,7 +341,8 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 
 		snprintf(name, sizeof name, "z%u.", i);
 		assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", apex) > 0);
-		assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+		others[i] = versions[0];
+		assert_int_equal(zone_table_set(table, apex, &others[i], &retired), 0);
 		free(retired.slots);
 	}
 	dns_match(&context, &query);

@@ -513,7 +513,7 @@ static void questions_ask(struct shape *s, struct zone_table *table)
 // --- one round
 // -------------------------------------------------------------------------------------
 
-static void version_judge(struct shape *s, const struct zone_version *version)
+static void version_judge(struct shape *s, struct zone_version *version)
 {
 	struct zone_table *table = zone_table_new(&key);
 	struct zone_retired retired;

@@ -32,7 +32,7 @@ static void ask(struct qname *q, const uint8_t *name)
 
 static void retire(const struct zone_retired *retired)
 {
-	free((void *)(uintptr_t)retired->version);
+	free(retired->version);
 	free(retired->entry);
 	free(retired->slots);
 }
@@ -72,7 +72,7 @@ static void table_free(struct zone_table *table)
 	size_t position = 0;
 
 	while ((entry = zone_table_next(table, &position)) != NULL)
-		free((void *)(uintptr_t)atomic_load(&entry->version));
+		(void)take_out(table, entry->apex);
 	zone_table_free(table);
 }
 
@@ -115,18 +115,20 @@ static void the_longest_apex_at_or_above_the_name_is_found(void **state)
 		set(table, name, 1);
 	}
 	for (size_t i = 0; i < COUNT(finds); i++) {
-		const struct zone_entry *entry;
+		const struct zone_version *version;
 
 		wire(finds[i].qname, name);
 		ask(&q, name);
-		entry = zone_table_find(table, &q, finds[i].labels_max);
-		assert_int_equal(entry != NULL, finds[i].apex != NULL);
-		if (entry == NULL)
+		version = zone_table_find(table, &q, finds[i].labels_max);
+		assert_int_equal(version != NULL, finds[i].apex != NULL);
+		if (version == NULL)
 			continue;
 		wire(finds[i].apex, name);
-		assert_int_equal(entry->apex_len, name_len(name));
-		assert_int_equal(entry->apex_labels, name_labels(name));
-		assert_memory_equal(entry->apex, name, entry->apex_len);
+		assert_int_equal(version->apex_len, name_len(name));
+		assert_int_equal(version->apex_labels, name_labels(name));
+		assert_int_equal(version->entry->apex_len, version->apex_len);
+		assert_int_equal(version->entry->apex_labels, version->apex_labels);
+		assert_memory_equal(version->entry->apex, name, version->apex_len);
 	}
 	// The root as a zone catches the rest.
 	set(table, (const uint8_t *)"", 1);
@@ -155,12 +157,12 @@ static void the_longest_names_are_zones_too(void **state)
 	set(table, name, 7);
 	set(table, name_suffix(name, 64), 8);
 	ask(&q, name);
-	assert_int_equal(zone_table_find(table, &q, 127)->version->layer_count, 7);
-	assert_int_equal(zone_table_find(table, &q, 126)->version->layer_count, 8);
-	assert_int_equal(zone_table_find(table, &q, 64)->version->layer_count, 8);
+	assert_int_equal(zone_table_find(table, &q, 127)->layer_count, 7);
+	assert_int_equal(zone_table_find(table, &q, 126)->layer_count, 8);
+	assert_int_equal(zone_table_find(table, &q, 64)->layer_count, 8);
 	assert_null(zone_table_find(table, &q, 63));
 	assert_true(take_out(table, name));
-	assert_int_equal(zone_table_find(table, &q, 127)->version->layer_count, 8);
+	assert_int_equal(zone_table_find(table, &q, 127)->layer_count, 8);
 	table_free(table);
 }
 
@@ -182,7 +184,8 @@ static void setting_twice_swaps_and_gives_the_old_one_back(void **state)
 	assert_null(retired.entry);
 	assert_null(retired.slots);
 	assert_ptr_equal(zone_table_get(table, apex), entry);
-	assert_ptr_equal(atomic_load(&entry->version), second);
+	assert_ptr_equal(entry->version, second);
+	assert_ptr_equal(second->entry, entry);
 	assert_int_equal(zone_table_count(table), 1);
 
 	assert_false(zone_table_remove(table, (const uint8_t *)"\1b", &retired));
@@ -270,11 +273,11 @@ static void random_changes_agree_with_the_model(void **state)
 		ask(&q, name);
 
 		unsigned labels = random_below(6), want = model_find(marks, name, labels);
-		const struct zone_entry *entry = zone_table_find(table, &q, labels);
+		const struct zone_version *version = zone_table_find(table, &q, labels);
 
-		assert_int_equal(entry != NULL, want != 0);
-		if (entry != NULL)
-			assert_int_equal(entry->version->layer_count, want);
+		assert_int_equal(version != NULL, want != 0);
+		if (version != NULL)
+			assert_int_equal(version->layer_count, want);
 		if (step % 1000 == 0) {
 			struct zone_entry *each;
 			size_t position = 0, seen = 0;
@@ -299,28 +302,29 @@ static void a_million_zones_are_found(void **state)
 {
 	struct zone_table *table = zone_table_new(&key);
 	const unsigned n = 1000000;
-	struct zone_version *version = version_new(1);
+	struct zone_version *versions = calloc(n, sizeof(*versions));
 	struct zone_retired retired;
 	uint8_t name[NAME_LEN_MAX];
 	struct qname q;
 
-	assert_non_null(table);
+	assert_true(table != NULL && versions != NULL);
 	for (unsigned i = 0; i < n; i++) {
 		numbered(i, name);
-		assert_int_equal(zone_table_set(table, name, version, &retired), 0);
+		assert_int_equal(zone_table_set(table, name, &versions[i], &retired), 0);
 		free(retired.slots);
 	}
 	assert_int_equal(zone_table_count(table), n);
 	for (unsigned i = 0; i < n; i += 7) {
 		numbered(i, name);
 		ask(&q, name);
-		assert_memory_equal(zone_table_find(table, &q, 127)->apex, name, name_len(name));
+		assert_ptr_equal(zone_table_find(table, &q, 127), &versions[i]);
+		assert_memory_equal(versions[i].entry->apex, name, name_len(name));
 		numbered(i + n, name);
 		ask(&q, name);
 		assert_null(zone_table_find(table, &q, 127));
 	}
 	zone_table_free(table);
-	free(version);
+	free(versions);
 }
 
 // --- readers beside a writer
@@ -352,21 +356,21 @@ static void *race_read(void *arg)
 	}
 	while (!atomic_load_explicit(&race->stop, memory_order_relaxed)) {
 		for (unsigned i = 0; i < RACE_ZONES; i++) {
-			const struct zone_entry *entry = zone_table_find(race->table, &q[i], 127);
+			const struct zone_version *version =
+			    zone_table_find(race->table, &q[i], 127);
 
-			if (entry == NULL) {
+			if (version == NULL) {
 				if (i % 2 == 0)
 					atomic_fetch_add(&race->wrong, 1);
 				continue;
 			}
 
-			const struct zone_version *version =
-			    atomic_load_explicit(&entry->version, memory_order_acquire);
 			unsigned mark = version->layer_count;
 
-			// The zone asked for, and never an older version than the last time.
+			// The zone asked for, live, and never an older version than the last time.
 			if (mark % RACE_ZONES != i || mark < newest[i] ||
-			    memcmp(entry->apex, q[i].lower, entry->apex_len) != 0)
+			    version->apex_len != q[i].len || version->state != ZONE_LIVE ||
+			    memcmp(version->entry->apex, q[i].lower, version->apex_len) != 0)
 				atomic_fetch_add(&race->wrong, 1);
 			newest[i] = mark;
 			found++;
@@ -380,12 +384,14 @@ static void readers_never_see_a_zone_half_made(void **state)
 {
 	struct race race = {.table = zone_table_new(&key),
 	    .versions = calloc(RACE_VERSIONS, sizeof(struct zone_version))};
+	struct zone_version *others = calloc(RACE_STEPS / 4, sizeof(*others));
 	struct zone_retired *retired = calloc(RACE_STEPS, sizeof(*retired));
 	uint8_t name[NAME_LEN_MAX];
 	pthread_t thread[3];
 	unsigned step = 0;
 
-	assert_true(race.table != NULL && race.versions != NULL && retired != NULL);
+	assert_true(race.table != NULL && race.versions != NULL && others != NULL);
+	assert_non_null(retired);
 	for (; step < RACE_ZONES; step++) {
 		numbered(step, name);
 		race.versions[step].layer_count = step * RACE_ZONES + step;
@@ -411,7 +417,7 @@ static void readers_never_see_a_zone_half_made(void **state)
 
 			numbered(step + 1000, name);
 			assert_int_equal(
-			    zone_table_set(race.table, name, &race.versions[0], &more), 0);
+			    zone_table_set(race.table, name, &others[step / 4], &more), 0);
 			if (more.slots != NULL) {
 				assert_null(retired[step].slots);
 				retired[step].slots = more.slots;
@@ -431,6 +437,7 @@ static void readers_never_see_a_zone_half_made(void **state)
 	}
 	zone_table_free(race.table);
 	free(race.versions);
+	free(others);
 	free(retired);
 }
 

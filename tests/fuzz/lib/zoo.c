@@ -105,10 +105,12 @@ static void zone_make(enum zoo_zone zone)
 
 static void serve(enum zoo_set set, const struct zone_version *version)
 {
+	struct zone_version *own = malloc(sizeof(*own));
 	struct zone_retired retired;
 
-	must(zone_table_set(tables[set], image_apex(version_header(version)), version, &retired) ==
-	     0);
+	must(own != NULL);
+	*own = *version;
+	must(zone_table_set(tables[set], image_apex(version_header(own)), own, &retired) == 0);
 	free(retired.slots); // the table has grown
 }
 
@@ -156,8 +158,8 @@ static void zoo_open(void)
 		serve(ZOO_UNDER_ROOT, &versions[i]);
 	for (unsigned i = ZOO_PLAIN; i <= ZOO_NSEC3; i++)
 		serve(ZOO_OTHER_KEY, &others[i]);
-	atomic_store(
-	    &zone_table_get(tables[ZOO_OTHER_KEY], zones[ZOO_PLAIN].apex)->state, ZONE_EXPIRED);
+	atomic_store(&zone_table_get(tables[ZOO_OTHER_KEY], zones[ZOO_PLAIN].apex)->version->state,
+	    ZONE_EXPIRED);
 	serve(ZOO_CROWD, &versions[ZOO_TOP]);
 	for (unsigned i = 0; i < CROWD_NAMES; i++) {
 		static uint8_t apexes[CROWD_NAMES][16];
