@@ -295,8 +295,7 @@ static void version_walk(const struct zone_version *version)
 }
 
 // Questions about names that the original has.
-static void version_ask(
-    const struct zone_version *version, const struct image *from, struct cursor *c)
+static void version_ask(struct zone_version *version, const struct image *from, struct cursor *c)
 {
 	static uint8_t reply[DNS_TCP_MAX], msg[QUESTION_MAX];
 	const struct image_header *header = version_header(version);

@@ -99,8 +99,8 @@ static void open_once(void)
 	if (kept_size[FD_ZONE] != 0)
 		return;
 	for (unsigned i = 0; i < 2; i++) {
-		kept[FD_ZONE + i] = memfd_of(zone_image(i)->mem, zone_image(i)->size, true);
-		kept_size[FD_ZONE + i] = zone_image(i)->size;
+		kept[FD_ZONE + i] = memfd_of(zone_image(i)->mem, zone_image(i)->header->size, true);
+		kept_size[FD_ZONE + i] = zone_image(i)->header->size;
 	}
 	must(image->header->size <= sizeof(overlay));
 	memcpy(overlay, image->mem, image->header->size);
