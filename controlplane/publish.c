@@ -118,8 +118,10 @@ void publish_deferred_start(struct publisher *p)
 	}
 }
 
+// `text`: out of a zone's file. While a configuration is being taken up what read or fetched it may
+// be behind: a zone has either a file or primaries.
 static void content_take(
-    struct publisher *p, const uint8_t *apex, uint32_t token, struct content content)
+    struct publisher *p, const uint8_t *apex, uint32_t token, bool text, struct content content)
 {
 	struct pzone *zone = pzone_find(p, apex);
 
@@ -130,9 +132,11 @@ static void content_take(
 			    "The zone is not configured.");
 		return;
 	}
-	if (zone->pinned) {
+	if (zone->pinned || text == zone->secondary) {
 		content_free(&content);
-		publish_answer(p, zone, token, ENGINE_REJECTED, "The zone is pinned.");
+		publish_answer(p, zone, token, ENGINE_REJECTED,
+		    text == zone->secondary ? "The zone does not come from there any more."
+		                            : "The zone is pinned.");
 		return;
 	}
 	if (!content_is_empty(&zone->waiting)) {
@@ -158,7 +162,7 @@ static void content_take_or_hold(struct publisher *p, const uint8_t *apex, uint3
 			    p->ops.ctx, apex, token, ENGINE_REJECTED, "Out of memory.");
 		return;
 	}
-	content_take(p, apex, token, content);
+	content_take(p, apex, token, false, content);
 }
 
 void publisher_publish(struct publisher *p, const uint8_t *apex, uint32_t token, uint64_t origin,
@@ -177,7 +181,7 @@ void publisher_replace(struct publisher *p, const uint8_t *apex, uint32_t token,
 void publisher_publish_text(struct publisher *p, const uint8_t *apex, uint32_t token,
     const struct file_mark *source, struct records *records)
 {
-	content_take(p, apex, token, (struct content){.records = records, .source = *source});
+	content_take(p, apex, token, true, (struct content){.records = records, .source = *source});
 }
 
 struct file_mark publisher_source(const struct publisher *p, const uint8_t *apex)
@@ -333,6 +337,8 @@ static void promote(struct publisher *p, struct pzone *zone)
 	publish_timers_touch(p, zone); // of another version now
 	if (version_is_stored(zone->current))
 		publish_rest(p, zone);
+	if (!zone->secondary) // what was sent before the zone had a file does not expire either
+		publish_expires_at(p, zone, 0);
 	zone->mark = store_touch(p->store);
 	if (!p->closing && p->ops.changed != NULL)
 		p->ops.changed(p->ops.ctx, zone->apex, zone->hidden);

@@ -66,9 +66,18 @@ void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires
 	p->timers_dirty = true; // the manifest follows with the timers, not for each refresh
 }
 
-void publisher_expire(struct publisher *p, const uint8_t *apex, bool expired)
+// While a configuration is being taken up the engine still has zones that have a file by now, or
+// are gone: what it says of those is nobody's.
+static struct pzone *secondary_find(struct publisher *p, const uint8_t *apex)
 {
 	struct pzone *zone = pzone_find(p, apex);
+
+	return zone != NULL && zone->configured && zone->secondary ? zone : NULL;
+}
+
+void publisher_expire(struct publisher *p, const uint8_t *apex, bool expired)
+{
+	struct pzone *zone = secondary_find(p, apex);
 
 	if (zone == NULL)
 		return;
@@ -81,7 +90,7 @@ void publisher_expire(struct publisher *p, const uint8_t *apex, bool expired)
 
 void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone_timers *timers)
 {
-	struct pzone *zone = pzone_find(p, apex);
+	struct pzone *zone = secondary_find(p, apex);
 
 	if (zone == NULL)
 		return;
@@ -89,7 +98,7 @@ void publisher_store(struct publisher *p, const uint8_t *apex, const struct zone
 	zone->has_timers = true;
 	publish_timers_touch(p, zone);
 	p->timers_dirty = true;
-	if (!zone->expired && zone->secondary)
+	if (!zone->expired)
 		publish_expires_at(p, zone, timers->expires_ms / 1000);
 }
 

@@ -182,7 +182,7 @@ static void zone_set(struct publisher *p, struct pzone *zone, const struct confi
 	zone->tell_withdraw = false;
 	hidden_set(p, zone, config->catalog != NULL);
 	if (!zone->secondary) {
-		zone->has_timers = false;
+		zone->has_timers = zone->expired = false;
 		publish_expires_at(p, zone, 0);
 	}
 }

@@ -313,6 +313,63 @@ static void a_zone_that_is_taken_out_is_withdrawn(void **state)
 	WAIT_FOR(f, images_on_disk(f) == 0);
 }
 
+// While a reload is being taken up its engine still asks primaries for it, and has what it asked
+// for before.
+static void a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say(void **state)
+{
+	static const struct zone_timers timers = {.expires_ms = 1000};
+	struct publication *f = *state;
+	const struct file_mark source = {0};
+
+	publication_connect(f);
+	publish(f, 7);
+	assert_true(status_of(f, apex).expires_at != 0);
+	f->plane.manner = PLANE_PONDERS;
+	f->plane.published = 0;
+	publisher_publish(f->publisher, apex, 8, 0, NULL, zone_make(apex, 8, 100, true));
+	WAIT_FOR(f, f->plane.published == 1); // with its expiry
+	publication_reconfigure(
+	    f, "  - {domain: example, file: /nowhere}\n  - {domain: other, primaries: p}\n");
+	assert_int_equal(status_of(f, apex).expires_at, 0);
+	f->plane.manner = PLANE_TAKES;
+	f->plane.renewed = 0;
+	plane_answer(&f->plane, SEAM_LIVE);
+	WAIT_FOR(f, f->token == 8);
+	WAIT_FOR(f, f->plane.renewed > 0);
+	assert_int_equal(status_of(f, apex).expires_at, 0);
+	publisher_store(f->publisher, apex, &timers);
+	publisher_expire(f->publisher, apex, true);
+	assert_int_equal(status_of(f, apex).expires_at, 0);
+	assert_false(status_of(f, apex).expired);
+	publish(f, 9);
+	assert_false(f->live);
+	publisher_publish_text(f->publisher, other, 10, &source, zone_make(other, 10, 10, true));
+	WAIT_FOR(f, f->token == 10);
+	assert_false(f->live);
+	publisher_publish_text(f->publisher, apex, 11, &source, zone_make(apex, 11, 10, true));
+	WAIT_FOR(f, f->token == 11);
+	assert_true(f->live);
+	assert_int_equal(status_of(f, apex).expires_at, 0);
+}
+
+// What is gone by now has no expiry that a zone of this name could inherit.
+static void a_zone_that_is_gone_is_not_told_to_expire(void **state)
+{
+	static const struct zone_timers timers = {.expires_ms = 1000};
+	struct publication *f = *state;
+	struct engine_stored stored;
+
+	publish(f, 7);
+	publication_reconfigure(f, "  - {domain: other, primaries: p}\n");
+	publisher_store(f->publisher, apex, &timers);
+	publisher_expire(f->publisher, apex, true);
+	publication_reconfigure(f, ZONES_BOTH);
+	assert_false(status_of(f, apex).expired);
+	assert_int_equal(status_of(f, apex).expires_at, 0);
+	publisher_load(f->publisher, apex, &stored);
+	assert_false(stored.has_timers);
+}
+
 // Sends a signal to every child of this process.
 static unsigned children_signal(int sig)
 {
@@ -473,6 +530,8 @@ static int cases(void)
 	    CASE(what_the_data_plane_has_already_is_not_sent),
 	    CASE(generations_grow_past_what_the_data_plane_has_seen),
 	    CASE(a_zone_that_is_taken_out_is_withdrawn),
+	    CASE(a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say),
+	    CASE(a_zone_that_is_gone_is_not_told_to_expire),
 	    CASE(a_compiler_that_crashes_twice_is_a_reported_failure),
 	    CASE(the_key_of_what_is_served_is_taken_over_for_good),
 	    CASE(a_large_version_is_stored_when_the_data_plane_has_proven_it),
