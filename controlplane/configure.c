@@ -26,6 +26,7 @@
 #include "taking.h"
 
 #define CATALOG_AGAIN_MS 20 // its image is being read from disk
+#define CATALOG_RETRY_S  2  // what could not be taken up: no memory, or a certificate is broken
 
 // Who waits for a reload.
 struct waiters {
@@ -65,10 +66,12 @@ static void free_run(struct offload_job *job)
 
 	config_free(old->config);
 	config_free(old->file);
+	old->config = old->file = NULL;
 }
 
 static void free_done(struct offload_job *job)
 {
+	free_run(job); // the end may come before the thread has
 	free(job);
 }
 
@@ -120,8 +123,18 @@ static bool catalog_look(struct daemon *daemon, const struct config_zone *zone)
 	return rc != -EAGAIN;
 }
 
+// Its members wait for that, and nobody else may come to tell.
+static void catalogs_retry(struct daemon *daemon, const char *what, const char *error)
+{
+	static const struct timeval later = {.tv_sec = CATALOG_RETRY_S};
+
+	log_error("a catalog is %s: %s", what, error);
+	event_add(daemon->catalogs, &later);
+}
+
 static void catalogs_all_taken(struct daemon *daemon, struct config *old)
 {
+	members_settle(daemon->members);
 	configs_free(daemon, old, NULL);
 	log_info("%zu zones, members of catalogs included", daemon->config->zone_count);
 	event_active(daemon->catalogs, 0, 0); // another may have come meanwhile
@@ -135,7 +148,7 @@ static void catalogs_some_taken(struct daemon *daemon, struct config *old)
 	configs_free(daemon, old, NULL);
 	if (extended_begin(daemon, daemon->file, true, false, catalogs_all_taken, error) == 0)
 		return;
-	log_error("a catalog is taken up in part: %s", error);
+	catalogs_retry(daemon, "taken up in part", error);
 	reload_start(daemon);
 }
 
@@ -157,12 +170,12 @@ static void catalogs_look(evutil_socket_t fd, short what, void *arg)
 	if (!all)
 		event_add(daemon->catalogs, &again);
 	if (members_resolve(daemon->members, daemon->file, &changed, &resets) < 0) {
-		log_error("a catalog is not taken up: out of memory");
+		catalogs_retry(daemon, "not taken up", "Out of memory.");
 		return;
 	}
 	if (changed && extended_begin(daemon, daemon->file, !resets, false,
 	                   resets ? catalogs_some_taken : catalogs_all_taken, error) < 0)
-		log_error("a catalog is not taken up: %s", error);
+		catalogs_retry(daemon, "not taken up", error);
 }
 
 void configure_catalog_changed(struct daemon *daemon)
@@ -216,8 +229,6 @@ static void reload_end(struct daemon *daemon, const char *error)
 	struct reload *reload = daemon->reload;
 
 	reload->file = NULL;
-	if (error != NULL)
-		log_error("%s; the running configuration stays", error);
 	waiters_answer(&reload->now, error);
 	event_active(daemon->catalogs, 0, 0); // a zone may have become one
 	reload_start(daemon);
@@ -235,6 +246,7 @@ static void file_switch(struct daemon *daemon, struct config *old)
 static void file_all_taken(struct daemon *daemon, struct config *old)
 {
 	file_switch(daemon, old);
+	members_settle(daemon->members);
 	members_prune(daemon->members);
 	daemon->reloaded_ms = wall_ms();
 	log_info("reloaded: %zu zones", daemon->config->zone_count);
@@ -245,8 +257,10 @@ static void file_some_taken(struct daemon *daemon, struct config *old)
 {
 	file_switch(daemon, old);
 	if (extended_begin(daemon, daemon->file, true, true, file_all_taken, daemon->reload_error) <
-	    0)
+	    0) {
+		log_error("%s; members of catalogs are tried again", daemon->reload_error);
 		reload_end(daemon, daemon->reload_error);
+	}
 }
 
 // Post: 0, and one of the two above is called; or -errno, nothing changed.
@@ -328,6 +342,7 @@ static void load_done(struct offload_job *job)
 		daemon->keys = keys;
 		configs_free(daemon, NULL, file);
 	}
+	log_error("%s; the running configuration stays", daemon->reload_error);
 	reload_end(daemon, daemon->reload_error);
 }
 
@@ -442,6 +457,7 @@ int configure_open(struct daemon *daemon)
 	members_boot(daemon->members, daemon->file, daemon->file->server.storage);
 	if (members_resolve(daemon->members, daemon->file, &changed, &resets) < 0)
 		return -ENOMEM;
+	members_settle(daemon->members);
 	return members_extend(daemon->members, daemon->file, true, &daemon->config);
 }
 

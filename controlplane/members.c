@@ -43,6 +43,7 @@ struct members {
 	size_t source_count;
 	struct owned *owned; // in the order of catalogs, then of their members
 	size_t owned_count;
+	bool pending;           // they are not yet as the configuration in force has them
 	struct idmap by_domain; // -> struct owned
 };
 
@@ -286,6 +287,7 @@ static int member_resolve(
 	}
 	// Another label is another member of the same name (5.4).
 	reset |= before != NULL && memcmp(before->label, member->label, sizeof(member->label)) != 0;
+	reset |= before != NULL && before->reset; // which nothing has come of so far
 	return owned_add(r, source, member, reset);
 }
 
@@ -372,7 +374,8 @@ int members_resolve(
 		free(r.owned);
 		return rc;
 	}
-	*changed = !same_owned(members, &r);
+	members->pending |= !same_owned(members, &r);
+	*changed = members->pending;
 	*resets = false;
 	for (size_t i = 0; i < r.count; i++)
 		*resets |= r.owned[i].reset;
@@ -432,6 +435,11 @@ int members_extend(
 	rc = config_extend(config, list, count, out);
 	free(list);
 	return rc;
+}
+
+void members_settle(struct members *members)
+{
+	members->pending = false;
 }
 
 const char *members_error(const struct members *members, const uint8_t *catalog)

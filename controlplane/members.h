@@ -27,13 +27,16 @@ void members_take(
     struct members *members, const struct config_zone *catalog, const struct zone_version *version);
 
 // Who belongs to whom now (5.2 to 5.5). Pre: `config` is the file's, without members. Post: 0, and
-// whether anything differs from the last time, and whether the state of a member is to be dropped;
-// or -ENOMEM, nothing changed.
+// whether anything differs from what members_settle() was called for, and whether the state of a
+// member is to be dropped; or -ENOMEM, nothing changed.
 int members_resolve(struct members *members, const struct config *config, bool *changed,
     bool *resets) __attribute__((warn_unused_result));
 
 // After a resolution that stays: forgets catalogs that its configuration did not name.
 void members_prune(struct members *members);
+
+// The configuration with all members is in force: the next resolution is compared with this one.
+void members_settle(struct members *members);
 
 // The configuration with all members; without those whose state is to be dropped, unless `all`.
 // Post: as config_extend().

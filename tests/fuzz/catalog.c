@@ -142,6 +142,7 @@ static void configuration_judge(struct members *members, bool good)
 	}
 	config_free(without);
 	config_free(all);
+	members_settle(members);
 	must(members_resolve(members, config, &changed, &resets) == 0);
 	must(!changed && !resets);
 	members_prune(members);

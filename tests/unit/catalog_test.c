@@ -217,6 +217,7 @@ static void expect(const char *want)
 	config_free(without);
 	config_free(all);
 	assert_string_equal(got, want);
+	members_settle(members);
 	// Nothing changes by looking again.
 	assert_int_equal(members_resolve(members, config, &changed, &resets), 0);
 	assert_false(changed);
@@ -275,6 +276,34 @@ static void who_has_a_member_keeps_it_unless_it_gives_it_away(void **state)
 	end();
 }
 
+// What could not be taken up must not be taken for known: nobody would come to tell of it again.
+static void what_was_not_taken_up_is_told_again(void **state)
+{
+	bool changed, resets;
+	struct config *extended;
+
+	begin();
+	take(0, "1.zones PTR a.\n");
+	expect("a<o");
+	take(0, "2.zones PTR a.\n");
+	for (unsigned i = 0; i < 2; i++) {
+		assert_int_equal(members_resolve(members, config, &changed, &resets), 0);
+		assert_true(changed);
+		assert_true(resets);
+		assert_int_equal(members_extend(members, config, false, &extended), 0);
+		assert_int_equal(extended->zone_count, config->zone_count);
+		config_free(extended);
+	}
+	// It was taken up without the member, and not with it.
+	assert_int_equal(members_extend(members, config, true, &extended), 0);
+	config_free(extended);
+	assert_int_equal(members_resolve(members, config, &changed, &resets), 0);
+	assert_true(changed);
+	assert_false(resets);
+	expect("a<o");
+	end();
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -282,6 +311,7 @@ int main(void)
 	    cmocka_unit_test(a_broken_catalog_is_refused_with_the_reason),
 	    cmocka_unit_test(members_come_and_go_with_their_catalog),
 	    cmocka_unit_test(who_has_a_member_keeps_it_unless_it_gives_it_away),
+	    cmocka_unit_test(what_was_not_taken_up_is_told_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
