@@ -129,14 +129,14 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "empty";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
+	if (p->older) // pinned or not: it is not what the operator chose
+		return "older";
 	if (p->pinned)
 		return "pinned";
 	if (p->held)
 		return "held";
 	if (e != NULL && e->regressed && e->failures > 0)
 		return "regressed";
-	if (p->older)
-		return "older";
 	return p->error[0] != '\0' && p->durable ? "refused"
 	                                         : "live"; // a full disk refuses nothing
 }
