@@ -23,17 +23,82 @@ void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rule
 	at_hand->waiting_count = 0;
 }
 
-// A plain frame that is not answered at once: it waits, or is left.
-static __attribute__((noinline)) void frame_wait(struct frame_answering *at_hand, uint8_t *msg)
+// The reply's frame around its message.
+static size_t frame_finish(
+    const struct frame_answering *at_hand, uint8_t *msg, const struct plain_reply *reply)
 {
-	at_hand->waits = false;
-	at_hand->asked = &at_hand->dns.asked;
-	if (at_hand->dns.at_once)
-		return;
-	at_hand->asked = NULL;
-	at_hand->waits = dns_plain_ask(&at_hand->dns, &at_hand->waiting[at_hand->waiting_count],
-	    msg, frame_plain_dns_len(msg));
+	return at_hand->dns_off == PLAIN4_DNS_OFF
+	           ? frame_plain_reply(msg, false, (unsigned)reply->len, reply->sum)
+	           : frame_plain_reply(msg, true, (unsigned)reply->len, reply->sum);
+}
+
+// Post: as plain_cookie_off().
+static unsigned cookie_off(
+    struct frame_answering *at_hand, struct plain_cookie *cookie, uint8_t *msg, unsigned len)
+{
+	return at_hand->dns_off == PLAIN4_DNS_OFF
+	           ? plain_cookie_off(&at_hand->dns, cookie, msg, len,
+	                 msg - PLAIN4_DNS_OFF + ETH_LEN + IP4_SOURCE, 4)
+	           : plain_cookie_off(&at_hand->dns, cookie, msg, len,
+	                 msg - PLAIN6_DNS_OFF + ETH_LEN + IP6_SOURCE, 16);
+}
+
+// A plain frame whose message is not, but may be without its cookie. Post: as frame_answer() of
+// one.
+static size_t answer_cookie(struct frame_answering *at_hand, uint8_t *msg)
+{
+	struct plain_cookie cookie;
+	const unsigned left = cookie_off(at_hand, &cookie, msg, frame_plain_dns_len(msg));
+
+	if (left == 0)
+		return 0;
+
+	struct plain_reply reply = dns_plain_answer(&at_hand->dns, msg, left);
+
+	at_hand->dns.cap = cookie.cap;
+	if (reply.len == 0) {
+		plain_cookie_back(&cookie, msg);
+		return 0;
+	}
+	plain_cookie_on(&at_hand->dns, &cookie, msg, &reply);
+	return frame_finish(at_hand, msg, &reply);
+}
+
+// Begins with a message that waits.
+static void frame_wait(struct frame_answering *at_hand, uint8_t *msg)
+{
+	struct plain_waiting *waiting = &at_hand->waiting[at_hand->waiting_count];
+	struct plain_cookie *cookie = &at_hand->cookies[at_hand->waiting_count];
+	const unsigned len = frame_plain_dns_len(msg);
+	unsigned left;
+
+	cookie->rdlen = 0;
+	at_hand->waits = dns_plain_ask(&at_hand->dns, waiting, msg, len);
+	if (!at_hand->waits && (left = cookie_off(at_hand, cookie, msg, len)) != 0) {
+		at_hand->waits = dns_plain_ask(&at_hand->dns, waiting, msg, left);
+		at_hand->dns.cap = cookie->cap;
+		if (!at_hand->waits)
+			plain_cookie_back(cookie, msg);
+	}
 	at_hand->waiting_count += at_hand->waits;
+}
+
+// A plain frame whose message was not answered at once. Post: as frame_answer() of one.
+static __attribute__((noinline)) size_t answer_other(struct frame_answering *at_hand, uint8_t *msg)
+{
+	size_t len = 0;
+
+	at_hand->waits = false;
+	at_hand->asked = NULL;
+	if (at_hand->dns.at_once) {
+		if (at_hand->dns.asked.left == PLAIN_LEFT_NEW)
+			len = answer_cookie(at_hand, msg);
+		else
+			at_hand->asked = &at_hand->dns.asked;
+	}
+	if (!at_hand->dns.at_once)
+		frame_wait(at_hand, msg);
+	return len;
 }
 
 // Post: as frame_answer() of one.
@@ -66,10 +131,11 @@ static inline __attribute__((always_inline)) size_t answer(
 			return frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum);
 		}
 	}
-	frame_wait(at_hand, msg);
+	const size_t other = answer_other(at_hand, msg);
+
 	if (at_hand->dns_off == PLAIN6_DNS_OFF)
 		at_hand->dns.cap += FRAME_CAP_LESS6;
-	return 0;
+	return other;
 }
 
 HOT unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *frames, unsigned n)
@@ -86,20 +152,42 @@ HOT unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *fr
 	return (unsigned)(at - frames);
 }
 
+// For one that waited with a cookie. Post: the length of the reply's frame, or 0.
+static __attribute__((noinline)) size_t waited_cookie(
+    struct frame_answering *at_hand, unsigned i, struct plain_reply reply)
+{
+	const struct plain_cookie *cookie = &at_hand->cookies[i];
+	uint8_t *msg = at_hand->waiting[i].msg;
+
+	at_hand->dns.cap = cookie->cap;
+	if (reply.len == 0) {
+		plain_cookie_back(cookie, msg);
+		return 0;
+	}
+	plain_cookie_on(&at_hand->dns, cookie, msg, &reply);
+	return frame_finish(at_hand, msg, &reply);
+}
+
 HOT size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
 {
 	uint8_t *msg = at_hand->waiting[i].msg;
-	const bool ip6 = msg == bytes + PLAIN6_DNS_OFF;
+	const bool ip6 = msg == bytes + PLAIN6_DNS_OFF, cookie = at_hand->cookies[i].rdlen != 0;
 	const struct plain_reply reply = plain_waited(&at_hand->dns, &at_hand->waiting[i]);
 
-	if (reply.len != 0)
+	at_hand->dns_off = ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF;
+	if (frame_seldom(cookie)) {
+		const size_t len = waited_cookie(at_hand, i, reply);
+
+		if (len != 0)
+			return len;
+	} else if (reply.len != 0) {
 		return ip6 ? frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum)
 		           : frame_plain_reply(msg, false, (unsigned)reply.len, reply.sum);
+	}
 	if (ip6)
 		at_hand->dns.cap += FRAME_CAP_LESS6;
-	at_hand->dns_off = ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF;
 	at_hand->waits = false;
-	at_hand->asked = &at_hand->waiting[i].asked;
+	at_hand->asked = cookie ? NULL : &at_hand->waiting[i].asked;
 	return 0;
 }
 

@@ -8,6 +8,7 @@
 #pragma once
 
 #include "dns_plain.h"
+#include "dns_plain_cookie.h"
 #include "frame_plain.h"
 
 // A message over IPv6 may have as many bytes less than one over IPv4.
@@ -33,6 +34,7 @@ struct frame_answering {
 	const struct plain_asked *asked;
 	unsigned waiting_count;
 	struct plain_waiting waiting[DNS_BURST_MAX];
+	struct plain_cookie cookies[DNS_BURST_MAX]; // theirs; of rdlen 0: none
 };
 
 // *at_hand was zero once. Pre: the burst has at most DNS_BURST_MAX frames. `rules` and what

@@ -2,7 +2,8 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // DNS Cookies (RFC 7873) whose server part other implementations understand (RFC 9018), so that the
-// servers behind one anycast address may differ and share a secret. Called by stage 1.
+// servers behind one anycast address may differ and share a secret. Called by stage 1 and by
+// dns_plain_cookie.c.
 //
 // A cookie proves that the client has seen a reply sent to its address. Nothing is held against a
 // client without one: its query is answered like any other, with a fresh cookie (RFC 7873 5.2.3,
@@ -27,8 +28,9 @@ static inline bool cookie_len_possible(unsigned len)
 	return len == COOKIE_CLIENT_LEN || (len >= COOKIE_CLIENT_LEN + 8 && len <= COOKIE_LEN_MAX);
 }
 
-// Judges the option's `len` bytes and counts the verdict. Pre: cookie_len_possible(len), the server
-// has a secret. Post: query->cookie is the reply's: the same one while it is valid, young and made
-// with the first secret, otherwise a fresh one. Returns the verdict.
-enum dns_cookie dns_cookie_answer(const struct dns_context *context, struct dns_query *query,
-    const uint8_t *option, unsigned len);
+// Judges the option's `len` bytes. Pre: cookie_len_possible(len), the server has a secret; `client`
+// is the address that asks, as on the wire. Post: `cookie` is the reply's: the same one while it is
+// valid, young and made with the first secret, otherwise a fresh one. Returns the verdict, which
+// the caller counts.
+enum dns_cookie dns_cookie_make(const struct dns_context *context, const uint8_t *client,
+    unsigned client_len, const uint8_t *option, unsigned len, uint8_t cookie[DNS_COOKIE_LEN]);

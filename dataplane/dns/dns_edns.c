@@ -11,7 +11,7 @@
 enum {
 	OPTION_NSID = 3,
 	OPTION_EXPIRE = 9,
-	OPTION_COOKIE = 10,
+	OPTION_COOKIE = EDNS_OPTION_COOKIE,
 	OPTION_KEEPALIVE = 11,
 	OPTION_EDE = 15,
 	OPTION_ZONEVERSION = 19,
@@ -19,7 +19,7 @@ enum {
 
 // Lengths of what a reply carries, option headers included; NSID has its text behind the header.
 enum {
-	LEN_HEADER = 4,
+	LEN_HEADER = EDNS_OPTION_LEN,
 	LEN_COOKIE = LEN_HEADER + DNS_COOKIE_LEN,
 	LEN_KEEPALIVE = LEN_HEADER + 2,
 	LEN_EXPIRE = LEN_HEADER + 4,
@@ -130,8 +130,10 @@ void dns_edns_answer(const struct dns_context *context, struct dns_query *query)
 		query->opt_len += LEN_KEEPALIVE;
 	if ((query->options & EDNS_WITH_COOKIE) != 0) {
 		query->opt_len += LEN_COOKIE;
-		query->cookie_verdict = (uint8_t)dns_cookie_answer(
-		    context, query, query->msg + query->cookie_at, query->cookie_len);
+		query->cookie_verdict =
+		    (uint8_t)dns_cookie_make(context, query->client, query->client_len,
+		        query->msg + query->cookie_at, query->cookie_len, query->cookie);
+		tally(&context->counters->cookie[query->cookie_verdict], 1);
 	}
 }
 

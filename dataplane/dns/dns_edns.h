@@ -13,8 +13,10 @@
 
 #include "dns_internal.h"
 
-#define EDNS_FIXED_LEN 11      // root owner, type, class, TTL, rdata length
-#define OPT_DO         0x8000u // in the low half of the TTL field (RFC 3225 3)
+#define EDNS_FIXED_LEN     11 // root owner, type, class, TTL, rdata length
+#define EDNS_OPTION_LEN    4  // code and length
+#define EDNS_OPTION_COOKIE 10u
+#define OPT_DO             0x8000u // in the low half of the TTL field (RFC 3225 3)
 
 enum edns_fault {
 	EDNS_FINE,

@@ -2,10 +2,11 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The question that nearly all are: over UDP, one question in class IN for an ordinary type and a
-// name of few labels, behind it nothing or an OPT without options; and with an answer that was
-// compiled. Where a core's own cache holds zone table and zone it is answered at once
-// (dns_plain_way.h); elsewhere it waits, so that a burst goes each step together (dns_plain.c). The
-// reply is the one that the three stages would make. They take over wherever this ends.
+// name of few labels, behind it nothing or an OPT without options (dns_plain_cookie.h: or with
+// one); and with an answer that was compiled. Where a core's own cache holds zone table and zone it
+// is answered at once (dns_plain_way.h); elsewhere it waits, so that a burst goes each step
+// together (dns_plain.c). The reply is the one that the three stages would make. They take over
+// wherever this ends.
 #pragma once
 
 #include "dns.h"

@@ -19,6 +19,7 @@
 
 #include "checksum.h"
 #include "compile.h"
+#include "dns_cookie.h"
 #include "frame_answer.h"
 #include "frame_build.h"
 #include "zonefile.h"
@@ -26,11 +27,14 @@
 #define BURST 32
 #define ROOM  2048
 #define CAP   1472 // of a message over IPv4
+#define NOW   1795000000u
 
 static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
-static const struct dns_server server = {.udp_payload_max = 4096};
+static const struct dns_server server = {.udp_payload_max = 4096,
+    .cookie_secret_count = 2,
+    .cookie_secrets = {{{0x0706050403020100, 0x0f0e0d0c0b0a0908}}, {{3, 4}}}};
 static struct dns_counters counters, others;
-static struct dns_context context = {.server = &server, .counters = &counters};
+static struct dns_context context = {.server = &server, .counters = &counters, .now = NOW};
 static struct zone_version version;
 static struct image_buffer image;
 
@@ -68,6 +72,9 @@ static int zone_make(void **state)
 		used += (size_t)snprintf(text + used, sizeof text - used, "m A 10.0.0.%u\n", i);
 	for (unsigned i = 0; i < 90; i++)
 		used += (size_t)snprintf(text + used, sizeof text - used, "n A 10.0.0.%u\n", i);
+	// 496 bytes: without a cookie everybody takes it.
+	for (unsigned i = 0; i < 29; i++)
+		used += (size_t)snprintf(text + used, sizeof text - used, "l A 10.0.0.%u\n", i);
 	assert_true(name_from_text("t.", 2, (const uint8_t *)"", apex) > 0);
 	struct records *records = records_new(apex);
 
@@ -83,21 +90,42 @@ static int zone_make(void **state)
 	return 0;
 }
 
-static size_t question(uint8_t *msg, const char *name, bool edns)
+// What stands behind the question: nothing, an OPT, one with DO, and then one with a cookie of that
+// many bytes, or with more than that.
+enum { OPT_NONE = 1, OPT_PLAIN = 0, OPT_DO = 2, OPT_TWO = 3, OPT_COOKIE = 8 };
+
+static size_t question_of(uint8_t *msg, const char *name, unsigned opt, unsigned payload)
 {
-	static const uint8_t opt[11] = {0, 0, 41, 0x10, 0};
 	uint8_t *at = msg + 12;
 
-	memcpy(msg, (const uint8_t[12]){0x12, 0x34, 1, [5] = 1, [11] = edns}, 12);
+	memcpy(msg, (const uint8_t[12]){0x12, 0x34, 1, [5] = 1, [11] = opt != OPT_NONE}, 12);
 	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", at) > 0);
 	at += name_len(at);
 	memcpy(at, (const uint8_t[4]){0, 1, 0, 1}, 4);
 	at += 4;
-	if (edns) {
-		memcpy(at, opt, sizeof opt);
-		at += sizeof opt;
+	if (opt == OPT_NONE)
+		return (size_t)(at - msg);
+	memcpy(at, (const uint8_t[11]){0, 0, 41, [7] = opt == OPT_DO ? 0x80 : 0}, 11);
+	put16(at + 3, payload);
+	at += 11;
+	if (opt == OPT_TWO) { // NSID before a cookie
+		put16(at - 2, 4 + 12);
+		memcpy(at, (const uint8_t[16]){0, 3, 0, 0, 0, 10, 0, 8, 1, 2, 3, 4}, 16);
+		at += 16;
+	} else if (opt >= OPT_COOKIE) {
+		put16(at - 2, 4 + opt);
+		put16(at, 10);
+		put16(at + 2, opt);
+		for (unsigned i = 0; i < opt; i++)
+			at[4 + i] = (uint8_t)(i * 37 + 1);
+		at += 4 + opt;
 	}
 	return (size_t)(at - msg);
+}
+
+static size_t question(uint8_t *msg, const char *name, unsigned opt)
+{
+	return question_of(msg, name, opt, 4096);
 }
 
 static void served_put(struct frame_rules *rules, const char *text, unsigned port)
@@ -152,7 +180,8 @@ static void query_of(struct dns_query *query, uint8_t *bytes, const struct frame
 	query->no_error_reply = frame->no_error;
 	query->render_only = false;
 	query->transport = DNS_UDP;
-	query->client_len = 0;
+	query->client = bytes + 14 + (frame->version == 4 ? 12 : 8);
+	query->client_len = frame->version == 4 ? 4 : 16;
 	dns_query_begin(query);
 }
 
@@ -174,7 +203,7 @@ static void stages(const struct dns_context *with, struct dns_query *query,
 static void answer_each(const struct frame_rules *rules)
 {
 	const struct dns_context with = {
-	    .server = &server, .table = context.table, .counters = &others};
+	    .server = &server, .table = context.table, .counters = &others, .now = NOW};
 
 	for (unsigned i = 0; i < asked_count; i++) {
 		struct sample *s = &expected[i];
@@ -313,27 +342,28 @@ static void ask_changed(const struct frame_rules *rules, const struct frame_spec
 	ask_of(rules, f, len, len - 1);
 }
 
-static void whatever_byte_of_the_headers_is_another(void **state)
+static void whatever_byte_is_another(void **state)
 {
 	static const struct {
 		const char *name;
-		bool edns;
-	} questions[] = {{"ns.t.", true}, {"www.d.t.", false}, {"M.t.", true}};
+		unsigned opt;
+	} questions[] = {{"ns.t.", OPT_PLAIN}, {"www.d.t.", OPT_NONE}, {"M.t.", OPT_DO},
+	    {"ns.t.", 8}, {"www.d.t.", 24}};
 	static const uint8_t values[] = {0, 1, 6, 17, 0x45, 0x60, 0x7f, 0x80, 0xfe, 0xff};
 	uint8_t msg[256], f[512];
 
 	for (unsigned kind = 0; kind < RULES_COUNT; kind++) {
 		const struct frame_rules *rules = rules_of(kind);
 
-		for (unsigned i = 0; i < 6; i++) {
+		for (unsigned i = 0; i < 10; i++) {
 			const struct frame_spec spec = {.version = i % 2 == 0 ? 4 : 6,
 			    .port = 40000,
-			    .dns_len = question(msg, questions[i / 2].name, questions[i / 2].edns),
+			    .dns_len = question(msg, questions[i / 2].name, questions[i / 2].opt),
 			    .dns = msg};
 			const size_t len = build(&spec, f);
 
 			ask(rules, f, len);
-			for (size_t at = 0; at < ip_off(&spec) + ip_len(&spec) + 8 + 12; at++) {
+			for (size_t at = 0; at < len; at++) {
 				for (unsigned k = 0; k < sizeof values; k++)
 					ask_changed(rules, &spec, f, len, at, values[k]);
 				for (unsigned bit = 1; bit < 256; bit *= 2)
@@ -352,7 +382,7 @@ static void from_whatever_port(void **state)
 	for (unsigned port = 0; port <= UINT16_MAX; port++) {
 		const struct frame_spec spec = {.version = (port + port / 256) % 2 == 0 ? 4 : 6,
 		    .port = (uint16_t)port,
-		    .dns_len = question(msg, "ns.t.", true),
+		    .dns_len = question(msg, "ns.t.", OPT_PLAIN),
 		    .dns = msg};
 
 		ask(rules, f, build(&spec, f));
@@ -377,7 +407,7 @@ static void from_whatever_address(void **state)
 			const bool v6 = strchr(sources[i], ':') != NULL;
 			const struct frame_spec spec = {.version = v6 ? 6 : 4,
 			    .port = 40000,
-			    .dns_len = question(msg, "ns.t.", true),
+			    .dns_len = question(msg, "ns.t.", OPT_PLAIN),
 			    .dns = msg};
 			const size_t len = build(&spec, f);
 
@@ -403,7 +433,7 @@ static void without_a_checksum(void **state)
 		const struct frame_rules *rules = rules_of(RULES_ONE);
 		const struct frame_spec spec = {.version = v6 ? 6 : 4,
 		    .port = 40000,
-		    .dns_len = question(msg, "ns.t.", true),
+		    .dns_len = question(msg, "ns.t.", OPT_PLAIN),
 		    .dns = msg};
 
 		put16(msg, id & UINT16_MAX);
@@ -419,7 +449,7 @@ static void without_a_checksum(void **state)
 		for (unsigned v = 4; v <= 6; v += 2) {
 			const struct frame_spec spec = {.version = v,
 			    .port = 40000,
-			    .dns_len = question(msg, "ns.t.", true),
+			    .dns_len = question(msg, "ns.t.", OPT_PLAIN),
 			    .dns = msg};
 			const size_t len = build(&spec, f);
 			const uint8_t *addresses = f + 14 + (v == 4 ? 12 : 8);
@@ -446,7 +476,8 @@ static void both_families_in_one_burst(void **state)
 		random = random * 6364136223846793005 + 1442695040888963407;
 		const struct frame_spec spec = {.version = random >> 63 == 0 ? 4 : 6,
 		    .port = 40000,
-		    .dns_len = question(msg, names[(random >> 33) % 5], (random >> 50) % 4 != 0),
+		    .dns_len = question(msg, names[(random >> 33) % 5],
+		        (random >> 50) % 4 == 0 ? OPT_NONE : OPT_PLAIN),
 		    .dns = msg};
 		const size_t len = build(&spec, f);
 		uint8_t *to_last = f + 14 + ip_len(&spec) - 1;
@@ -465,14 +496,99 @@ static void both_families_in_one_burst(void **state)
 		assert_true(plain[i / 2][i % 2] > 6 * BURST); // of 32 * BURST
 }
 
+static size_t ask_cookie(
+    const struct frame_rules *rules, unsigned version_of_ip, const uint8_t *msg, size_t msg_len)
+{
+	const struct frame_spec spec = {
+	    .version = version_of_ip, .port = 40000, .dns_len = msg_len, .dns = msg};
+	uint8_t f[512];
+
+	ask(rules, f, build(&spec, f));
+	return ip_off(&spec) + ip_len(&spec) + 8;
+}
+
+// With one of each length, whatever the client can take; the names are as long that the replies'
+// OPT begins at both parities.
+static void cookies(void **state)
+{
+	static const char *const names[] = {"ns.t.", "a.missing.t.", "www.d.t.", "ww.d.t.", "l.t.",
+	    "n.t.", "NS.t.", "ns.elsewhere."};
+	static const unsigned payloads[] = {
+	    0, 511, 512, 539, 540, 541, 600, 1232, 1459, 1460, 4096};
+	const struct frame_rules *rules = rules_of(RULES_ONE);
+	uint8_t msg[256];
+
+	memset(plain, 0, sizeof plain);
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+		for (unsigned opt = OPT_PLAIN; opt <= 41; opt++) {
+			if (opt > OPT_TWO && opt < OPT_COOKIE)
+				continue;
+			for (unsigned k = 0; k < sizeof payloads / sizeof payloads[0]; k++) {
+				const size_t len = question_of(msg, names[i], opt, payloads[k]);
+
+				ask_cookie(rules, 4, msg, len);
+				ask_cookie(rules, 6, msg, len);
+			}
+		}
+	}
+	burst_judge(rules);
+	// Lengths 8 and 24 for five of the names, and no cookie.
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(plain[i / 2][i % 2] > 4 * 4 * 7);
+}
+
+// The server's own, as they come back: still good, of an address that is another's, of the secret
+// that makes no more, and too old.
+static void cookies_that_were_made_here(void **state)
+{
+	const struct frame_rules *rules = rules_of(RULES_ONE);
+	uint8_t msg[256], cookie[24];
+
+	for (unsigned v = 4; v <= 6; v += 2) {
+		for (unsigned secret = 0; secret < 2; secret++) {
+			for (unsigned age = 0; age < 5000; age += 700) {
+				struct dns_server with = server;
+				const struct dns_context then = {
+				    .server = &with, .now = NOW - age, .counters = &others};
+
+				with.cookie_secrets[0] = server.cookie_secrets[secret];
+				const size_t len = question(msg, "ns.t.", 24);
+
+				dns_cookie_make(&then, v == 4 ? client4 : client6, v == 4 ? 4 : 16,
+				    msg + len - 24, 8, cookie);
+				memcpy(msg + len - 24, cookie, 24);
+				ask_cookie(rules, 4, msg, len);
+				ask_cookie(rules, 6, msg, len);
+			}
+		}
+	}
+	burst_judge(rules);
+	assert_true(counters.cookie[DNS_COOKIE_good] > 0);
+	assert_true(counters.cookie[DNS_COOKIE_renewed] > 0);
+	assert_true(counters.cookie[DNS_COOKIE_old] > 0);
+}
+
+// Of all frames above, each of which went the long way once, and twice another one.
+static void all_were_counted(void **state)
+{
+	for (unsigned i = 0; i < DNS_OUTCOME_COUNT; i++)
+		assert_int_equal(counters.outcome[i], 2 * others.outcome[i]);
+	for (unsigned i = 0; i < sizeof others.cookie / sizeof others.cookie[0]; i++)
+		assert_int_equal(counters.cookie[i], 2 * others.cookie[i]);
+	assert_int_equal(counters.compiled, 2 * others.compiled);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-	    cmocka_unit_test(whatever_byte_of_the_headers_is_another),
+	    cmocka_unit_test(whatever_byte_is_another),
 	    cmocka_unit_test(from_whatever_port),
 	    cmocka_unit_test(from_whatever_address),
 	    cmocka_unit_test(without_a_checksum),
 	    cmocka_unit_test(both_families_in_one_burst),
+	    cmocka_unit_test(cookies),
+	    cmocka_unit_test(cookies_that_were_made_here),
+	    cmocka_unit_test(all_were_counted),
 	};
 
 	return cmocka_run_group_tests_name("frame_answer", tests, zone_make, NULL);
