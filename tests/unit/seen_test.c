@@ -431,9 +431,44 @@ static void random_zones_make_what_their_records_make(void **state)
 	random_zones_lead(false, true); // TTLs and spellings that differ within a name
 }
 
+// `count` addresses at one name; of those the last is another in the later version, or is the same.
+static struct records *name_of_many(unsigned serial, unsigned count, bool other_last)
+{
+	struct records *records = serial == 1 ? zone_of(SOA(1) NS) : zone_of(SOA(2) NS);
+
+	for (unsigned i = 0; i < count; i++) {
+		const bool changed = other_last && i + 1 == count;
+		const uint8_t address[4] = {changed ? 10 : 192, 0, (uint8_t)(i >> 8), (uint8_t)i};
+
+		assert_int_equal(records_add(records, (const uint8_t *)"\1a\7example", RRTYPE_A, 60,
+		                     address, sizeof(address)),
+		    0);
+	}
+	return records;
+}
+
+static void a_name_may_have_many_records(void **state)
+{
+	static const unsigned counts[] = {63, 64, 65, 127, 128, 129, 300};
+
+	for (size_t i = 0; i < sizeof(counts) / sizeof(counts[0]); i++) {
+		for (int changes = 0; changes < 2; changes++) {
+			struct records *before = name_of_many(1, counts[i], false);
+			struct records *after = name_of_many(2, counts[i], changes != 0);
+			struct delta *delta = leads(before, after);
+
+			assert_int_equal(delta->changes->count, changes != 0 ? 4 : 2);
+			delta_free(delta);
+			records_free(before);
+			records_free(after);
+		}
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_name_may_have_many_records),
 	    cmocka_unit_test(each_zone_that_comes_again_is_the_difference_it_makes),
 	    cmocka_unit_test(what_is_the_same_is_not_kept),
 	    cmocka_unit_test(an_owner_of_an_nsec3_is_only_marked),
