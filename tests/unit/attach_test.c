@@ -414,6 +414,31 @@ static void a_zone_expires_by_itself_and_a_renewal_revives_it(void **state)
 	peer_stop(&peer);
 }
 
+// Such as the first is stand in the image's own memory, which goes with the last of them.
+static void versions_of_one_image_end_in_any_order(void **state)
+{
+	for (unsigned first = 0; first < 2; first++) {
+		struct peer_image image = peer_image_sealed("example.com.", 5, 5, 1);
+		struct stored_version *version[2], *none;
+		struct block *block;
+
+		assert_int_equal(block_load(image.fd, 0, image.size, &block), 0);
+		close(image.fd);
+		assert_int_equal(
+		    stored_version_new((struct block *[]){block, block}, 2, 1, &none), -EINVAL);
+		for (unsigned i = 0; i < 2; i++) {
+			block->refs = i + 1;
+			assert_int_equal(stored_version_new(&block, 1, 1 + i, &version[i]), 0);
+		}
+		assert_ptr_equal(&version[0]->version.layer[1], block->mem);
+		assert_ptr_not_equal(version[0], version[1]);
+		stored_version_free(version[first]);
+		assert_int_equal(version[1 - first]->generation, 2 - first);
+		assert_int_equal(version_header(&version[1 - first]->version)->serial, 5);
+		stored_version_free(version[1 - first]);
+	}
+}
+
 static void a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing(void **state)
 {
 	static const uint8_t apex[] = "\7example\3com";
@@ -664,6 +689,7 @@ int main(void)
 	    cmocka_unit_test(a_large_image_does_not_hold_up_small_ones),
 	    cmocka_unit_test(a_zone_expires_by_itself_and_a_renewal_revives_it),
 	    cmocka_unit_test(images_of_every_size_are_loaded_as_they_are),
+	    cmocka_unit_test(versions_of_one_image_end_in_any_order),
 	    cmocka_unit_test(a_zone_is_stale_for_its_grace_and_a_clock_that_is_set_expires_nothing),
 	    cmocka_unit_test(a_boot_serves_what_the_manifest_names_without_anybody),
 	    cmocka_unit_test(a_boot_serves_what_was_before_a_version_that_is_broken),
