@@ -90,6 +90,13 @@ static inline uint64_t checksum_turn(uint64_t sum, unsigned offset)
 {
 	const unsigned turn = offset * 8;
 
+#ifdef __x86_64__
+	if (!__builtin_constant_p(turn)) {
+		// The compiler would take the lowest six bits first.
+		__asm__("rolq %b1, %0" : "+r"(sum) : "c"(turn) : "cc");
+		return sum;
+	}
+#endif
 	return sum << (turn & 63) | sum >> (-turn & 63);
 }
 

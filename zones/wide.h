@@ -12,6 +12,16 @@
 #define WIDE       32
 #define WIDE_SLACK WIDE // bytes that must be readable behind both names
 
+// The lowest `n` bits, at most 32.
+static inline uint32_t wide_first(uint32_t bits, unsigned n)
+{
+#ifdef __BMI2__
+	return __builtin_ia32_bzhi_si(bits, n);
+#else
+	return (uint32_t)(bits & ((UINT64_C(1) << n) - 1));
+#endif
+}
+
 // True when a[0 .. len) and b[0 .. len) are the same. Pre: len > 0.
 static inline __attribute__((always_inline)) bool wide_equal(
     const uint8_t *a, const uint8_t *b, unsigned len)
@@ -29,7 +39,7 @@ static inline __attribute__((always_inline)) bool wide_equal(
 	lanes same = (lanes)(*(const lanes *)a == *(const lanes *)b);
 
 #pragma GCC unroll 1
-	while (len > 32) { // at most 7 times: a name has 255 bytes
+	while (__builtin_expect(len > 32, 0)) { // at most 7 times: a name has 255 bytes
 		if (__builtin_ia32_pmovmskb256(same) != -1)
 			return false;
 		a += 32;
@@ -37,7 +47,7 @@ static inline __attribute__((always_inline)) bool wide_equal(
 		len -= 32;
 		same = (lanes)(*(const lanes *)a == *(const lanes *)b);
 	}
-	return ~(uint32_t)__builtin_ia32_pmovmskb256(same) << (32 - len) == 0;
+	return wide_first(~(uint32_t)__builtin_ia32_pmovmskb256(same), len) == 0;
 #endif
 }
 

@@ -105,9 +105,13 @@ __attribute__((noinline)) void plain_emit_other(
 	const struct image *top = &asked->version->layer[0];
 	const struct asking asking = {
 	    asked->version, q->type, q->labels, plain_do(q) && (top->flags & IMAGE_SIGNED) != 0};
-	const struct node_ref ref = {asked->image, asked->node};
+	const struct image *image = asked->image;
 	struct choice choice;
 	enum lookup_kind kind;
+
+	// Each as it was stored: both by one load would wait until they are in the cache.
+	__asm__("" : "+r"(image));
+	const struct node_ref ref = {image, asked->node};
 
 	asked->left = PLAIN_LEFT_LOOKUP;
 	at_hand->reply.len = 0;
@@ -145,6 +149,9 @@ __attribute__((noinline)) void plain_emit_layered(
 
 	asked->left = PLAIN_LEFT_ZONE;
 	at_hand->reply.len = 0;
+	// DS of a zone's apex is its parent's data.
+	if (q->type == RRTYPE_DS && zone->depth == q->labels)
+		return;
 	if (ref.node == NULL && !wide_equal(q->name + apex_at,
 	                            image_apex(version_header(zone->version)), q->at + 1 - apex_at))
 		return;
@@ -182,16 +189,19 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_version *vers
 	    .probe = walks ? depth + 1 : UINT_MAX,
 	    .with_sigs = (image->flags & IMAGE_SIGNED) != 0,
 	    .layered = version->layer_count != 1,
+	    .next = depth == 0 && at_hand->depths == 1 ? ZONE_ROOT : ZONE_SEARCH,
 	    .version = version};
 	return true;
 }
 
 // Where an apex's slot is free there is none of that length; where another's stands there it may be
 // further on.
-__attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand, uint64_t depths)
+__attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 {
 	const struct slots *slots = zone_table_slots(at_hand->context->table);
 	struct plain_question *q = &at_hand->asked.question;
+	uint64_t depths = at_hand->depths & ((UINT64_C(2) << q->labels) - 1);
+	struct plain_zone *zone = &at_hand->zone;
 
 	at_hand->asked.left = PLAIN_LEFT_ZONE;
 	q->hashed = 0;
@@ -200,20 +210,27 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand, uint64_t de
 
 		if (depth > q->hashed)
 			plain_hash_on(q, &at_hand->key, q->hashed, depth);
-		if (depth == at_hand->zone.depth && q->hash[depth] == at_hand->zone.hash)
+		if (depth == zone->depth && q->hash[depth] == zone->hash) {
+			zone->next = ZONE_SAME;
 			return true;
+		}
 
 		const struct slot *slot = slots_home(slots, q->hash[depth]);
 		const struct zone_version *version =
 		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 
-		if (version != NULL)
-			return slot->hash == q->hash[depth] && version->apex_labels == depth &&
-			       atomic_load_explicit(&version->state, memory_order_relaxed) ==
-			           ZONE_LIVE &&
-			       zone_take(at_hand, version, depth);
+		if (version != NULL) {
+			if (slot->hash == q->hash[depth] && version->apex_labels == depth &&
+			    atomic_load_explicit(&version->state, memory_order_relaxed) ==
+			        ZONE_LIVE &&
+			    zone_take(at_hand, version, depth))
+				return true;
+			break;
+		}
 		depths &= ~(UINT64_C(1) << depth);
 	}
+	zone->depth = PLAIN_NO_DEPTH; // hashes are another's now
+	zone->next = ZONE_SEARCH;
 	return false;
 }
 
@@ -247,7 +264,7 @@ void dns_plain_begin(struct dns_plain *at_hand, const struct dns_context *contex
 	at_hand->cap = cap;
 	at_hand->far = zone_table_is_large(context->table);
 	at_hand->at_once = !at_hand->far;
-	at_hand->zone.depth = PLAIN_NO_DEPTH;
+	at_hand->zone = (struct plain_zone){.depth = PLAIN_NO_DEPTH};
 	memcpy(at_hand->type_odd, type_odd, sizeof type_odd);
 	memset(at_hand->outcomes, 0, sizeof at_hand->outcomes);
 	at_hand->proved = 0;

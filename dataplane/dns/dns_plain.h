@@ -29,13 +29,19 @@ struct plain_question {
 
 #define PLAIN_NO_DEPTH 63 // no such bit is in dns_plain.depths
 
-// The zone of the last question: most often the next one is for the same. Valid within a burst.
+// The zone of the last question: most often the next one is for the same. Valid within a burst;
+// then hash[0 .. depth] of dns_plain.asked are those of its apex.
 struct plain_zone {
 	uint64_t hash;  // of its apex
 	uint64_t depth; // labels of the apex; PLAIN_NO_DEPTH: there is none
 	unsigned probe; // labels of the name that is looked up first; UINT_MAX: the whole name
 	bool with_sigs; // it is signed
 	bool layered;   // it has overlays
+	enum {
+		ZONE_SEARCH, // the next question is for another one
+		ZONE_SAME,   // most likely for the same
+		ZONE_ROOT,   // for the same: it is the root, and no other is there for plain ones
+	} next;
 	const struct zone_version *version;
 };
 

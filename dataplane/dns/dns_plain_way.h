@@ -68,11 +68,25 @@ void plain_emit_layered(struct dns_plain *at_hand, unsigned labels, uint64_t has
 uint64_t plain_hash_on(
     struct plain_question *q, const struct hash_key *key, unsigned from, unsigned to);
 
-// The zone that has the longest apex at or above the question, at most as many labels as the
-// highest bit of `depths`, to at_hand->zone. Post: false: the question is left, or, no longer
-// at_hand->at_once, is to wait. Whether the apex is of that name or of another with that hash
-// nobody has looked.
-bool plain_zone(struct dns_plain *at_hand, uint64_t depths);
+// The zone that has the longest apex at or above the question, to at_hand->zone. Post: false: the
+// question is left, or, no longer at_hand->at_once, is to wait. Whether the apex is of that name or
+// of another with that hash nobody has looked.
+bool plain_zone(struct dns_plain *at_hand);
+
+// Is it the same again, and has the longest apex there may be?
+static inline bool plain_zone_same(const struct dns_plain *at_hand)
+{
+	const struct plain_question *q = &at_hand->asked.question;
+	const uint64_t depth = at_hand->zone.depth;
+
+	if (depth > q->labels || (at_hand->depths & ((UINT64_C(2) << q->labels) - 1)) >> depth != 1)
+		return false;
+
+	const unsigned apex_at = q->order[q->labels - depth];
+
+	return wide_equal(q->name + apex_at, image_apex(version_header(at_hand->zone.version)),
+	    q->at + 1 - apex_at);
+}
 
 // Is its header a plain query's?
 static inline bool plain_header(const uint8_t *msg, unsigned len)
@@ -239,29 +253,26 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	// What is known of the question is in memory from here on.
 	__asm__ volatile("" ::: "memory");
 
-	// Most often the zone of the question before, if it has the longest apex there may be.
-	const uint64_t depths = at_hand->depths & ((UINT64_C(2) << q->labels) - 1);
-
 	unsigned hashed = 0;
 
-	if (depths >> zone->depth == 1 && zone->depth == 0) {
-		// The root alone.
-	} else if (plain_zone(at_hand, depths)) {
+	if (zone->next == ZONE_ROOT) {
+		// No more than that of the root.
+	} else if (zone->next == ZONE_SAME && plain_zone_same(at_hand)) {
+		hashed = (unsigned)zone->depth;
+	} else if (plain_zone(at_hand)) {
 		hashed = q->hashed;
 	} else {
 		return (struct plain_reply){0};
 	}
 
 	const unsigned labels = zone->probe < q->labels ? zone->probe : q->labels;
-	const unsigned own = q->order[q->labels - labels];
+	const unsigned own_at = q->order[q->labels - labels];
+	const uint8_t *const own = q->name + own_at;
+	const unsigned own_len = q->at + 1 - own_at;
 	uint64_t hash;
 
-	// Most often one label more, of one word.
-	if (labels == hashed + 1 && q->name[own] <= 8) {
-		const uint8_t *label = q->name + own;
-
-		hash = qname_word_hash(
-		    q->hash[labels - 1] ^ qname_len_hash[*label], label + 1, *label, &at_hand->key);
+	if (labels == hashed + 1) { // most often
+		hash = qname_label_hash(q->hash[hashed], own, &at_hand->key);
 		q->hash[labels] = hash;
 		q->hashed = labels;
 	} else {
@@ -269,10 +280,6 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		hash = labels <= hashed ? q->hash[labels]
 		                        : plain_hash_on(q, &at_hand->key, hashed, labels);
 	}
-	// DS of a zone's apex is its parent's data.
-	if (q->type == RRTYPE_DS && zone->depth == q->labels)
-		return plain_left(at_hand, PLAIN_LEFT_ZONE);
-
 	if (zone->layered) {
 		plain_emit_layered(at_hand, labels, hash, msg);
 		return at_hand->reply;
@@ -281,8 +288,6 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	const struct image *image = &zone->version->layer[0];
 	const struct image_probe probe = image_probe(image, hash);
 
-	asked->probed = labels;
-	asked->node = probe.node;
 	if (probe.node == NULL) {
 		const unsigned apex_at = q->order[q->labels - zone->depth];
 
@@ -297,24 +302,33 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 			__builtin_prefetch((const uint8_t *)probe.node + (size_t)64 * i);
 		// A name ends with its root: what is the same so far is the same name. And if it
 		// is, the zone's apex is what the question ends with.
-		if (!wide_equal(q->name + own, probe.node->name, q->at + 1 - own))
+		if (!wide_equal(own, probe.node->name, own_len))
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);
 	}
-	if (!(plain_do(q) && zone->with_sigs)) {
-		const struct asking asking = {zone->version, q->type, q->labels, false};
-		const struct node_ref ref = {image, probe.node};
-		struct choice choice;
-		enum lookup_kind kind;
 
-		if (plain_choose_referral(asking, ref, &choice) ||
-		    (lookup_direct(image, ref.node, labels == q->labels, &kind) &&
-		        choose(asking, kind, ref, &choice))) {
-			const struct plain_reply reply = plain_emit(at_hand, q, msg, &choice);
+	const struct asking asking = {zone->version, q->type, q->labels, false};
+	const struct node_ref ref = {image, probe.node};
+	const bool with_sigs = plain_do(q) && zone->with_sigs;
+	struct choice choice = {0}, other; // two, so that a referral's stays in registers
+	enum lookup_kind kind;
 
-			if (reply.len != 0)
-				return reply;
-		}
+	if (with_sigs || !plain_choose_referral(asking, ref, &choice)) {
+		// DS of a zone's apex is its parent's data.
+		if (q->type == RRTYPE_DS && zone->depth == q->labels)
+			return plain_left(at_hand, PLAIN_LEFT_ZONE);
+		if (with_sigs || !lookup_direct(image, ref.node, labels == q->labels, &kind) ||
+		    !choose(asking, kind, ref, &other))
+			goto unchosen;
+		choice = other;
 	}
+
+	const struct plain_reply reply = plain_emit(at_hand, q, msg, &choice);
+
+	if (reply.len != 0)
+		return reply;
+unchosen:
+	asked->probed = labels;
+	asked->node = probe.node;
 	asked->version = zone->version;
 	asked->image = image;
 	plain_emit_other(at_hand, asked, msg);
