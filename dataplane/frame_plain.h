@@ -276,7 +276,8 @@ static inline __attribute__((always_inline)) bool frame_plain_classify6(
 #endif
 }
 
-// Pre: frame_plain_classify4() or 6; `msg` stands behind those headers.
+// Pre: frame_plain_classify4() or 6; `msg` stands behind those headers. Post: above UINT16_MAX
+// where UDP's length is none.
 static inline unsigned frame_plain_dns_len(const uint8_t *msg)
 {
 	return (be32toh(frame_load32(msg - UDP_LEN + 2)) & 0xffff) - UDP_LEN;

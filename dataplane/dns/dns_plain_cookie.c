@@ -41,7 +41,7 @@ unsigned plain_cookie_off(struct dns_plain *at_hand, struct plain_cookie *cookie
 	const struct dns_server *server = at_hand->context->server;
 	unsigned cookie_len = DNS_COOKIE_LEN;
 
-	if (server->cookie_secret_count == 0)
+	if (server->cookie_secret_count == 0 || len > UINT16_MAX)
 		return 0;
 	if (!cookie_is(msg, len, cookie_len)) {
 		cookie_len = COOKIE_CLIENT_LEN;

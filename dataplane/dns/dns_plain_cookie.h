@@ -19,9 +19,9 @@ struct plain_cookie {
 	uint8_t made[DNS_COOKIE_LEN];
 };
 
-// Pre: `client` is the address that asks, as on the wire. Post: the length of what is left, and a
-// reply to that has as much less room (at_hand->cap); 0: there is no such option, and nothing is
-// changed.
+// Pre: `client` is the address that asks, as on the wire; `len` bytes of `msg` are there, where it
+// is not above UINT16_MAX. Post: the length of what is left, and a reply to that has as much less
+// room (at_hand->cap); 0: there is no such option, and nothing is changed.
 unsigned plain_cookie_off(struct dns_plain *at_hand, struct plain_cookie *cookie, uint8_t *msg,
     unsigned len, const uint8_t *client, unsigned client_len);
 

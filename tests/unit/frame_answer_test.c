@@ -462,6 +462,47 @@ static void without_a_checksum(void **state)
 	}
 }
 
+// A packet that says it is shorter, down to nothing, with all of a query behind its end. Where its
+// own end leaves no checksum the port makes the sum right, or there is none.
+static void shorter_than_what_is_behind(void **state)
+{
+	static const unsigned opts[] = {OPT_PLAIN, 8, 24};
+	const struct frame_rules *rules = rules_of(RULES_ONE);
+	uint8_t msg[256], f[512];
+
+	for (unsigned i = 0; i < 6; i++) {
+		const struct frame_spec spec = {.version = i % 2 == 0 ? 4 : 6,
+		    .port = 40000,
+		    .dns_len = question(msg, "ns.t.", opts[i / 2]),
+		    .dns = msg};
+		const size_t len = build(&spec, f);
+		uint8_t *udp = f + ip_off(&spec) + ip_len(&spec);
+
+		for (unsigned udp_len = 0; udp_len <= 8 + spec.dns_len; udp_len++) {
+			put16(udp, spec.port);
+			put16(udp + 4, udp_len);
+			if (spec.version == 4) {
+				put16(f + 14 + 2, 20 + udp_len);
+				fix_ip4(&spec, f);
+			} else {
+				put16(f + 14 + 4, udp_len);
+			}
+			put16(udp + 6, 0);
+			ask(rules, f, len);
+			put16(udp + 6, 1);
+			if (udp_len >= 8) {
+				fix_udp(&spec, f);
+			} else {
+				unsigned port = spec.port + (0xffffu & ~udp_sum(&spec, f, udp_len));
+
+				put16(udp, (port & 0xffff) + (port >> 16));
+			}
+			ask(rules, f, len);
+		}
+	}
+	burst_judge(rules);
+}
+
 // Each reply may be as long as its family's packets; and both follow each other in a burst, to
 // whatever address.
 static void both_families_in_one_burst(void **state)
@@ -585,6 +626,7 @@ int main(void)
 	    cmocka_unit_test(from_whatever_port),
 	    cmocka_unit_test(from_whatever_address),
 	    cmocka_unit_test(without_a_checksum),
+	    cmocka_unit_test(shorter_than_what_is_behind),
 	    cmocka_unit_test(both_families_in_one_burst),
 	    cmocka_unit_test(cookies),
 	    cmocka_unit_test(cookies_that_were_made_here),
