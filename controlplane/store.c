@@ -220,10 +220,7 @@ void store_commit(struct store *store)
 	if (store->touched != store->committed && commit_take_state(store, commit) == 0) {
 		commit->with_manifest = true;
 		commit->mark = store->touched;
-		commit->remove = store->files.doomed;
-		commit->remove_count = store->files.doomed_count;
-		store->files.doomed = NULL;
-		store->files.doomed_count = store->files.doomed_cap = 0;
+		commit->remove = store_files_doomed_take(&store->files, &commit->remove_count);
 	}
 	if (!commit->with_manifest && commit->image_count == 0) {
 		commit_free(commit);

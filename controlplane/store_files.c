@@ -79,6 +79,20 @@ void store_file_unref(struct store_files *files, uint64_t id)
 	store_file_doom(files, id);
 }
 
+uint64_t *store_files_doomed_take(struct store_files *files, size_t *count)
+{
+	uint64_t *doomed = files->doomed;
+	size_t to = 0;
+
+	for (size_t i = 0; i < files->doomed_count; i++)
+		if (!store_file_known(files, doomed[i]))
+			doomed[to++] = doomed[i];
+	files->doomed = NULL;
+	files->doomed_count = files->doomed_cap = 0;
+	*count = to;
+	return doomed;
+}
+
 bool store_file_known(const struct store_files *files, uint64_t id)
 {
 	return files->table != NULL && file_slot(files->table, files->cap, id)->refs > 0;

@@ -30,4 +30,7 @@ int store_file_ref(struct store_files *files, uint64_t id) __attribute__((warn_u
 // One less; a file without any is to be removed.
 void store_file_unref(struct store_files *files, uint64_t id);
 void store_file_doom(struct store_files *files, uint64_t id);
+// The files to be removed now, no longer doomed: without those that somebody needs again. Post: the
+// caller's, *count of them.
+uint64_t *store_files_doomed_take(struct store_files *files, size_t *count);
 bool store_file_known(const struct store_files *files, uint64_t id);
