@@ -13,8 +13,8 @@
 #include <smmintrin.h>
 #endif
 
-// Post: true when the reply is written; false when the question needs the renderer, and nothing was
-// written.
+// Post: true when the reply is written; false when the question needs the renderer, and nothing of
+// the header and the question was written.
 bool dns_compiled_emit(
     const struct dns_context *context, struct dns_query *query, const struct lookup *lookup);
 

@@ -10,6 +10,8 @@
 #define OPTION_LEN (EDNS_OPTION_LEN + DNS_COOKIE_LEN) // of a reply's
 
 static_assert(COOKIE_CLIENT_LEN == 8 && DNS_COOKIE_LEN == 24, "cookie_sum()");
+static_assert(
+    EDNS_FIXED_LEN + OPTION_LEN <= sizeof((struct plain_cookie *)0)->was, "all of an OPT");
 
 // The OPT's length, then the code and the length of its one option.
 static inline uint64_t lengths(unsigned cookie_len)
@@ -49,8 +51,8 @@ unsigned plain_cookie_off(struct dns_plain *at_hand, struct plain_cookie *cookie
 			return 0;
 	}
 
-	const unsigned left = len - EDNS_OPTION_LEN - cookie_len, at = left - 2;
-	unsigned limit = get16(msg + left - EDNS_FIXED_LEN + 3);
+	const unsigned left = len - EDNS_OPTION_LEN - cookie_len, at = left - EDNS_FIXED_LEN;
+	unsigned limit = get16(msg + at + 3);
 
 	if (limit > server->udp_payload_max)
 		limit = server->udp_payload_max;
@@ -64,8 +66,9 @@ unsigned plain_cookie_off(struct dns_plain *at_hand, struct plain_cookie *cookie
 	cookie->rdlen = (uint16_t)(EDNS_OPTION_LEN + cookie_len);
 	cookie->verdict = dns_cookie_make(
 	    at_hand->context, client, client_len, msg + len - cookie_len, cookie_len, cookie->made);
-	cookie->sum = checksum_turn(cookie_sum(msg + len - cookie_len, cookie_len), at);
-	put16(msg + at, 0);
+	cookie->sum = checksum_turn(cookie_sum(msg + len - cookie_len, cookie_len), left);
+	memcpy(cookie->was, msg + at, sizeof cookie->was);
+	put16(msg + left - 2, 0);
 	at_hand->cap = limit - OPTION_LEN;
 	return left;
 }
@@ -82,4 +85,9 @@ void plain_cookie_on(const struct dns_plain *at_hand, const struct plain_cookie 
 	reply->sum = checksum_add(checksum_less(reply->sum, cookie->sum), sum);
 	reply->len += OPTION_LEN;
 	tally(&at_hand->context->counters->cookie[cookie->verdict], 1);
+}
+
+void plain_cookie_back(const struct plain_cookie *cookie, uint8_t *msg)
+{
+	memcpy(msg + cookie->at, cookie->was, EDNS_FIXED_LEN + (size_t)cookie->rdlen);
 }

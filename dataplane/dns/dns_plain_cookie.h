@@ -11,12 +11,13 @@
 
 // What was taken off. Scratch.
 struct plain_cookie {
-	uint32_t at; // in the message: where the OPT's length stands
+	uint32_t at; // in the message: where the OPT stands
 	uint32_t cap;
 	uint16_t rdlen; // 0: nothing was
 	enum dns_cookie verdict;
 	uint64_t sum; // of the length and the option, as they stood
 	uint8_t made[DNS_COOKIE_LEN];
+	uint8_t was[48]; // the OPT and what is behind it
 };
 
 // Pre: `client` is the address that asks, as on the wire; `len` bytes of `msg` are there, where it
@@ -29,9 +30,6 @@ unsigned plain_cookie_off(struct dns_plain *at_hand, struct plain_cookie *cookie
 void plain_cookie_on(const struct dns_plain *at_hand, const struct plain_cookie *cookie,
     uint8_t *msg, struct plain_reply *reply);
 
-// The query is to be as it was.
-static inline void plain_cookie_back(const struct plain_cookie *cookie, uint8_t *msg)
-{
-	msg[cookie->at] = (uint8_t)(cookie->rdlen >> 8);
-	msg[cookie->at + 1] = (uint8_t)cookie->rdlen;
-}
+// The query is to be as it was. Behind its question may stand what there was no room for as a
+// whole.
+void plain_cookie_back(const struct plain_cookie *cookie, uint8_t *msg);

@@ -35,8 +35,8 @@ static const struct dns_server server = {.udp_payload_max = 4096,
     .cookie_secrets = {{{0x0706050403020100, 0x0f0e0d0c0b0a0908}}, {{3, 4}}}};
 static struct dns_counters counters, others;
 static struct dns_context context = {.server = &server, .counters = &counters, .now = NOW};
-static struct zone_version version;
-static struct image_buffer image;
+static struct zone_version versions[2];
+static struct image_buffer images[2];
 
 struct sample {
 	uint8_t bytes[ROOM];
@@ -54,17 +54,43 @@ static int collect(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrcl
 	return records_add(ctx, owner, type, ttl, rdata, rdlen);
 }
 
-static int zone_make(void **state)
+// Adds the i-th zone.
+static void zone_add(unsigned i, const char *origin, const char *text, size_t len)
+{
+	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
+	char error[COMPILE_ERROR_MAX];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	uint8_t apex[NAME_LEN_MAX];
+
+	assert_true(name_from_text(origin, strlen(origin), (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, len, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	assert_int_equal(image_buffer_open(&images[i], 1u << 20), 0);
+	assert_int_equal(compile_image(records, &options, &images[i], error), 0);
+	records_free(records);
+	versions[i].layer_count = 1;
+	assert_int_equal(image_open(&versions[i].layer[0], images[i].mem, images[i].used), 0);
+	assert_int_equal(
+	    zone_table_set((struct zone_table *)context.table, apex, &versions[i], &retired), 0);
+}
+
+// A signature of 192 bytes.
+#define PIECE "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYQUJDREVGR0hJSktMTU5PUFFSU1RVVldY"
+#define SIG   " 13 2 60 20300101000000 20200101000000 1 s. " PIECE PIECE PIECE PIECE "\n"
+
+static int zones_make(void **state)
 {
 	static const char head[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n"
 	                           "ns AAAA 2001:db8::1\nd NS ns.d\nns.d A 192.0.2.2\n";
-	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
-	struct zone_table *table = zone_table_new(&key);
-	char text[sizeof head + 256 * 16], error[COMPILE_ERROR_MAX];
-	struct zone_retired retired;
-	struct zonefile_error at;
+	static const char with_sigs[] =
+	    "@ 3600 SOA ns host 1 2 3 4 300\n@ RRSIG SOA" SIG "@ NS ns\n@ RRSIG NS" SIG
+	    "@ DNSKEY 257 3 13 QUJD\n@ NSEC ns NS SOA RRSIG NSEC DNSKEY\n@ RRSIG NSEC" SIG
+	    "ns A 192.0.2.1\nns RRSIG A" SIG "ns NSEC @ A RRSIG NSEC\nns RRSIG NSEC" SIG;
+	char text[sizeof head + 256 * 16];
 	size_t used = (size_t)snprintf(text, sizeof text, "%s", head);
-	uint8_t apex[NAME_LEN_MAX];
 
 	// Of these there are more than fit, and of those as many as fit over IPv4 alone: 12 + 9 +
 	// 90 * 16 + 11 bytes.
@@ -75,18 +101,9 @@ static int zone_make(void **state)
 	// 496 bytes: without a cookie everybody takes it.
 	for (unsigned i = 0; i < 29; i++)
 		used += (size_t)snprintf(text + used, sizeof text - used, "l A 10.0.0.%u\n", i);
-	assert_true(name_from_text("t.", 2, (const uint8_t *)"", apex) > 0);
-	struct records *records = records_new(apex);
-
-	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
-	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&image, 1u << 20), 0);
-	assert_int_equal(compile_image(records, &options, &image, error), 0);
-	records_free(records);
-	version.layer_count = 1;
-	assert_int_equal(image_open(&version.layer[0], image.mem, image.used), 0);
-	assert_int_equal(zone_table_set(table, apex, &version, &retired), 0);
-	context.table = table;
+	context.table = zone_table_new(&key);
+	zone_add(0, "t.", text, used);
+	zone_add(1, "s.", with_sigs, sizeof with_sigs - 1);
 	return 0;
 }
 
@@ -578,6 +595,31 @@ static void cookies(void **state)
 		assert_true(plain[i / 2][i % 2] > 4 * 4 * 7);
 }
 
+// What is denied takes proofs, which the reply may have no room for when the first of them stand
+// there already, in place of the OPT.
+static void cookies_and_proofs(void **state)
+{
+	static const char *const names[] = {"ns.s.", "x.s.", "a.missing.s.", "a.ns.s."};
+	const struct frame_rules *rules = rules_of(RULES_ONE);
+	uint8_t msg[256];
+
+	memset(plain, 0, sizeof plain);
+	for (unsigned i = 0; i < sizeof names / sizeof names[0]; i++) {
+		for (unsigned payload = 500; payload < 1000; payload++) {
+			for (unsigned opt = 8; opt <= 24; opt += 16) {
+				const size_t len = question_of(msg, names[i], opt, payload);
+
+				msg[len - 4 - opt - 4] = 0x80; // DO
+				ask_cookie(rules, 4, msg, len);
+				ask_cookie(rules, 6, msg, len);
+			}
+		}
+	}
+	burst_judge(rules);
+	for (unsigned i = 0; i < 4; i++)
+		assert_in_range(plain[i / 2][i % 2], 4 * 100 * 2, 4 * 400 * 2); // of 4 * 500 * 2
+}
+
 // The server's own, as they come back: still good, of an address that is another's, of the secret
 // that makes no more, and too old.
 static void cookies_that_were_made_here(void **state)
@@ -629,9 +671,10 @@ int main(void)
 	    cmocka_unit_test(shorter_than_what_is_behind),
 	    cmocka_unit_test(both_families_in_one_burst),
 	    cmocka_unit_test(cookies),
+	    cmocka_unit_test(cookies_and_proofs),
 	    cmocka_unit_test(cookies_that_were_made_here),
 	    cmocka_unit_test(all_were_counted),
 	};
 
-	return cmocka_run_group_tests_name("frame_answer", tests, zone_make, NULL);
+	return cmocka_run_group_tests_name("frame_answer", tests, zones_make, NULL);
 }
