@@ -9,17 +9,13 @@
 #include <errno.h>
 #include <stdlib.h>
 
+#include "image_probe.h"
 #include "name.h"
 
 // Names to a bucket of ten slots, on average: few enough that overflow is rare (4 % of buckets),
 // many enough that the index stays about eleven bytes a name.
 #define NAMES_PER_BUCKET 6
 #define AHEAD            16 // names between a prefetch and its use: they lie anywhere
-
-static uint32_t home_of(const struct compilation *c, uint64_t hash)
-{
-	return (uint32_t)(((hash >> 32) * c->bucket_count) >> 32);
-}
 
 int compile_index(struct compilation *c)
 {
@@ -28,10 +24,11 @@ int compile_index(struct compilation *c)
 	for (uint32_t i = 0; i < count; i++) {
 		const struct unit *unit = &c->units[i];
 		if (i + AHEAD < count)
-			__builtin_prefetch(&c->buckets[home_of(c, c->hashes[i + AHEAD])], 1);
+			__builtin_prefetch(
+			    &c->buckets[home_bucket(c->bucket_count, c->hashes[i + AHEAD])], 1);
 		if ((unit->role & (UNIT_HIDDEN | UNIT_GUEST)) != 0)
 			continue;
-		uint32_t at = home_of(c, c->hashes[i]), distance = 1;
+		uint32_t at = home_bucket(c->bucket_count, c->hashes[i]), distance = 1;
 		while (c->buckets[at].used == IMAGE_SLOTS) {
 			if (distance == 1 && c->buckets[at].overflow < UINT16_MAX)
 				c->buckets[at].overflow++;
@@ -89,7 +86,7 @@ const struct unit *compile_find(const struct compilation *c, const uint8_t *name
 	if (c->overlay != NULL)
 		return find_by_order(c, name);
 	const uint64_t hash = name_hash(name, &c->options->key);
-	uint32_t at = home_of(c, hash);
+	uint32_t at = home_bucket(c->bucket_count, hash);
 	for (uint32_t probe = 0; probe < c->probe_max; probe++) {
 		const struct image_bucket *bucket = &c->buckets[at];
 		for (unsigned slot = 0; slot < bucket->used; slot++) {

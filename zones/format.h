@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    10
+#define IMAGE_VERSION    11
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -29,8 +29,8 @@
 #define IMAGE_NO_CHAINS  0x40u // overlay: no image_chain of the base holds any more
 #define IMAGE_RRSIGS     0x80u // RRsets have places for signatures: always with IMAGE_SIGNED
 
-// One 64-byte line of the name index. A name's home bucket is (hash >> 32) * bucket_count >> 32,
-// its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
+// One 64-byte line of the name index. A name's home bucket is qname_place(hash) * bucket_count >>
+// 32, its tag the low 16 bits of the hash. Slots are filled from 0; a free slot has ref 0. When
 // `overflow` is not 0, so many names whose home is here stand in following buckets (wrapping), no
 // further than probe_max buckets away.
 #define IMAGE_SLOTS 10

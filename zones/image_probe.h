@@ -9,12 +9,13 @@
 #include <stdint.h>
 
 #include "image.h"
+#include "qname.h"
 
 #define BUCKETS_LARGE 2048 // nodes beyond it do not stay in a core's own cache
 
-static inline uint32_t home_bucket(const struct image *image, uint64_t hash)
+static inline uint32_t home_bucket(uint32_t bucket_count, uint64_t hash)
 {
-	return (uint32_t)(((hash >> 32) * image->bucket_count) >> 32);
+	return (uint32_t)(((uint64_t)qname_place(hash) * bucket_count) >> 32);
 }
 
 // A bit for each slot whose tag is `tag`.
@@ -49,7 +50,7 @@ struct image_probe {
 // Pre: the image has buckets.
 static inline struct image_probe image_probe(const struct image *image, uint64_t hash)
 {
-	const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
+	const struct image_bucket *bucket = &image->buckets[home_bucket(image->bucket_count, hash)];
 	const uint32_t match = bucket_match(bucket, (uint16_t)hash);
 	struct image_probe probe = {NULL, bucket->overflow != 0};
 

@@ -581,7 +581,7 @@ static int slot_verify(struct verifier *v, uint64_t hash, uint32_t ref)
 {
 	const struct image *image = &v->image;
 	const uint32_t probes = image->header->probe_max;
-	uint32_t at = home_bucket(image, hash);
+	uint32_t at = home_bucket(image->bucket_count, hash);
 
 	for (uint32_t probe = 0; probe < probes; probe++) {
 		const struct image_bucket *bucket = &image->buckets[at];
@@ -617,7 +617,7 @@ static int slots_put(struct verifier *v, struct slots *slots, uint64_t hash, uin
 	const int error = slots->put - slots->looked == SLOTS_AHEAD ? slots_look(v, slots) : 0;
 	const unsigned i = slots->put++ % SLOTS_AHEAD;
 
-	__builtin_prefetch(&v->image.buckets[home_bucket(&v->image, hash)]);
+	__builtin_prefetch(&v->image.buckets[home_bucket(v->image.bucket_count, hash)]);
 	slots->hash[i] = hash;
 	slots->ref[i] = ref;
 	return error;

@@ -45,7 +45,7 @@ void places_close(struct places *places)
 
 static uint32_t *slot_of(const struct places *places, const uint8_t *name, uint64_t hash)
 {
-	uint32_t at = (uint32_t)hash & (places->slot_count - 1);
+	uint32_t at = qname_place(hash) & (places->slot_count - 1);
 
 	while (places->slots[at] != 0) {
 		const struct place *place = &places->items[places->slots[at] - 1];
@@ -121,7 +121,7 @@ uint32_t places_get(struct places *places, const uint8_t *name)
 
 static uint64_t *parent_slot(uint64_t *slots, uint32_t count, uint64_t hash)
 {
-	uint32_t at = (uint32_t)hash & (count - 1);
+	uint32_t at = qname_place(hash) & (count - 1);
 
 	while (slots[at] != 0 && slots[at] != hash)
 		at = (at + 1) & (count - 1);

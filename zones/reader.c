@@ -65,7 +65,7 @@ static inline bool node_is(const struct image_node *node, const uint8_t *name, u
 static __attribute__((noinline)) const struct image_node *image_search(
     const struct image *image, uint64_t hash, const uint8_t *name, unsigned len)
 {
-	uint32_t at = home_bucket(image, hash);
+	uint32_t at = home_bucket(image->bucket_count, hash);
 
 	for (uint32_t probe = 0; probe < image->header->probe_max; probe++) {
 		const struct image_bucket *bucket = &image->buckets[at];
@@ -158,7 +158,7 @@ void version_prefetch(const struct zone_version *version, const struct qname *q,
 	for (unsigned i = 0; i < version->layer_count; i++) {
 		const struct image *image = &version->layer[i];
 		if (image->bucket_count != 0)
-			__builtin_prefetch(&image->buckets[home_bucket(image, hash)]);
+			__builtin_prefetch(&image->buckets[home_bucket(image->bucket_count, hash)]);
 	}
 }
 
@@ -171,7 +171,8 @@ void version_prefetch_node(
 		const struct image *image = &version->layer[i];
 		if (image->bucket_count == 0)
 			continue;
-		const struct image_bucket *bucket = &image->buckets[home_bucket(image, hash)];
+		const struct image_bucket *bucket =
+		    &image->buckets[home_bucket(image->bucket_count, hash)];
 		const uint32_t match = bucket_match(bucket, (uint16_t)hash);
 		if (match == 0)
 			continue;

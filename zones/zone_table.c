@@ -46,7 +46,7 @@ static struct slots *slots_new(size_t size)
 // The first free slot of the hash's run. Pre: not full.
 static struct slot *slots_free_slot(struct slots *slots, uint64_t hash)
 {
-	size_t i = hash & slots->mask;
+	size_t i = slots_home(slots, hash);
 
 	while (atomic_load_explicit(&slots->slot[i].version, memory_order_relaxed) != NULL)
 		i = (i + 1) & slots->mask;
@@ -80,7 +80,7 @@ static inline bool version_is_of(
 static __attribute__((noinline)) struct found slots_find(
     struct slots *slots, uint64_t hash, const uint8_t *apex, unsigned len)
 {
-	for (size_t i = hash & slots->mask;; i = (i + 1) & slots->mask) {
+	for (size_t i = slots_home(slots, hash);; i = (i + 1) & slots->mask) {
 		struct slot *slot = &slots->slot[i];
 		struct zone_version *version =
 		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
@@ -172,7 +172,8 @@ const struct zone_version *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max)
 {
 	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
-	const struct slot *slot = slots_home(zone_table_slots(table), q->hash[labels]);
+	const struct slots *slots = zone_table_slots(table);
+	const struct slot *slot = &slots->slot[slots_home(slots, q->hash[labels])];
 	const struct zone_version *version =
 	    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 	const unsigned start = q->start[labels], len = q->len - start;
@@ -191,7 +192,7 @@ void zone_table_prefetch(const struct zone_table *table, const struct qname *q)
 	labels = depth_below(table, q->hashed);
 	// Bounded by the depths present, as zone_table_find().
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1)
-		__builtin_prefetch(&slots->slot[q->hash[labels] & slots->mask]);
+		__builtin_prefetch(&slots->slot[slots_home(slots, q->hash[labels])]);
 }
 
 void zone_table_prefetch_version(const struct zone_table *table, const struct qname *q)
@@ -200,7 +201,7 @@ void zone_table_prefetch_version(const struct zone_table *table, const struct qn
 	int labels = depth_below(table, q->hashed);
 
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
-		struct slot *slot = &slots->slot[q->hash[labels] & slots->mask];
+		struct slot *slot = &slots->slot[slots_home(slots, q->hash[labels])];
 		struct zone_version *version =
 		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 

@@ -39,9 +39,9 @@ static inline const struct slots *zone_table_slots(const struct zone_table *tabl
 
 // Where the zone stands whose apex has this hash, unless another took that slot before: then it is
 // further on, if it is there at all.
-static inline const struct slot *slots_home(const struct slots *slots, uint64_t hash)
+static inline size_t slots_home(const struct slots *slots, uint64_t hash)
 {
-	return &slots->slot[hash & slots->mask];
+	return qname_place(hash) & slots->mask;
 }
 
 // Reader. Bit n: there are zones whose apex has n labels, below 64.

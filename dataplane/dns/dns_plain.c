@@ -215,7 +215,7 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 			return true;
 		}
 
-		const struct slot *slot = slots_home(slots, q->hash[depth]);
+		const struct slot *slot = &slots->slot[slots_home(slots, q->hash[depth])];
 		const struct zone_version *version =
 		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 
@@ -306,10 +306,11 @@ static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiti
 		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
 		const uint64_t hash = waiting->asked.question.hash[depth];
 		const struct zone_version *version;
-		unsigned next = 0;
+		size_t at = slots_home(slots, hash);
+		unsigned tried = 0;
 
 		do {
-			const struct slot *slot = slots_home(slots, hash + next);
+			const struct slot *slot = &slots->slot[at];
 
 			version = atomic_load_explicit(&slot->version, memory_order_acquire); // A1
 			if (version != NULL && slot->hash == hash) {
@@ -317,7 +318,8 @@ static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiti
 				waiting->depth = depth;
 				return true;
 			}
-		} while (version != NULL && ++next < PLAIN_SLOTS);
+			at = (at + 1) & slots->mask;
+		} while (version != NULL && ++tried < PLAIN_SLOTS);
 		if (version != NULL)
 			break;
 		depths &= ~(1u << depth);
@@ -350,7 +352,8 @@ static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_wai
 	}
 	asked->probed = labels;
 	for (const struct image *base = version_base(version); image <= base; image++) // at most 3
-		__builtin_prefetch(&image->buckets[home_bucket(image, q->hash[labels])]);
+		__builtin_prefetch(
+		    &image->buckets[home_bucket(image->bucket_count, q->hash[labels])]);
 }
 
 // For a name that is not there: the apex, and what is said then.
@@ -485,8 +488,8 @@ STAGE bool dns_plain_ask(
 		const struct slots *slots = zone_table_slots(at_hand->context->table);
 
 		for (; depths != 0; depths &= depths - 1) // at most 8 times
-			__builtin_prefetch(
-			    slots_home(slots, q->hash[(unsigned)__builtin_ctz(depths)]));
+			__builtin_prefetch(&slots->slot[slots_home(
+			    slots, q->hash[(unsigned)__builtin_ctz(depths)])]);
 	} else if (seek_zone(at_hand, waiting)) {
 		seek_bucket(at_hand, waiting);
 	}
