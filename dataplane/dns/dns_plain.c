@@ -136,7 +136,7 @@ uint64_t plain_hash_on(
 }
 
 // The overlays are looked into wherever they are: they are small, and asked for all the time.
-__attribute__((noinline)) void plain_emit_layered(
+__attribute__((noinline)) void plain_emit_searched(
     struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg)
 {
 	struct plain_asked *asked = &at_hand->asked;
@@ -381,6 +381,34 @@ static __attribute__((noinline)) bool step_overlays(struct plain_asked *asked)
 	return known;
 }
 
+// Is the node of the question's name, or the zone's apex, where there is none, what it ends with?
+static inline bool node_is_right(const struct plain_waiting *waiting)
+{
+	const struct plain_asked *asked = &waiting->asked;
+	const struct plain_question *q = &asked->question;
+	const unsigned labels = asked->node != NULL ? asked->probed : waiting->depth;
+	const uint8_t *name =
+	    asked->node != NULL ? asked->node->name : image_apex(version_header(asked->version));
+	const unsigned at = q->order[q->labels - labels];
+
+	// A name ends with its root: what is the same so far is the same name.
+	return wide_equal(q->name + at, name, q->at + 1 - at);
+}
+
+// Others stand where the name was looked for. Post: node_is_right().
+static __attribute__((noinline)) bool step_search(struct plain_waiting *waiting)
+{
+	struct plain_asked *asked = &waiting->asked;
+	const struct plain_question *q = &asked->question;
+	const unsigned own = q->order[q->labels - asked->probed];
+	const struct node_ref ref = version_find_name(
+	    asked->version, q->name + own, q->at + 1 - own, q->hash[asked->probed]);
+
+	asked->image = ref.image;
+	asked->node = ref.node;
+	return node_is_right(waiting);
+}
+
 // What the first probe finds.
 static inline void step_node(struct plain_waiting *waiting)
 {
@@ -396,7 +424,8 @@ static inline void step_node(struct plain_waiting *waiting)
 	asked->node = probe.node;
 	if (probe.node == NULL) {
 		negative_prefetch(asked->version);
-		waiting->on = !probe.unsure;
+		if (probe.unsure)
+			(void)step_search(waiting);
 		return;
 	}
 	for (unsigned i = 0; i < NODE_LINES; i++)
@@ -449,13 +478,8 @@ static inline void step_choose(struct plain_waiting *waiting)
 {
 	const struct plain_asked *asked = &waiting->asked;
 	const struct plain_question *q = &asked->question;
-	const unsigned labels = asked->node != NULL ? asked->probed : waiting->depth;
-	const uint8_t *name =
-	    asked->node != NULL ? asked->node->name : image_apex(version_header(asked->version));
-	const unsigned at = q->order[q->labels - labels];
 
-	// A name ends with its root: what is the same so far is the same name.
-	if (!wide_equal(q->name + at, name, q->at + 1 - at))
+	if (!node_is_right(waiting) && (asked->node == NULL || !step_search(waiting)))
 		waiting->on = false;
 	else if (plain_do(q) && (asked->version->layer[0].flags & IMAGE_SIGNED) != 0)
 		step_choose_signed(waiting);

@@ -61,8 +61,9 @@ bool plain_lower(struct plain_question *q, const uint8_t *wire, unsigned at, uin
 // What goes with signatures, or is for the stages. Post: at_hand->reply. Pre: asked->version.
 void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg);
 
-// The same for a name that is still to be looked up, in at_hand->zone, which has overlays.
-void plain_emit_layered(struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg);
+// The same for a name that is still to be searched for in at_hand->zone: there are overlays, or
+// others stand where it was looked for.
+void plain_emit_searched(struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg);
 
 // Makes hash[from + 1 .. to]. Post: the last of them.
 uint64_t plain_hash_on(
@@ -280,10 +281,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		hash = labels <= hashed ? q->hash[labels]
 		                        : plain_hash_on(q, &at_hand->key, hashed, labels);
 	}
-	if (zone->layered) {
-		plain_emit_layered(at_hand, labels, hash, msg);
-		return at_hand->reply;
-	}
+	if (zone->layered)
+		goto search;
 
 	const struct image *image = &zone->version->layer[0];
 	const struct image_probe probe = image_probe(image, hash);
@@ -291,8 +290,9 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	if (probe.node == NULL) {
 		const unsigned apex_at = q->order[q->labels - zone->depth];
 
-		if (probe.unsure ||
-		    !wide_equal(q->name + apex_at, image_apex(image->header), q->at + 1 - apex_at))
+		if (probe.unsure)
+			goto search;
+		if (!wide_equal(q->name + apex_at, image_apex(image->header), q->at + 1 - apex_at))
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);
 	} else {
 		// The answer follows the node, and most are as long; to wait for each line in turn
@@ -303,7 +303,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		// A name ends with its root: what is the same so far is the same name. And if it
 		// is, the zone's apex is what the question ends with.
 		if (!wide_equal(own, probe.node->name, own_len))
-			return plain_left(at_hand, PLAIN_LEFT_ZONE);
+			goto search;
 	}
 
 	const struct asking asking = {zone->version, q->type, q->labels, false};
@@ -332,6 +332,9 @@ unchosen:
 	asked->version = zone->version;
 	asked->image = image;
 	plain_emit_other(at_hand, asked, msg);
+	return at_hand->reply;
+search:
+	plain_emit_searched(at_hand, labels, hash, msg);
 	return at_hand->reply;
 }
 

@@ -195,7 +195,7 @@ static bool ask_waiting(struct dns_query *query, bool far)
 }
 
 // In one burst with those before it, of which it may remember their zone. Post: as ask_waiting().
-static unsigned burst_left, burst_same;
+static unsigned burst_left, burst_same, burst_count;
 static bool ask_in_a_burst(struct dns_query *query)
 {
 	static struct dns_plain at_hand;
@@ -210,6 +210,7 @@ static bool ask_in_a_burst(struct dns_query *query)
 	const struct plain_reply reply = dns_plain_answer(&at_hand, query->msg, query->len);
 
 	burst_same += at_hand.zone.next == ZONE_SAME;
+	burst_count += reply.len != 0;
 	if (reply.len == 0) {
 		query->sum = sum;
 		dns_plain_leave(&at_hand, &at_hand.asked, query->msg);
@@ -322,6 +323,57 @@ static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 			image_buffer_close(&images[i][nth]);
 }
 
+// Of so many names some stand in the bucket behind their own; and where one has gone on, a name
+// that is not there might have.
+static void names_that_stand_elsewhere_go_the_plain_way_too(void **state)
+{
+	enum { LINE = 32, NAMES = 4000 };
+	static char text[LINE * NAMES];
+	static uint8_t other[2048], by_stages[2048];
+	struct zone_table *table = zone_table_new(&key);
+	uint8_t apex[NAME_LEN_MAX], msg[512];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	unsigned displaced = 0;
+	size_t used = (size_t)sprintf(text, "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\n");
+
+	for (unsigned i = 0; used + LINE < sizeof text; i++)
+		used += (size_t)snprintf(text + used, LINE, "h%u A 192.0.2.1\n", i);
+	assert_true(name_from_text("a.", 2, (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	image_compile(&images[0][0], records, NULL, &versions[0].layer[0]);
+	records_free(records);
+	versions[0].layer_count = 1;
+	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+	context.table = table;
+	const struct image *image = &versions[0].layer[0];
+	for (uint32_t i = 0; i < image->bucket_count; i++)
+		displaced += image->buckets[i].overflow;
+	assert_true(displaced > 20);
+
+	burst_left = burst_count = steps_count = 0;
+	for (unsigned i = 0; i < NAMES; i++) {
+		char name[LINE];
+
+		snprintf(name, sizeof name, "%s%u.a.", i % 2 == 0 ? "h" : "missing", i);
+		const size_t len = question(msg, name, RRTYPE_A, i);
+		const size_t n = ask(BY_STAGES, msg, len, by_stages);
+
+		assert_int_equal(by_stages[3] & 15, i % 2 == 0 ? 0 : 3);
+		assert_int_equal(ask(IN_A_BURST, msg, len, other), n);
+		assert_memory_equal(other, by_stages, n);
+		assert_int_equal(ask(BY_STEPS, msg, len, other), n);
+		assert_memory_equal(other, by_stages, n);
+	}
+	assert_int_equal(burst_count, NAMES);
+	assert_int_equal(steps_count, NAMES);
+	zone_table_free(table);
+	image_buffer_close(&images[0][0]);
+}
+
 // The control thread adds zones while a worker is within a burst.
 static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 {
@@ -426,6 +478,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(at_once_by_steps_and_by_stages_come_the_same_replies),
+	    cmocka_unit_test(names_that_stand_elsewhere_go_the_plain_way_too),
 	    cmocka_unit_test(a_query_that_waits_is_answered_from_a_table_that_grew),
 	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
 	};
