@@ -53,7 +53,7 @@ static inline void frame_answer_end(const struct frame_answering *at_hand)
 // Answers one frame after the other, until it comes to one that is not answered. Post: how many
 // were, each the reply's in place of the query's. The next one is as it was; if at_hand->waits, it
 // is one of waiting[], in order, and stays where it is until frame_answer_waited(). One of length
-// 0 is not tried. Pre: at_hand->dns.cap >= FRAME_CAP_MIN; PLAIN_READ bytes may be read, and 31 more
+// 0 is not tried. Pre: at_hand->dns.cap >= FRAME_CAP_MIN; PLAIN_READ bytes may be read, and 32 more
 // than a frame is long, however long it is.
 unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *frames, unsigned n)
     __attribute__((nonnull, warn_unused_result));

@@ -131,7 +131,7 @@ static inline bool frame_plain_port(const struct frame_plain_rules *rules, const
 	return odd == 0 || (odd == 1 && frame_load16(port) != 1900 && frame_load16(port) != 11211);
 }
 
-// checksum_sum() over what begins at `data`, below 2^40. 32 bytes may be read, and 31 more than
+// checksum_sum() over what begins at `data`, below 2^63. 32 bytes may be read, and 32 more than
 // `len`.
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
 static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsigned len)
@@ -188,7 +188,7 @@ static inline uint64_t frame_sum_quotient(uint64_t sum)
 
 // Post: true: FRAME_DNS, if there are FRAME_DNS_MIN bytes of a message, and there is a UDP
 // checksum, where there was none as well. False says nothing. Pre: PLAIN_READ bytes may be read,
-// and 31 more than `len`, whatever `len` is.
+// and 32 more than `len`, whatever `len` is.
 static inline __attribute__((always_inline)) bool frame_plain_classify4(
     struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
 {
