@@ -26,6 +26,7 @@
 	X(punt_full, "frames for the kernel dropped: queue full")                          \
 	X(punt_none, "frames for the kernel, which has its own copy or no way to get one") \
 	X(punt_down, "frames sent for the kernel")                                         \
+	X(punt_down_full, "frames sent for the kernel dropped: transmit queue full")       \
 	X(forward_up, "messages handed to the control plane")                              \
 	X(forward_capped, "messages for the control plane dropped: over the rate")         \
 	X(forward_full, "messages for the control plane dropped: queue full")              \

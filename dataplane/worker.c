@@ -80,6 +80,8 @@ static void send_down(struct worker *w, const struct worker_queue *wq)
 	uint16_t sent = rte_eth_tx_burst(wq->port->id, wq->queue, burst, (uint16_t)n);
 
 	count(w, COUNT_punt_down, sent);
+	if (sent < n)
+		count(w, COUNT_punt_down_full, n - sent);
 	for (unsigned i = sent; i < n; i++)
 		rte_pktmbuf_free(burst[i]);
 }
@@ -114,7 +116,7 @@ static unsigned reply_cap(const struct rte_mbuf *m, unsigned max)
 
 // A device, or the kernel on another CPU, has written the frames, and a query fills two cache
 // lines: all of a burst are waited for together. What is not one buffer with room for every plain
-// reply is not tried as such. Post: the bytes of all.
+// reply, and behind itself for what is read there, is not tried as such. Post: the bytes of all.
 static uint64_t fetch(
     struct rte_mbuf **burst, struct frame_slot *frames, unsigned n, unsigned reply_max)
 {
@@ -122,7 +124,8 @@ static uint64_t fetch(
 
 	for (unsigned i = 0; i < n; i++) {
 		const struct rte_mbuf *m = burst[i];
-		const bool usual = m->nb_segs == 1 && reply_cap(m, reply_max) == reply_max;
+		const bool usual = m->nb_segs == 1 && m->data_len <= reply_max &&
+		                   reply_cap(m, reply_max) == reply_max;
 
 		frames[i].bytes = rte_pktmbuf_mtod(m, uint8_t *);
 		__builtin_prefetch(frames[i].bytes);
