@@ -194,6 +194,25 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_version *vers
 	return true;
 }
 
+// What stands where a zone with that hash does, a tombstone maybe: *found. Otherwise NULL where
+// there is none of it, and another's where it may be further on.
+static inline const struct zone_version *slots_seek(
+    const struct slots *slots, uint64_t hash, bool *found)
+{
+	size_t at = slots_home(slots, hash);
+	const struct zone_version *version;
+	unsigned tried = 0;
+
+	do {
+		const struct slot *slot = &slots->slot[at];
+
+		version = atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+		*found = version != NULL && slot->hash == hash;
+		at = (at + 1) & slots->mask;
+	} while (!*found && version != NULL && ++tried < PLAIN_SLOTS);
+	return version;
+}
+
 // Where an apex's slot is free there is none of that length; where another's stands there it may be
 // further on.
 __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
@@ -215,12 +234,11 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 			return true;
 		}
 
-		const struct slot *slot = &slots->slot[slots_home(slots, q->hash[depth])];
-		const struct zone_version *version =
-		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+		bool found;
+		const struct zone_version *version = slots_seek(slots, q->hash[depth], &found);
 
 		if (version != NULL) {
-			if (slot->hash == q->hash[depth] && version->apex_labels == depth &&
+			if (found && version->apex_labels == depth &&
 			    atomic_load_explicit(&version->state, memory_order_relaxed) ==
 			        ZONE_LIVE &&
 			    zone_take(at_hand, version, depth))
@@ -305,21 +323,14 @@ static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiti
 	for (unsigned depths = waiting->depths; depths != 0;) { // at most 8 times
 		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
 		const uint64_t hash = waiting->asked.question.hash[depth];
-		const struct zone_version *version;
-		size_t at = slots_home(slots, hash);
-		unsigned tried = 0;
+		bool found;
+		const struct zone_version *version = slots_seek(slots, hash, &found);
 
-		do {
-			const struct slot *slot = &slots->slot[at];
-
-			version = atomic_load_explicit(&slot->version, memory_order_acquire); // A1
-			if (version != NULL && slot->hash == hash) {
-				waiting->asked.version = version;
-				waiting->depth = depth;
-				return true;
-			}
-			at = (at + 1) & slots->mask;
-		} while (version != NULL && ++tried < PLAIN_SLOTS);
+		if (found) {
+			waiting->asked.version = version;
+			waiting->depth = depth;
+			return true;
+		}
 		if (version != NULL)
 			break;
 		depths &= ~(1u << depth);
