@@ -12,40 +12,16 @@
 #define H  (3600 * S)
 #define D  (24 * H)
 
-static const struct zone_policy policy_one = {.primary_count = 1,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
-static const struct zone_policy policy_three = {.primary_count = 3,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
-static const struct zone_policy policy_grace = {.primary_count = 1,
-    .expire_grace = true,
-    .grace_s = 3600,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
-static const struct zone_policy policy_none = {.primary_count = 0,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
+// As most zones have them.
+#define POLICY_TIMES                                                                        \
+	.refresh_min_s = 2, .refresh_max_s = 86400, .retry_min_s = 1, .retry_max_s = 86400, \
+	.jitter = 10, .notify_min_ms = 50, .notify_max_ms = 30000
+
+static const struct zone_policy policy_one = {.primary_count = 1, POLICY_TIMES};
+static const struct zone_policy policy_three = {.primary_count = 3, POLICY_TIMES};
+static const struct zone_policy policy_grace = {
+    .primary_count = 1, .expire_grace = true, .grace_s = 3600, POLICY_TIMES};
+static const struct zone_policy policy_none = {.primary_count = 0, POLICY_TIMES};
 static const struct zone_policy policy_clamped = {.primary_count = 1,
     .refresh_min_s = 100,
     .refresh_max_s = 200,
@@ -57,25 +33,11 @@ static const struct zone_policy policy_clamped = {.primary_count = 1,
 
 // Two primaries, the first with two addresses.
 static const uint64_t origins[] = {11, 11, 22};
-static const struct zone_policy policy_known = {.primary_count = 3,
-    .origins = origins,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
+static const struct zone_policy policy_known = {
+    .primary_count = 3, .origins = origins, POLICY_TIMES};
 static const uint64_t origins_other[] = {33};
-static const struct zone_policy policy_other = {.primary_count = 1,
-    .origins = origins_other,
-    .refresh_min_s = 2,
-    .refresh_max_s = 86400,
-    .retry_min_s = 1,
-    .retry_max_s = 86400,
-    .jitter = 10,
-    .notify_min_ms = 50,
-    .notify_max_ms = 30000};
+static const struct zone_policy policy_other = {
+    .primary_count = 1, .origins = origins_other, POLICY_TIMES};
 
 // The same, pinned for an hour to the one whose versions are served.
 #define INTERVALS                                                                           \
