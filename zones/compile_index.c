@@ -17,7 +17,8 @@
 #define NAMES_PER_BUCKET 6
 #define AHEAD            16 // names between a prefetch and its use: they lie anywhere
 
-int compile_index(struct compilation *c)
+// Puts in the units that are occluded, or all others. Post: *rest are left.
+static int index_put(struct compilation *c, bool occluded, uint32_t *rest)
 {
 	const uint32_t count = c->unit_count + c->gone_count;
 
@@ -28,6 +29,10 @@ int compile_index(struct compilation *c)
 			    &c->buckets[home_bucket(c->bucket_count, c->hashes[i + AHEAD])], 1);
 		if ((unit->role & (UNIT_HIDDEN | UNIT_GUEST)) != 0)
 			continue;
+		if (((unit->flags & NODE_OCCLUDED) != 0) != occluded) {
+			++*rest;
+			continue;
+		}
 		uint32_t at = home_bucket(c->bucket_count, c->hashes[i]), distance = 1;
 		while (c->buckets[at].used == IMAGE_SLOTS) {
 			if (distance == 1 && c->buckets[at].overflow < UINT16_MAX)
@@ -42,9 +47,21 @@ int compile_index(struct compilation *c)
 		bucket->tag[bucket->used] = (uint16_t)c->hashes[i];
 		bucket->ref[bucket->used++] = i + 1;
 	}
+	return 0;
+}
+
+// What questions look for comes first, and stands at home more often: none looks for a name below a
+// cut or DNAME.
+int compile_index(struct compilation *c)
+{
+	uint32_t occluded = 0, others = 0;
+	int error = index_put(c, false, &occluded);
+
+	if (error == 0 && occluded != 0)
+		error = index_put(c, true, &others);
 	free(c->hashes);
 	c->hashes = NULL;
-	return 0;
+	return error;
 }
 
 void compile_index_finish(struct compilation *c)
