@@ -60,7 +60,7 @@ static void file_write(unsigned serial)
 // Until so many were handed out.
 static void until_handed(struct event_base *base, size_t count)
 {
-	for (unsigned i = 0; i < 500 && handed_count < count; i++) {
+	for (unsigned i = 0; i < 6000 && handed_count < count; i++) {
 		event_base_loop(base, EVLOOP_NONBLOCK);
 		usleep(10000);
 	}

@@ -17,6 +17,7 @@
 
 #include <event2/event.h>
 
+#include "test_clock.h"
 #include "wire.h"
 
 #define BABBLE_MS 200
@@ -105,5 +106,6 @@ int main(void)
 	    cmocka_unit_test(a_primary_that_babbles_is_given_up_as_one_that_is_silent),
 	};
 
+	test_clock_stop();
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -193,7 +193,7 @@ static void what_is_removed_is_written_again(void **state)
 		assert_int_equal(unlink(path), 0);
 		const uint64_t mark = store_touch(f->store);
 
-		for (unsigned k = 0; k < 200 && store_trouble(f->store)[0] == '\0'; k++) {
+		for (unsigned k = 0; k < 6000 && store_trouble(f->store)[0] == '\0'; k++) {
 			event_base_loop(f->base, EVLOOP_NONBLOCK);
 			usleep(10000);
 		}

@@ -16,6 +16,7 @@
 #include <sys/resource.h>
 
 #include "seam_peer.h"
+#include "test_clock.h"
 #include "tcp.h"
 
 #define ZONE "example.com."
@@ -24,21 +25,25 @@ struct service {
 	struct peer peer;
 	struct config_address address[2];
 	struct config_port port;
+	int reserved[2];
 	struct tcp *tcp;
 };
 
-static uint16_t port_free(int family)
+// One that nobody else gets while *fd is open: the service shares it with a socket that never
+// listens.
+static uint16_t port_reserve(int family, int *out)
 {
 	struct sockaddr_storage address = {.ss_family = (sa_family_t)family};
 	socklen_t len = sizeof(address);
-	int fd = socket(family, SOCK_STREAM, 0);
+	int one = 1, fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
+	assert_int_equal(setsockopt(fd, SOL_SOCKET, SO_REUSEPORT, &one, sizeof(one)), 0);
 	assert_int_equal(
 	    bind(fd, (struct sockaddr *)&address,
 	        family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6)),
 	    0);
 	assert_int_equal(getsockname(fd, (struct sockaddr *)&address, &len), 0);
-	close(fd);
+	*out = fd;
 	return ((struct sockaddr_in *)&address)->sin_port; // at the same place in both
 }
 
@@ -53,10 +58,10 @@ static void service_start(
 	memset(s, 0, sizeof(*s));
 	peer_folder_make(&s->peer);
 	*v4 = (struct sockaddr_in){.sin_family = AF_INET,
-	    .sin_port = port_free(AF_INET),
+	    .sin_port = port_reserve(AF_INET, &s->reserved[0]),
 	    .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	*v6 = (struct sockaddr_in6){.sin6_family = AF_INET6,
-	    .sin6_port = port_free(AF_INET6),
+	    .sin6_port = port_reserve(AF_INET6, &s->reserved[1]),
 	    .sin6_addr = IN6ADDR_LOOPBACK_INIT};
 	s->address[0].addr_len = sizeof(*v4);
 	s->address[1].addr_len = sizeof(*v6);
@@ -80,13 +85,15 @@ static void service_start(
 static void service_stop(struct service *s)
 {
 	tcp_stop(s->tcp);
+	close(s->reserved[0]);
+	close(s->reserved[1]);
 	peer_stop(&s->peer);
 	counters_close(s->peer.dataplane.counters);
 }
 
 static int client_open(const struct service *s, unsigned family)
 {
-	struct timeval wait = {.tv_sec = 10};
+	struct timeval wait = {.tv_sec = PEER_WAIT_MS / 1000};
 	int one = 1, fd = socket(s->address[family].addr.ss_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
 	assert_true(fd >= 0);
@@ -364,34 +371,35 @@ static void resets_in_any_state_leave_nothing_behind(void **state)
 	}
 	assert_serves(&s);
 	for (unsigned i = 0;
-	     i < 500 && counter(&s, COUNT_tcp_closed) < counter(&s, COUNT_tcp_accepted); i++)
+	     i < 6000 && counter(&s, COUNT_tcp_closed) < counter(&s, COUNT_tcp_accepted); i++)
 		usleep(10000);
 	assert_int_equal(counter(&s, COUNT_tcp_closed), counter(&s, COUNT_tcp_accepted));
 	assert_int_equal(counter(&s, COUNT_tcp_refused), 0);
 	service_stop(&s);
 }
 
+#define IDLE_MS 600000 // by the test's clock
+
 static void silence_and_dripping_end_after_the_idle_time(void **state)
 {
 	struct service s;
 	uint8_t query[64];
-	struct timespec start, end;
 	int silent, dripping;
 
-	service_start(&s, 400, 100, 100);
+	service_start(&s, IDLE_MS, 100, 100);
 	query_make(query, 3);
-	clock_gettime(CLOCK_MONOTONIC, &start);
 	silent = client_open(&s, 0);
 	dripping = client_open(&s, 1);
-	// A byte every 100 ms is no message.
-	for (unsigned i = 0; i < 12; i++) {
-		(void)!send(dripping, query + i, 1, MSG_NOSIGNAL);
-		usleep(100000);
+	for (unsigned i = 0; i < 6000 && counter(&s, COUNT_tcp_accepted) < 2; i++)
+		usleep(10000);
+	// A byte now and then is no message.
+	for (unsigned i = 0; i < 5; i++) {
+		write_all(dripping, query + i, 1);
+		usleep(1000);
+		test_clock_advance(IDLE_MS / 4);
 	}
 	assert_closed(dripping);
 	assert_closed(silent);
-	clock_gettime(CLOCK_MONOTONIC, &end);
-	assert_true(end.tv_sec - start.tv_sec <= 3);
 	assert_int_equal(counter(&s, COUNT_tcp_idle), 2);
 
 	// Who asks now and then stays.
@@ -400,7 +408,7 @@ static void silence_and_dripping_end_after_the_idle_time(void **state)
 	for (unsigned i = 0; i < 6; i++) {
 		write_all(fd, query, query_make(query, 3));
 		reply_expect(fd, 3);
-		usleep(150000);
+		test_clock_advance(IDLE_MS / 2);
 	}
 	close(fd);
 	service_stop(&s);

@@ -12,10 +12,12 @@
 
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include "compiler_child.h"
@@ -134,8 +136,14 @@ int publication_close(void **state)
 
 int publication_main(int argc, char **argv, int (*cases)(void))
 {
-	if (argc == 2 && strcmp(argv[1], COMPILER_ARGUMENT) == 0)
+	char byte;
+
+	if (argc == 2 && strcmp(argv[1], COMPILER_ARGUMENT) == 0) {
+		if (fcntl(COMPILER_DIES, F_GETFD) >= 0 &&
+		    recv(COMPILER_SOCKET, &byte, sizeof(byte), MSG_PEEK) > 0)
+			raise(SIGKILL);
 		return compiler_child_main();
+	}
 	signal(SIGPIPE, SIG_IGN); // as np_controlplane.c does
 	return cases();
 }

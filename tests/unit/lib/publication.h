@@ -52,7 +52,9 @@ struct publication {
 int publication_open(void **state, const char *zones);
 int publication_open_both(void **state); // example and other
 int publication_close(void **state);
-// The program of a test with these cases.
+// The program of a test with these cases. A compiler that is started while COMPILER_DIES is open
+// dies over what it gets.
+#define COMPILER_DIES 200 // a descriptor that it inherits
 int publication_main(int argc, char **argv, int (*cases)(void));
 
 void publication_turns(struct publication *p, unsigned count); // long enough for what should not be

@@ -19,13 +19,22 @@ static inline int64_t now_ms(void)
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
 }
 
-// For two milliseconds.
+// Until then, whatever comes meanwhile.
+static inline void loop_for(struct event_base *base, int ms)
+{
+	const struct timeval time = {.tv_sec = ms / 1000, .tv_usec = ms % 1000 * 1000};
+
+	event_base_loopexit(base, &time);
+	event_base_dispatch(base);
+}
+
+// A moment, and so many rounds at the least: a machine that gives us no time meanwhile takes none
+// away.
 static inline void loop_turn(struct event_base *base)
 {
-	const struct timeval tick = {.tv_usec = 2000};
-
-	event_base_loopexit(base, &tick);
-	event_base_dispatch(base);
+	loop_for(base, 2);
+	for (unsigned i = 0; i < 4; i++)
+		event_base_loop(base, EVLOOP_NONBLOCK);
 }
 
 // Until something has happened, but no longer than that.

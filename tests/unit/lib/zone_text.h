@@ -63,13 +63,13 @@ static inline void version_of(
 // As a line.
 static inline void record_put(FILE *out, const struct record *record)
 {
-	char owner[NAME_TEXT_MAX], type[16], *rdata = malloc(RDATA_TEXT_MAX);
+	static char rdata[RDATA_TEXT_MAX];
+	char owner[NAME_TEXT_MAX], type[16];
 
 	name_to_text(record->owner, owner);
-	rdata_to_text(record->type, record->rdata, record->rdlen, rdata, RDATA_TEXT_MAX);
+	rdata_to_text(record->type, record->rdata, record->rdlen, rdata, sizeof(rdata));
 	fprintf(
 	    out, "%s %u %s %s\n", owner, record->ttl, rrtype_to_text(record->type, type), rdata);
-	free(rdata);
 }
 
 static inline char *text_of(const struct records *records)
