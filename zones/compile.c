@@ -191,13 +191,22 @@ static int put_leads(struct node_draft *d)
 	    (struct image_node_leads *)((uint8_t *)d->node + image_node_head(d->node));
 
 	if ((d->unit->flags & NODE_CUT) != 0) {
-		if (compile_referral(c, d->node, d->unit, false, 0, &leads->answer_at) != 0)
+		const bool is_signed = (c->flags & IMAGE_SIGNED) != 0;
+		bool differs = true;
+
+		// With DO first: it is what resolvers ask a signed zone for.
+		if (is_signed && compile_referral(c, d->node, d->unit, true, &differs,
+		                     &leads->answer_do_at) != 0)
+			return -ENOMEM;
+		if (leads->answer_do_at != 0)
+			end_hot(d);
+		leads->answer_at = leads->answer_do_at;
+		if (differs &&
+		    compile_referral(c, d->node, d->unit, false, &differs, &leads->answer_at) != 0)
 			return -ENOMEM;
 		end_hot(d);
-		leads->answer_do_at = leads->answer_at;
-		if ((c->flags & IMAGE_SIGNED) != 0 && leads->answer_at != 0)
-			return compile_referral(
-			    c, d->node, d->unit, true, leads->answer_at, &leads->answer_do_at);
+		if (!is_signed)
+			leads->answer_do_at = leads->answer_at;
 	} else if ((d->unit->flags & NODE_CNAME) != 0) {
 		if (compile_chain(c, d->node, d->unit, &leads->answer_at) != 0)
 			return -ENOMEM;
@@ -282,6 +291,8 @@ static int put_head(struct node_draft *d, bool far)
 		more += sizeof(struct image_node_far);
 	}
 	const size_t owner_at = head + more;
+	if (compile_takes_proof(d->c, unit))
+		flags |= NODE_TAKES_PROOF;
 	if (memcmp(unit->owner, lower, unit->len) != 0) {
 		flags |= NODE_CASE;
 		more += owner;

@@ -8,13 +8,14 @@
 //   positive   the RRset in stored order, its signatures when asked for; then, optional, A and AAAA
 //              of each name that its rdata embeds, glue included (a root zone's own servers are
 //              glue), and what an SVCB or HTTPS alias leads to
-//   referral   NS in stored order; DS and its signatures when asked for;
-//              then glue: required for name servers at or below the cut (RFC 9471), then, optional,
-//              what the zone holds of the others
+//   referral   NS in stored order; DS and its signatures when asked for, or the cut's own NSEC,
+//              which says that there is none; then glue: required for name servers at or below the
+//              cut (RFC 9471), then, optional, what the zone holds of the others
 //   negative   the SOA with the TTL of negative answers
 //   chain      each CNAME on the way; then the RRset it leads to, or the SOA where there is none
 //
-// Proofs of denial are in none of them: the data plane puts them in behind the authority section.
+// Other proofs of denial are in none of them: the data plane puts them in behind the authority
+// section.
 
 #include "compile_private.h"
 
@@ -264,24 +265,41 @@ int compile_positive(struct compilation *c, const struct image_node *node, const
 	return put_targets(&d, unit, span) ? draft_place(&d, node, at) : 0;
 }
 
+// What of the cut says whether it is secure: DS, or the NSEC without it. Post: false: an NSEC3
+// must, or a proof that is broken.
+static bool secured_by(const struct compilation *c, const struct unit *cut, struct rrset_span *span)
+{
+	return unit_rrset(c, cut, RRTYPE_DS, span) ||
+	       (!c->chain_nsec3 && unit_rrset(c, cut, RRTYPE_NSEC, span));
+}
+
+bool compile_takes_proof(const struct compilation *c, const struct unit *unit)
+{
+	struct rrset_span span;
+
+	return (unit->flags & NODE_CUT) != 0 && (c->flags & IMAGE_SIGNED) != 0 &&
+	       !secured_by(c, unit, &span);
+}
+
 int compile_referral(struct compilation *c, const struct image_node *node, const struct unit *unit,
-    bool with_sigs, uint16_t plain_at, uint16_t *at)
+    bool with_sigs, bool *differs, uint16_t *at)
 {
 	struct draft d;
-	struct rrset_span ds;
+	struct rrset_span span;
 	struct source from = {.unit = unit};
 
 	*at = 0;
+	*differs = true; // where it is not compiled
 	draft_start(&d, c, unit, MOVES_BELOW, with_sigs);
 	d.takes_proofs = (c->flags & IMAGE_SIGNED) != 0; // with DO, which may get the same bytes
 	if (!unit_rrset(c, unit, RRTYPE_NS, &from.span) ||
 	    !put_rrset(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount) ||
 	    !put_sigs(&d, unit->owner, &from.span, from.span.rrs[0].ttl, &d.nscount))
 		return 0;
-	if (with_sigs && unit_rrset(c, unit, RRTYPE_DS, &ds)) {
+	if (with_sigs && secured_by(c, unit, &span)) {
 		d.differs = true;
-		if (!put_rrset(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount) ||
-		    !put_sigs(&d, unit->owner, &ds, ds.rrs[0].ttl, &d.nscount))
+		if (!put_rrset(&d, unit->owner, &span, span.rrs[0].ttl, &d.nscount) ||
+		    !put_sigs(&d, unit->owner, &span, span.rrs[0].ttl, &d.nscount))
 			return 0;
 	}
 	for (unsigned pass = 0; pass < 2; pass++) { // those at or below the cut first
@@ -295,8 +313,8 @@ int compile_referral(struct compilation *c, const struct image_node *node, const
 				return 0;
 		}
 	}
-	*at = plain_at;
-	return with_sigs && !d.differs ? 0 : draft_place(&d, node, at);
+	*differs = d.differs;
+	return draft_place(&d, node, at);
 }
 
 int compile_negative(struct compilation *c, bool with_sigs, uint32_t *ref)

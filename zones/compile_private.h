@@ -131,9 +131,11 @@ const struct unit *compile_find(const struct compilation *c, const uint8_t *name
 int compile_positive(struct compilation *c, const struct image_node *node, const struct unit *unit,
     const struct rrset_span *span, bool with_sigs, uint16_t *at)
     __attribute__((warn_unused_result));
-// `plain_at`: the answer without signatures, which serves both when there are none.
+// *differs: from the form without signatures.
 int compile_referral(struct compilation *c, const struct image_node *node, const struct unit *unit,
-    bool with_sigs, uint16_t plain_at, uint16_t *at) __attribute__((warn_unused_result));
+    bool with_sigs, bool *differs, uint16_t *at) __attribute__((warn_unused_result));
+// NODE_TAKES_PROOF?
+bool compile_takes_proof(const struct compilation *c, const struct unit *unit);
 int compile_negative(struct compilation *c, bool with_sigs, uint32_t *ref)
     __attribute__((warn_unused_result));
 

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    11
+#define IMAGE_VERSION    12
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -59,6 +59,9 @@ static_assert(offsetof(struct image_bucket, ref) == 24, "layout");
 #define NODE_DENIAL 0x100u // image_node_denial
 #define NODE_FAR    0x200u // image_node_far
 #define NODE_CASE   0x400u // the name as written, filled up to a multiple of 4: it has upper case
+// A cut of a signed zone: its referral with DO lacks the proof that there is no DS. (One that has
+// DS needs none, and an NSEC of the cut itself is in its referral.)
+#define NODE_TAKES_PROOF 0x800u
 
 // One name, with all that stands at it: a node begins at a multiple of 8 bytes, the next one in
 // canonical order follows it, and what lies between is its own: its parts, the RRset directory,
@@ -92,7 +95,8 @@ static inline unsigned image_node_head(const struct image_node *node)
 struct image_node_leads {
 	uint16_t answer_at;    // cut: struct image_answer, DO=0; CNAME that is no cut: struct
 	                       // image_chain
-	uint16_t answer_do_at; // cut: the same for DO=1, with DS; a proof of none comes to it
+	uint16_t answer_do_at; // cut: the same for DO=1, with DS or the NSEC that there is none; it
+	                       // stands in front of the other
 };
 static_assert(sizeof(struct image_node_leads) == 4, "layout");
 

@@ -503,6 +503,10 @@ static int leads_verify(struct verifier *v, const struct image_node *node)
 	if ((node->flags & NODE_CUT) == 0)
 		return leads->answer_at != 0 ? chain_verify(v, node, leads->answer_at) : 0;
 	const bool is_signed = (v->image.flags & IMAGE_SIGNED) != 0;
+	const bool secured = owns(v, node, RRTYPE_DS) ||
+	                     ((v->image.flags & IMAGE_NSEC3) == 0 && owns(v, node, RRTYPE_NSEC));
+	if (((node->flags & NODE_TAKES_PROOF) != 0) != (is_signed && !secured))
+		return bad(v, "who proves that there is no DS");
 	const bool both = leads->answer_do_at == leads->answer_at;
 	if (node_answer_verify(v, node, leads->answer_at, MOVES_BELOW, both && is_signed) != 0)
 		return -EINVAL;

@@ -140,12 +140,8 @@ static inline __attribute__((always_inline)) bool choose_referral(
 	choice->name_len = cut.node->name_len;
 	choice->flags = choice->head = 0;
 	choice->outcome = DNS_OUTCOME_referral;
-	if (asking.with_sigs) {
-		const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
-
-		if (ds == NULL || ds->rr_count == 0)
-			choice->deny = DENY_DS;
-	}
+	if (asking.with_sigs && (cut.node->flags & NODE_TAKES_PROOF) != 0)
+		choice->deny = DENY_DS;
 
 	const struct image_node_leads *leads = node_leads(cut.node);
 

@@ -221,13 +221,20 @@ static inline __attribute__((always_inline)) struct plain_reply plain_emit(
 	return plain_finish(at_hand, q, msg, choice, end, body_sum);
 }
 
-// What a name below a delegation gets without signatures, most often: as choose().
+// What a name below a delegation gets, most often: as choose().
 static inline bool plain_choose_referral(
     struct asking asking, struct node_ref ref, struct choice *choice)
 {
-	if (ref.node == NULL || (ref.node->flags & (NODE_CUT | NODE_OCCLUDED)) != NODE_CUT ||
-	    asking.qtype == RRTYPE_DS ||
-	    !choose_answer(choice, ref.node, node_leads(ref.node)->answer_at))
+	const unsigned not_here = NODE_OCCLUDED | (asking.with_sigs ? NODE_TAKES_PROOF : 0);
+
+	if (ref.node == NULL || (ref.node->flags & (NODE_CUT | not_here)) != NODE_CUT ||
+	    asking.qtype == RRTYPE_DS)
+		return false;
+
+	const struct image_node_leads *leads = node_leads(ref.node);
+
+	if (!choose_answer(
+	        choice, ref.node, asking.with_sigs ? leads->answer_do_at : leads->answer_at))
 		return false;
 	choice->name_len = ref.node->name_len;
 	choice->head = 0;
@@ -306,13 +313,13 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 			goto search;
 	}
 
-	const struct asking asking = {zone->version, q->type, q->labels, false};
-	const struct node_ref ref = {image, probe.node};
 	const bool with_sigs = plain_do(q) && zone->with_sigs;
+	const struct asking asking = {zone->version, q->type, q->labels, with_sigs};
+	const struct node_ref ref = {image, probe.node};
 	struct choice choice = {0}, other; // two, so that a referral's stays in registers
 	enum lookup_kind kind;
 
-	if (with_sigs || !plain_choose_referral(asking, ref, &choice)) {
+	if (!plain_choose_referral(asking, ref, &choice)) {
 		// DS of a zone's apex is its parent's data.
 		if (q->type == RRTYPE_DS && zone->depth == q->labels)
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);

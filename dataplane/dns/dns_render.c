@@ -54,10 +54,16 @@ static void render_negative(struct render *r, uint16_t rcode, const struct looku
 		render_truncate(r);
 }
 
+static bool has_ds(struct node_ref cut)
+{
+	const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
+
+	return ds != NULL && ds->rr_count != 0;
+}
+
 static void render_referral(struct render *r, const struct lookup *lookup)
 {
 	struct node_ref cut = lookup->node;
-	const struct image_rrset *ds = node_rrset(cut, RRTYPE_DS);
 	const struct image_rrset *ns = node_rrset(cut, RRTYPE_NS);
 
 	if (r->hops == 0)
@@ -68,15 +74,18 @@ static void render_referral(struct render *r, const struct lookup *lookup)
 		return;
 	}
 	if (r->do_sigs) {
-		bool fits;
+		// An NSEC of its own stands as DS does, unless it is one of several proofs.
+		const bool takes_proof = (cut.node->flags & NODE_TAKES_PROOF) != 0 ||
+		                         (r->denial.count != 0 && !has_ds(cut));
+		const struct image_rrset *says =
+		    node_rrset(cut, has_ds(cut) ? RRTYPE_DS : RRTYPE_NSEC);
+		bool fits = true;
 
-		if (ds != NULL && ds->rr_count != 0) {
-			fits = render_rrset(
-			    r, SECTION_AUTHORITY, node_owner(cut), cut, ds, rrset_ttl(cut, ds));
-		} else {
+		if (takes_proof)
 			denial_insecure(&r->denial, r->name, lookup);
-			fits = true;
-		}
+		else
+			fits = render_rrset(
+			    r, SECTION_AUTHORITY, node_owner(cut), cut, says, rrset_ttl(cut, says));
 		if (!fits || !denial_flush(r)) {
 			render_truncate(r);
 			return;

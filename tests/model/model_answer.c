@@ -272,17 +272,20 @@ static void answer_negative(
 static void answer_referral(struct model_reply *a, const uint8_t *cut)
 {
 	const uint8_t *owner = model_owner(a->zone, cut);
+	uint16_t says = model_first(a->zone, cut, T_DS) != NULL ? T_DS : 0;
 
 	if (a->hops == 0)
 		a->authoritative = false;
 	if (!put_or_truncate(a, AUTHORITY, owner, cut, T_NS))
 		return;
-	if (a->dnssec && model_first(a->zone, cut, T_DS) != NULL) {
-		if (!put_or_truncate(a, AUTHORITY, owner, cut, T_DS))
-			return;
-	} else {
+	// The cut's own NSEC stands as DS would, unless it is one of several proofs.
+	if (says == 0 && a->zone->proofs == PROOFS_NSEC && a->proof_count == 0 &&
+	    model_first(a->zone, cut, T_NSEC) != NULL)
+		says = T_NSEC;
+	if (!a->dnssec || says == 0)
 		model_deny_ds(a, cut);
-	}
+	else if (!put_or_truncate(a, AUTHORITY, owner, cut, says))
+		return;
 	model_proofs_put(a);
 	if (a->truncated)
 		return;
