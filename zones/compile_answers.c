@@ -134,7 +134,8 @@ static bool draft_moves(
 {
 	const unsigned body_at = d->w.body_at;
 
-	if (!moves_find(answer, d->msg + body_at, answer->size, d->name_len, d->what, moves))
+	if (!moves_find(answer, d->msg + body_at, answer->size, d->msg + WRITER_QUESTION_AT,
+	        d->name_len, d->what, moves))
 		return false;
 	// Proofs move the additional section: nothing may point into it. (A target that is not
 	// compressed, of an SRV say, stands there in full as the first owner.)

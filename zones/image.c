@@ -50,35 +50,76 @@ static inline uint64_t fold(uint64_t a, uint64_t b)
 
 // Four lanes of 8 bytes, each a chain of multiplications, so that it runs at memory speed. It finds
 // accidents (bits flipped, pages lost); malice is the verifier's business.
-static void lanes_add(uint64_t lane[4], const uint8_t *at, size_t n)
-{
-	static const uint64_t secret[4] = {0xa0761d6478bd642fULL, 0xe7037ed1a0b428dbULL,
-	    0x8ebc6af09c88c6e3ULL, 0x589965cc75374cc3ULL};
-	uint64_t word[4];
+static const uint64_t secret[4] = {
+    0xa0761d6478bd642fULL, 0xe7037ed1a0b428dbULL, 0x8ebc6af09c88c6e3ULL, 0x589965cc75374cc3ULL};
 
-	for (size_t i = 0; i < n; i += 32) {
-		memcpy(word, at + i, 32);
-		for (unsigned j = 0; j < 4; j++)
-			lane[j] = fold(lane[j] ^ word[j] ^ secret[j], secret[j] | 1) + word[j];
-	}
+static inline uint64_t lane_add(uint64_t lane, const uint8_t *at, unsigned number)
+{
+	uint64_t word;
+
+	memcpy(&word, at, 8);
+	return fold(lane ^ word ^ secret[number], secret[number] | 1) + word;
 }
 
-uint64_t image_checksum(const void *mem, size_t size)
+// A page's begin is not fetched by the CPU itself, and would be waited for: 352 MB in 41 ms instead
+// of 64.
+#define SUM_FETCH 4096
+
+// Pre: n is a multiple of 32.
+static void lanes_add(uint64_t lanes[4], const uint8_t *at, size_t n)
 {
-	uint64_t lane[4] = {1, 2, 3, 4};
+	uint64_t a = lanes[0], b = lanes[1], c = lanes[2], d = lanes[3];
+
+	for (const uint8_t *end = at + n; at != end; at += 32) {
+		__builtin_prefetch(at + SUM_FETCH);
+		a = lane_add(a, at, 0);
+		b = lane_add(b, at + 8, 1);
+		c = lane_add(c, at + 16, 2);
+		d = lane_add(d, at + 24, 3);
+	}
+	lanes[0] = a;
+	lanes[1] = b;
+	lanes[2] = c;
+	lanes[3] = d;
+}
+
+void image_sum_start(struct image_sum *sum, const void *mem)
+{
 	enum { CHECKSUM_AT = offsetof(struct image_header, checksum) };
 	uint8_t first[IMAGE_ALIGN];
-	const uint8_t *at = mem;
 
 	static_assert(CHECKSUM_AT + 8 <= sizeof(first), "the field is in the first line");
 	memcpy(first, mem, sizeof(first));
 	memset(first + CHECKSUM_AT, 0, 8);
-	lanes_add(lane, first, sizeof(first));
-	lanes_add(lane, at + sizeof(first), (size - sizeof(first)) & ~(size_t)31);
-	uint64_t sum = size;
+	*sum = (struct image_sum){.mem = mem, .at = sizeof(first), .lane = {1, 2, 3, 4}};
+	lanes_add(sum->lane, first, sizeof(first));
+}
+
+void image_sum_to(struct image_sum *sum, size_t to)
+{
+	to &= ~(size_t)31;
+	if (to <= sum->at)
+		return;
+	lanes_add(sum->lane, sum->mem + sum->at, to - sum->at);
+	sum->at = to;
+}
+
+uint64_t image_sum_end(struct image_sum *sum, size_t size)
+{
+	uint64_t all = size;
+
+	image_sum_to(sum, size);
 	for (unsigned j = 0; j < 4; j++)
-		sum = fold(sum ^ lane[j], 0x9e3779b97f4a7c15ULL) + lane[j];
-	return sum;
+		all = fold(all ^ sum->lane[j], 0x9e3779b97f4a7c15ULL) + sum->lane[j];
+	return all;
+}
+
+uint64_t image_checksum(const void *mem, size_t size)
+{
+	struct image_sum sum;
+
+	image_sum_start(&sum, mem);
+	return image_sum_end(&sum, size);
 }
 
 // --- building

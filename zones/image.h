@@ -44,6 +44,17 @@ int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 
 uint64_t image_checksum(const void *mem, size_t size);
 
+// The same a piece at a time, for who looks at the bytes anyway. Pre: of image_sum_to() that no
+// more is asked for than there is.
+struct image_sum {
+	const uint8_t *mem;
+	size_t at; // bytes that are in it
+	uint64_t lane[4];
+};
+void image_sum_start(struct image_sum *sum, const void *mem);
+void image_sum_to(struct image_sum *sum, size_t to); // at least as far, but for the last 31 bytes
+uint64_t image_sum_end(struct image_sum *sum, size_t size);
+
 // The memory an image is compiled into: private, or from a huge page on a memfd, growing in place
 // (its address never changes), in huge pages where the system has them: a page at a time, the
 // faults of a large image take longer than its compilation. Owned by one thread.

@@ -5,12 +5,13 @@
 // its compiler child made and by the data plane on what it was sent or found on disk; the bytes may
 // be anything. Every reference is checked against the image's end before it is followed, every name
 // and rdata is parsed, every record of a compiled answer and every pointer in it is walked, every
-// name is found in the index from its hash. Two passes: the checksum, and the nodes in their order,
-// which is that of their places; nothing far away is waited for, and no byte is looked at more than
-// a few times.
+// name is found in the index from its hash. One pass: the index and the nodes in their order, which
+// is that of their places, the checksum some bytes ahead; nothing far away is waited for, and no
+// byte is looked at more than a few times.
 
 #include "image.h"
 
+#include <endian.h>
 #include <errno.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,15 +31,36 @@
 #include "writer.h"
 
 #define SLOTS_AHEAD 16
+#define SUM_AHEAD   4096 // bytes that go into the checksum before they are looked at
+
+// The lists of nodes are in the order of the nodes: NSEC3 owners have their hash for a first label,
+// and that is in the order of its letters, too.
+enum { NSEC_LIST, NSEC3_LIST, LOST_LIST, LISTS };
+static const struct {
+	enum image_section_id id;
+	size_t size, ref_at; // of an item
+	const char *name;
+} lists[LISTS] = {
+    {IMAGE_NSEC_ORDER, sizeof(struct image_nsec), offsetof(struct image_nsec, node_ref), "NSEC"},
+    {IMAGE_NSEC3_ORDER, sizeof(struct image_nsec3), offsetof(struct image_nsec3, node_ref),
+        "NSEC3"},
+    {IMAGE_NSEC3_LOST, sizeof(struct image_nsec3), offsetof(struct image_nsec3, node_ref),
+        "lost NSEC3"},
+};
 
 struct verifier {
 	struct image image;
 	uint64_t first; // that an object may have: behind the header's names
 	uint64_t limit; // first byte that no object may touch: the tail
 	struct hash_key key;
-	uint64_t end;                  // of the node that is looked at, where the next one begins
-	uint64_t work;                 // bytes that may still be looked at for its sake
-	uint32_t next[IMAGE_SECTIONS]; // of lists of nodes: the first that was not come to
+	struct image_sum sum; // as far as has been looked
+	uint64_t end;         // of the node that is looked at, where the next one begins
+	uint64_t work;        // bytes that may still be looked at for its sake
+	struct list {
+		const uint8_t *at; // the first item that was not come to
+		uint32_t left;     // from it on
+		uint32_t ref;      // its node's; 0: none is left
+	} list[LISTS];
 	char *error;
 };
 
@@ -75,7 +97,8 @@ static bool is_lower(const uint8_t *name, size_t len)
 // --- header
 // ---------------------------------------------------------------------------------------
 
-static int header_verify(struct verifier *v, const void *mem, size_t size)
+// Is it an image at all, of this size?
+static int format_verify(struct verifier *v, const void *mem, size_t size)
 {
 	const struct image_header *header = mem;
 
@@ -90,10 +113,17 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 	if (header->size != size || size % IMAGE_ALIGN != 0 || size > IMAGE_SIZE_MAX)
 		return bad(v, "size %llu in the header, %zu bytes present",
 		    (unsigned long long)header->size, size);
-	if (header->checksum != image_checksum(mem, size))
-		return bad(v, "checksum does not match: the image is damaged");
+	image_sum_start(&v->sum, mem);
 	if (image_open(&v->image, mem, size) != 0)
 		return bad(v, "header");
+	return 0;
+}
+
+static int header_verify(struct verifier *v)
+{
+	const struct image_header *header = v->image.header;
+	const uint64_t size = header->size;
+
 	v->first = image_header_size(header);
 	v->limit = size - IMAGE_TAIL;
 	if (v->first > v->limit)
@@ -151,6 +181,14 @@ static int header_verify(struct verifier *v, const void *mem, size_t size)
 	return 0;
 }
 
+// Takes what is to be looked at from byte `at` on into the checksum, so that it is fetched once.
+static inline void sum_ahead(struct verifier *v, uint64_t at)
+{
+	if (at + SUM_AHEAD / 2 <= v->sum.at)
+		return;
+	image_sum_to(&v->sum, at + SUM_AHEAD < v->limit ? at + SUM_AHEAD : v->limit);
+}
+
 // --- rdata
 // ----------------------------------------------------------------------------------------
 
@@ -161,6 +199,16 @@ static bool looks(struct verifier *v, uint64_t bytes)
 		return false;
 	v->work -= bytes;
 	return true;
+}
+
+// rdata_valid(), with most of most zones first.
+static inline bool rdata_verify(uint16_t type, const uint8_t *rdata, size_t len)
+{
+	if (type == RRTYPE_A)
+		return len == 4;
+	if (type == RRTYPE_NS)
+		return len > 0 && name_len_checked(rdata, len) == len;
+	return rdata_valid(type, rdata, len);
 }
 
 // A list of `count` rdatas of `type` that begins at byte `at`, in the node.
@@ -175,7 +223,7 @@ static int rdata_list_verify(struct verifier *v, uint64_t at, unsigned count, ui
 			return bad(v, "rdata out of range");
 		if (!looks(v, 2u + len))
 			return bad(v, "rdata that is of several RRsets");
-		if (!rdata_valid(type, v->image.mem + at + 2, len))
+		if (!rdata_verify(type, v->image.mem + at + 2, len))
 			return bad(v, "rdata of type %u is malformed", type);
 		at += 2 + (uint64_t)len;
 	}
@@ -188,6 +236,7 @@ static int rdata_list_verify(struct verifier *v, uint64_t at, unsigned count, ui
 // Whose questions an answer is for. `takes_proofs`: they may be put in, so that nothing points to
 // what is behind them.
 struct answer_use {
+	const uint8_t *name;
 	unsigned name_len;
 	enum moves_for what;
 	bool takes_proofs;
@@ -198,10 +247,6 @@ struct answer_use {
 static int answer_verify(struct verifier *v, uint64_t at, uint64_t end, struct answer_use use)
 {
 	static_assert(MOVES_SLACK <= IMAGE_TAIL, "moves_find() may read behind any answer");
-	union {
-		uint8_t bytes[8 * (UINT8_MAX - 1)];
-		struct image_moves moves;
-	} room;
 	struct moves moves;
 
 	if (at + sizeof(struct image_answer) > end)
@@ -215,23 +260,21 @@ static int answer_verify(struct verifier *v, uint64_t at, uint64_t end, struct a
 	const uint8_t *bytes = answer_bytes(answer);
 	if (checksum_fold(checksum_sum(bytes, answer->size, 0)) != answer->sum)
 		return bad(v, "answer: sum");
-	if (!moves_find(answer, bytes, answer->size, use.name_len, use.what, &moves))
+	if (!moves_find(answer, bytes, answer->size, use.name, use.name_len, use.what, &moves))
 		return bad(v, "answer: records");
 	if (use.takes_proofs &&
 	    moves.target_max >= WRITER_QUESTION_AT + use.name_len + 4 + moves.proof_at)
 		return bad(v, "answer: a pointer behind where proofs go");
-	const size_t size = 8ull * (answer->head - 1u);
-	if (moves.head != answer->head)
-		return bad(v, "answer: what moves");
-	memset(room.bytes, 0, size);
-	moves_put(&moves, room.bytes);
-	return memcmp(answer + 1, room.bytes, size) != 0 ? bad(v, "answer: what moves") : 0;
+	return moves.head != answer->head || !moves_equal(&moves, answer + 1)
+	           ? bad(v, "answer: what moves")
+	           : 0;
 }
 
 // The same of the whole zone's.
 static int negative_verify(struct verifier *v, uint32_t ref)
 {
-	const struct answer_use use = {v->image.header->apex_len, MOVES_BELOW, true};
+	const struct image_header *header = v->image.header;
+	const struct answer_use use = {image_apex(header), header->apex_len, MOVES_BELOW, true};
 
 	if (!in_range(v, ref, 1, sizeof(struct image_answer)))
 		return bad(v, "answer out of range");
@@ -251,7 +294,7 @@ static uint64_t place_of(const struct verifier *v, const struct image_node *node
 static int node_answer_verify(struct verifier *v, const struct image_node *node, unsigned at,
     enum moves_for what, bool takes_proofs)
 {
-	const struct answer_use use = {node->name_len, what, takes_proofs};
+	const struct answer_use use = {node->name, node->name_len, what, takes_proofs};
 
 	return at == 0 ? 0 : answer_verify(v, place_of(v, node, at), v->end, use);
 }
@@ -286,7 +329,7 @@ static int answer_records_verify(
 		if (memcmp(at, fixed, sizeof fixed) != 0 || memcmp(at + 6, first + 6, 4) != 0)
 			return bad(v, "an answer begins with other records");
 		const size_t len = (size_t)at[10] << 8 | at[11];
-		if (!rdata_valid(rrset->type, at + 12, len))
+		if (!rdata_verify(rrset->type, at + 12, len))
 			return bad(v, "rdata of type %u is malformed", rrset->type);
 		at += 12 + len;
 	}
@@ -348,24 +391,24 @@ static int rrset_verify(struct verifier *v, struct node_ref self, const struct i
 	return error;
 }
 
-// The name before, taken apart, for the one that comes: in canonical order most of a name is that
-// of the name before, and need not be looked at again. Indexed by a number of labels, from the
-// root.
+// A name taken apart, from the left.
 struct place {
 	const uint8_t *name;
 	unsigned labels;
-	uint8_t start[NAME_LABELS_MAX + 1];
+	uint8_t start[NAME_LABELS_MAX + 1]; // of each label, and of the root
 };
 
+// The name that comes beside the one before: in canonical order most of a name is that of the name
+// before, and need not be looked at again.
 struct names {
-	struct place before, now;
-	uint64_t hash[NAME_LABELS_MAX + 1]; // of suffixes that both have, and of `now` then
+	struct place place[2];              // by turns
+	unsigned now;                       // which is the one that comes
+	uint64_t hash[NAME_LABELS_MAX + 1]; // its hash by a number of labels
 };
 
 // Fills `place`. Post: false when the name is malformed or has upper case.
 static bool place_take(struct place *place, const struct image_node *node)
 {
-	uint8_t start[NAME_LABELS_MAX + 1];
 	const uint8_t *name = node->name;
 	unsigned labels = 0, at = 0;
 
@@ -373,17 +416,31 @@ static bool place_take(struct place *place, const struct image_node *node)
 		const unsigned next = at + 1u + name[at];
 		if (name[at] > NAME_LABEL_MAX || next >= node->name_len)
 			return false;
-		start[labels++] = (uint8_t)at;
+		place->start[labels++] = (uint8_t)at;
 		at = next;
 	}
 	if (at + 1 != node->name_len || labels != node->labels ||
 	    wide_has_upper(name, node->name_len))
 		return false;
+	place->start[labels] = (uint8_t)at;
 	place->name = name;
 	place->labels = labels;
-	for (unsigned i = 0; i < labels; i++)
-		place->start[labels - i] = start[i];
 	return true;
+}
+
+// The last `n` labels. Pre: there are as many.
+static inline const uint8_t *place_suffix(const struct place *place, unsigned n)
+{
+	return place->name + place->start[place->labels - n];
+}
+
+// Are their last `n` labels the same?
+static inline bool suffix_equal(const struct place *a, const struct place *b, unsigned n)
+{
+	const unsigned len = a->start[a->labels] - a->start[a->labels - n];
+
+	return len == (unsigned)(b->start[b->labels] - b->start[b->labels - n]) &&
+	       wide_equal(place_suffix(a, n), place_suffix(b, n), len + 1);
 }
 
 // How many labels both end in. Both are lower case, in the image.
@@ -392,12 +449,13 @@ static unsigned labels_common(const struct place *a, const struct place *b)
 	const unsigned most = a->labels < b->labels ? a->labels : b->labels;
 	unsigned n = 0;
 
-	while (n < most) {
-		const uint8_t *x = a->name + a->start[n + 1], *y = b->name + b->start[n + 1];
-		if (*x != *y || !wide_equal(x, y, 1u + *x))
-			break;
+	// One below the other, or beside it: as nearly all are.
+	if (suffix_equal(a, b, most))
+		return most;
+	if (suffix_equal(a, b, most - 1))
+		return most - 1;
+	while (suffix_equal(a, b, n + 1)) // ends in front of `most`
 		n++;
-	}
 	return n;
 }
 
@@ -406,9 +464,20 @@ static bool place_before(const struct place *a, const struct place *b, unsigned 
 {
 	if (common == a->labels || common == b->labels)
 		return a->labels < b->labels;
-	const uint8_t *x = a->name + a->start[common + 1], *y = b->name + b->start[common + 1];
-	const int order = memcmp(x + 1, y + 1, *x < *y ? *x : *y);
-	return order != 0 ? order < 0 : *x < *y;
+	const uint8_t *x = place_suffix(a, common + 1), *y = place_suffix(b, common + 1);
+	const unsigned len = *x < *y ? *x : *y;
+
+	for (unsigned at = 0; at < len; at += 8) { // eight bytes a step: labels are short
+		const unsigned left = len - at, behind = left < 8 ? 64 - 8 * left : 0;
+		uint64_t p, q;
+		memcpy(&p, x + 1 + at, 8);
+		memcpy(&q, y + 1 + at, 8);
+		p = be64toh(p) >> behind;
+		q = be64toh(q) >> behind;
+		if (p != q)
+			return p < q;
+	}
+	return *x < *y;
 }
 
 // Post: names->now is the node's, names->hash its hashes.
@@ -416,20 +485,21 @@ static int node_name_verify(struct verifier *v, const struct image_node *node, s
 {
 	const struct image_header *header = v->image.header;
 	const uint64_t at = (uint64_t)((const uint8_t *)node - v->image.mem) + sizeof(*node);
+	const struct place *before = &names->place[names->now];
+	struct place *now = &names->place[names->now ^= 1];
 
-	names->before = names->now;
-	if (at + node->name_len > v->limit || node->name_len == 0 || !place_take(&names->now, node))
+	if (at + node->name_len > v->limit || node->name_len == 0 || !place_take(now, node))
 		return bad(v, "a name is malformed");
-	const unsigned common = labels_common(&names->before, &names->now);
-	if (names->before.name == NULL || common < header->apex_labels) {
+	const unsigned common = before->name != NULL ? labels_common(before, now) : 0;
+	if (before->name == NULL || common < header->apex_labels) {
 		if (!name_is_under(node->name, image_apex(header)))
 			return bad(v, "a name is not in the zone");
 	}
-	if (names->before.name != NULL && !place_before(&names->before, &names->now, common))
+	if (before->name != NULL && !place_before(before, now, common))
 		return bad(v, "names out of order");
-	for (unsigned n = common + 1; n <= names->now.labels; n++)
+	for (unsigned n = common + 1; n <= now->labels; n++)
 		names->hash[n] =
-		    qname_label_hash(names->hash[n - 1], node->name + names->now.start[n], &v->key);
+		    qname_label_hash(names->hash[n - 1], place_suffix(now, n), &v->key);
 	return 0;
 }
 
@@ -460,20 +530,13 @@ static int parts_verify(struct verifier *v, const struct image_node *node)
 	    ((denies->at & ~DENIAL_COVER) > chain || (denies->wild & ~DENIAL_COVER) > chain ||
 	        denies->at == DENIAL_COVER || denies->wild == DENIAL_COVER))
 		return bad(v, "rank of a denial");
-	const struct node_ref self = {.image = &v->image, .node = node};
-	const uint8_t *written = node_owner(self);
+	if ((node->flags & NODE_CASE) == 0)
+		return 0;
+	const uint8_t *written = node_owner((struct node_ref){.image = &v->image, .node = node});
 	if (name_len_checked(written, node->name_len) != node->name_len ||
 	    !name_equal(written, node->name))
 		return bad(v, "owner as written is another name");
 	return 0;
-}
-
-static bool owns(const struct verifier *v, const struct image_node *node, uint16_t type)
-{
-	const struct node_ref self = {.image = &v->image, .node = node};
-	const struct image_rrset *rrset = node_rrset(self, type);
-
-	return rrset != NULL && rrset->rr_count > 0;
 }
 
 static int chain_verify(struct verifier *v, const struct image_node *node, unsigned at)
@@ -495,7 +558,8 @@ static int chain_verify(struct verifier *v, const struct image_node *node, unsig
 }
 
 // Where a question at or below a cut, or of a CNAME, is led.
-static int leads_verify(struct verifier *v, const struct image_node *node)
+// `owned`: the types it has records of.
+static int leads_verify(struct verifier *v, const struct image_node *node, uint32_t owned)
 {
 	if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
 		return 0;
@@ -503,8 +567,9 @@ static int leads_verify(struct verifier *v, const struct image_node *node)
 	if ((node->flags & NODE_CUT) == 0)
 		return leads->answer_at != 0 ? chain_verify(v, node, leads->answer_at) : 0;
 	const bool is_signed = (v->image.flags & IMAGE_SIGNED) != 0;
-	const bool secured = owns(v, node, RRTYPE_DS) ||
-	                     ((v->image.flags & IMAGE_NSEC3) == 0 && owns(v, node, RRTYPE_NSEC));
+	const uint32_t secures =
+	    type_bit(RRTYPE_DS) | ((v->image.flags & IMAGE_NSEC3) == 0 ? type_bit(RRTYPE_NSEC) : 0);
+	const bool secured = (owned & secures) != 0;
 	if (((node->flags & NODE_TAKES_PROOF) != 0) != (is_signed && !secured))
 		return bad(v, "who proves that there is no DS");
 	const bool both = leads->answer_do_at == leads->answer_at;
@@ -513,7 +578,8 @@ static int leads_verify(struct verifier *v, const struct image_node *node)
 	return both ? 0 : node_answer_verify(v, node, leads->answer_do_at, MOVES_BELOW, is_signed);
 }
 
-static int node_verify(struct verifier *v, uint32_t ref, struct names *names)
+// Post: *owned are the types (type_bit()) that it has records of.
+static int node_verify(struct verifier *v, uint32_t ref, struct names *names, uint32_t *owned)
 {
 	if (!in_range(v, ref, 1, sizeof(struct image_node) + 1))
 		return bad(v, "node out of range");
@@ -528,21 +594,24 @@ static int node_verify(struct verifier *v, uint32_t ref, struct names *names)
 	    (node->flags & NODE_FAR) != 0
 	        ? (const struct image_far *)node_rrset_at(self, node->rrset_count)
 	        : NULL;
-	uint32_t types = 0;
+	uint32_t types = 0, has = 0;
 	for (unsigned i = 0, before = 0; i < node->rrset_count; i++) {
 		const struct image_rrset *rrset = node_rrset_at(self, i);
 		if (i > 0 && rrset->type <= before)
 			return bad(v, "RRsets out of order");
 		before = rrset->type;
-		types |= type_bit(rrset->type);
+		const uint32_t type = type_bit(rrset->type);
+		types |= type;
+		has |= rrset->rr_count > 0 ? type : 0;
 		if ((error = rrset_verify(v, self, rrset, far != NULL ? &far[i] : NULL)) != 0)
 			return error;
 	}
 	if (types != node->types)
 		return bad(v, "types present at a name");
-	if ((node->flags & NODE_CUT) != 0 && !owns(v, node, RRTYPE_NS))
+	*owned = has;
+	if ((node->flags & NODE_CUT) != 0 && (has & type_bit(RRTYPE_NS)) == 0)
 		return bad(v, "delegation without NS");
-	if ((node->flags & NODE_DNAME) != 0 && !owns(v, node, RRTYPE_DNAME))
+	if ((node->flags & NODE_DNAME) != 0 && (has & type_bit(RRTYPE_DNAME)) == 0)
 		return bad(v, "DNAME flag without DNAME");
 	if ((node->flags & NODE_TOMBSTONE) != 0 &&
 	    ((v->image.header->flags & IMAGE_OVERLAY) == 0 || node->rrset_count > 0))
@@ -551,7 +620,7 @@ static int node_verify(struct verifier *v, uint32_t ref, struct names *names)
 	if ((node->flags & (NODE_TOMBSTONE | NODE_CUT)) != 0 &&
 	    node->name_len == v->image.header->apex_len)
 		return bad(v, "the apex is a tombstone or a cut");
-	return leads_verify(v, node);
+	return leads_verify(v, node, has);
 }
 
 // --- index
@@ -569,6 +638,7 @@ static int buckets_verify(struct verifier *v, uint64_t *used)
 	*used = 0;
 	for (uint32_t at = 0; at < image->bucket_count; at++) {
 		const struct image_bucket *bucket = &image->buckets[at];
+		sum_ahead(v, (uint64_t)((const uint8_t *)bucket - image->mem));
 		unsigned wrong = bucket->used > IMAGE_SLOTS;
 		for (unsigned slot = 0; slot < IMAGE_SLOTS; slot++)
 			wrong |= (bucket->ref[slot] != 0) != (slot < bucket->used);
@@ -630,57 +700,64 @@ static int slots_put(struct verifier *v, struct slots *slots, uint64_t hash, uin
 // --- nodes and index
 // ------------------------------------------------------------------------------
 
-// The lists of nodes are in the order of the nodes: NSEC3 owners have their hash for a first label,
-// and that is in the order of its letters, too. Post: the next one of the
-// list where that is `ref`, and then the one behind it is waited for; otherwise NULL.
-static const void *listed(
-    struct verifier *v, enum image_section_id id, size_t size, size_t ref_at, uint32_t ref)
+// Waits for the node of the first item that is left.
+static void list_await(struct verifier *v, unsigned id)
 {
-	const struct image_section *section = &v->image.header->section[id];
-	const uint8_t *item =
-	    (const uint8_t *)image_at(&v->image, section->ref) + v->next[id] * size;
-	uint32_t node_ref;
+	struct list *list = &v->list[id];
 
-	if (v->next[id] == section->count)
+	list->ref = 0;
+	if (list->left > 0)
+		memcpy(&list->ref, list->at + lists[id].ref_at, sizeof list->ref);
+}
+
+static void lists_begin(struct verifier *v)
+{
+	for (unsigned id = 0; id < LISTS; id++) {
+		const struct image_section *section = &v->image.header->section[lists[id].id];
+
+		v->list[id] =
+		    (struct list){.at = image_at(&v->image, section->ref), .left = section->count};
+		list_await(v, id);
+	}
+}
+
+// The list's item of the node at `ref`; NULL where it is another one that is waited for.
+static inline const void *listed(struct verifier *v, unsigned id, uint32_t ref)
+{
+	struct list *list = &v->list[id];
+	const uint8_t *item = list->at;
+
+	if (list->ref != ref)
 		return NULL;
-	memcpy(&node_ref, item + ref_at, sizeof node_ref);
-	if (node_ref != ref)
-		return NULL;
-	v->next[id]++;
+	list->at += lists[id].size;
+	list->left--;
+	list_await(v, id);
 	return item;
 }
 
-// Is the node in the lists as it should be?
-static int lists_verify(struct verifier *v, const struct image_node *node, uint32_t ref)
+// Is the node in the lists as it should be? `owned`: the types it has records of.
+static int lists_verify(
+    struct verifier *v, const struct image_node *node, uint32_t ref, uint32_t owned)
 {
-	const struct image_nsec *nsec = listed(v, IMAGE_NSEC_ORDER, sizeof(struct image_nsec),
-	    offsetof(struct image_nsec, node_ref), ref);
-	const size_t ref_at = offsetof(struct image_nsec3, node_ref);
-	const bool nsec3 =
-	    listed(v, IMAGE_NSEC3_ORDER, sizeof(struct image_nsec3), ref_at, ref) != NULL;
+	const struct image_nsec *nsec = listed(v, NSEC_LIST, ref);
+	const bool nsec3 = listed(v, NSEC3_LIST, ref) != NULL;
 
-	if (nsec != NULL && !owns(v, node, RRTYPE_NSEC))
+	if (nsec != NULL && (owned & type_bit(RRTYPE_NSEC)) == 0)
 		return bad(v, "NSEC order names what owns no NSEC");
 	if (nsec != NULL && nsec->key != name_order_key(node->name, v->image.header->apex_labels))
 		return bad(v, "key of an NSEC owner");
-	if (nsec3 && !owns(v, node, RRTYPE_NSEC3))
+	if (nsec3 && (owned & type_bit(RRTYPE_NSEC3)) == 0)
 		return bad(v, "NSEC3 order names what owns no NSEC3");
-	(void)listed(v, IMAGE_NSEC3_LOST, sizeof(struct image_nsec3), ref_at, ref);
+	(void)listed(v, LOST_LIST, ref);
 	return 0;
 }
 
 // Was each entry of the lists a node, in its order?
 static int lists_end(struct verifier *v)
 {
-	static const struct {
-		enum image_section_id id;
-		const char *name;
-	} lists[] = {{IMAGE_NSEC_ORDER, "NSEC"}, {IMAGE_NSEC3_ORDER, "NSEC3"},
-	    {IMAGE_NSEC3_LOST, "lost NSEC3"}};
-
-	for (unsigned i = 0; i < sizeof lists / sizeof lists[0]; i++) {
-		if (v->next[lists[i].id] != v->image.header->section[lists[i].id].count)
-			return bad(v, "%s owners out of order, or no names", lists[i].name);
+	for (unsigned id = 0; id < LISTS; id++) {
+		if (v->list[id].left != 0)
+			return bad(v, "%s owners out of order, or no names", lists[id].name);
 	}
 	return 0;
 }
@@ -696,16 +773,19 @@ static int nodes_verify(struct verifier *v)
 	uint32_t ref = nodes->ref;
 	int error = buckets_verify(v, &used);
 
+	lists_begin(v);
 	for (uint32_t rank = 0; rank < nodes->count && error == 0; rank++) {
 		if (rank % IMAGE_ORDER_STEP == 0 && refs[rank / IMAGE_ORDER_STEP] != ref)
 			return bad(v, "a node is not where the order has it");
-		error = node_verify(v, ref, &names);
+		sum_ahead(v, (uint64_t)ref << 3);
+		uint32_t owned = 0;
+		error = node_verify(v, ref, &names, &owned);
 		if (error != 0)
 			break;
 		const struct image_node *node = image_at(&v->image, ref);
-		error = lists_verify(v, node, ref);
+		error = lists_verify(v, node, ref, owned);
 		if (error == 0 && node->types != type_bit(RRTYPE_NSEC3))
-			error = slots_put(v, &slots, names.hash[names.now.labels], ref);
+			error = slots_put(v, &slots, names.hash[node->labels], ref);
 		ref = (uint32_t)(v->end >> 3);
 	}
 	while (error == 0 && slots.looked < slots.put)
@@ -765,21 +845,31 @@ static int apex_verify(struct verifier *v)
 	return 0;
 }
 
+static int sections_verify(struct verifier *v)
+{
+	int error = nodes_verify(v);
+
+	if (error == 0)
+		error = hashes_verify(v, IMAGE_NSEC3_ORDER);
+	if (error == 0)
+		error = hashes_verify(v, IMAGE_NSEC3_LOST);
+	if (error == 0)
+		error = targets_verify(v);
+	return error == 0 ? apex_verify(v) : error;
+}
+
 int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
 {
 	struct verifier v = {.error = error};
-	int bad_part;
 
 	error[0] = '\0';
-	if ((bad_part = header_verify(&v, mem, size)) != 0)
-		return bad_part;
-	if ((bad_part = nodes_verify(&v)) != 0)
-		return bad_part;
-	if ((bad_part = hashes_verify(&v, IMAGE_NSEC3_ORDER)) != 0)
-		return bad_part;
-	if ((bad_part = hashes_verify(&v, IMAGE_NSEC3_LOST)) != 0)
-		return bad_part;
-	if ((bad_part = targets_verify(&v)) != 0)
-		return bad_part;
-	return apex_verify(&v);
+	if (format_verify(&v, mem, size) != 0)
+		return -EINVAL;
+	int bad_part = header_verify(&v);
+	if (bad_part == 0)
+		bad_part = sections_verify(&v);
+	// What was damaged by accident is told as that, whatever was found before the end.
+	if (image_sum_end(&v.sum, size) != v.image.header->checksum)
+		return bad(&v, "checksum does not match: the image is damaged");
+	return bad_part;
 }

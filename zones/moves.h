@@ -36,13 +36,15 @@ static inline enum moves_for moves_for_owner(const uint8_t *owner)
 	return name_is_wildcard(owner) ? MOVES_WILD : MOVES_NONE;
 }
 
-// Looks through the `size` bytes, at most IMAGE_ANSWER_MAX, that stand behind a question for a name
-// of `name_len`. `answer` has the numbers of records. Post: false when they are not records as
-// many, when a pointer does not lead back to a name, or when there is more to move, or not to, than
-// can be said.
+// Looks through the `size` bytes, at most IMAGE_ANSWER_MAX, that stand behind a question for
+// `name`, a whole one of `name_len`. `answer` has the numbers of records. Post: false when they are
+// not records as many, when a pointer does not lead back to a label of a name, or when there is
+// more to move, or not to, than can be said.
 bool moves_find(const struct image_answer *answer, const uint8_t *bytes, unsigned size,
-    unsigned name_len, enum moves_for what, struct moves *out)
+    const uint8_t *name, unsigned name_len, enum moves_for what, struct moves *out)
     __attribute__((nonnull, warn_unused_result));
 
 // What stands between `answer` and its bytes: 8 * (head - 1) bytes, zero before.
 void moves_put(const struct moves *moves, void *at) __attribute__((nonnull));
+// Is that what stands there?
+bool moves_equal(const struct moves *moves, const void *at) __attribute__((nonnull));

@@ -147,8 +147,8 @@ static bool edit(struct cursor *c, const struct image *from, uint8_t *mem)
 
 // What the verifier computes of the answer at byte `at`, as the verifier will see them; what moves,
 // where that is no longer than it was.
-static void answer_mend(
-    uint8_t *mem, size_t size, uint64_t at, unsigned name_len, enum moves_for what)
+static void answer_mend(uint8_t *mem, size_t size, uint64_t at, const uint8_t *name,
+    unsigned name_len, enum moves_for what)
 {
 	struct image_answer *answer = (struct image_answer *)(void *)(mem + at);
 	struct moves moves;
@@ -159,7 +159,7 @@ static void answer_mend(
 	if (bytes + answer->size + MOVES_SLACK > size || answer->size > IMAGE_ANSWER_MAX)
 		return;
 	answer->sum = checksum_fold(checksum_sum(mem + bytes, answer->size, 0));
-	if (!moves_find(answer, mem + bytes, answer->size, name_len, what, &moves) ||
+	if (!moves_find(answer, mem + bytes, answer->size, name, name_len, what, &moves) ||
 	    moves.head != answer->head)
 		return;
 	memset(answer + 1, 0, 8 * (answer->head - 1u));
@@ -171,7 +171,7 @@ static void place_mend(const struct image *from, uint8_t *mem, const struct imag
     unsigned at, enum moves_for what)
 {
 	if (at != 0)
-		answer_mend(mem, from->header->size, byte_ref(from, node_at(node, at)),
+		answer_mend(mem, from->header->size, byte_ref(from, node_at(node, at)), node->name,
 		    node->name_len, what);
 }
 
@@ -204,11 +204,11 @@ static void sums_mend(const struct image *from, uint8_t *mem)
 
 	const struct image_header *header = from->header;
 
-	answer_mend(mem, from->header->size, (uint64_t)header->negative_ref << 3, header->apex_len,
-	    MOVES_BELOW);
+	answer_mend(mem, from->header->size, (uint64_t)header->negative_ref << 3,
+	    image_apex(header), header->apex_len, MOVES_BELOW);
 	if (header->negative_do_ref != 0)
 		answer_mend(mem, from->header->size, (uint64_t)header->negative_do_ref << 3,
-		    header->apex_len, MOVES_BELOW);
+		    image_apex(header), header->apex_len, MOVES_BELOW);
 	version_iter_start(&iter, &version);
 	while ((ref = version_iter_next(&iter)).node != NULL) {
 		leads_mend(from, mem, ref.node);

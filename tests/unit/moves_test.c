@@ -22,6 +22,7 @@
 #define ODD_MAX        4
 
 // The question is "\7example\3com" and so ends at 25, with its type and class at 29.
+#define EXAMPLE     ((const uint8_t *)"\7example\3com")
 #define EXAMPLE_LEN 13
 #define BODY_AT     29
 
@@ -79,7 +80,7 @@ static void moves_are_as_worked_out_by_hand(void **state)
 		memset(bytes, 0xc0, sizeof(bytes));
 		memcpy(bytes, c->bytes, c->size);
 		assert_true(moves_find(
-		    &answer, bytes, (unsigned)c->size, EXAMPLE_LEN, c->for_what, &moves));
+		    &answer, bytes, (unsigned)c->size, EXAMPLE, EXAMPLE_LEN, c->for_what, &moves));
 		assert_int_equal(moves.head, c->head);
 		assert_int_equal(moves.proof_at, c->proof_at);
 		assert_int_equal(moves.weight, c->weight);
@@ -117,6 +118,16 @@ static const struct {
     {"rdata that goes on behind its name", MOVES_NONE, 1, 0,
         BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\3\xc0\x0c\0")},
     {"an exchanger of one byte", MOVES_NONE, 1, 0, BYTES("\xc0\x0c\0\17\0\1\0\0\1\54\0\1\0")},
+    {"a pointer into a label of the question", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x0d\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer to the question's last byte", MOVES_NONE, 1, 0,
+        BYTES("\xc0\x18\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer into a label in front of it", MOVES_NONE, 1, 1,
+        BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2ns\xc0\x0c"
+              "\xc0\x2a\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a pointer to an address", MOVES_NONE, 1, 1,
+        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1x\0\0"
+              "\xc0\x29\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
     {"a label of 64 bytes", MOVES_NONE, 1, 0, BYTES("\x40\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
 };
 
@@ -130,8 +141,8 @@ static void what_is_no_answer_is_refused(void **state)
 
 		print_message("  %s\n", bad_cases[i].what);
 		memcpy(bytes, bad_cases[i].bytes, bad_cases[i].size);
-		assert_false(moves_find(&answer, bytes, (unsigned)bad_cases[i].size, EXAMPLE_LEN,
-		    bad_cases[i].for_what, &moves));
+		assert_false(moves_find(&answer, bytes, (unsigned)bad_cases[i].size, EXAMPLE,
+		    EXAMPLE_LEN, bad_cases[i].for_what, &moves));
 	}
 }
 
@@ -142,8 +153,9 @@ struct random_answer {
 		uint8_t room[2048 + IMAGE_ANSWER_MAX + COPY_STEP + MOVES_SLACK];
 	} image;
 	uint8_t bytes[IMAGE_ANSWER_MAX + MOVES_SLACK];
-	unsigned size, pointer_count;
+	unsigned size, pointer_count, label_count;
 	uint16_t pointer[1024];
+	uint16_t label[1024]; // where one stands, in the message
 };
 
 static void byte_put(struct random_answer *a, unsigned byte)
@@ -151,25 +163,38 @@ static void byte_put(struct random_answer *a, unsigned byte)
 	a->bytes[a->size++] = (uint8_t)byte;
 }
 
-// To anything in front of it, all the way up to 14 bits.
+// To any label of the names in front of it, all the way up to 14 bits.
 static void pointer_put(struct random_answer *a)
 {
-	const unsigned back = a->size == 0 ? 0 : (unsigned)random() % a->size;
-	const unsigned target = random() % 3 == 0 ? 12 + (unsigned)random() % 12 : BODY_AT + back;
-	const bool fits = target < BODY_AT + a->size;
+	const unsigned target = a->label[(unsigned)random() % a->label_count];
 
 	a->pointer[a->pointer_count++] = (uint16_t)a->size;
-	byte_put(a, 0xc0 | (fits ? target : 12) >> 8);
-	byte_put(a, fits ? target & 0xff : 12);
+	byte_put(a, 0xc0 | target >> 8);
+	byte_put(a, target & 0xff);
+}
+
+// One label, or none, and then a pointer.
+static void name_put(struct random_answer *a)
+{
+	const unsigned begin = a->size, len = (unsigned)random() % 4;
+
+	if (len > 0) {
+		byte_put(a, len);
+		for (unsigned i = 0; i < len; i++)
+			byte_put(a, random() % 4 == 0 ? 0xc0 : (unsigned)random());
+	}
+	pointer_put(a);
+	if (len > 0)
+		a->label[a->label_count++] = (uint16_t)(BODY_AT + begin);
 }
 
 // A record of a name, or of bytes of which many are c0.
 static void record_put(struct random_answer *a)
 {
 	const bool is_name = random() % 2 == 0;
-	const unsigned len = is_name ? 2 : (unsigned)random() % 40;
+	const unsigned len = is_name ? 0 : (unsigned)random() % 40;
 
-	pointer_put(a);
+	name_put(a);
 	byte_put(a, 0);
 	byte_put(a, is_name ? RRTYPE_NS : RRTYPE_TXT);
 	byte_put(a, 0);
@@ -178,9 +203,12 @@ static void record_put(struct random_answer *a)
 		byte_put(a, random() % 4 == 0 ? 0xc0 : 0);
 	byte_put(a, 0);
 	byte_put(a, len);
+
+	const unsigned begin = a->size;
+
 	if (is_name) {
-		// Not to itself: it begins where it stands.
-		pointer_put(a);
+		name_put(a);
+		a->bytes[begin - 1] = (uint8_t)(a->size - begin);
 		return;
 	}
 	for (unsigned i = 0; i < len; i++)
@@ -195,13 +223,17 @@ static void random_make(struct random_answer *a)
 
 	memset(a->bytes, 0xc0, sizeof(a->bytes));
 	a->size = a->pointer_count = 0;
+	a->label_count = 2; // the question's
+	a->label[0] = 12;
+	a->label[1] = 20;
 	memset(&a->image, 0, sizeof(a->image));
 	for (unsigned i = 0; i < records; i++)
 		record_put(a);
 	answer->nscount = (uint8_t)records;
 	answer->size = (uint16_t)a->size;
 	answer->sum = checksum_fold(checksum_sum(a->bytes, a->size, 0));
-	assert_true(moves_find(answer, a->bytes, a->size, EXAMPLE_LEN, MOVES_BELOW, &moves));
+	assert_true(
+	    moves_find(answer, a->bytes, a->size, EXAMPLE, EXAMPLE_LEN, MOVES_BELOW, &moves));
 	answer->head = (uint8_t)moves.head;
 	moves_put(&moves, answer + 1);
 	// What follows in an image is anything.
@@ -256,9 +288,10 @@ static void what_cannot_be_listed_is_refused(void **state)
 		for (unsigned i = 0; i < pairs; i++)
 			memcpy(bytes + 12 + 2 * i, "\xc0", 2);
 		assert_int_equal(
-		    moves_find(&answer, bytes, 12 + len, EXAMPLE_LEN, MOVES_BELOW, &moves),
+		    moves_find(&answer, bytes, 12 + len, EXAMPLE, EXAMPLE_LEN, MOVES_BELOW, &moves),
 		    pairs == IMAGE_ODD_MAX);
-		assert_true(moves_find(&answer, bytes, 12 + len, EXAMPLE_LEN, MOVES_NONE, &moves));
+		assert_true(
+		    moves_find(&answer, bytes, 12 + len, EXAMPLE, EXAMPLE_LEN, MOVES_NONE, &moves));
 	}
 }
 
