@@ -51,6 +51,7 @@ static const char help[] =
     "  --window N             queries under way at most, without --rate (1024)\n"
     "  --burst N              frames handed to the port at once, 1..64 (32)\n"
     "  --seconds N            measured time (5); --warmup N before it (1)\n"
+    "  --turns MS             tell apart even and odd turns of so many ms, as np-republish does\n"
     "replies\n"
     "  --check N              look at one reply in N whole; 1: all (64)\n"
     "  --linger               when done, keep the port until standard input ends: the server goes "
@@ -89,6 +90,7 @@ enum {
 	OPT_BURST,
 	OPT_SECONDS,
 	OPT_WARMUP,
+	OPT_TURNS,
 	OPT_CHECK,
 	OPT_ECHO,
 	OPT_LINGER,
@@ -108,10 +110,10 @@ static const struct option words[] = {{"memif", 1, 0, OPT_MEMIF}, {"vdev", 1, 0,
     {"to", 1, 0, OPT_TO}, {"to6", 1, 0, OPT_TO6}, {"from", 1, 0, OPT_FROM},
     {"from6", 1, 0, OPT_FROM6}, {"sources", 1, 0, OPT_SOURCES}, {"to-mac", 1, 0, OPT_TO_MAC},
     {"from-mac", 1, 0, OPT_FROM_MAC}, {"rate", 1, 0, OPT_RATE}, {"window", 1, 0, OPT_WINDOW},
-    {"burst", 1, 0, OPT_BURST}, {"seconds", 1, 0, OPT_SECONDS}, {"warmup", 1, 0, OPT_WARMUP},
-    {"check", 1, 0, OPT_CHECK}, {"echo", 0, 0, OPT_ECHO}, {"linger", 0, 0, OPT_LINGER},
-    {"name", 1, 0, OPT_NAME}, {"json", 1, 0, OPT_JSON}, {"csv", 1, 0, OPT_CSV},
-    {"quiet", 0, 0, OPT_QUIET}, {"help", 0, 0, OPT_HELP}, {0}};
+    {"turns", 1, 0, OPT_TURNS}, {"burst", 1, 0, OPT_BURST}, {"seconds", 1, 0, OPT_SECONDS},
+    {"warmup", 1, 0, OPT_WARMUP}, {"check", 1, 0, OPT_CHECK}, {"echo", 0, 0, OPT_ECHO},
+    {"linger", 0, 0, OPT_LINGER}, {"name", 1, 0, OPT_NAME}, {"json", 1, 0, OPT_JSON},
+    {"csv", 1, 0, OPT_CSV}, {"quiet", 0, 0, OPT_QUIET}, {"help", 0, 0, OPT_HELP}, {0}};
 
 static bool number(const char *text, double low, double high, double *out)
 {
@@ -270,6 +272,11 @@ static bool load_option(struct load_options *o, int word, const char *text)
 		return number(text, 0.1, 86400, &o->seconds);
 	case OPT_WARMUP:
 		return number(text, 0, 3600, &o->warmup);
+	case OPT_TURNS:
+		if (!whole(text, 60000, &v) || v < 10)
+			return false;
+		o->turn_ms = (unsigned)v;
+		return true;
 	case OPT_CHECK:
 		if (!whole(text, 1 << 30, &v) || v == 0)
 			return false;

@@ -29,6 +29,7 @@ struct load_options {
 	unsigned window; // queries under way at most
 	unsigned burst;
 	double seconds, warmup;
+	unsigned turn_ms;     // what is done beside it changes so often (load_run.h); 0: never
 	unsigned check_every; // one reply in this many is looked at whole
 	bool echo, quiet;
 	bool linger; // keep the port until standard input ends

@@ -51,7 +51,14 @@ void load_report_tick(void *ctx, const struct load_interval *i, double now)
 	struct load_report *r = ctx;
 	const struct load_counts *c = &i->counts;
 	double rate = (double)c->received / i->seconds;
+	struct load_rates *rates = &r->turn[i->turn];
 
+	if (r->options->turn_ms > 0 && rates->count < LOAD_TURNS_MAX) {
+		const double ran = i->seconds - (double)c->stalled_us / 1e6;
+
+		rates->all[rates->count] = rate;
+		rates->clear[rates->count++] = ran > 0 ? (double)c->received / ran : 0;
+	}
 	if (i->seconds > 0.4) {
 		if (r->intervals == 0 || rate > r->best)
 			r->best = rate;
@@ -124,9 +131,47 @@ static void json_text(FILE *f, const char *text)
 	fputc('"', f);
 }
 
-static int json(const struct load_report *r, const struct load_interval *t)
+static void json_latency(FILE *f, const struct load_report *r, const struct load_interval *t)
+{
+	fprintf(f, "\"latency_us\": {");
+	for (size_t p = 0; p < PERCENTILES; p++)
+		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
+		    latency_us(r, t, percentiles[p].share));
+	fprintf(f,
+	    "},\n \"stalls\": %" PRIu64 ", \"stalled_us\": %" PRIu64 ", \"latency_clear_us\": {",
+	    t->counts.stalls, t->counts.stalled_us);
+	for (size_t p = 0; p < PERCENTILES; p++)
+		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
+		    clear_us(r, t, percentiles[p].share));
+	fputc('}', f);
+}
+
+static void json_rates(FILE *f, const char *word, const double *rates, unsigned count)
+{
+	fprintf(f, "\"%s\": [", word);
+	for (unsigned i = 0; i < count; i++)
+		fprintf(f, "%s%.0f", i > 0 ? ", " : "", rates[i]);
+	fprintf(f, "], ");
+}
+
+// Even turns and odd ones, each with the rate of every turn.
+static void json_turns(FILE *f, const struct load_report *r, const struct load_interval turn[2])
+{
+	fprintf(f, ",\n \"turns\": [");
+	for (unsigned i = 0; i < 2; i++) {
+		fprintf(f, "%s{", i > 0 ? ",\n  " : "");
+		json_rates(f, "answers_per_s", r->turn[i].all, r->turn[i].count);
+		json_rates(f, "clear_per_s", r->turn[i].clear, r->turn[i].count);
+		json_latency(f, r, &turn[i]);
+		fputc('}', f);
+	}
+	fputc(']', f);
+}
+
+static int json(const struct load_report *r, const struct load_run *run)
 {
 	const struct load_options *o = r->options;
+	const struct load_interval *t = &run->total;
 	const struct load_counts *c = &t->counts;
 	FILE *f = fopen(o->json, "we");
 
@@ -141,20 +186,12 @@ static int json(const struct load_report *r, const struct load_interval *t)
 	    ", \"received\": %" PRIu64 ", \"lost\": %" PRIu64 ", \"refused\": %" PRIu64
 	    ", \"strangers\": %" PRIu64 ", \"answers_per_s\": %.0f, \"best_second\": %.0f, "
 	    "\"worst_second\": %.0f, \"truncated\": %" PRIu64 ", \"bytes\": %" PRIu64
-	    ", \"checked\": %" PRIu64 ", \"faults\": %" PRIu64 ",\n \"latency_us\": {",
+	    ", \"checked\": %" PRIu64 ", \"faults\": %" PRIu64 ",\n ",
 	    t->seconds, o->rate, o->window, c->sent, c->received, c->lost, c->refused, c->strangers,
 	    (double)c->received / t->seconds, r->best, r->worst, c->truncated, c->bytes, c->checked,
 	    faults(c));
-	for (size_t p = 0; p < PERCENTILES; p++)
-		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
-		    latency_us(r, t, percentiles[p].share));
-	fprintf(f,
-	    "},\n \"stalls\": %" PRIu64 ", \"stalled_us\": %" PRIu64 ", \"latency_clear_us\": {",
-	    c->stalls, c->stalled_us);
-	for (size_t p = 0; p < PERCENTILES; p++)
-		fprintf(f, "%s\"%s\": %.2f", p > 0 ? ", " : "", percentiles[p].word,
-		    clear_us(r, t, percentiles[p].share));
-	fprintf(f, "},\n \"rcodes\": {");
+	json_latency(f, r, t);
+	fprintf(f, ",\n \"rcodes\": {");
 	for (unsigned i = 0, n = 0; i < 16; i++) {
 		if (c->rcode[i] > 0)
 			fprintf(f, "%s\"%u\": %" PRIu64, n++ > 0 ? ", " : "", i, c->rcode[i]);
@@ -163,17 +200,20 @@ static int json(const struct load_report *r, const struct load_interval *t)
 	for (unsigned i = 0; i < LOAD_FAULT_COUNT; i++)
 		fprintf(f, "%s\"%s\": %" PRIu64, i > 0 ? ", " : "",
 		    load_fault_word((enum load_fault)i), c->fault[i]);
-	fprintf(f, "}}\n");
+	fputc('}', f);
+	if (o->turn_ms > 0)
+		json_turns(f, r, run->turn);
+	fprintf(f, "}\n");
 	return fclose(f) == 0 ? 0 : -errno;
 }
 
-int load_report_end(struct load_report *r, const struct load_interval *total)
+int load_report_end(struct load_report *r, const struct load_run *run)
 {
 	int rc = 0;
 
-	summary(r, total);
+	summary(r, &run->total);
 	if (r->options->json != NULL)
-		rc = json(r, total);
+		rc = json(r, run);
 	if (r->csv != NULL && fclose(r->csv) != 0 && rc == 0)
 		rc = -errno;
 	r->csv = NULL;

@@ -15,6 +15,7 @@
 #include <stdbool.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <rte_cycles.h>
 #include <rte_ethdev.h>
@@ -233,14 +234,21 @@ static void counts_add(struct load_counts *into, const struct load_counts *from)
 		a[i] += b[i];
 }
 
-static void tick(struct load_run *run, double seconds, double now, bool measured)
+static void interval_add(struct load_interval *into, const struct load_interval *from)
+{
+	counts_add(&into->counts, &from->counts);
+	load_histogram_merge(&into->latency, &from->latency);
+	load_histogram_merge(&into->clear, &from->clear);
+	into->seconds += from->seconds;
+}
+
+static void tick(struct load_run *run, double seconds, double now, unsigned turn, bool measured)
 {
 	run->current.seconds = seconds;
+	run->current.turn = turn;
 	if (measured) {
-		counts_add(&run->total.counts, &run->current.counts);
-		load_histogram_merge(&run->total.latency, &run->current.latency);
-		load_histogram_merge(&run->total.clear, &run->current.clear);
-		run->total.seconds += seconds;
+		interval_add(&run->total, &run->current);
+		interval_add(&run->turn[turn], &run->current);
 		if (run->tick != NULL)
 			run->tick(run->tick_ctx, &run->current, now);
 	}
@@ -256,9 +264,21 @@ static void drain(struct loop *l, const volatile int *stop)
 	while (l->under_way > 0 && rte_rdtsc() < end && *stop < 2)
 		receive_burst(l);
 	run->current.counts.lost += l->under_way;
-	counts_add(&run->total.counts, &run->current.counts);
-	load_histogram_merge(&run->total.latency, &run->current.latency);
-	load_histogram_merge(&run->total.clear, &run->current.clear);
+	interval_add(&run->total, &run->current);
+}
+
+// Milliseconds to the next turn, and which one that is.
+static double turn_wait(unsigned turn_ms, unsigned *turn)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+
+	const double ms = (double)now.tv_sec * 1e3 + (double)now.tv_nsec / 1e6;
+	const uint64_t next = (uint64_t)(ms / turn_ms) + 1;
+
+	*turn = (unsigned)(next % 2);
+	return (double)next * turn_ms - ms;
 }
 
 static void loop(struct loop *l, const volatile int *stop)
@@ -266,11 +286,21 @@ static void loop(struct loop *l, const volatile int *stop)
 	struct load_run *run = l->run;
 	const struct load_options *o = run->options;
 	uint64_t start = rte_rdtsc();
-	uint64_t second = (uint64_t)run->tsc_hz;
+	uint64_t piece = (uint64_t)(run->tsc_hz * (o->turn_ms > 0 ? o->turn_ms / 1e3 : 1));
 	uint64_t begin = start + (uint64_t)(o->warmup * run->tsc_hz);
+	unsigned turn = 0;
+
+	if (o->turn_ms > 0) {
+		begin = start + (uint64_t)(turn_wait(o->turn_ms, &turn) / 1e3 * run->tsc_hz);
+		// Rest comes first: each turn that is measured has its like before it.
+		for (; begin < start + (uint64_t)(o->warmup * run->tsc_hz) || turn == 1;
+		     begin += piece)
+			turn ^= 1;
+	}
+
 	uint64_t end = begin + (uint64_t)(o->seconds * run->tsc_hz);
 	uint64_t last = start;
-	uint64_t next = o->warmup > 0 ? begin : start + second;
+	uint64_t next = begin > start ? begin : start + piece;
 
 	l->due_base = start;
 	l->per_cycle = o->rate / run->tsc_hz;
@@ -279,12 +309,18 @@ static void loop(struct loop *l, const volatile int *stop)
 	for (;;) {
 		uint64_t now = rte_rdtsc();
 		if (now >= next || *stop) {
+			const bool measured = now > begin && last >= begin;
+
 			tick(run, (double)(now - last) / run->tsc_hz,
-			    (double)(now - begin) / run->tsc_hz, now > begin && last >= begin);
+			    (double)(now - begin) / run->tsc_hz, turn, measured);
+			if (o->turn_ms > 0 && measured)
+				turn ^= 1;
 			last = now;
 			if (now >= end || *stop)
 				break;
-			next = now + second < end ? now + second : end;
+			next = o->turn_ms > 0 ? next + piece : now + piece;
+			if (next > end)
+				next = end;
 			now = rte_rdtsc();
 			// A report takes its time. What waited for that waited for us.
 			l->last_look = l->stall_end = now;

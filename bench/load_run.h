@@ -32,9 +32,12 @@ struct load_counts {
 	uint64_t fault[LOAD_FAULT_COUNT];
 };
 
-// One second of the run.
+// One second of the run, or one turn. Turns are counted by CLOCK_MONOTONIC, so that somebody else
+// (np-republish) can do what is measured in odd ones and nothing in even ones: both then have the
+// same server, and a machine that swings.
 struct load_interval {
 	double seconds; // its length
+	unsigned turn;  // 0: even, or there are none; 1: odd
 	struct load_counts counts;
 	struct load_histogram latency; // of all replies
 	// Of those during whose wait there was neither a stall nor, in the open loop, the queue
@@ -53,6 +56,7 @@ struct load_run {
 
 	struct load_interval current; // since the last tick
 	struct load_interval total;   // since the end of the warm-up
+	struct load_interval turn[2]; // the same, even and odd turns apart
 };
 
 // Runs for the configured time or until *stop. Post: 0 or -ENOMEM.

@@ -27,13 +27,12 @@
 #include "boot.h"
 #include "checksum.h"
 #include "compile.h"
-#include "delta.h"
 #include "dns.h"
 #include "frame_answer.h"
 #include "heap.h"
 #include "load_packet.h"
 #include "load_query.h"
-#include "overlay.h"
+#include "overlay_of.h"
 #include "zonefile.h"
 
 #define BURST 32
@@ -115,59 +114,15 @@ static void zone_load(struct zone_table *table, char *text)
 		die("the image does not open", file);
 }
 
-// Another serial, and another TTL for some RRset of each of so many names; the `nth` time of
-// others.
-static struct delta *version_change(
-    const struct zone_version *version, uint64_t names, unsigned nth)
-{
-	const struct image_header *header = version_header(version);
-	const uint64_t every = header->rr_count / (names + 1) + 1;
-	struct delta *delta = delta_new(image_apex(header), header->serial);
-	uint8_t soa[2 * NAME_LEN_MAX + 20];
-	struct version_records at;
-	struct record r;
-
-	if (delta == NULL || !version_soa(version, &r) ||
-	    delta_add(delta, false, r.owner, r.type, r.ttl, r.rdata, r.rdlen) != 0)
-		return NULL;
-	memcpy(soa, r.rdata, r.rdlen);
-	soa[r.rdlen - 17]++;
-	if (delta_add(delta, true, r.owner, r.type, r.ttl, soa, r.rdlen) != 0)
-		return NULL;
-	version_records_start(&at, version);
-	for (uint64_t i = nth * every / 4; names > 0 && version_records_next(&at, &r);) {
-		if (i++ < every || r.type == RRTYPE_SOA || r.type == RRTYPE_RRSIG)
-			continue;
-		if (delta_add(delta, false, r.owner, r.type, r.ttl, r.rdata, r.rdlen) != 0 ||
-		    delta_add(delta, true, r.owner, r.type, r.ttl + 1, r.rdata, r.rdlen) != 0)
-			return NULL;
-		names--;
-		i = 0;
-	}
-	return delta;
-}
-
 static struct zone_version *version_overlaid(
     const struct zone_version *below, uint64_t names, unsigned nth)
 {
-	const uint64_t *k = version_header(below)->hash_key;
-	const struct compile_options options = {
-	    .key = {{k[0], k[1]}}, .generation = 1, .id = 2 + nth};
 	struct zone_version *version = calloc(1, sizeof *version);
-	struct delta *delta = version_change(below, names, nth);
-	char error[COMPILE_ERROR_MAX];
+	char error[COMPILE_ERROR_MAX] = "out of memory";
 	struct image_buffer image;
-	struct overlay overlay;
 
-	if (version == NULL || delta == NULL || below->layer_count == IMAGE_LAYERS_MAX)
-		die("there is no overlay to be made", "");
-	if (overlay_make(below, delta, below, NULL, SIZE_MAX, &overlay, error) != 0)
+	if (version == NULL || overlay_of(below, names, nth, &image, error) != 0)
 		die("overlay", error);
-	if (image_buffer_open(&image, ((size_t)names << 16) + (16 << 20)) != 0 ||
-	    compile_overlay(overlay.records, &overlay.plan, &options, &image, error) != 0)
-		die("overlay", error);
-	overlay_free(&overlay);
-	delta_free(delta);
 	version->layer_count = below->layer_count + 1;
 	memcpy(&version->layer[1], below->layer, below->layer_count * sizeof below->layer[0]);
 	if (image_open(&version->layer[0], image.mem, image.used) != 0 ||

@@ -83,8 +83,8 @@ static void linger(void)
 static int measure(const struct load_options *o, const struct load_templates *templates,
     const struct load_port *port)
 {
-	static struct load_run run; // histograms are large
-	struct load_report report;
+	static struct load_run run;       // histograms are large
+	static struct load_report report; // and so are the rates of turns
 	uint64_t wrong;
 	int rc = load_report_open(&report, o, (double)rte_get_tsc_hz());
 
@@ -102,7 +102,7 @@ static int measure(const struct load_options *o, const struct load_templates *te
 		fprintf(stderr, "np-load: no memory.\n");
 		return 1;
 	}
-	rc = load_report_end(&report, &run.total);
+	rc = load_report_end(&report, &run);
 	if (rc != 0) {
 		fprintf(stderr, "np-load: the report could not be written: %s.\n", strerror(-rc));
 		return 1;

@@ -7,11 +7,17 @@
 // says LIVE. For benchmarks, so that what is measured is the publication and not the work that
 // leads to it.
 //
-//     np-republish --rundir DIR --storage DIR [--zone APEX] [--every MS] [--count N] [--seconds N]
+//     np-republish --rundir DIR --storage DIR [--zone APEX] [--overlay NAMES] [--every MS]
+//         [--turns MS] [--count N] [--seconds N]
 //
-// Without --every it publishes nothing and only watches. Says "ready" on stderr when the data plane
-// has come; at the end (count, time or a signal) one JSON object: how long PUBLISH to LIVE took,
-// and the workers' own latency (receive burst to transmit burst) meanwhile, out of the counter
+// A version is not where the one before it was: there are some copies of the image, which take
+// turns, so that a core's cache has nothing of what comes. With --overlay it is not the image that
+// is published, but, as after most IXFRs, an overlay on it, in which so many names have another
+// TTL, by turns other ones. With --turns it publishes in odd turns
+// of so many milliseconds and rests in even ones, as np-load counts them. Without --every it
+// publishes nothing and only watches. Says "ready" on stderr when the data plane has come; at the
+// end (count, time or a signal) one JSON object: how long PUBLISH to LIVE took, and the workers'
+// own latency (receive burst to transmit burst) meanwhile, out of the counter
 // page.
 
 #include <errno.h>
@@ -31,10 +37,14 @@
 #include "image.h"
 #include "manifest.h"
 #include "name.h"
+#include "overlay_of.h"
 #include "seam.h"
 
 #define WAIT_MS   60000  // for the data plane, or for a LIVE
 #define TIMES_MAX 100000 // publications that are remembered
+// Copies of the image: 2, and more of a small one, until they are more than a core's cache holds.
+#define COPIES_MAX   8
+#define COPIES_BYTES (UINT64_C(16) << 20)
 
 static volatile sig_atomic_t stop;
 
@@ -65,8 +75,12 @@ struct source {
 	uint8_t apex_len;
 	uint32_t serial;
 	uint64_t generation; // the highest of the node
-	int fd;              // a sealed memfd
-	uint64_t size;
+	unsigned layer;      // 1: overlays
+	unsigned copies, next;
+	struct copy {
+		int fd; // a sealed memfd
+		uint64_t size;
+	} copy[COPIES_MAX];
 };
 
 static const struct manifest_zone *zone_of(const struct manifest *manifest, const char *text)
@@ -120,6 +134,45 @@ static int image_copy(const char *storage, const struct manifest_layer *layer)
 	return fd;
 }
 
+static struct copy sealed_copy(const struct image_buffer *image)
+{
+	struct copy copy = {memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING), image->used};
+
+	for (size_t at = 0; at < image->used;) {
+		ssize_t n = write(copy.fd, image->mem + at, image->used - at);
+
+		if (n <= 0)
+			die("overlay", strerror(errno));
+		at += (size_t)n;
+	}
+	if (image_seal(copy.fd) != 0)
+		die("overlay", strerror(errno));
+	return copy;
+}
+
+// Puts overlays on the image in its place.
+static void source_overlay(struct source *source, uint64_t names)
+{
+	struct zone_version below = {.layer_count = 1};
+	const struct copy base = source->copy[0];
+	char error[COMPILE_ERROR_MAX];
+	struct image_buffer image;
+	const void *mem;
+
+	if (image_map(base.fd, 0, base.size, &mem) != 0 ||
+	    image_open(&below.layer[0], mem, base.size) != 0)
+		die("overlay", "the image below cannot be opened");
+	for (unsigned i = 0; i < COPIES_MAX; i++) {
+		if (overlay_of(&below, names, i, &image, error) != 0)
+			die("overlay", error);
+		source->serial = ((const struct image_header *)(const void *)image.mem)->serial;
+		source->copy[i] = sealed_copy(&image);
+		image_buffer_close(&image);
+	}
+	source->copies = COPIES_MAX;
+	source->layer = 1;
+}
+
 static void source_open(struct source *source, const char *storage, const char *text)
 {
 	char error[MANIFEST_ERROR_MAX] = "there is no manifest";
@@ -135,8 +188,12 @@ static void source_open(struct source *source, const char *storage, const char *
 	memcpy(source->apex, zone->apex, zone->apex_len);
 	source->serial = zone->serial;
 	source->generation = manifest.generation_max;
-	source->size = zone->layer[0].size;
-	source->fd = image_copy(storage, &zone->layer[0]);
+	const uint64_t size = zone->layer[0].size;
+	do
+		source->copy[source->copies++] =
+		    (struct copy){image_copy(storage, &zone->layer[0]), size};
+	while (source->copies < 2 ||
+	       (source->copies < COPIES_MAX && source->copies * size < COPIES_BYTES));
 	manifest_free(&manifest);
 }
 
@@ -218,8 +275,10 @@ static double publish(struct peer *peer, struct source *source)
 	message.publish.name.len = source->apex_len;
 	memcpy(message.publish.name.wire, source->apex, source->apex_len);
 	message.publish.serial = source->serial;
-	message.publish.image_size = source->size;
-	while ((rc = seam_send(peer->sock, &message, source->fd)) == -EAGAIN)
+	const struct copy *copy = &source->copy[source->next++ % source->copies];
+	message.publish.image_size = copy->size;
+	message.publish.layer = source->layer;
+	while ((rc = seam_send(peer->sock, &message, copy->fd)) == -EAGAIN)
 		usleep(100);
 	if (rc != 0)
 		die("the data plane", strerror(-rc));
@@ -284,8 +343,7 @@ static int by_size(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
-static void report(const struct source *source, double *took, unsigned count,
-    const struct histogram *workers, double ticks_per_us)
+static void report_latency(const char *word, const struct histogram *workers, double ticks_per_us)
 {
 	static const struct {
 		const char *word;
@@ -293,62 +351,100 @@ static void report(const struct source *source, double *took, unsigned count,
 	} percentiles[] = {
 	    {"p50", 0.5}, {"p90", 0.9}, {"p99", 0.99}, {"p99_9", 0.999}, {"p99_99", 0.9999}};
 
-	qsort(took, count, sizeof *took, by_size);
-	printf(
-	    "{\"published\": %u, \"image_bytes\": %llu", count, (unsigned long long)source->size);
-	if (count > 0)
-		printf(", \"live_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f}",
-		    took[count / 2], took[(size_t)count * 99 / 100], took[count - 1]);
-	printf(", \"worker_latency_us\": {");
+	printf(", \"%s\": {", word);
 	for (unsigned i = 0; i < sizeof percentiles / sizeof percentiles[0]; i++)
 		printf("%s\"%s\": %.2f", i > 0 ? ", " : "", percentiles[i].word,
 		    histogram_at(workers, percentiles[i].share, ticks_per_us));
-	printf("}}\n");
+	printf("}");
 }
 
-static void run(
-    struct peer *peer, struct source *source, double every_ms, unsigned most, double seconds)
+// `workers`: while it published, and while it rested.
+static void report(const struct source *source, double *took, unsigned count,
+    const struct histogram workers[2], double ticks_per_us, bool has_turns)
+{
+	qsort(took, count, sizeof *took, by_size);
+	printf("{\"published\": %u, \"image_bytes\": %llu", count,
+	    (unsigned long long)source->copy[0].size);
+	if (count > 0)
+		printf(", \"live_ms\": {\"p50\": %.3f, \"p99\": %.3f, \"max\": %.3f}",
+		    took[count / 2], took[(size_t)count * 99 / 100], took[count - 1]);
+	report_latency("worker_latency_us", &workers[0], ticks_per_us);
+	if (has_turns)
+		report_latency("rest_worker_latency_us", &workers[1], ticks_per_us);
+	printf("}\n");
+}
+
+// Adds what the workers have counted since `before`, which is now then.
+static void histogram_add(
+    const struct counter_page_header *page, struct histogram *before, struct histogram *into)
+{
+	static struct histogram now;
+
+	histogram_read(page, &now);
+	for (unsigned b = 0; b < COUNTER_PAGE_BUCKETS; b++)
+		into->bucket[b] += now.bucket[b] - before->bucket[b];
+	*before = now;
+}
+
+struct plan {
+	double every_ms, turn_ms, seconds; // 0: never, none, no end
+	unsigned most;
+};
+
+static bool is_rest(const struct plan *plan, double now)
+{
+	return plan->turn_ms > 0 && (uint64_t)(now / plan->turn_ms) % 2 == 0;
+}
+
+static void run(struct peer *peer, struct source *source, const struct plan *plan)
 {
 	static double took[TIMES_MAX];
-	static struct histogram before, after;
+	static struct histogram before, workers[2];
 	const double began = now_ms();
-	double next = began;
+	double next = began, now;
 	unsigned count = 0;
+	bool rests = is_rest(plan, began);
 
 	histogram_read(peer->page, &before);
-	while (!stop && count < most && (seconds == 0 || now_ms() - began < seconds * 1e3)) {
-		const double left = next - now_ms();
+	while (now = now_ms(), !stop && count < plan->most &&
+	                           (plan->seconds == 0 || now - began < plan->seconds * 1e3)) {
+		const double left = next - now;
 
-		if (every_ms == 0 || left > 0) {
-			usleep(every_ms == 0 || left > 10 ? 10000 : (useconds_t)(left * 1e3));
+		if (is_rest(plan, now) != rests) {
+			histogram_add(peer->page, &before, &workers[rests]);
+			rests = !rests;
+			next = now;
+			continue;
+		}
+		if (plan->every_ms == 0 || rests || left > 0) {
+			usleep(plan->every_ms == 0 || rests || left > 2 ? 2000
+			                                                : (useconds_t)(left * 1e3));
 			continue;
 		}
 		took[count] = publish(peer, source);
 		if (took[count] < 0)
 			break;
 		count++;
-		next += every_ms;
+		next += plan->every_ms;
 		if (next < now_ms()) // it took longer than that: no burst to catch up
 			next = now_ms();
 	}
-	histogram_read(peer->page, &after);
-	for (unsigned b = 0; b < COUNTER_PAGE_BUCKETS; b++)
-		after.bucket[b] -= before.bucket[b];
-	report(source, took, count, &after,
-	    peer->page == NULL ? 1 : (double)peer->page->ticks_per_second / 1e6);
+	histogram_add(peer->page, &before, &workers[rests]);
+	report(source, took, count, workers,
+	    peer->page == NULL ? 1 : (double)peer->page->ticks_per_second / 1e6, plan->turn_ms > 0);
 }
 
 int main(int argc, char **argv)
 {
 	static const struct option words[] = {{"rundir", 1, 0, 'r'}, {"storage", 1, 0, 's'},
-	    {"zone", 1, 0, 'z'}, {"every", 1, 0, 'e'}, {"count", 1, 0, 'c'}, {"seconds", 1, 0, 't'},
-	    {0}};
+	    {"zone", 1, 0, 'z'}, {"overlay", 1, 0, 'o'}, {"every", 1, 0, 'e'}, {"turns", 1, 0, 'u'},
+	    {"count", 1, 0, 'c'}, {"seconds", 1, 0, 't'}, {0}};
 	struct sigaction action = {.sa_handler = on_signal}; // no SA_RESTART: poll ends
 	const char *rundir = NULL, *storage = NULL, *zone = NULL;
-	struct source source = {.fd = -1};
+	static struct source source;
 	struct peer peer = {.sock = -1};
-	unsigned most = TIMES_MAX;
-	double every_ms = 0, seconds = 0;
+	struct plan plan = {.most = TIMES_MAX};
+	uint64_t names = 0;
 
 	for (int word; (word = getopt_long(argc, argv, "", words, NULL)) != -1;) {
 		switch (word) {
@@ -361,28 +457,37 @@ int main(int argc, char **argv)
 		case 'z':
 			zone = optarg;
 			break;
+		case 'o':
+			names = strtoul(optarg, NULL, 10);
+			break;
 		case 'e':
-			every_ms = strtod(optarg, NULL);
+			plan.every_ms = strtod(optarg, NULL);
+			break;
+		case 'u':
+			plan.turn_ms = strtod(optarg, NULL);
 			break;
 		case 'c':
-			most = (unsigned)strtoul(optarg, NULL, 10);
+			plan.most = (unsigned)strtoul(optarg, NULL, 10);
 			break;
 		case 't':
-			seconds = strtod(optarg, NULL);
+			plan.seconds = strtod(optarg, NULL);
 			break;
 		default:
 			return 2;
 		}
 	}
-	if (rundir == NULL || storage == NULL || optind < argc || most > TIMES_MAX || every_ms < 0)
-		die("usage", "np-republish --rundir DIR --storage DIR [--zone APEX] [--every MS] "
-		             "[--count N] [--seconds N]");
+	if (rundir == NULL || storage == NULL || optind < argc || plan.most > TIMES_MAX ||
+	    plan.every_ms < 0 || plan.turn_ms < 0)
+		die("usage",
+		    "np-republish --rundir DIR --storage DIR [--zone APEX] "
+		    "[--overlay NAMES] [--every MS] [--turns MS] [--count N] [--seconds N]");
 	sigaction(SIGINT, &action, NULL);
 	sigaction(SIGTERM, &action, NULL);
 	source_open(&source, storage, zone);
+	if (names > 0)
+		source_overlay(&source, names);
 	peer_accept(&peer, rundir, &source);
-	run(&peer, &source, every_ms, most, seconds);
-	close(source.fd);
+	run(&peer, &source, &plan);
 	close(peer.sock);
 	return 0;
 }

@@ -108,11 +108,16 @@ def run_load(bench, process, *arguments, during=None, after=None, ns=None):
         return json.load(text)
 
 
-# A control plane that only publishes the node's first zone anew each `every` ms (0: only watches the worker's own
-# latency). Pre: the data plane runs.
-def republish(bench, node, every, *more):
+# So often a zone is published anew, and for np-load to tell those turns from the ones of rest between them.
+EVERY_MS = 100
+TURNS = ("--turns", "300")
+IN_TURNS = ("--every", str(EVERY_MS), *TURNS)
+
+
+# A control plane that only publishes the node's first zone anew. Pre: the data plane runs.
+def republish(bench, node, *arguments):
     publisher = bench.start("np-republish.log", os.path.join(bench.bin, "np-republish"), "--rundir", node.run,
-                            "--storage", node.storage, *(["--every", str(every)] if every else []), *more)
+                            "--storage", node.storage, *arguments)
     bench.wait_log(publisher, "ready", 20)
     return publisher
 
