@@ -241,12 +241,13 @@ static void kept_take_out(struct publisher *p, struct pzone *zone, uint64_t cont
 
 void publish_dirty(struct publisher *p, struct pzone *zone, bool history)
 {
-	zone->history_dirty |= history;
-	if (zone->dirty)
-		return;
 	zone->dirty = true;
-	zone->next_dirty = p->dirty;
-	p->dirty = zone;
+	zone->history_dirty |= history;
+	if (zone->listed)
+		return;
+	zone->listed = true;
+	zone->next_listed = p->changed;
+	p->changed = zone;
 }
 
 static void resting_put(struct publisher *p, struct pzone *zone)

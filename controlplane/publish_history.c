@@ -62,10 +62,17 @@ static bool zone_has_history(const struct pzone *zone)
 	                                   (zone->secondary || zone->current->source.inode != 0)));
 }
 
-static int zone_put(const struct pzone *zone, struct history_records *records)
+int publish_history_put(struct pzone *zone, bool all, struct history_records *records)
 {
 	struct history_zone record = {.apex_len = zone->apex_len};
+	const bool has = zone_has_history(zone);
+	int rc;
 
+	// One that has none any more is told once more, so that what was told is forgotten.
+	if (!has && (all || !zone->history_told)) {
+		zone->history_told = false;
+		return 0;
+	}
 	memcpy(record.apex, zone->apex, zone->apex_len);
 	if (zone->configured) {
 		record.pinned = zone->pinned;
@@ -75,35 +82,10 @@ static int zone_put(const struct pzone *zone, struct history_records *records)
 			version_tell(&record, zone->kept[i], HISTORY_KEPT);
 		version_tell(&record, zone->held, HISTORY_HELD);
 	}
-	return history_put(records, &record);
-}
-
-int publish_history_snapshot(void *ctx, bool all, struct history_records *records)
-{
-	struct publisher *p = ctx;
-	int rc = 0;
-
-	for (size_t i = 0; all && i < p->zone_count && rc == 0; i++)
-		if (zone_has_history(p->zones[i]))
-			rc = zone_put(p->zones[i], records);
-	// One that has none any more is told once more, so that what was told is forgotten.
-	for (const struct pzone *zone = p->dirty; !all && zone != NULL && rc == 0;
-	     zone = zone->next_dirty)
-		if (zone->history_dirty && (zone_has_history(zone) || zone->history_told))
-			rc = zone_put(zone, records);
-	if (rc != 0)
-		return rc;
-	for (size_t i = 0; all && i < p->zone_count; i++)
-		p->zones[i]->history_told = zone_has_history(p->zones[i]);
-	while (p->dirty != NULL) {
-		struct pzone *zone = p->dirty;
-
-		p->dirty = zone->next_dirty;
-		if (zone->history_dirty)
-			zone->history_told = zone_has_history(zone);
-		zone->dirty = zone->history_dirty = false;
-	}
-	return 0;
+	rc = history_put(records, &record);
+	if (rc == 0)
+		zone->history_told = has;
+	return rc;
 }
 
 // --- from the disk

@@ -24,6 +24,19 @@
 #define COMPILER_CHILDREN   2
 #define TIMERS_PERIOD_S     5
 
+// Some of the timers; the rest, or what failed, later.
+static void timers_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = {0};
+	struct publisher *p = arg;
+	const int rc = publish_timers_save(p, slice_now_us() + SLICE_US);
+
+	if (rc == -EAGAIN)
+		event_add(p->timers_turn, &soon);
+	else if (rc < 0)
+		p->timers_dirty = true;
+}
+
 static void timers_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct publisher *p = arg;
@@ -33,18 +46,15 @@ static void timers_tick(evutil_socket_t fd, short what, void *arg)
 	if (!p->timers_dirty)
 		return;
 	p->timers_dirty = false;
-	if (publish_timers_save(p) < 0)
-		p->timers_dirty = true;
+	timers_turn(-1, 0, p);
 	store_touch(p->store); // expiry times of the manifest
 }
 
 static int publisher_start(
     struct publisher *p, const struct config *config, char error[PUBLISH_REASON_MAX])
 {
-	const struct store_ops ops = {.ctx = p,
-	    .snapshot = publish_snapshot,
-	    .history = publish_history_snapshot,
-	    .stored = publish_stored};
+	const struct store_ops ops = {
+	    .ctx = p, .state = publish_state_tell, .stored = publish_stored};
 	const struct timeval period = {.tv_sec = TIMERS_PERIOD_S};
 	struct manifest manifest;
 	int rc;
@@ -74,10 +84,11 @@ static int publisher_start(
 		p->look = offload_open(p->base, "np-look");
 		p->reader = offload_open(p->base, "np-reader");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
+		p->timers_turn = event_new(p->base, -1, 0, timers_turn, p);
 		if (p->compiler == NULL || p->bundler == NULL || p->work == NULL ||
 		    p->heavy == NULL || p->look == NULL || p->reader == NULL ||
-		    p->timers_timer == NULL || event_add(p->timers_timer, &period) < 0 ||
-		    publish_journal_open(p) < 0)
+		    p->timers_timer == NULL || p->timers_turn == NULL ||
+		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
 	if (rc < 0) {
@@ -134,9 +145,11 @@ void publisher_close(struct publisher *p)
 	publish_seam_close(p);
 	if (p->timers_timer != NULL) {
 		event_free(p->timers_timer);
-		if (p->timers_dirty)
-			(void)publish_timers_save(p);
+		if (p->timers_dirty || p->timers.changed != NULL)
+			(void)publish_timers_save(p, SLICE_ALL);
 	}
+	if (p->timers_turn != NULL)
+		event_free(p->timers_turn);
 	compiler_close(p->compiler);
 	p->compiler = NULL;
 	offload_close(p->work);

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// What the store asks of publication, and what becomes of a version that is on disk.
+// What the store writes of publication, and what becomes of a version that is on disk.
 #include "pzone.h"
 
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "serial.h"
+#include "slice.h"
 
 // What is published between two manifests is not in the first one; a start after a crash begins
 // above it all the same.
@@ -40,68 +41,129 @@ static const struct version *older_of(const struct pzone *zone, const struct ver
 	return NULL;
 }
 
-static int older_fill(const struct pzone *zone, const struct version *version,
-    struct manifest *manifest, struct manifest_zone *entry)
+static bool older_fill(
+    const struct pzone *zone, const struct version *version, struct manifest_older *to)
 {
 	const struct version *older = older_of(zone, version);
-	struct manifest_older to = {0};
 
 	if (older == NULL)
-		return 0;
-	to.generation = older->generation;
-	to.serial = older->soa.serial;
-	to.layer_count = layers_fill(older, to.layer);
-	return manifest_older_add(manifest, entry, &to);
+		return false;
+	to->generation = older->generation;
+	to->serial = older->soa.serial;
+	to->layer_count = layers_fill(older, to->layer);
+	return true;
 }
 
-// Post: 1; 0 when nothing of the zone is on disk, or it is gone: no layer then; or -ENOMEM.
-static int entry_fill(
-    const struct pzone *zone, struct manifest *manifest, struct manifest_zone *entry)
+// `gone`: one of which nothing is on disk, or that is gone, is told, too: with no layer. Post: 0 or
+// -ENOMEM.
+static int entry_put(const struct pzone *zone, bool gone, struct manifest_entries *entries)
 {
 	const struct version *version = zone->configured ? zone->current : NULL;
-	int rc;
+	struct manifest_zone entry = {.apex_len = zone->apex_len};
+	struct manifest_older older = {0};
+	bool has_older = false;
 
-	entry->apex_len = zone->apex_len;
-	memcpy(entry->apex, zone->apex, zone->apex_len);
+	memcpy(entry.apex, zone->apex, zone->apex_len);
 	// Not durable yet: until it is, the newest that is stored takes its place.
 	for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++)
 		if (version != NULL && !version_is_stored(version))
 			version = zone->kept[k];
 	if (version == NULL || !version_is_stored(version))
 		version = zone->configured ? zone->unread : NULL;
-	if (version == NULL)
+	if (version == NULL && !gone)
 		return 0;
-	entry->layer_count = layers_fill(version, entry->layer);
-	entry->serial = version->soa.serial;
-	entry->generation = version->generation;
-	entry->expires_at = zone->expires_at;
-	entry->grace_s = zone->grace_s;
-	entry->hidden = zone->hidden;
-	rc = older_fill(zone, version, manifest, entry);
-	return rc < 0 ? rc : 1;
+	if (version != NULL) {
+		entry.layer_count = layers_fill(version, entry.layer);
+		entry.serial = version->soa.serial;
+		entry.generation = version->generation;
+		entry.expires_at = zone->expires_at;
+		entry.grace_s = zone->grace_s;
+		entry.hidden = zone->hidden;
+		has_older = older_fill(zone, version, &older);
+	}
+	return manifest_put(entries, &entry, has_older ? &older : NULL);
 }
 
-int publish_snapshot(void *ctx, bool all, struct manifest *manifest)
+// --- what a commit says
+// ---------------------------------------------------------------------------
+
+// A zone's entry and its history are of one moment: the latter may know a version that the former
+// does not name, and misses none.
+static int zone_tell(struct store_state *state, struct pzone *zone)
 {
-	const struct publisher *p = ctx;
-	size_t count = 0;
 	int rc = 0;
 
-	for (const struct pzone *zone = p->dirty; !all && zone != NULL; zone = zone->next_dirty)
-		count++;
-	manifest->zones = calloc((all ? p->zone_count : count) + 1, sizeof(*manifest->zones));
-	if (manifest->zones == NULL)
-		return -ENOMEM;
-	manifest->generation_max = p->generation + GENERATIONS_AHEAD;
-	memcpy(manifest->hash_key, p->key.k, sizeof(manifest->hash_key));
-	for (size_t i = 0; all && i < p->zone_count && rc >= 0; i++) {
-		rc = entry_fill(p->zones[i], manifest, &manifest->zones[manifest->zone_count]);
-		manifest->zone_count += rc > 0;
+	if (state->all_zones || zone->dirty)
+		rc = entry_put(zone, !state->all_zones, &state->zones);
+	if (rc == 0 && (state->all_history || zone->history_dirty))
+		rc = publish_history_put(zone, state->all_history, &state->history);
+	if (rc == 0)
+		zone->dirty = zone->history_dirty = false;
+	return rc;
+}
+
+// Those that change meanwhile are told if their turn comes, and are in the list for the next time.
+static int all_tell(struct publisher *p, struct store_state *state, int64_t until_us)
+{
+	for (size_t n = 1; p->tell_at < p->zone_count; n++) {
+		const int rc = zone_tell(state, p->zones[p->tell_at++]);
+
+		if (rc != 0)
+			return rc;
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
 	}
-	for (const struct pzone *zone = p->dirty; !all && zone != NULL && rc >= 0;
-	     zone = zone->next_dirty)
-		rc = entry_fill(zone, manifest, &manifest->zones[manifest->zone_count++]);
-	return rc < 0 ? rc : 0;
+	return 0;
+}
+
+static int changed_tell(struct publisher *p, struct store_state *state, int64_t until_us)
+{
+	for (size_t n = 1; p->telling != NULL; n++) {
+		struct pzone *zone = p->telling;
+		const int rc = zone_tell(state, zone);
+
+		if (rc != 0)
+			return rc;
+		p->telling = zone->next_listed;
+		zone->listed = false;
+		if (slice_is_over(until_us, n))
+			return -EAGAIN;
+	}
+	return 0;
+}
+
+// Those whose turn never came.
+static void telling_give_back(struct publisher *p)
+{
+	while (p->telling != NULL) {
+		struct pzone *zone = p->telling;
+
+		p->telling = zone->next_listed;
+		zone->next_listed = p->changed;
+		p->changed = zone;
+	}
+}
+
+int publish_state_tell(void *ctx, struct store_state *state, int64_t until_us)
+{
+	struct publisher *p = ctx;
+	const bool all = state->all_zones || state->all_history;
+	int rc;
+
+	if (!state->begun) {
+		state->begun = true;
+		p->tell_at = 0;
+		p->telling = all ? NULL : p->changed;
+		p->changed = all ? p->changed : NULL;
+	}
+	rc = all ? all_tell(p, state, until_us) : changed_tell(p, state, until_us);
+	if (rc == -EAGAIN)
+		return rc;
+	telling_give_back(p);
+	// Last: none of what was told has a later one.
+	state->zones.generation_max = p->generation + GENERATIONS_AHEAD;
+	memcpy(state->zones.hash_key, p->key.k, sizeof(state->zones.hash_key));
+	return rc;
 }
 
 void publish_stored(void *ctx, struct store_image *image)

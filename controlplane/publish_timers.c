@@ -19,8 +19,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "slice.h"
+
 #define TIMERS_MAGIC 0x35524d49544e0a8dULL // 8d 0a "NTIMR5"
-#define TIMERS_BATCH 1024                  // records read or written at once
+#define TIMERS_BATCH 1024                  // records read or written at once, in 1 ms
 
 struct timers_record {
 	uint64_t checksum;   // of what follows
@@ -96,18 +98,21 @@ static int file_begin(struct publisher *p, int fd)
 {
 	const struct timers_header header = {.magic = TIMERS_MAGIC};
 
-	p->timers.records = 0;
-	p->timers.free_count = 0;
-	for (size_t i = 0; i < p->zone_count; i++) {
+	for (size_t i = 0; i < p->zone_count && p->timers.placed; i++) {
 		p->zones[i]->timers_record = 0;
 		if (has_something_to_keep(p->zones[i]))
 			publish_timers_touch(p, p->zones[i]);
 	}
+	p->timers.records = 0;
+	p->timers.free_count = 0;
 	if (ftruncate(fd, 0) < 0)
 		return -errno;
 	const ssize_t n = pwrite(fd, &header, sizeof(header), 0);
 
-	return n == sizeof(header) ? 0 : n < 0 ? -errno : -ENOSPC;
+	if (n != sizeof(header))
+		return n < 0 ? -errno : -ENOSPC;
+	p->timers.placed = true;
+	return 0;
 }
 
 static int by_record(const void *a, const void *b)
@@ -118,30 +123,27 @@ static int by_record(const void *a, const void *b)
 	return x < y ? -1 : x > y;
 }
 
-// Those that are to be written, in the order of their places; new ones get theirs. Post: NULL when
-// out of memory.
-static struct pzone **changed_take(struct publisher *p, size_t *count)
+// Some of those that are to be written, off the list and in the order of their places; new ones get
+// theirs. Post: how many.
+static size_t changed_take(struct publisher *p, struct pzone *zones[TIMERS_BATCH])
 {
 	struct timers_file *file = &p->timers;
-	struct pzone **zones;
-	size_t n = 0;
+	size_t count = 0;
 
-	for (const struct pzone *zone = file->changed; zone != NULL; zone = zone->next_timers)
-		n++;
-	zones = calloc(n + 1, sizeof(struct pzone *));
-	*count = 0;
-	for (struct pzone *zone = file->changed; zones != NULL && zone != NULL;
-	     zone = zone->next_timers) {
+	while (file->changed != NULL && count < TIMERS_BATCH) {
+		struct pzone *zone = file->changed;
+
+		file->changed = zone->next_timers;
+		zone->timers_changed = false;
 		if (!has_something_to_keep(zone))
 			continue;
 		if (zone->timers_record == 0)
 			zone->timers_record =
 			    file->free_count > 0 ? file->free[--file->free_count] : ++file->records;
-		zones[(*count)++] = zone;
+		zones[count++] = zone;
 	}
-	if (zones != NULL)
-		qsort(zones, *count, sizeof(zones[0]), by_record);
-	return zones;
+	qsort(zones, count, sizeof(zones[0]), by_record);
+	return count;
 }
 
 // Neighbours go in one write.
@@ -172,35 +174,26 @@ static int records_write(int fd, struct pzone *const *zones, size_t count)
 
 static int changed_write(struct publisher *p, int fd)
 {
+	static struct pzone *zones[TIMERS_BATCH]; // the loop's
 	const uint32_t before = p->timers.records;
-	struct pzone **zones, *next;
-	size_t count;
-	int rc;
+	const size_t count = changed_take(p, zones);
+	const int rc = records_write(fd, zones, count);
 
-	zones = changed_take(p, &count);
-	if (zones == NULL)
-		return -ENOMEM;
-	rc = records_write(fd, zones, count);
+	if (rc == 0)
+		return 0;
 	// A full disk: those that were there can still be written over the next time.
-	for (size_t i = 0; i < count && rc < 0; i++)
+	for (size_t i = 0; i < count; i++) {
 		if (zones[i]->timers_record > before)
 			zones[i]->timers_record = 0;
-	free(zones);
-	if (rc < 0) {
-		p->timers.records = before;
-		(void)!ftruncate(fd, file_size(before));
-		return rc;
+		publish_timers_touch(p, zones[i]);
 	}
-	for (struct pzone *zone = p->timers.changed; zone != NULL; zone = next) {
-		next = zone->next_timers;
-		zone->timers_changed = false;
-	}
-	p->timers.changed = NULL;
-	return 0;
+	p->timers.records = before;
+	(void)!ftruncate(fd, file_size(before));
+	return rc;
 }
 
 // No fsync: what was there before, or nothing, is nearly as good, see above.
-int publish_timers_save(struct publisher *p)
+int publish_timers_save(struct publisher *p, int64_t until_us)
 {
 	struct stat st;
 	int fd, rc = 0;
@@ -212,8 +205,12 @@ int publish_timers_save(struct publisher *p)
 		rc = -errno;
 	else if (p->timers.records == 0 || st.st_size != file_size(p->timers.records))
 		rc = file_begin(p, fd);
-	if (rc == 0)
+	while (rc == 0 && p->timers.changed != NULL) {
 		rc = changed_write(p, fd);
+		if (rc == 0 && p->timers.changed != NULL && until_us != SLICE_ALL &&
+		    slice_now_us() >= until_us)
+			rc = -EAGAIN;
+	}
 	close(fd);
 	return rc;
 }
@@ -317,6 +314,7 @@ static int file_read(struct publisher *p, int fd)
 	p->timers.records =
 	    (uint32_t)((st.st_size - (off_t)sizeof(header)) / (off_t)sizeof(struct timers_record));
 	p->timers.free = calloc(p->timers.records + (size_t)1, sizeof(uint32_t));
+	p->timers.placed = true;
 	zones = generations(p, &count);
 	rc = zones != NULL && p->timers.free != NULL ? records_read(p, fd, zones, count) : -ENOMEM;
 	free(zones);

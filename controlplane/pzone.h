@@ -71,10 +71,11 @@ struct pzone {
 	bool pinned;           // nothing new is taken
 	int64_t pinned_ms;     // wall clock
 	struct recall *recall; // an older version on its way back; until it is live or refused
-	bool dirty;            // in the list of those whose manifest entry or history changed
-	struct pzone *next_dirty;
-	bool history_dirty; // what STORAGE/history says of it is to be written again
-	bool history_told;  // it says something
+	bool dirty;            // its manifest entry changed since it was told last
+	bool history_dirty;    // so did what STORAGE/history says of it
+	bool listed;           // in a list of those that are dirty, or were
+	struct pzone *next_listed;
+	bool history_told; // it says something
 	enum pzone_stage stage;
 	uint32_t token;               // of `next`
 	int64_t started_us;           // monotonic: records in hand
@@ -129,6 +130,7 @@ struct timers_file {
 	uint32_t *free;        // those of them that are nobody's
 	size_t free_count;     // not more than there were when it was read
 	struct pzone *changed; // the list
+	bool placed;           // zones may have places
 };
 
 struct publisher {
@@ -146,7 +148,7 @@ struct publisher {
 	struct offload *look;         // for who only looks
 	struct journal_writer *journal;
 	struct offload *reader; // of the journal
-	struct event *timers_timer, *sweep;
+	struct event *timers_timer, *timers_turn, *sweep;
 	struct pzone **zones;
 	size_t zone_count, zone_cap;
 	struct idmap map; // apex -> struct pzone
@@ -158,7 +160,9 @@ struct publisher {
 	uint64_t left;              // bytes that the system had; good until then
 	int64_t left_until_us;
 	atomic_size_t differences; // bytes of those that publisher_difference() gave out
-	struct pzone *dirty;       // since the last commit was taken
+	struct pzone *changed;     // the list of those since the last commit began
+	struct pzone *telling;     // the list of those that the one which began has yet to tell
+	size_t tell_at;            // or, where it tells all, the next one
 	struct pzone *resting, **resting_last; // the oldest first
 	size_t resting_count;
 	size_t loading;                // images being read from disk
@@ -238,8 +242,8 @@ void publish_unconnected(struct publisher *p, struct pzone *zone);
 // small ones, the last few hundred do.
 void publish_rest(struct publisher *p, struct pzone *zone);
 
-// publish_stored.c: the store's two questions.
-int publish_snapshot(void *ctx, bool all, struct manifest *manifest);
+// publish_stored.c: the store's ops.
+int publish_state_tell(void *ctx, struct store_state *state, int64_t until_us);
 void publish_stored(void *ctx, struct store_image *image);
 
 // publish_state.c
@@ -273,7 +277,8 @@ void publish_dirty(struct publisher *p, struct pzone *zone, bool history);
 
 // publish_history.c: what STORAGE/history says of a zone.
 void publish_history_touch(struct publisher *p, struct pzone *zone); // it is another thing now
-int publish_history_snapshot(void *ctx, bool all, struct history_records *records);
+// `all`: the file is written anew. Post: 0 or -ENOMEM.
+int publish_history_put(struct pzone *zone, bool all, struct history_records *records);
 void publish_history_take(void *ctx, const struct history_zone *record); // at the boot
 
 // publish_recall.c: a version comes back from where it is kept. Takes up `version` (which stays its
@@ -288,7 +293,8 @@ void recall_cancel(struct pzone *zone); // nobody is told
 // Post of both that do I/O: 0 or -errno.
 void publish_timers_touch(struct publisher *p, struct pzone *zone); // they are others now
 int publish_timers_load(struct publisher *p);
-int publish_timers_save(struct publisher *p);
+// In turns (slice.h): -EAGAIN when there is more.
+int publish_timers_save(struct publisher *p, int64_t until_us);
 void publish_timers_close(struct publisher *p);
 
 int64_t clock_us(void); // monotonic

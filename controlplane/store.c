@@ -15,6 +15,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "slice.h"
 
 #define IMAGES_PER_COMMIT 4096 // in one file; keeps a file's life short enough to give space back
 #define LARGE_IMAGE       ((uint64_t)1 << 20) // has a file of its own
@@ -28,8 +29,7 @@ static void commit_free(struct commit *commit)
 		close(commit->images[i].fd);
 	free(commit->images);
 	free(commit->remove);
-	history_free(&commit->history);
-	manifest_free(&commit->manifest);
+	store_state_free(&commit->state);
 	free(commit);
 }
 
@@ -86,14 +86,13 @@ static void commit_done(struct offload_job *job)
 		store->history_known = true;
 		store->history_end = commit->history_end;
 	}
-	if (commit->rc == 0 && commit->history_anew)
+	if (commit->rc == 0 && commit->with_manifest && commit->state.all_history)
 		store->history_base = commit->history_end;
 	if (commit->rc == 0 && commit->with_manifest) {
 		store->changes_end = commit->changes_end;
-		if (commit->manifest_anew) {
-			store->manifest_mark = commit->manifest.mark;
-			store->manifest_size = commit->manifest.size;
-		}
+		store->manifest_mark = commit->manifest_mark;
+		if (commit->state.all_zones)
+			store->manifest_size = commit->manifest_size;
 	}
 	if (commit->rc < 0) {
 		if (store->trouble[0] == '\0')
@@ -175,32 +174,71 @@ static int commit_take_images(struct store *store, struct commit *commit)
 	return n == count ? 0 : -EMFILE;
 }
 
-// What the manifest and the history shall say.
-static int commit_take_state(struct store *store, struct commit *commit)
+// The state of a commit begins to be gathered. What is to be removed when it is written is known
+// now: a file that is given up from here on may be named in it.
+static void state_begin(struct store *store, struct commit *commit)
 {
-	int rc;
-
-	commit->history_anew =
+	commit->with_manifest = true;
+	commit->mark = store->touched;
+	commit->state.all_history =
 	    !store->history_known || store->history_end > store->history_base * 2 + HISTORY_SLACK;
-	commit->history_end = commit->history_anew ? 0 : store->history_end;
+	commit->history_end = commit->state.all_history ? 0 : store->history_end;
 	// A manifest of a million zones is not written for one that changed.
-	commit->manifest_anew = store->anew || store->manifest_mark == 0 ||
-	                        store->changes_end > store->manifest_size / 2 + CHANGES_SLACK;
+	commit->state.all_zones = store->anew || store->manifest_mark == 0 ||
+	                          store->changes_end > store->manifest_size / 2 + CHANGES_SLACK;
 	commit->manifest_mark = store->manifest_mark;
-	commit->changes_end = commit->manifest_anew ? 0 : store->changes_end;
+	commit->changes_end = commit->state.all_zones ? 0 : store->changes_end;
+	commit->remove = store_files_doomed_take(&store->files, &commit->remove_count);
 	store->anew = false; // after a failure there is no mark
-	rc = store->ops.snapshot(store->ops.ctx, commit->manifest_anew, &commit->manifest);
-	// Last: what it gave out counts as told.
-	return rc == 0 ? store->ops.history(store->ops.ctx, commit->history_anew, &commit->history)
-	               : rc;
 }
 
-// Starts a commit when there is something to write and none is under way.
+// There is no memory for it: what was taken is written all the same, and next time all is asked.
+static void state_failed(struct store *store, struct commit *commit)
+{
+	commit->with_manifest = false;
+	store_state_free(&commit->state);
+	for (size_t i = 0; i < commit->remove_count; i++)
+		store_file_doom(&store->files, commit->remove[i]);
+	commit->remove_count = 0;
+	store->history_known = false;
+	store->history_end = store->history_base = store->manifest_mark = 0;
+}
+
+// Gathers the state further; then the thread has the commit.
+static void commit_go(struct store *store, int64_t until_us)
+{
+	struct commit *commit = store->running;
+	int rc = 0;
+
+	if (commit->with_manifest)
+		rc = store->ops.state(store->ops.ctx, &commit->state, until_us);
+	store->gathering = rc == -EAGAIN;
+	if (rc == -EAGAIN) {
+		static const struct timeval soon = {0};
+
+		event_add(store->turn, &soon); // and not active: others are to have their turn
+		return;
+	}
+	if (rc < 0)
+		state_failed(store, commit);
+	if (!commit->with_manifest && commit->image_count == 0) {
+		store->running = NULL;
+		commit_free(commit);
+		store_later(store, RETRY_S * 1000);
+		return;
+	}
+	offload_submit(store->disk, &commit->job);
+}
+
+// Starts a commit when there is something to write and none is under way; to its end when nobody
+// will come back for it.
 void store_commit(struct store *store)
 {
+	const int64_t until_us = store->closing ? SLICE_ALL : slice_now_us() + SLICE_US;
 	struct commit *commit;
-	int rc;
 
+	if (store->gathering && store->closing)
+		commit_go(store, until_us);
 	if (store->disk == NULL || store->running != NULL ||
 	    event_pending(store->timer, EV_TIMEOUT, NULL) ||
 	    (store->waiting == NULL && store->touched == store->committed))
@@ -214,21 +252,29 @@ void store_commit(struct store *store)
 	commit->job.run = store_commit_run;
 	commit->storage = store->path;
 	commit->job.done = commit_done;
-	rc = commit_take_images(store, commit);
-	if (rc < 0)
+	if (commit_take_images(store, commit) < 0)
 		store_later(store, RETRY_S * 1000); // what was taken is written all the same
-	if (store->touched != store->committed && commit_take_state(store, commit) == 0) {
-		commit->with_manifest = true;
-		commit->mark = store->touched;
-		commit->remove = store_files_doomed_take(&store->files, &commit->remove_count);
-	}
-	if (!commit->with_manifest && commit->image_count == 0) {
-		commit_free(commit);
-		store_later(store, RETRY_S * 1000);
-		return;
-	}
+	if (store->touched != store->committed)
+		state_begin(store, commit);
 	store->running = commit;
-	offload_submit(store->disk, &commit->job);
+	commit_go(store, until_us);
+}
+
+void store_turn(evutil_socket_t fd, short what, void *arg)
+{
+	struct store *store = arg;
+
+	if (store->gathering)
+		commit_go(store, slice_now_us() + SLICE_US);
+}
+
+void store_commit_drop(struct store *store)
+{
+	if (!store->gathering)
+		return;
+	store->gathering = false;
+	commit_free(store->running);
+	store->running = NULL;
 }
 
 void store_timer(evutil_socket_t fd, short what, void *arg)

@@ -35,16 +35,22 @@ struct store_image {
 // It is on disk only, from now on. Pre: it is stored.
 void store_image_unload(struct store_image *image);
 
+// What the next manifest and history say, of all zones or of those that changed since this was last
+// told.
+struct store_state {
+	bool all_zones, all_history; // asked
+	bool begun;                  // the owner's; false at first
+	struct manifest_entries zones;
+	struct history_records history;
+};
+
 struct store_ops {
 	void *ctx;
-	// Fills in what the next manifest says (`all`), or the zones that changed since history()
-	// was last asked; every image named must be stored, a zone that is gone has no layer.
-	// `manifest` is zeroed; zones are malloc'ed. Post: 0 or -errno.
-	int (*snapshot)(void *ctx, bool all, struct manifest *manifest);
-	// Asked directly after snapshot(). Appends the history's record of each zone that changed
-	// since it was last asked (`all`: of each that has one). Post: 0 or -ENOMEM, nothing counts
-	// as told then.
-	int (*history)(void *ctx, bool all, struct history_records *records);
+	// Fills in the state, a slice at a time (slice.h). Of each zone what is true when it is its
+	// turn; one that changes after that has changed since. Images named must be stored then,
+	// and their files stay until a later state was written; a zone that is gone has no layer.
+	// Post: 0; -EAGAIN: to be called again; or -ENOMEM: next time all is asked.
+	int (*state)(void *ctx, struct store_state *state, int64_t until_us);
 	// The image is durable now.
 	void (*stored)(void *ctx, struct store_image *image);
 };

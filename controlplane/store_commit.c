@@ -140,6 +140,32 @@ static int images_write(struct commit *commit)
 	return rc;
 }
 
+void store_state_free(struct store_state *state)
+{
+	manifest_entries_free(&state->zones);
+	history_free(&state->history);
+}
+
+static int state_write(struct commit *commit)
+{
+	struct store_state *state = &commit->state;
+	int rc = 0;
+
+	commit->step = "history";
+	if (state->history.len > 0)
+		rc = history_write(commit->storage, &state->history, &commit->history_end);
+	else if (state->all_history)
+		history_remove(commit->storage); // nothing is left to be said
+	if (rc < 0)
+		return rc;
+	commit->step = "manifest";
+	if (!state->all_zones)
+		return manifest_append(
+		    commit->storage, commit->manifest_mark, &state->zones, &commit->changes_end);
+	commit->manifest_size = state->zones.len;
+	return manifest_write(commit->storage, &state->zones, &commit->manifest_mark);
+}
+
 void store_commit_run(struct offload_job *job)
 {
 	struct commit *commit = (struct commit *)job;
@@ -148,23 +174,14 @@ void store_commit_run(struct offload_job *job)
 
 	commit->step = "images";
 	commit->rc = images_write(commit);
-	if (commit->rc == 0 && commit->history.len > 0) {
-		commit->step = "history";
-		commit->rc = history_write(commit->storage, &commit->history, &commit->history_end);
-	} else if (commit->rc == 0 && commit->with_manifest && commit->history_anew) {
-		history_remove(commit->storage); // nothing is left to be said
-	}
 	if (commit->rc == 0 && commit->with_manifest) {
-		commit->step = "manifest";
-		commit->rc = commit->manifest_anew
-		                 ? manifest_save(commit->storage, &commit->manifest)
-		                 : manifest_append(commit->storage, commit->manifest_mark,
-		                       &commit->manifest, &commit->changes_end);
+		commit->rc = state_write(commit);
 		// Only after the manifest that no longer names them.
 		for (size_t i = 0; i < commit->remove_count && commit->rc == 0; i++)
 			if (manifest_image_path(
 			        commit->storage, commit->remove[i], path, sizeof(path)) == 0)
 				unlink(path);
 	}
+	store_state_free(&commit->state); // with a million zones that takes long, too
 	commit->duration_ms = store_now_ms() - from;
 }

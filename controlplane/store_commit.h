@@ -29,13 +29,12 @@ struct commit {
 	const char *storage;
 	struct commit_image *images;
 	size_t image_count;
-	struct history_records history;
-	bool history_anew;    // they are all there is
-	uint64_t history_end; // where they go; afterwards, where they end
+	struct store_state state;
+	uint64_t history_end; // where it goes; afterwards, where it ends
 	bool with_manifest;
-	struct manifest manifest;
-	bool manifest_anew;     // it is all there is, and not what changed
-	uint64_t manifest_mark; // of what the changes follow
+	uint64_t
+	    manifest_mark; // of what changes follow; afterwards, where all were written, its own
+	uint64_t manifest_size; // afterwards, where all were written
 	uint64_t changes_end;   // where they go; afterwards, where they end
 	uint64_t mark;
 	uint64_t *remove; // ids of files, after the manifest
@@ -45,6 +44,7 @@ struct commit {
 	int64_t duration_ms;
 };
 
+void store_state_free(struct store_state *state); // empty afterwards
 void store_commit_run(struct offload_job *job);
 int64_t store_now_ms(void);
 // `size` bytes of `from` at `at` to the end of `to`.

@@ -118,8 +118,10 @@ int store_open(struct event_base *base, const char *storage, const struct store_
 	store->lock = -1;
 	store->path = strdup(storage);
 	store->timer = evtimer_new(base, store_timer, store);
-	rc =
-	    store->path == NULL || store->timer == NULL ? -ENOMEM : store_files_open(&store->files);
+	store->turn = event_new(base, -1, 0, store_turn, store);
+	rc = store->path == NULL || store->timer == NULL || store->turn == NULL
+	         ? -ENOMEM
+	         : store_files_open(&store->files);
 	if (rc < 0) {
 		open_error(error, rc, "The storage cannot be opened");
 		goto fail;
@@ -170,9 +172,12 @@ void store_close(struct store *store)
 	if (store->timer != NULL)
 		event_del(store->timer);
 	store->closing = true;
+	store_commit_drop(store);
 	offload_close(store->disk);
 	if (store->timer != NULL)
 		event_free(store->timer);
+	if (store->turn != NULL)
+		event_free(store->turn);
 	if (store->lock >= 0)
 		close(store->lock);
 	store_files_close(&store->files);

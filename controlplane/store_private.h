@@ -14,6 +14,7 @@ struct store {
 	int lock;
 	struct offload *disk;
 	struct event *timer; // the next commit, when it must wait
+	struct event *turn;  // its state is gathered further
 	struct store_image *waiting, **last;
 	struct store_files files;
 	uint64_t touched, committed;
@@ -23,10 +24,13 @@ struct store {
 	uint64_t manifest_mark;              // of the manifest on disk; 0: it is to be written anew
 	uint64_t manifest_size, changes_end; // its bytes, and of the changes behind it
 	bool anew;                           // the next manifest is written whole
-	struct commit *running;              // the thread has it
+	struct commit *running;              // the thread has it, or its state is gathered
+	bool gathering;
 	bool closing;
 	char trouble[STORE_ERROR_MAX];
 };
 
 void store_commit(struct store *store);          // begins one when there is something to write
 void store_timer(int fd, short what, void *arg); // the same, as an event
+void store_turn(int fd, short what, void *arg);
+void store_commit_drop(struct store *store); // before its state was gathered

@@ -348,15 +348,8 @@ int manifest_load(const char *storage, struct manifest *manifest, char error[MAN
 	}
 }
 
-static const struct manifest_older *older_of(
-    const struct manifest *manifest, const struct manifest_zone *zone)
+static size_t zone_size(const struct manifest_zone *zone, const struct manifest_older *older)
 {
-	return zone->older != 0 ? &manifest->older[zone->older - 1] : NULL;
-}
-
-size_t manifest_zone_size(const struct manifest *manifest, const struct manifest_zone *zone)
-{
-	const struct manifest_older *older = older_of(manifest, zone);
 	size_t size = sizeof(struct disk_zone) + apex_space(zone->apex_len) +
 	              zone->layer_count * sizeof(struct manifest_layer);
 
@@ -366,10 +359,10 @@ size_t manifest_zone_size(const struct manifest *manifest, const struct manifest
 	return size;
 }
 
-uint8_t *manifest_zone_write(
-    uint8_t *at, const struct manifest *manifest, const struct manifest_zone *zone)
+// Pre: there is room, of zeros. Post: the place behind it.
+static uint8_t *zone_write(
+    uint8_t *at, const struct manifest_zone *zone, const struct manifest_older *older)
 {
-	const struct manifest_older *older = older_of(manifest, zone);
 	struct disk_zone disk = {
 	    .generation = zone->generation,
 	    .expires_at = zone->expires_at,
@@ -400,31 +393,60 @@ uint8_t *manifest_zone_write(
 	return at + apex_space(zone->apex_len);
 }
 
-uint8_t *manifest_bytes(const struct manifest *manifest, struct disk_header header, size_t *size)
+// The bytes of large ones are moved by the kernel, not copied.
+static int entries_grow(struct manifest_entries *entries, size_t more)
 {
-	uint8_t *bytes, *at;
+	const size_t need = sizeof(struct disk_header) + entries->len + more;
+	uint8_t *grown;
 
-	*size = sizeof(header);
-	for (size_t i = 0; i < manifest->zone_count; i++)
-		*size += manifest_zone_size(manifest, &manifest->zones[i]);
-	bytes = calloc(1, *size);
-	if (bytes == NULL)
-		return NULL;
+	if (need <= entries->cap)
+		return 0;
+	grown = realloc(entries->bytes, 2 * need);
+	if (grown == NULL)
+		return -ENOMEM;
+	entries->bytes = grown;
+	entries->cap = 2 * need;
+	return 0;
+}
+
+int manifest_put(struct manifest_entries *entries, const struct manifest_zone *zone,
+    const struct manifest_older *older)
+{
+	const size_t size = zone_size(zone, older);
+	uint8_t *at;
+
+	assert(zone->layer_count <= IMAGE_LAYERS_MAX);
+	if (entries_grow(entries, size) != 0)
+		return -ENOMEM;
+	at = entries->bytes + sizeof(struct disk_header) + entries->len;
+	memset(at, 0, size);
+	zone_write(at, zone, older);
+	entries->len += size;
+	entries->count++;
+	return 0;
+}
+
+void manifest_entries_free(struct manifest_entries *entries)
+{
+	free(entries->bytes);
+	*entries = (struct manifest_entries){0};
+}
+
+int manifest_finish(struct manifest_entries *entries, struct disk_header header, size_t *size)
+{
+	if (entries_grow(entries, 0) != 0)
+		return -ENOMEM;
+	*size = sizeof(header) + entries->len;
 	header.version = MANIFEST_VERSION;
 	header.byte_order = MANIFEST_BYTE_ORDER;
 	header.size = *size;
 	header.checksum = 0;
-	header.generation_max = manifest->generation_max;
-	header.zone_count = manifest->zone_count;
-	memcpy(bytes, &header, sizeof(header));
-	at = bytes + sizeof(header);
-	for (size_t i = 0; i < manifest->zone_count; i++) {
-		assert(manifest->zones[i].layer_count <= IMAGE_LAYERS_MAX);
-		at = manifest_zone_write(at, manifest, &manifest->zones[i]);
-	}
-	header.checksum = manifest_checksum(bytes, *size);
-	memcpy(bytes, &header, sizeof(header));
-	return bytes;
+	header.generation_max = entries->generation_max;
+	header.zone_count = entries->count;
+	memcpy(entries->bytes, &header, sizeof(header));
+	header.checksum = manifest_checksum(entries->bytes, *size);
+	memcpy(entries->bytes, &header, sizeof(header));
+	return 0;
 }
 
 int manifest_write_all(int fd, const uint8_t *bytes, size_t size)
@@ -472,31 +494,23 @@ int manifest_folder_sync(const char *path)
 	return ret;
 }
 
-int manifest_save(const char *storage, struct manifest *manifest)
+int manifest_write(const char *storage, struct manifest_entries *entries, uint64_t *mark)
 {
 	const struct disk_header header = {
-	    .magic = MANIFEST_MAGIC, .hash_key = {manifest->hash_key[0], manifest->hash_key[1]}};
+	    .magic = MANIFEST_MAGIC, .hash_key = {entries->hash_key[0], entries->hash_key[1]}};
 	char path[4096], temporary[4096];
-	uint8_t *bytes;
 	size_t size;
 	int ret;
 
 	if (manifest_path(storage, "manifest", path, sizeof(path)) != 0 ||
 	    manifest_path(storage, "manifest.new", temporary, sizeof(temporary)) != 0)
 		return -ENAMETOOLONG;
-	for (size_t i = 0; i < manifest->zone_count; i++)
-		assert(manifest->zones[i].layer_count >= 1);
-	bytes = manifest_bytes(manifest, header, &size);
-	if (bytes == NULL)
+	if (manifest_finish(entries, header, &size) != 0)
 		return -ENOMEM;
-	if (size > MANIFEST_SIZE_MAX) {
-		free(bytes);
+	if (size > MANIFEST_SIZE_MAX)
 		return -EFBIG;
-	}
-	manifest->mark = ((const struct disk_header *)(const void *)bytes)->checksum;
-	manifest->size = size;
-	ret = file_write(temporary, bytes, size);
-	free(bytes);
+	*mark = ((const struct disk_header *)(const void *)entries->bytes)->checksum;
+	ret = file_write(temporary, entries->bytes, size);
 	if (ret != 0)
 		return ret;
 	if (rename(temporary, path) != 0) {
@@ -512,6 +526,34 @@ int manifest_save(const char *storage, struct manifest *manifest)
 	if (unlink(path) != 0 && errno != ENOENT)
 		return -errno;
 	return manifest_folder_sync(storage);
+}
+
+int manifest_put_all(struct manifest_entries *entries, const struct manifest *manifest)
+{
+	int ret = 0;
+
+	entries->generation_max = manifest->generation_max;
+	memcpy(entries->hash_key, manifest->hash_key, sizeof(entries->hash_key));
+	for (size_t i = 0; i < manifest->zone_count && ret == 0; i++) {
+		const struct manifest_zone *zone = &manifest->zones[i];
+
+		ret = manifest_put(
+		    entries, zone, zone->older != 0 ? &manifest->older[zone->older - 1] : NULL);
+	}
+	return ret;
+}
+
+int manifest_save(const char *storage, struct manifest *manifest)
+{
+	struct manifest_entries entries = {0};
+	int ret = manifest_put_all(&entries, manifest);
+
+	for (size_t i = 0; i < manifest->zone_count; i++)
+		assert(manifest->zones[i].layer_count >= 1);
+	if (ret == 0)
+		ret = manifest_write(storage, &entries, &manifest->mark);
+	manifest_entries_free(&entries);
+	return ret;
 }
 
 void manifest_free(struct manifest *manifest)

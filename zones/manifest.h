@@ -42,10 +42,9 @@ struct manifest_older {
 	struct manifest_layer layer[IMAGE_LAYERS_MAX];
 };
 
-// `mark` and `size` are of the file that was loaded or saved.
+// `mark` is of the file that was loaded or saved.
 struct manifest {
 	uint64_t mark;
-	uint64_t size;
 	uint64_t generation_max;     // highest generation ever used, zones since removed included
 	uint64_t hash_key[2];        // of all images of this node
 	struct manifest_zone *zones; // owned
@@ -55,20 +54,38 @@ struct manifest {
 	uint64_t damaged; // bytes of changes that are broken, with others behind them
 };
 
+// Zones on their way to the file, as they stand there: a million takes some 90 MB, where the
+// structs take 370.
+struct manifest_entries {
+	uint8_t *bytes;  // owned; a header's room, then they
+	size_t len, cap; // len: of the zones
+	uint64_t count;
+	uint64_t generation_max, hash_key[2]; // as struct manifest
+};
+
 // Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when
 // broken.
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
     __attribute__((warn_unused_result));
-// Durable when it returns 0, and the changes said before are gone. Post: 0 or -errno; on error a
-// boot finds the old state or the new one.
+// Appends a zone and its older version, or NULL. Post: 0; or -ENOMEM, nothing has changed then.
+int manifest_put(struct manifest_entries *entries, const struct manifest_zone *zone,
+    const struct manifest_older *older) __attribute__((warn_unused_result));
+int manifest_put_all(struct manifest_entries *entries, const struct manifest *manifest)
+    __attribute__((warn_unused_result));
+void manifest_entries_free(struct manifest_entries *entries); // empty afterwards
+
+// The manifest is these zones. Durable when it returns 0, and the changes said before are gone;
+// *mark is the file's. Post: 0 or -errno; on error a boot finds the old state or the new one.
+int manifest_write(const char *storage, struct manifest_entries *entries, uint64_t *mark)
+    __attribute__((warn_unused_result));
 int manifest_save(const char *storage, struct manifest *manifest)
     __attribute__((warn_unused_result));
-// Says what changed since the manifest with that mark was saved: zones as they are now (with no
+// Says what changed since the manifest with that mark was written: zones as they are now (with no
 // layer: they are gone), and the highest generation. A million zones are not written again for one
 // that changed. *end: where the changes said before end, 0 at first; then where these do. Durable
 // and whole when it returns 0. Post: 0 or -errno (-ENOENT, -ESTALE: somebody removed or changed
-// what was said before); after an error the next must be manifest_save().
-int manifest_append(const char *storage, uint64_t mark, const struct manifest *changes,
+// what was said before); after an error the next must be manifest_write().
+int manifest_append(const char *storage, uint64_t mark, struct manifest_entries *changes,
     uint64_t *end) __attribute__((warn_unused_result));
 void manifest_free(struct manifest *manifest);
 

@@ -261,30 +261,27 @@ static int changes_open(const char *storage, const char *path, uint64_t end)
 }
 
 int manifest_append(
-    const char *storage, uint64_t mark, const struct manifest *changes, uint64_t *end)
+    const char *storage, uint64_t mark, struct manifest_entries *changes, uint64_t *end)
 {
 	const struct disk_header header = {.magic = CHANGES_MAGIC, .hash_key = {mark, *end}};
 	char path[4096];
-	uint8_t *bytes;
 	size_t size;
 	int fd, ret;
 
 	if (snprintf(path, sizeof(path), "%s/manifest.changes", storage) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	bytes = manifest_bytes(changes, header, &size);
-	if (bytes == NULL)
+	if (manifest_finish(changes, header, &size) != 0)
 		return -ENOMEM;
 	fd = changes_open(storage, path, *end);
 	ret = fd < 0 ? fd : 0;
 	if (ret == 0)
-		ret = manifest_write_all(fd, bytes, size);
+		ret = manifest_write_all(fd, changes->bytes, size);
 	if (ret == 0 && fsync(fd) != 0)
 		ret = -errno;
 	if (fd >= 0 && close(fd) != 0 && ret == 0)
 		ret = -errno;
 	if (ret == 0 && *end == 0)
 		ret = manifest_folder_sync(storage);
-	free(bytes);
 	if (ret == 0)
 		*end += size;
 	return ret;

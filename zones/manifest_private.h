@@ -28,17 +28,14 @@ static_assert(sizeof(struct disk_header) == 64, "no padding");
 
 uint64_t manifest_checksum(const uint8_t *at, size_t size); // Pre: size is a multiple of 8
 
-// The zones behind a header. `gone`: one without layers may be there, which is gone.
-size_t manifest_zone_size(const struct manifest *manifest, const struct manifest_zone *zone);
-uint8_t *manifest_zone_write(
-    uint8_t *at, const struct manifest *manifest, const struct manifest_zone *zone);
+// A zone behind a header. `gone`: one without layers may be there, which is gone.
 // `manifest` is given the zone's older version; NULL: nobody is. Post: 0 and *at behind it, -EINVAL
 // or -ENOMEM.
 int manifest_zone_read(struct manifest *manifest, const uint8_t **at, const uint8_t *end, bool gone,
     struct manifest_zone *zone, char error[MANIFEST_ERROR_MAX]);
 
-// Header and zones in memory, with their checksum. NULL when out of memory.
-uint8_t *manifest_bytes(const struct manifest *manifest, struct disk_header header, size_t *size);
+// The header in front of them, with their checksum; *size of both. Post: 0 or -ENOMEM.
+int manifest_finish(struct manifest_entries *entries, struct disk_header header, size_t *size);
 
 // Makes the names in a folder durable. Post: 0 or -errno.
 int manifest_folder_sync(const char *path);

@@ -4,6 +4,8 @@
 // The store against owners that change their mind while it writes.
 #include "store.h"
 
+#include "slice.h"
+
 #include <event2/event.h>
 
 #include <errno.h>
@@ -28,22 +30,30 @@ struct fixture {
 	unsigned stored;
 	unsigned forgets; // the one of this rank that is stored takes the others along; 0: none
 	bool poor;        // there is no memory for what the manifest says
+	unsigned turn, turns;
+	void (*between)(struct fixture *f);
+	uint64_t touched;
 };
 
-static int snapshot(void *ctx, bool all, struct manifest *manifest)
+// In `turns` turns; in the one before the last `between` happens.
+static int state_tell(void *ctx, struct store_state *state, int64_t until_us)
 {
 	static uint64_t generation = 100;
-	const struct fixture *f = ctx;
+	struct fixture *f = ctx;
 
 	if (f->poor)
 		return -ENOMEM;
-	manifest->zones = calloc(1, sizeof(*manifest->zones));
-	manifest->generation_max = ++generation;
-	return manifest->zones != NULL ? 0 : -1;
-}
+	f->turn = state->begun ? f->turn + 1 : 0;
+	state->begun = true;
+	if (f->turn == f->turns && f->between != NULL) {
+		void (*between)(struct fixture *) = f->between;
 
-static int history(void *ctx, bool all, struct history_records *records)
-{
+		f->between = NULL;
+		between(f);
+	}
+	if (f->turn < f->turns && until_us != SLICE_ALL)
+		return -EAGAIN;
+	state->zones.generation_max = ++generation;
 	return 0;
 }
 
@@ -63,8 +73,7 @@ static void stored(void *ctx, struct store_image *image)
 static int setup(void **state)
 {
 	struct fixture *f = calloc(1, sizeof(*f));
-	const struct store_ops ops = {
-	    .ctx = f, .snapshot = snapshot, .history = history, .stored = stored};
+	const struct store_ops ops = {.ctx = f, .state = state_tell, .stored = stored};
 	char error[STORE_ERROR_MAX];
 	struct manifest manifest;
 
@@ -177,6 +186,80 @@ static void a_file_that_is_needed_again_is_not_removed(void **state)
 		close(f->image[i].fd);
 }
 
+static void give_up_two(struct fixture *f)
+{
+	store_forget(f->store, &f->image[1]);
+	store_forget(f->store, &f->image[2]);
+}
+
+// While a state is gathered a file is given up that may be named in it: it goes with the next one,
+// which cannot name it.
+static void what_is_given_up_while_a_state_is_gathered_stays_until_the_next(void **state)
+{
+	struct fixture *f = *state;
+	char path[128];
+
+	for (unsigned i = 0; i < 3; i++)
+		store_put(f->store, &f->image[i]);
+	wait_committed(f, store_touch(f->store));
+	assert_int_equal(f->stored, 3);
+	assert_int_equal(
+	    manifest_image_path(f->folder, f->image[1].file_id, path, sizeof(path)), 0);
+	f->turns = 5;
+	f->between = give_up_two;
+	const uint64_t mark = store_touch(f->store);
+
+	assert_true(store_committed(f->store) < mark);
+	wait_committed(f, mark);
+	assert_null(f->between);
+	assert_int_equal(access(path, F_OK), 0);
+	wait_committed(f, store_touch(f->store));
+	assert_int_equal(access(path, F_OK), -1);
+	store_forget(f->store, &f->image[0]);
+	for (unsigned i = 0; i < 3; i++)
+		close(f->image[i].fd);
+}
+
+// What is touched meanwhile may not be in it.
+static void touch_again(struct fixture *f)
+{
+	f->touched = store_touch(f->store);
+}
+
+static void what_is_touched_while_a_state_is_gathered_waits_for_the_next(void **state)
+{
+	struct fixture *f = *state;
+
+	f->turns = 5;
+	f->between = touch_again;
+	const uint64_t mark = store_touch(f->store);
+
+	while (store_committed(f->store) < mark)
+		event_base_loop(f->base, EVLOOP_ONCE);
+	assert_true(f->touched > mark);
+	assert_int_equal(store_committed(f->store), mark);
+	wait_committed(f, f->touched);
+	for (unsigned i = 0; i < 3; i++)
+		close(f->image[i].fd);
+}
+
+// An orderly end does not wait for the turns of others.
+static void an_end_gathers_the_rest_at_once(void **state)
+{
+	struct fixture *f = *state;
+
+	f->turns = 1000000;
+	const uint64_t mark = store_touch(f->store);
+
+	for (unsigned i = 0; i < 3; i++)
+		event_base_loop(f->base, EVLOOP_ONCE);
+	assert_true(store_committed(f->store) < mark);
+	store_finish(f->store);
+	assert_int_equal(store_committed(f->store), mark);
+	for (unsigned i = 0; i < 3; i++)
+		close(f->image[i].fd);
+}
+
 // Somebody removes what the store has written, under its hands: told, and all of it written again.
 static void what_is_removed_is_written_again(void **state)
 {
@@ -233,6 +316,11 @@ int main(void)
 	        an_image_may_be_forgotten_while_another_one_is_told_to_be_stored, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 	        a_file_that_is_needed_again_is_not_removed, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        what_is_given_up_while_a_state_is_gathered_stays_until_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(
+	        what_is_touched_while_a_state_is_gathered_waits_for_the_next, setup, teardown),
+	    cmocka_unit_test_setup_teardown(an_end_gathers_the_rest_at_once, setup, teardown),
 	    cmocka_unit_test_setup_teardown(what_is_removed_is_written_again, setup, teardown),
 	    cmocka_unit_test_setup_teardown(
 	        a_history_is_not_removed_for_want_of_memory, setup, teardown),
