@@ -2,9 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The configuration in force (see configure.h). What takes long is done in a thread (the file is
-// read and checked, what is no longer needed is freed) or in slices (the parts take it up); the
-// loop is never held. At any time one configuration is on its way, the file's or one of new
-// members.
+// read and checked, members are found out, what is no longer needed is freed) or in slices (the
+// parts take it up); the loop is never held. At any time one configuration is on its way, the
+// file's or one of new members.
 #include "configure.h"
 
 #include <errno.h>
@@ -15,10 +15,12 @@
 
 #include <event2/event.h>
 
+#include "catalog.h"
 #include "control_commands.h"
 #include "daemon.h"
 #include "log.h"
 #include "members.h"
+#include "name.h"
 #include "offload.h"
 #include "publish.h"
 #include "reading.h"
@@ -34,13 +36,26 @@ struct waiters {
 	size_t count;
 };
 
-// The file is read in the thread, and taken up (taking.h). One at a time.
+// The file is read and its members are found out in the thread, then they are taken up (taking.h).
+// One at a time; members (members.h) are the thread's while `loading` or `resolving`, else the
+// loop's: a job handed over and its end order the two.
 struct reload {
 	struct offload *thread;
 	bool wanted; // once more
 	bool loading, closing;
+	bool resolving;      // the thread finds out members
+	bool again;          // a catalog came meanwhile
 	struct config *file; // being taken up; NULL: none
 	struct waiters now, next;
+	struct told *told;
+	size_t told_count;
+};
+
+// What is known of a catalog, for status.
+struct told {
+	uint8_t apex[NAME_LEN_MAX];
+	char error[CATALOG_ERROR_MAX]; // "": nothing is wrong
+	size_t members;
 };
 
 static bool reload_busy(const struct reload *reload);
@@ -89,37 +104,203 @@ static void configs_free(struct daemon *daemon, struct config *config, struct co
 	offload_submit(daemon->reload->thread, &job->job);
 }
 
-// Members and file together, in two passes where the state of a member is to be dropped: first
-// without it. Post: 0: `done` will be called; or -errno, nothing changed.
-static int extended_begin(struct daemon *daemon, const struct config *file, bool all, bool files,
+// --- members
+// --------------------------------------------------------------------------------------
+
+// What the thread has found out of the members, which are its own while it is at it.
+struct resolved {
+	struct config
+	    *config; // the file's with its members, to be taken up; NULL: as it is in force
+	bool resets; // without those whose state is to be dropped; then with them
+	int rc;
+	char error[TAKING_ERROR_MAX];
+};
+
+static int extend(struct members *members, const struct config *file, bool all, struct resolved *to)
+{
+	to->rc = members_extend(members, file, all, &to->config);
+	if (to->rc < 0)
+		snprintf(to->error, sizeof(to->error), "Out of memory.");
+	return to->rc;
+}
+
+// `always`: also when no member is another.
+static int resolve(
+    struct members *members, const struct config *file, bool always, struct resolved *to)
+{
+	bool changed;
+
+	to->rc = members_resolve(members, file, &changed, &to->resets);
+	if (to->rc < 0)
+		snprintf(to->error, sizeof(to->error), "Out of memory.");
+	else if (changed || always)
+		return extend(members, file, !to->resets, to);
+	return to->rc;
+}
+
+// Members are the loop's again. What status says of them is kept apart.
+static void members_tell(struct daemon *daemon, const struct config *file)
+{
+	struct reload *reload = daemon->reload;
+	size_t count = 0, n = 0;
+	struct told *told;
+
+	for (size_t i = 0; i < file->zone_count; i++)
+		count += file->zones[i].catalog != NULL;
+	told = calloc(count + 1, sizeof(*told));
+	if (told == NULL)
+		return; // what was known stays
+	for (size_t i = 0; i < file->zone_count; i++) {
+		const struct config_zone *zone = &file->zones[i];
+		const char *error =
+		    zone->catalog != NULL ? members_error(daemon->members, zone->domain) : NULL;
+
+		if (zone->catalog == NULL)
+			continue;
+		memcpy(told[n].apex, zone->domain, zone->domain_len);
+		snprintf(told[n].error, sizeof(told[n].error), "%s", error != NULL ? error : "");
+		told[n++].members = members_count(daemon->members, zone->domain);
+	}
+	free(reload->told);
+	reload->told = told;
+	reload->told_count = n;
+}
+
+static const struct told *told_find(const struct daemon *daemon, const uint8_t *catalog)
+{
+	for (size_t i = 0; i < daemon->reload->told_count; i++)
+		if (name_equal(daemon->reload->told[i].apex, catalog))
+			return &daemon->reload->told[i];
+	return NULL;
+}
+
+const char *configure_catalog_error(const struct daemon *daemon, const uint8_t *catalog)
+{
+	const struct told *told = told_find(daemon, catalog);
+
+	return told != NULL && told->error[0] != '\0' ? told->error : NULL;
+}
+
+size_t configure_catalog_members(const struct daemon *daemon, const uint8_t *catalog)
+{
+	const struct told *told = told_find(daemon, catalog);
+
+	return told != NULL ? told->members : 0;
+}
+
+// Begins to take it up. Post: 0: `done` will be called; or -errno, nothing changed.
+static int resolved_begin(struct daemon *daemon, struct resolved *resolved, bool files,
     void (*done)(struct daemon *daemon, struct config *old), char error[TAKING_ERROR_MAX])
 {
-	struct config *config;
-	int rc = members_extend(daemon->members, file, all, &config);
+	int rc = resolved->rc;
 
-	if (rc < 0) {
-		snprintf(error, TAKING_ERROR_MAX, "Out of memory.");
-		return rc;
-	}
-	rc = taking_begin(daemon->taking, config, files, done, error);
 	if (rc < 0)
-		config_free(config);
+		snprintf(error, TAKING_ERROR_MAX, "%s", resolved->error);
+	else
+		rc = taking_begin(daemon->taking, resolved->config, files, done, error);
+	if (rc < 0)
+		configs_free(daemon, resolved->config, NULL);
+	resolved->config = NULL;
 	return rc;
+}
+
+// Of catalogs that may have a new version, or of members left out the first time.
+struct members_job {
+	struct offload_job job; // first
+	struct daemon *daemon;
+	const struct config *file; // borrowed: none takes its place meanwhile
+	bool left_out;             // those alone
+	struct resolved resolved;
+	void (*next)(struct daemon *daemon, struct resolved *resolved);
+	size_t count;
+	struct members_look {
+		const struct config_zone *zone;
+		struct reading reading;
+	} look[];
+};
+
+static void looks_close(struct members_job *job)
+{
+	while (job->count > 0)
+		reading_close(&job->look[--job->count].reading);
+}
+
+static void members_run(struct offload_job *offload)
+{
+	struct members_job *job = (struct members_job *)offload;
+	struct members *members = job->daemon->members;
+
+	for (size_t i = 0; i < job->count; i++)
+		members_take(members, job->look[i].zone, &job->look[i].reading.version);
+	looks_close(job);
+	if (job->left_out)
+		(void)extend(members, job->file, true, &job->resolved);
+	else
+		(void)resolve(members, job->file, false, &job->resolved);
+}
+
+static void members_done(struct offload_job *offload)
+{
+	struct members_job *job = (struct members_job *)offload;
+	struct daemon *daemon = job->daemon;
+
+	daemon->reload->resolving = false;
+	looks_close(job);
+	if (daemon->reload->closing) {
+		config_free(job->resolved.config);
+	} else {
+		members_tell(daemon, job->file);
+		job->next(daemon, &job->resolved);
+	}
+	free(job);
+}
+
+// Post: NULL when out of memory.
+static struct members_job *members_job_new(struct daemon *daemon, const struct config *file,
+    size_t looks, void (*next)(struct daemon *daemon, struct resolved *resolved))
+{
+	struct members_job *job = calloc(1, sizeof(*job) + looks * sizeof(job->look[0]));
+
+	if (job == NULL)
+		return NULL;
+	job->job.run = members_run;
+	job->job.done = members_done;
+	job->daemon = daemon;
+	job->file = file;
+	job->next = next;
+	return job;
+}
+
+static void members_submit(struct members_job *job)
+{
+	job->daemon->reload->resolving = true;
+	offload_submit(job->daemon->reload->thread, &job->job);
+}
+
+// Those that were left out, now that their state was dropped. Post: false when out of memory.
+static bool left_out_start(struct daemon *daemon, const struct config *file,
+    void (*next)(struct daemon *daemon, struct resolved *resolved))
+{
+	struct members_job *job = members_job_new(daemon, file, 0, next);
+
+	if (job == NULL)
+		return false;
+	job->left_out = true;
+	members_submit(job);
+	return true;
 }
 
 // --- catalogs
 // -------------------------------------------------------------------------------------
 
 // Post: false when it is to be tried again.
-static bool catalog_look(struct daemon *daemon, const struct config_zone *zone)
+static bool catalog_look(struct members_job *job, const struct config_zone *zone)
 {
-	struct reading reading;
-	int rc = publisher_read(daemon->publisher, zone->domain, &reading);
+	struct members_look *look = &job->look[job->count];
+	const int rc = publisher_read(job->daemon->publisher, zone->domain, &look->reading);
 
-	if (rc == 0) {
-		members_take(daemon->members, zone, &reading.version);
-		reading_close(&reading);
-	}
+	look->zone = zone;
+	job->count += rc == 0;
 	return rc != -EAGAIN;
 }
 
@@ -141,14 +322,38 @@ static void catalogs_all_taken(struct daemon *daemon, struct config *old)
 	reload_start(daemon);
 }
 
-static void catalogs_some_taken(struct daemon *daemon, struct config *old)
+static void catalogs_left_out_found(struct daemon *daemon, struct resolved *resolved)
 {
 	char error[TAKING_ERROR_MAX];
 
-	configs_free(daemon, old, NULL);
-	if (extended_begin(daemon, daemon->file, true, false, catalogs_all_taken, error) == 0)
+	if (resolved_begin(daemon, resolved, false, catalogs_all_taken, error) == 0)
 		return;
 	catalogs_retry(daemon, "taken up in part", error);
+	reload_start(daemon);
+}
+
+static void catalogs_some_taken(struct daemon *daemon, struct config *old)
+{
+	configs_free(daemon, old, NULL);
+	if (left_out_start(daemon, daemon->file, catalogs_left_out_found))
+		return;
+	catalogs_retry(daemon, "taken up in part", "Out of memory.");
+	reload_start(daemon);
+}
+
+static void catalogs_found(struct daemon *daemon, struct resolved *resolved)
+{
+	char error[TAKING_ERROR_MAX];
+
+	if (resolved->rc == 0 && resolved->config == NULL) { // as they were
+		if (daemon->reload->again)
+			event_active(daemon->catalogs, 0, 0);
+	} else if (resolved_begin(daemon, resolved, false,
+	               resolved->resets ? catalogs_some_taken : catalogs_all_taken, error) == 0) {
+		return;
+	} else {
+		catalogs_retry(daemon, "not taken up", error);
+	}
 	reload_start(daemon);
 }
 
@@ -156,26 +361,29 @@ static void catalogs_look(evutil_socket_t fd, short what, void *arg)
 {
 	static const struct timeval again = {.tv_usec = CATALOG_AGAIN_MS * 1000};
 	struct daemon *daemon = arg;
-	bool changed = false, resets = false, all = true;
-	char error[TAKING_ERROR_MAX];
+	struct members_job *job;
+	size_t count = 0;
+	bool all = true;
 
 	(void)fd;
 	(void)what;
+	daemon->reload->again = daemon->reload->resolving;
 	if (reload_busy(daemon->reload) || taking_busy(daemon->taking))
 		return; // its end comes back here
-	for (size_t i = 0; i < daemon->file->zone_count; i++) {
-		if (daemon->file->zones[i].catalog != NULL)
-			all &= catalog_look(daemon, &daemon->file->zones[i]);
-	}
-	if (!all)
-		event_add(daemon->catalogs, &again);
-	if (members_resolve(daemon->members, daemon->file, &changed, &resets) < 0) {
+	for (size_t i = 0; i < daemon->file->zone_count; i++)
+		count += daemon->file->zones[i].catalog != NULL;
+	job = members_job_new(daemon, daemon->file, count, catalogs_found);
+	if (job == NULL) {
 		catalogs_retry(daemon, "not taken up", "Out of memory.");
 		return;
 	}
-	if (changed && extended_begin(daemon, daemon->file, !resets, false,
-	                   resets ? catalogs_some_taken : catalogs_all_taken, error) < 0)
-		catalogs_retry(daemon, "not taken up", error);
+	for (size_t i = 0; i < daemon->file->zone_count; i++) {
+		if (daemon->file->zones[i].catalog != NULL)
+			all &= catalog_look(job, &daemon->file->zones[i]);
+	}
+	if (!all)
+		event_add(daemon->catalogs, &again);
+	members_submit(job);
 }
 
 void configure_catalog_changed(struct daemon *daemon)
@@ -253,39 +461,24 @@ static void file_all_taken(struct daemon *daemon, struct config *old)
 	reload_end(daemon, NULL);
 }
 
+static void file_left_out_found(struct daemon *daemon, struct resolved *resolved)
+{
+	if (resolved_begin(daemon, resolved, true, file_all_taken, daemon->reload_error) == 0)
+		return;
+	log_error("%s; members of catalogs are tried again", daemon->reload_error);
+	reload_end(daemon, daemon->reload_error);
+}
+
 static void file_some_taken(struct daemon *daemon, struct config *old)
 {
+	struct resolved none = {.rc = -ENOMEM, .error = "Out of memory."};
+
 	file_switch(daemon, old);
-	if (extended_begin(daemon, daemon->file, true, true, file_all_taken, daemon->reload_error) <
-	    0) {
-		log_error("%s; members of catalogs are tried again", daemon->reload_error);
-		reload_end(daemon, daemon->reload_error);
-	}
+	if (!left_out_start(daemon, daemon->file, file_left_out_found))
+		file_left_out_found(daemon, &none);
 }
 
-// Post: 0, and one of the two above is called; or -errno, nothing changed.
-static int file_begin(struct daemon *daemon, struct config *file)
-{
-	bool changed, resets;
-	int rc;
-
-	if (strcmp(file->server.rundir, daemon->file->server.rundir) != 0 ||
-	    strcmp(file->server.storage, daemon->file->server.storage) != 0) {
-		snprintf(daemon->reload_error, sizeof(daemon->reload_error),
-		    "A new rundir or storage needs a restart.");
-		return -EINVAL;
-	}
-	rc = members_resolve(daemon->members, file, &changed, &resets);
-	if (rc == 0)
-		rc = extended_begin(daemon, file, !resets, true,
-		    resets ? file_some_taken : file_all_taken, daemon->reload_error);
-	else
-		snprintf(daemon->reload_error, sizeof(daemon->reload_error), "Out of memory.");
-	if (rc < 0) // back to what the running one has
-		(void)!members_resolve(daemon->members, daemon->file, &changed, &resets);
-	return rc;
-}
-
+// The file is read, and its members are found out.
 struct load_job {
 	struct offload_job job; // first
 	struct daemon *daemon;
@@ -293,8 +486,16 @@ struct load_job {
 	const char *path;
 	struct config *file;
 	struct config_error error;
+	struct resolved resolved;
 	int rc;
 };
+
+// Nothing of the running one can be moved there.
+static bool is_elsewhere(const struct config *file, const struct config *running)
+{
+	return strcmp(file->server.rundir, running->server.rundir) != 0 ||
+	       strcmp(file->server.storage, running->server.storage) != 0;
+}
 
 static void load_run(struct offload_job *job)
 {
@@ -304,6 +505,8 @@ static void load_run(struct offload_job *job)
 	if (load->request != NULL) {
 		config_free(load->file);
 		load->file = NULL;
+	} else if (load->rc == 0 && !is_elsewhere(load->file, load->daemon->file)) {
+		(void)resolve(load->daemon->members, load->file, true, &load->resolved);
 	}
 }
 
@@ -313,6 +516,7 @@ static void load_done(struct offload_job *job)
 	struct daemon *daemon = load->daemon;
 	struct reload *reload = daemon->reload;
 	struct config *file = load->file;
+	struct resolved resolved = load->resolved;
 	struct key_changes keys;
 	int rc = load->rc;
 
@@ -322,18 +526,26 @@ static void load_done(struct offload_job *job)
 		    load->path, load->error.line, load->error.column, load->error.message);
 	free(load);
 	if (reload->closing) {
+		config_free(resolved.config);
 		config_free(file);
 		return;
 	}
-	if (rc == 0) {
+	if (rc == 0 && is_elsewhere(file, daemon->file)) {
+		snprintf(daemon->reload_error, sizeof(daemon->reload_error),
+		    "A new rundir or storage needs a restart.");
+		config_free(file);
+		rc = -EINVAL;
+	} else if (rc == 0) {
 		daemon->reload_error[0] = '\0';
 		reload->file = file;
+		members_tell(daemon, file);
 		rc = keys_prune(daemon, file, &keys);
-		if (rc < 0)
-			snprintf(
-			    daemon->reload_error, sizeof(daemon->reload_error), "Out of memory.");
-		else
-			rc = file_begin(daemon, file);
+		if (rc < 0 && resolved.rc == 0) {
+			snprintf(resolved.error, sizeof(resolved.error), "Out of memory.");
+			resolved.rc = rc;
+		}
+		rc = resolved_begin(daemon, &resolved, true,
+		    resolved.resets ? file_some_taken : file_all_taken, daemon->reload_error);
 		if (rc == 0) {
 			keys_pruned(daemon, &keys);
 			return;
@@ -364,7 +576,7 @@ static bool load_start(
 
 static bool reload_busy(const struct reload *reload)
 {
-	return reload->loading || reload->file != NULL;
+	return reload->loading || reload->resolving || reload->file != NULL;
 }
 
 // One at a time, and none while a catalog's new version is being taken up.
@@ -458,6 +670,7 @@ int configure_open(struct daemon *daemon)
 	if (members_resolve(daemon->members, daemon->file, &changed, &resets) < 0)
 		return -ENOMEM;
 	members_settle(daemon->members);
+	members_tell(daemon, daemon->file);
 	return members_extend(daemon->members, daemon->file, true, &daemon->config);
 }
 
@@ -484,5 +697,7 @@ void configure_close(struct daemon *daemon)
 	if (daemon->reload != NULL && daemon->reload->file != daemon->file)
 		config_free(daemon->reload->file);
 	config_free(daemon->file);
+	if (daemon->reload != NULL)
+		free(daemon->reload->told);
 	free(daemon->reload);
 }

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 struct control_request;
@@ -32,6 +33,10 @@ bool configure_settle(struct daemon *daemon) __attribute__((warn_unused_result))
 
 // Reads the file and says what is wrong with it.
 void configure_check(struct daemon *daemon, struct control_request *request);
+
+// Of a catalog, for status: what is wrong with it, or NULL; how many members it has.
+const char *configure_catalog_error(const struct daemon *daemon, const uint8_t *catalog);
+size_t configure_catalog_members(const struct daemon *daemon, const uint8_t *catalog);
 
 // A catalog has a new version. It is looked at, soon.
 void configure_catalog_changed(struct daemon *daemon);

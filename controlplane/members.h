@@ -3,7 +3,7 @@
 //
 // The zones that catalogs (RFC 9432) bring: what each catalog says (catalog.h), who a member
 // belongs to where two claim it, and the configuration that comes of it. No I/O but members_boot.
-// Event loop's thread.
+// One thread at a time.
 #pragma once
 
 #include <stdbool.h>

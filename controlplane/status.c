@@ -15,7 +15,6 @@
 #include "daemon.h"
 #include "engine.h"
 #include "failures.h"
-#include "members.h"
 #include "name.h"
 #include "primary.h"
 #include "provide.h"
@@ -200,7 +199,7 @@ json_t *status_zone(
 	char name[NAME_TEXT_MAX], catalog[NAME_TEXT_MAX];
 	char regressed[160], led[160];
 	const char *error, *catalog_error = zone->catalog != NULL
-	                                        ? members_error(daemon->members, zone->domain)
+	                                        ? configure_catalog_error(daemon, zone->domain)
 	                                        : NULL;
 	bool secondary;
 	json_t *o = json_object();
@@ -228,7 +227,7 @@ json_t *status_zone(
 	                                      : "secondary"));
 	json_object_set_new(o, "members",
 	    zone->catalog != NULL
-	        ? json_integer((json_int_t)members_count(daemon->members, zone->domain))
+	        ? json_integer((json_int_t)configure_catalog_members(daemon, zone->domain))
 	        : json_null());
 	if (zone->member_of != NULL)
 		name_to_text(zone->member_of, catalog);
