@@ -69,6 +69,24 @@ bool idmap_add(struct idmap *map, const void *key, size_t len, void *value)
 	return true;
 }
 
+// Those behind it that stand there because it did move up.
+void idmap_remove(struct idmap *map, const void *key, size_t len)
+{
+	const size_t mask = map->cap - 1;
+	struct idmap_entry *entries = map->entries;
+	size_t hole =
+	    (size_t)(idmap_slot(entries, map->cap, idmap_hash(key, len), key, len) - entries);
+
+	for (size_t i = (hole + 1) & mask; entries[i].key != NULL; i = (i + 1) & mask) {
+		if (((i - entries[i].hash) & mask) < ((i - hole) & mask))
+			continue; // at home between the two
+		entries[hole] = entries[i];
+		hole = i;
+	}
+	entries[hole] = (struct idmap_entry){0};
+	map->count--;
+}
+
 void idmap_free(struct idmap *map)
 {
 	free(map->entries);

@@ -29,4 +29,7 @@ void *idmap_find(const struct idmap *map, const void *key, size_t len);
 bool idmap_add(struct idmap *map, const void *key, size_t len, void *value)
     __attribute__((warn_unused_result));
 
+// Pre: the key is in the map.
+void idmap_remove(struct idmap *map, const void *key, size_t len);
+
 void idmap_free(struct idmap *map);

@@ -50,7 +50,7 @@ struct parcel {
 	uint64_t generation;
 	unsigned count;
 	struct {
-		struct pzone *zone; // they stay as long as the publisher
+		struct pzone *zone; // it stays as long as zone->parcels is not 0
 		uint64_t generation;
 	} versions[];
 };
@@ -73,6 +73,13 @@ static bool version_waits(const struct pzone *zone, uint64_t generation, enum pz
 	return zone->stage == stage && zone->next->generation == generation;
 }
 
+static void parcel_free(struct parcel *parcel)
+{
+	for (unsigned i = 0; parcel != NULL && i < parcel->count; i++)
+		parcel->versions[i].zone->parcels--;
+	free(parcel);
+}
+
 // All of it or nothing. Post: true when it is sent.
 static bool parcel_send(struct bundle *bundle, unsigned count)
 {
@@ -93,6 +100,7 @@ static bool parcel_send(struct bundle *bundle, unsigned count)
 		if (zone == NULL || zone->hidden ||
 		    !version_waits(zone, entry->generation, STAGE_READY))
 			goto free;
+		zone->parcels++;
 		parcel->versions[parcel->count].zone = zone;
 		parcel->versions[parcel->count].generation = entry->generation;
 	}
@@ -112,7 +120,7 @@ static bool parcel_send(struct bundle *bundle, unsigned count)
 	bundler->parcels_last = &parcel->next;
 	return true;
 free:
-	free(parcel);
+	parcel_free(parcel);
 	return false;
 }
 
@@ -144,7 +152,7 @@ void parcel_live(struct bundler *bundler, uint64_t generation)
 		if (!zone->configured || zone->hidden || version_waits(zone, version, STAGE_SENT))
 			publish_said_live(bundler->publisher, zone, version);
 	}
-	free(parcel);
+	parcel_free(parcel);
 }
 
 void parcel_rejected(struct bundler *bundler, uint64_t generation, const char *reason)
@@ -164,7 +172,7 @@ void parcel_rejected(struct bundler *bundler, uint64_t generation, const char *r
 		zone->stage = STAGE_READY;
 		publish_tell(p, zone);
 	}
-	free(parcel);
+	parcel_free(parcel);
 	publish_flush(p);
 }
 
@@ -174,7 +182,7 @@ void parcels_forget(struct bundler *bundler)
 		struct parcel *parcel = bundler->parcels;
 
 		bundler->parcels = parcel->next;
-		free(parcel);
+		parcel_free(parcel);
 	}
 	bundler->parcels_last = &bundler->parcels;
 }

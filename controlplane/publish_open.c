@@ -37,12 +37,22 @@ static void timers_turn(evutil_socket_t fd, short what, void *arg)
 		p->timers_dirty = true;
 }
 
+static void forget_turn(evutil_socket_t fd, short what, void *arg)
+{
+	static const struct timeval soon = {0};
+	struct publisher *p = arg;
+
+	if (publish_forget_go(p, slice_now_us() + SLICE_US) == -EAGAIN)
+		event_add(p->forget_turn, &soon);
+}
+
 static void timers_tick(evutil_socket_t fd, short what, void *arg)
 {
 	struct publisher *p = arg;
 
 	publish_deferred_start(p); // the limit is another one when the disk is in trouble
 	publish_retell(p);
+	forget_turn(-1, 0, p);
 	if (!p->timers_dirty)
 		return;
 	p->timers_dirty = false;
@@ -85,9 +95,10 @@ static int publisher_start(
 		p->reader = offload_open(p->base, "np-reader");
 		p->timers_timer = event_new(p->base, -1, EV_PERSIST, timers_tick, p);
 		p->timers_turn = event_new(p->base, -1, 0, timers_turn, p);
+		p->forget_turn = event_new(p->base, -1, 0, forget_turn, p);
 		if (p->compiler == NULL || p->bundler == NULL || p->work == NULL ||
 		    p->heavy == NULL || p->look == NULL || p->reader == NULL ||
-		    p->timers_timer == NULL || p->timers_turn == NULL ||
+		    p->timers_timer == NULL || p->timers_turn == NULL || p->forget_turn == NULL ||
 		    event_add(p->timers_timer, &period) < 0 || publish_journal_open(p) < 0)
 			rc = -ENOMEM;
 	}
@@ -150,6 +161,8 @@ void publisher_close(struct publisher *p)
 	}
 	if (p->timers_turn != NULL)
 		event_free(p->timers_turn);
+	if (p->forget_turn != NULL)
+		event_free(p->forget_turn);
 	compiler_close(p->compiler);
 	p->compiler = NULL;
 	offload_close(p->work);

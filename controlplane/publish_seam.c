@@ -43,9 +43,10 @@ static void name_set(struct seam_name *name, const uint8_t *apex, uint8_t len)
 	memcpy(name->wire, apex, len);
 }
 
+// Who connects is told of every zone anyway.
 void publish_tell(struct publisher *p, struct pzone *zone)
 {
-	if (zone->queued)
+	if (zone->queued || !p->connected)
 		return;
 	zone->queued = true;
 	zone->next_queued = NULL;
@@ -56,7 +57,7 @@ void publish_tell(struct publisher *p, struct pzone *zone)
 // In front of all others: what it has to send is in memory and should not stay there.
 static void tell_first(struct publisher *p, struct pzone *zone)
 {
-	if (zone->queued)
+	if (zone->queued || !p->connected)
 		return;
 	zone->queued = true;
 	zone->next_queued = p->queue;
@@ -634,6 +635,9 @@ static void seam_gone(void *ctx)
 	if (p->connected)
 		log_warning("the data plane is gone");
 	p->connected = p->greeting = false;
+	for (; p->queue != NULL; p->queue = p->queue->next_queued)
+		p->queue->queued = false;
+	p->queue_last = &p->queue;
 	while (!TAILQ_EMPTY(&p->asks))
 		ask_end(TAILQ_FIRST(&p->asks), -ENOTCONN);
 	parcels_forget(p->bundler);

@@ -151,7 +151,7 @@ int publish_state_tell(void *ctx, struct store_state *state, int64_t until_us)
 	int rc;
 
 	if (!state->begun) {
-		state->begun = true;
+		state->begun = p->tell_busy = true;
 		p->tell_at = 0;
 		p->telling = all ? NULL : p->changed;
 		p->changed = all ? p->changed : NULL;
@@ -159,6 +159,7 @@ int publish_state_tell(void *ctx, struct store_state *state, int64_t until_us)
 	rc = all ? all_tell(p, state, until_us) : changed_tell(p, state, until_us);
 	if (rc == -EAGAIN)
 		return rc;
+	p->tell_busy = false;
 	telling_give_back(p);
 	// Last: none of what was told has a later one.
 	state->zones.generation_max = p->generation + GENERATIONS_AHEAD;

@@ -79,18 +79,18 @@ static int file_open(const struct publisher *p, int flags)
 // --- writing
 // --------------------------------------------------------------------------------------
 
+static bool has_something_to_keep(const struct pzone *zone)
+{
+	return zone->has_timers && zone->current != NULL;
+}
+
 void publish_timers_touch(struct publisher *p, struct pzone *zone)
 {
-	if (zone->timers_changed)
+	if (zone->timers_changed || !has_something_to_keep(zone))
 		return;
 	zone->timers_changed = true;
 	zone->next_timers = p->timers.changed;
 	p->timers.changed = zone;
-}
-
-static bool has_something_to_keep(const struct pzone *zone)
-{
-	return zone->has_timers && zone->current != NULL;
 }
 
 // Somebody took the file away, or it is none of ours: all of it is written.
@@ -100,8 +100,7 @@ static int file_begin(struct publisher *p, int fd)
 
 	for (size_t i = 0; i < p->zone_count && p->timers.placed; i++) {
 		p->zones[i]->timers_record = 0;
-		if (has_something_to_keep(p->zones[i]))
-			publish_timers_touch(p, p->zones[i]);
+		publish_timers_touch(p, p->zones[i]);
 	}
 	p->timers.records = 0;
 	p->timers.free_count = 0;
@@ -313,7 +312,8 @@ static int file_read(struct publisher *p, int fd)
 		return -EINVAL;
 	p->timers.records =
 	    (uint32_t)((st.st_size - (off_t)sizeof(header)) / (off_t)sizeof(struct timers_record));
-	p->timers.free = calloc(p->timers.records + (size_t)1, sizeof(uint32_t));
+	p->timers.free_cap = p->timers.records + (size_t)1;
+	p->timers.free = calloc(p->timers.free_cap, sizeof(uint32_t));
 	p->timers.placed = true;
 	zones = generations(p, &count);
 	rc = zones != NULL && p->timers.free != NULL ? records_read(p, fd, zones, count) : -ENOMEM;
@@ -333,6 +333,24 @@ int publish_timers_load(struct publisher *p)
 	rc = file_read(p, fd);
 	close(fd);
 	return rc;
+}
+
+void publish_timers_forget(struct publisher *p, struct pzone *zone)
+{
+	struct timers_file *file = &p->timers;
+
+	if (zone->timers_record != 0 && file->free_count == file->free_cap) {
+		const size_t cap = file->free_cap * 2 + 64;
+		uint32_t *grown = reallocarray(file->free, cap, sizeof(*grown));
+
+		if (grown == NULL)
+			return; // until the next start
+		file->free = grown;
+		file->free_cap = cap;
+	}
+	if (zone->timers_record != 0)
+		file->free[file->free_count++] = zone->timers_record;
+	zone->timers_record = 0;
 }
 
 void publish_timers_close(struct publisher *p)

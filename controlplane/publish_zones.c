@@ -63,6 +63,7 @@ static int pzone_add(struct publisher *p, const uint8_t *apex, uint8_t len, stru
 		pzone_free(p, zone);
 		return -ENOMEM;
 	}
+	zone->at = (uint32_t)p->zone_count;
 	p->zones[p->zone_count++] = zone;
 	*out = zone;
 	return 0;
@@ -72,11 +73,13 @@ struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t l
 {
 	struct pzone *zone = NULL;
 
-	return pzone_add(p, apex, len, &zone) == 0 ? zone : NULL;
+	if (pzone_add(p, apex, len, &zone) < 0)
+		return NULL;
+	publish_forget(p, zone);
+	return zone;
 }
 
-// A zone that is gone gives up what it has; its entry stays, so that a data plane that
-// connects later is told to withdraw it.
+// A zone that is gone gives up what it has, and is forgotten when that is known wherever it was.
 static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 {
 	const char *reason = "The zone is no longer configured.";
@@ -110,6 +113,7 @@ static void pzone_withdraw(struct publisher *p, struct pzone *zone)
 	zone->tell_withdraw = true;
 	zone->tell_current = zone->tell_renew = false;
 	publish_tell(p, zone);
+	publish_forget(p, zone);
 }
 
 static void grace_set(struct publisher *p, struct pzone *zone, const struct config_zone *config)

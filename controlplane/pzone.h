@@ -49,8 +49,12 @@ enum pzone_stage {
 struct pzone {
 	const uint8_t *apex; // owned
 	uint8_t apex_len;
-	bool configured; // false: to be withdrawn and forgotten
-	uint8_t epoch;   // of the configuration that named it last
+	bool configured;          // false: to be withdrawn and forgotten
+	bool gone;                // in a list of those
+	uint32_t at;              // its place in publisher.zones
+	unsigned layers, parcels; // that point here
+	struct pzone *next_gone;
+	uint8_t epoch; // of the configuration that named it last
 	bool secondary;
 	bool hidden;      // a catalog: stored, not sent to the data plane
 	uint32_t grace_s; // past the SOA's expire
@@ -126,9 +130,9 @@ struct taking_zones {
 
 // STORAGE/timers (publish_timers.c).
 struct timers_file {
-	uint32_t records;      // it has
-	uint32_t *free;        // those of them that are nobody's
-	size_t free_count;     // not more than there were when it was read
+	uint32_t records; // it has
+	uint32_t *free;   // those of them that are nobody's
+	size_t free_count, free_cap;
 	struct pzone *changed; // the list
 	bool placed;           // zones may have places
 };
@@ -148,10 +152,12 @@ struct publisher {
 	struct offload *look;         // for who only looks
 	struct journal_writer *journal;
 	struct offload *reader; // of the journal
-	struct event *timers_timer, *timers_turn, *sweep;
+	struct event *timers_timer, *timers_turn, *forget_turn;
 	struct pzone **zones;
 	size_t zone_count, zone_cap;
-	struct idmap map; // apex -> struct pzone
+	struct pzone *gone;  // the list of those to be forgotten
+	struct pzone *going; // of them, those that are being looked at
+	struct idmap map;    // apex -> struct pzone
 	struct taking_zones taking;
 	uint8_t epoch; // of the configuration in force, or being taken up
 	struct pzone *queue, **queue_last;
@@ -163,6 +169,7 @@ struct publisher {
 	struct pzone *changed;     // the list of those since the last commit began
 	struct pzone *telling;     // the list of those that the one which began has yet to tell
 	size_t tell_at;            // or, where it tells all, the next one
+	bool tell_busy;            // it has begun and is not through
 	struct pzone *resting, **resting_last; // the oldest first
 	size_t resting_count;
 	size_t loading;                // images being read from disk
@@ -256,6 +263,12 @@ int publish_zones_go(struct publisher *p, int64_t until_us);
 struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
 void pzone_free(struct publisher *p, struct pzone *zone);
 
+// publish_forget.c: a zone that is not configured is to be forgotten, when nothing speaks against
+// it.
+void publish_forget(struct publisher *p, struct pzone *zone);
+// Looks, in turns: -EAGAIN when there are more.
+int publish_forget_go(struct publisher *p, int64_t until_us);
+
 // publish_journal.c
 int publish_journal_open(struct publisher *p);    // 0 or -ENOMEM; after the boot
 void publish_journal_finish(struct publisher *p); // for an orderly end: writes what waits
@@ -295,6 +308,7 @@ void publish_timers_touch(struct publisher *p, struct pzone *zone); // they are 
 int publish_timers_load(struct publisher *p);
 // In turns (slice.h): -EAGAIN when there is more.
 int publish_timers_save(struct publisher *p, int64_t until_us);
+void publish_timers_forget(struct publisher *p, struct pzone *zone); // its record is free
 void publish_timers_close(struct publisher *p);
 
 int64_t clock_us(void); // monotonic

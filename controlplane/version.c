@@ -18,6 +18,7 @@ struct layer *layer_new(struct pzone *zone, int fd, const struct image_header *h
 	if (layer == NULL)
 		return NULL;
 	layer->zone = zone;
+	zone->layers++;
 	layer->image.fd = fd;
 	layer->image.size = header->size;
 	layer->id = header->id;
@@ -43,6 +44,7 @@ void layer_unref(struct publisher *p, struct layer *layer)
 	layer_unmap(layer);
 	if (layer->image.fd >= 0)
 		close(layer->image.fd);
+	layer->zone->layers--;
 	free(layer);
 }
 

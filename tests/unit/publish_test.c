@@ -19,6 +19,7 @@
 
 #include "manifest.h"
 #include "pzone.h"
+#include "slice.h"
 
 static void a_version_is_live_first_and_durable_soon_after(void **state)
 {
@@ -314,6 +315,56 @@ static void a_zone_that_is_taken_out_is_withdrawn(void **state)
 	WAIT_FOR(f, images_on_disk(f) == 0);
 }
 
+// Its entry, too: a catalog's members come and go for years.
+static void a_zone_that_is_gone_is_forgotten(void **state)
+{
+	struct publication *f = *state;
+
+	publication_connect(f);
+	publish(f, 7);
+	WAIT_FOR(f, manifest_serial(f) == 7);
+	assert_int_equal(f->publisher->zone_count, 2);
+	f->plane.manner = PLANE_PONDERS;
+	publication_reconfigure(f, "  - {domain: other, primaries: p}\n");
+	WAIT_FOR(f, manifest_serial(f) == 0);
+	publication_turns(f, 10);
+	assert_int_equal(publish_forget_go(f->publisher, SLICE_ALL), 0);
+	assert_int_equal(f->publisher->zone_count, 2); // the data plane serves it still
+	f->plane.manner = PLANE_TAKES;
+	struct seam_message withdraw = {.generation = plane_generation(&f->plane, apex) + 1};
+
+	withdraw.zone.name.len = (uint8_t)name_len(apex);
+	memcpy(withdraw.zone.name.wire, apex, withdraw.zone.name.len);
+	plane_unserve(&f->plane, &withdraw);
+	WAIT_FOR(
+	    f, publish_forget_go(f->publisher, SLICE_ALL) == 0 && f->publisher->zone_count == 1);
+	publish_history_touch(f->publisher, f->publisher->zones[0]);
+	publication_reconfigure(f, ZONES_BOTH);
+	assert_int_equal(publish_forget_go(f->publisher, SLICE_ALL), 0);
+	assert_int_equal(f->publisher->zone_count, 2);
+	publish(f, 8);
+	assert_true(f->live);
+	WAIT_FOR(f, manifest_serial(f) == 8);
+}
+
+// One that comes back before is not.
+static void a_zone_that_comes_back_is_not_forgotten(void **state)
+{
+	struct publication *f = *state;
+
+	publish(f, 7);
+	publication_reconfigure(f, "  - {domain: other, primaries: p}\n");
+	publication_reconfigure(f, ZONES_BOTH);
+	publication_turns(f, 10);
+	assert_int_equal(publish_forget_go(f->publisher, SLICE_ALL), 0);
+	assert_int_equal(f->publisher->zone_count, 2);
+	publish(f, 8);
+	WAIT_FOR(f, manifest_serial(f) == 8);
+	publication_reconfigure(f, "  - {domain: other, primaries: p}\n");
+	WAIT_FOR(
+	    f, publish_forget_go(f->publisher, SLICE_ALL) == 0 && f->publisher->zone_count == 1);
+}
+
 // While a reload is being taken up its engine still asks primaries for it, and has what it asked
 // for before.
 static void a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say(void **state)
@@ -528,6 +579,8 @@ static int cases(void)
 	    CASE(what_the_data_plane_has_already_is_not_sent),
 	    CASE(generations_grow_past_what_the_data_plane_has_seen),
 	    CASE(a_zone_that_is_taken_out_is_withdrawn),
+	    CASE(a_zone_that_is_gone_is_forgotten),
+	    CASE(a_zone_that_comes_back_is_not_forgotten),
 	    CASE(a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say),
 	    CASE(a_zone_that_is_gone_is_not_told_to_expire),
 	    CASE(a_compiler_that_crashes_twice_is_a_reported_failure),

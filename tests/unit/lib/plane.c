@@ -205,6 +205,14 @@ static void publish_take(struct plane *plane, const struct seam_message *message
 	answer(plane, &reply);
 }
 
+void plane_unserve(struct plane *plane, const struct seam_message *withdraw)
+{
+	struct seam_message reply = {.type = SEAM_LIVE, .generation = withdraw->generation};
+
+	reply.zone.name = withdraw->zone.name;
+	plane_send(plane, &reply);
+}
+
 static void readable(evutil_socket_t sock, short what, void *arg)
 {
 	struct plane *plane = arg;
@@ -225,6 +233,8 @@ static void readable(evutil_socket_t sock, short what, void *arg)
 		break;
 	case SEAM_WITHDRAW:
 		plane->withdrawn++;
+		if (plane->manner != PLANE_PONDERS)
+			plane_unserve(plane, &message);
 		break;
 	case SEAM_RENEW:
 		plane->renewed++;

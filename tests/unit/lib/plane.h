@@ -60,6 +60,7 @@ void plane_forget(struct plane *plane); // it serves nothing any more: another p
 
 void plane_send(struct plane *plane, struct seam_message *message);
 // Says what it pondered: LIVE, and serves it; or REJECT.
+void plane_unserve(struct plane *plane, const struct seam_message *withdraw); // it is gone
 void plane_answer(struct plane *plane, enum seam_type type);
 
 // Makes it serve something.
