@@ -53,52 +53,112 @@ static bool number_read(const char *folder, const char *name, uint64_t *out)
 	       field_read(path, "", out);
 }
 
+// How the two versions of control groups name the same.
+struct hierarchy {
+	const char *controllers; // in its line of /proc/self/cgroup
+	const char *mount;
+	const char *max, *current, *idle;
+};
+
+static const struct hierarchy hierarchies[] = {
+    {"", "/sys/fs/cgroup", "memory.max", "memory.current", "inactive_file "},
+    {"memory", "/sys/fs/cgroup/memory", "memory.limit_in_bytes", "memory.usage_in_bytes",
+        "total_inactive_file "},
+};
+
 // What one control group has left, its idle cache counted as free.
-static uint64_t group_left(const char *folder)
+static uint64_t group_left(const struct hierarchy *in, const char *folder)
 {
 	uint64_t max, current, cache = 0;
 	char stat[PATH_MAX];
 
-	if (!number_read(folder, "memory.max", &max) ||
-	    !number_read(folder, "memory.current", &current))
+	if (!number_read(folder, in->max, &max) || !number_read(folder, in->current, &current))
 		return UINT64_MAX;
 	if (snprintf(stat, sizeof(stat), "%s/memory.stat", folder) < (int)sizeof(stat))
-		(void)field_read(stat, "inactive_file ", &cache);
+		(void)field_read(stat, in->idle, &cache);
 	current -= cache < current ? cache : current;
 	return max > current ? max - current : 0;
 }
 
-// Our group and all above it; the way is in the line "0::PATH".
-static uint64_t groups_left(const char *root)
+// "cpu,memory" has "memory"; "" is all there is of "".
+static bool controllers_have(const char *list, const char *word)
 {
-	char path[PATH_MAX / 2], folder[PATH_MAX], line[PATH_MAX / 2] = "";
-	uint64_t least = UINT64_MAX;
-	size_t base;
+	const size_t len = strlen(word);
+
+	for (const char *at = list;; at++) {
+		const size_t n = strcspn(at, ",");
+
+		if (n == len && memcmp(at, word, len) == 0)
+			return true;
+		at += n;
+		if (*at == '\0')
+			return false;
+	}
+}
+
+// The way to our group is in the line "NUMBER:CONTROLLERS:/PATH". Post: false when there is none.
+static bool group_find(const char *root, const struct hierarchy *in, char out[PATH_MAX / 2])
+{
+	char path[PATH_MAX / 2], line[PATH_MAX / 2];
+	bool found = false;
 	FILE *file;
-	int n;
 
 	if (snprintf(path, sizeof(path), "%s/proc/self/cgroup", root) >= (int)sizeof(path))
-		return UINT64_MAX;
+		return false;
 	file = fopen(path, "re");
-	while (file != NULL && fgets(line, sizeof(line), file) != NULL)
-		if (strncmp(line, "0::/", 4) == 0)
-			break;
+	while (file != NULL && !found && fgets(line, sizeof(line), file) != NULL) {
+		char *controllers = strchr(line, ':');
+		char *way = controllers != NULL ? strstr(controllers + 1, ":/") : NULL;
+
+		line[strcspn(line, "\n")] = '\0';
+		if (way == NULL)
+			continue;
+		*way++ = '\0';
+		found = controllers_have(controllers + 1, in->controllers);
+		if (found)
+			memcpy(out, way, strlen(way) + 1);
+	}
 	if (file != NULL)
 		fclose(file);
-	if (strncmp(line, "0::/", 4) != 0)
+	return found;
+}
+
+// Our group and all above it. In a container the way may be the host's, and what is mounted our
+// own.
+static uint64_t hierarchy_left(const char *root, const struct hierarchy *in)
+{
+	char folder[PATH_MAX], way[PATH_MAX / 2];
+	uint64_t least = UINT64_MAX;
+	size_t base;
+	int n;
+
+	if (!group_find(root, in, way))
 		return UINT64_MAX;
-	line[strcspn(line, "\n")] = '\0';
-	n = snprintf(folder, sizeof(folder), "%s/sys/fs/cgroup", root);
+	n = snprintf(folder, sizeof(folder), "%s%s", root, in->mount);
 	base = (size_t)n;
-	if (n < 0 || snprintf(folder + base, sizeof(folder) - base, "%s", line + 3) >=
-	                 (int)(sizeof(folder) - base))
+	if (n < 0 || n >= (int)sizeof(folder) ||
+	    snprintf(folder + base, sizeof(folder) - base, "%s", way) >=
+	        (int)(sizeof(folder) - base))
 		return UINT64_MAX;
 	// Bounded by the path: each round takes a part off.
-	while (strlen(folder) > base) {
-		const uint64_t left = group_left(folder);
+	for (;;) {
+		const uint64_t left = group_left(in, folder);
 
 		least = left < least ? left : least;
+		if (strlen(folder) <= base)
+			return least;
 		*strrchr(folder, '/') = '\0';
+	}
+}
+
+static uint64_t groups_left(const char *root)
+{
+	uint64_t least = UINT64_MAX;
+
+	for (size_t i = 0; i < sizeof(hierarchies) / sizeof(hierarchies[0]); i++) {
+		const uint64_t left = hierarchy_left(root, &hierarchies[i]);
+
+		least = left < least ? left : least;
 	}
 	return least;
 }

@@ -33,7 +33,8 @@ uint64_t admission_image_size(uint64_t count, uint64_t bytes);
 uint64_t admission_build_size(uint64_t count, uint64_t bytes);
 
 // What the system has left: the least of /proc/meminfo and the limits of our control group and
-// those above it (version 2). `root` is put before each path, "" but in tests. UINT64_MAX: unknown.
+// those above it, of either version. `root` is put before each path, "" but in tests. UINT64_MAX:
+// unknown.
 uint64_t admission_available(const char *root);
 
 // Pre: *claim is none. Post: true and a claim; or false and one sentence in `reason`: a version of

@@ -72,6 +72,24 @@ static void the_least_of_system_and_groups_is_left(void **state)
 	assert_int_equal(admission_available(root), 0);
 }
 
+// A container of version 1: the way is the host's, and what is mounted is its own group.
+static void control_groups_of_the_first_version_count_as_well(void **state)
+{
+	put("proc/meminfo", "MemAvailable:  8388608 kB\n");
+	put("proc/self/cgroup", "12:cpu,memory:/docker/0123\n11:memory_not:/x\n0::/\n");
+	put("sys/fs/cgroup/memory/memory.limit_in_bytes", "9223372036854771712\n");
+	put("sys/fs/cgroup/memory/memory.usage_in_bytes", "1073741824\n");
+	assert_int_equal(admission_available(root), 8192 * MIB);
+	put("sys/fs/cgroup/memory/memory.limit_in_bytes", "3221225472\n");
+	assert_int_equal(admission_available(root), 2048 * MIB);
+	put("sys/fs/cgroup/memory/docker/0123/memory.limit_in_bytes", "1073741824\n");
+	put("sys/fs/cgroup/memory/docker/0123/memory.usage_in_bytes", "1073741824\n");
+	assert_int_equal(admission_available(root), 0);
+	put("sys/fs/cgroup/memory/docker/0123/memory.stat",
+	    "inactive_file 5\ntotal_inactive_file 536870912\n");
+	assert_int_equal(admission_available(root), 512 * MIB);
+}
+
 #define COUNT 1000000
 #define BYTES (60 * MIB)
 
@@ -169,6 +187,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(nothing_is_known_where_there_is_nothing_to_read),
 	    cmocka_unit_test(the_least_of_system_and_groups_is_left),
+	    cmocka_unit_test(control_groups_of_the_first_version_count_as_well),
 	    cmocka_unit_test(what_fits_is_built),
 	    cmocka_unit_test(what_is_under_way_counts),
 	    cmocka_unit_test(what_comes_is_asked_about_before_its_end),
