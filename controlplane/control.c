@@ -11,6 +11,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <grp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -178,19 +179,28 @@ static void connection_read(struct bufferevent *stream, void *arg)
 		return;
 	}
 	request->connection = connection;
-	connection->request = request;
-	bufferevent_disable(stream, EV_READ); // one at a time
+	connection->request =
+	    request; // one at a time; it is read on, to see whether somebody waits
 	control_command(
 	    connection->control->daemon, request, root, connection->listener->may_change);
 	json_decref(root);
 }
 
-// Who takes an answer, however slowly, need not say anything meanwhile, and who has sent all there
-// will be gets what it asked for.
+// Nobody is there any more, and it is not only that no more requests will come.
+static bool is_hung_up(struct bufferevent *stream)
+{
+	struct pollfd wait = {.fd = bufferevent_getfd(stream)};
+
+	return poll(&wait, 1, 0) == 1 && (wait.revents & (POLLHUP | POLLERR | POLLNVAL)) != 0;
+}
+
+// Who waits for an answer or takes it, however slowly, need not say anything meanwhile, and who has
+// sent all there will be gets what it asked for.
 static void connection_event(struct bufferevent *stream, short what, void *arg)
 {
 	struct connection *connection = arg;
-	const bool taking = evbuffer_get_length(bufferevent_get_output(stream)) > 0;
+	const bool waiting = connection->request != NULL && !is_hung_up(stream);
+	const bool taking = waiting || evbuffer_get_length(bufferevent_get_output(stream)) > 0;
 
 	if (taking && (what & BEV_EVENT_EOF) != 0)
 		connection->finished = true;

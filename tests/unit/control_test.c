@@ -31,6 +31,12 @@
 #define KEPT_MAX \
 	((size_t)80 << 20) // CLIENTS * LONG is 120; 64 may wait, and each socket takes some
 
+#define CLIENTS_MAX 64             // at a socket
+#define LATER       ((size_t)9999) // is answered by held_answer()
+
+static struct control_request *held[CLIENTS_MAX];
+static unsigned held_count;
+
 struct fixture {
 	char folder[64];
 	struct config config;
@@ -41,6 +47,12 @@ void control_command(
     struct daemon *daemon, struct control_request *request, const json_t *root, bool may_change)
 {
 	const size_t len = (size_t)json_integer_value(json_object_get(root, "len"));
+
+	if (len == LATER) {
+		assert_true(held_count < CLIENTS_MAX);
+		held[held_count++] = request;
+		return;
+	}
 	char *text = calloc(1, len + 1);
 
 	memset(text, 'x', len);
@@ -165,6 +177,66 @@ static void who_has_said_all_still_gets_its_answer(void **state)
 	close(fd);
 }
 
+static void held_answer(void)
+{
+	while (held_count > 0)
+		control_respond(held[--held_count], json_pack("{s:b}", "ok", 1));
+}
+
+// As many as there may be ask for what takes long, and are gone: others have their places at once.
+static void who_is_gone_before_its_answer_takes_no_place(void **state)
+{
+	struct fixture *f = *state;
+	json_t *root;
+	int fd;
+
+	for (unsigned i = 0; i < CLIENTS_MAX; i++) {
+		fd = client_open(f, CONTROL_SOCKET);
+		ask(fd, LATER);
+		for (unsigned k = 0; k < 1000 && held_count <= i; k++)
+			loop_turn(f->daemon.base);
+		assert_int_equal(held_count, i + 1);
+		close(fd);
+	}
+	for (unsigned i = 0; i < 50; i++)
+		loop_turn(f->daemon.base);
+	fd = client_open(f, CONTROL_SOCKET);
+	ask(fd, 5);
+	root = answer(f, fd);
+	assert_non_null(root);
+	json_decref(root);
+	close(fd);
+	held_answer(); // to nobody
+}
+
+// One that has said all it will, and one that says nothing for longer than who is idle may.
+static void who_waits_for_long_gets_its_answer(void **state)
+{
+	static const struct timeval short_time = {.tv_usec = 20000};
+	struct fixture *f = *state;
+	json_t *root;
+
+	for (unsigned i = 0; i < 2; i++) {
+		idle = &short_time;
+		const int fd = client_open(f, CONTROL_SOCKET);
+
+		ask(fd, LATER);
+		for (unsigned k = 0; k < 1000 && held_count == 0; k++)
+			loop_turn(f->daemon.base);
+		idle = NULL;
+		if (i == 0)
+			assert_int_equal(shutdown(fd, SHUT_WR), 0);
+		for (const int64_t until = now_ms() + 200; now_ms() < until;)
+			loop_turn(f->daemon.base);
+		assert_int_equal(held_count, 1);
+		held_answer();
+		root = answer(f, fd);
+		assert_non_null(root);
+		json_decref(root);
+		close(fd);
+	}
+}
+
 // Anybody on the machine may open the socket that only tells.
 static void clients_that_do_not_read_take_bounded_memory(void **state)
 {
@@ -247,6 +319,8 @@ int main(void)
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
 	    CASE(who_has_said_all_still_gets_its_answer),
+	    CASE(who_is_gone_before_its_answer_takes_no_place),
+	    CASE(who_waits_for_long_gets_its_answer),
 	    CASE(clients_that_do_not_read_take_bounded_memory),
 	    CASE(who_takes_an_answer_slowly_gets_all_of_it),
 	};
