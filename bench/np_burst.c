@@ -160,34 +160,20 @@ static unsigned frame_left(struct frame_answering *at_hand, unsigned number, uns
 static unsigned answer_plain(unsigned n, unsigned *replies)
 {
 	static struct frame_answering at_hand;
-	uint8_t waiting[BURST];
-	unsigned left = 0, waiting_count = 0;
+	unsigned left = 0;
 
 	frame_answer_begin(&at_hand, &rules, &context, queries, CAP);
 	for (unsigned i = 0;; i++) {
-		const unsigned answered = frame_answer(&at_hand, frames + i, n - i);
-
-		*replies += answered;
-		i += answered;
+		i += frame_answer(&at_hand, frames + i, n - i);
 		if (i == n)
 			break;
-		if (at_hand.waits)
-			waiting[waiting_count++] = (uint8_t)i;
-		else
-			left = frame_left(&at_hand, i, left);
+		left = frame_left(&at_hand, i, left);
 	}
-	frame_answer_burst(&at_hand);
-	for (unsigned k = 0; k < waiting_count; k++) {
-		const unsigned i = waiting[k];
-		const size_t len = frame_answer_waited(&at_hand, k, frames[i].bytes);
+	const unsigned waiting = frame_answer_burst(&at_hand);
 
-		if (len != 0) {
-			frames[i].len = len;
-			++*replies;
-		} else {
-			left = frame_left(&at_hand, i, left);
-		}
-	}
+	for (unsigned k = 0; (k = frame_answer_waited(&at_hand, k)) < waiting; k++)
+		left = frame_left(&at_hand, (unsigned)(at_hand.slots[k] - frames), left);
+	*replies += n - left;
 	frame_answer_end(&at_hand);
 	return left;
 }

@@ -5,7 +5,7 @@
 // there are any.
 #include "frame_answer.h"
 
-#include "dns_plain_way.h"
+#include "dns_plain_wait.h"
 
 // A copy for a caller with one at_hand would lose the register that leads to all of it.
 #ifdef __clang__
@@ -20,7 +20,7 @@ void frame_answer_begin(struct frame_answering *at_hand, const struct frame_rule
 	frame_plain_begin(&at_hand->plain, rules);
 	dns_plain_begin(&at_hand->dns, context, query, cap);
 	at_hand->rules = rules;
-	at_hand->waiting_count = 0;
+	at_hand->queue.count = 0;
 }
 
 // The reply's frame around its message.
@@ -64,41 +64,69 @@ static size_t answer_cookie(struct frame_answering *at_hand, uint8_t *msg)
 	return frame_finish(at_hand, msg, &reply);
 }
 
-// Begins with a message that waits.
-static void frame_wait(struct frame_answering *at_hand, uint8_t *msg)
+// A plain frame whose message is not, and that is to wait. Post: it does, without its cookie.
+static __attribute__((noinline)) bool ask_cookie(struct frame_answering *at_hand, uint8_t *msg)
 {
-	struct plain_waiting *waiting = &at_hand->waiting[at_hand->waiting_count];
-	struct plain_cookie *cookie = &at_hand->cookies[at_hand->waiting_count];
-	const unsigned len = frame_plain_dns_len(msg);
-	unsigned left;
+	const unsigned k = at_hand->queue.count;
+	struct plain_cookie *cookie = &at_hand->cookies[k];
+	const unsigned left = cookie_off(at_hand, cookie, msg, frame_plain_dns_len(msg));
 
-	cookie->rdlen = 0;
-	at_hand->waits = dns_plain_ask(&at_hand->dns, waiting, msg, len);
-	if (!at_hand->waits && (left = cookie_off(at_hand, cookie, msg, len)) != 0) {
-		at_hand->waits = dns_plain_ask(&at_hand->dns, waiting, msg, left);
-		at_hand->dns.cap = cookie->cap;
-		if (!at_hand->waits)
-			plain_cookie_back(cookie, msg);
+	if (left == 0)
+		return false;
+
+	const bool waits = dns_plain_ask(&at_hand->dns, &at_hand->queue, msg, left);
+
+	at_hand->dns.cap = cookie->cap;
+	if (waits)
+		at_hand->queue.waiting[k].with_cookie = true;
+	else
+		plain_cookie_back(cookie, msg);
+	return waits;
+}
+
+// Post: the first that does not wait, or `end`.
+static HOT struct frame_slot *frames_wait(
+    struct frame_answering *at_hand, struct frame_slot *at, struct frame_slot *const end)
+{
+	for (; at < end; at++) {
+		uint8_t *msg = at->bytes + PLAIN4_DNS_OFF;
+		const unsigned k = at_hand->queue.count;
+		bool waits;
+
+		at_hand->dns_off = PLAIN4_DNS_OFF;
+		if (frame_seldom(!frame_plain_classify4(&at_hand->plain, at->bytes, at->len))) {
+			if (frame_seldom(
+			        !frame_plain_classify6(&at_hand->plain, at->bytes, at->len))) {
+				at_hand->dns_off = 0;
+				break;
+			}
+			at_hand->dns_off = PLAIN6_DNS_OFF;
+			at_hand->dns.cap -= FRAME_CAP_LESS6;
+			msg = at->bytes + PLAIN6_DNS_OFF;
+		}
+		waits = plain_ask(&at_hand->dns, &at_hand->queue, msg, frame_plain_dns_len(msg)) ||
+		        ask_cookie(at_hand, msg);
+		if (frame_seldom(at_hand->dns_off == PLAIN6_DNS_OFF))
+			at_hand->dns.cap += FRAME_CAP_LESS6;
+		if (frame_seldom(!waits))
+			break;
+		at_hand->slots[k] = at;
+		at->len = 0;
 	}
-	at_hand->waiting_count += at_hand->waits;
+	at_hand->asked = NULL;
+	return at;
 }
 
 // A plain frame whose message was not answered at once. Post: as frame_answer() of one.
 static __attribute__((noinline)) size_t answer_other(struct frame_answering *at_hand, uint8_t *msg)
 {
-	size_t len = 0;
-
-	at_hand->waits = false;
 	at_hand->asked = NULL;
-	if (at_hand->dns.at_once) {
-		if (at_hand->dns.asked.left == PLAIN_LEFT_NEW)
-			len = answer_cookie(at_hand, msg);
-		else
-			at_hand->asked = &at_hand->dns.asked;
-	}
 	if (!at_hand->dns.at_once)
-		frame_wait(at_hand, msg);
-	return len;
+		return 0;
+	if (at_hand->dns.asked.left == PLAIN_LEFT_NEW)
+		return answer_cookie(at_hand, msg);
+	at_hand->asked = &at_hand->dns.asked;
+	return 0;
 }
 
 // Post: as frame_answer() of one.
@@ -111,7 +139,6 @@ static inline __attribute__((always_inline)) size_t answer(
 	if (frame_seldom(!frame_plain_classify4(&at_hand->plain, bytes, len))) {
 		if (frame_seldom(!frame_plain_classify6(&at_hand->plain, bytes, len))) {
 			at_hand->dns_off = 0;
-			at_hand->waits = false;
 			at_hand->asked = NULL;
 			return 0;
 		}
@@ -119,18 +146,15 @@ static inline __attribute__((always_inline)) size_t answer(
 		at_hand->dns.cap -= FRAME_CAP_LESS6;
 		msg = bytes + PLAIN6_DNS_OFF;
 	}
-	if (at_hand->dns.at_once) {
-		const struct plain_reply reply =
-		    plain_answer(&at_hand->dns, msg, frame_plain_dns_len(msg));
+	const struct plain_reply reply = plain_answer(&at_hand->dns, msg, frame_plain_dns_len(msg));
 
-		if (reply.len != 0) {
-			if (at_hand->dns_off == PLAIN4_DNS_OFF)
-				return frame_plain_reply(
-				    msg, false, (unsigned)reply.len, reply.sum);
-			at_hand->dns.cap += FRAME_CAP_LESS6;
-			return frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum);
-		}
+	if (reply.len != 0) {
+		if (at_hand->dns_off == PLAIN4_DNS_OFF)
+			return frame_plain_reply(msg, false, (unsigned)reply.len, reply.sum);
+		at_hand->dns.cap += FRAME_CAP_LESS6;
+		return frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum);
 	}
+
 	const size_t other = answer_other(at_hand, msg);
 
 	if (at_hand->dns_off == PLAIN6_DNS_OFF)
@@ -142,53 +166,65 @@ HOT unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *fr
 {
 	struct frame_slot *at = frames, *const end = frames + n;
 
-	for (; at < end; at++) {
+	for (; at < end && at_hand->dns.at_once; at++) {
 		const size_t len = answer(at_hand, at->bytes, at->len);
 
 		if (len == 0)
 			break;
 		at->len = len;
 	}
+	// The one that has shown that memory is far is to wait as well.
+	if (!at_hand->dns.at_once)
+		at = frames_wait(at_hand, at, end);
 	return (unsigned)(at - frames);
 }
 
-// For one that waited with a cookie. Post: the length of the reply's frame, or 0.
-static __attribute__((noinline)) size_t waited_cookie(
-    struct frame_answering *at_hand, unsigned i, struct plain_reply reply)
+// For one that is not answered as most are. Post: the length of the reply's frame, or 0.
+static __attribute__((noinline)) size_t waited_other(struct frame_answering *at_hand, unsigned i)
 {
+	const struct plain_waiting *waiting = &at_hand->queue.waiting[i];
 	const struct plain_cookie *cookie = &at_hand->cookies[i];
-	uint8_t *msg = at_hand->waiting[i].msg;
+	uint8_t *msg = waiting->msg;
+	struct plain_reply reply;
 
-	at_hand->dns.cap = cookie->cap;
-	if (reply.len == 0) {
-		plain_cookie_back(cookie, msg);
-		return 0;
+	at_hand->dns_off = (unsigned)(msg - at_hand->slots[i]->bytes);
+	at_hand->dns.cap = waiting->cap;
+	reply = dns_plain_waited(&at_hand->dns, waiting);
+	at_hand->asked = &at_hand->dns.asked;
+	if (waiting->with_cookie) {
+		at_hand->dns.cap = cookie->cap;
+		at_hand->asked = NULL;
+		if (reply.len == 0)
+			plain_cookie_back(cookie, msg);
+		else
+			plain_cookie_on(&at_hand->dns, cookie, msg, &reply);
 	}
-	plain_cookie_on(&at_hand->dns, cookie, msg, &reply);
-	return frame_finish(at_hand, msg, &reply);
+	if (at_hand->dns_off == PLAIN6_DNS_OFF)
+		at_hand->dns.cap += FRAME_CAP_LESS6;
+	return reply.len == 0 ? 0 : frame_finish(at_hand, msg, &reply);
 }
 
-HOT size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
+HOT unsigned frame_answer_waited(struct frame_answering *at_hand, unsigned i)
 {
-	uint8_t *msg = at_hand->waiting[i].msg;
-	const bool ip6 = msg == bytes + PLAIN6_DNS_OFF, cookie = at_hand->cookies[i].rdlen != 0;
-	const struct plain_reply reply = plain_waited(&at_hand->dns, &at_hand->waiting[i]);
+	for (; i < at_hand->queue.count; i++) {
+		const struct plain_waiting *waiting = &at_hand->queue.waiting[i];
+		struct frame_slot *slot = at_hand->slots[i];
+		struct plain_reply reply = {0};
 
-	at_hand->dns_off = ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF;
-	if (frame_seldom(cookie)) {
-		const size_t len = waited_cookie(at_hand, i, reply);
-
-		if (len != 0)
-			return len;
-	} else if (reply.len != 0) {
-		return ip6 ? frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum)
-		           : frame_plain_reply(msg, false, (unsigned)reply.len, reply.sum);
+		if (!frame_seldom(waiting->with_cookie))
+			reply = plain_waited(&at_hand->dns, waiting);
+		if (frame_seldom(reply.len == 0))
+			slot->len = waited_other(at_hand, i);
+		else if (waiting->msg == slot->bytes + PLAIN4_DNS_OFF)
+			slot->len =
+			    frame_plain_reply(waiting->msg, false, (unsigned)reply.len, reply.sum);
+		else
+			slot->len =
+			    frame_plain_reply(waiting->msg, true, (unsigned)reply.len, reply.sum);
+		if (frame_seldom(slot->len == 0))
+			break;
 	}
-	if (ip6)
-		at_hand->dns.cap += FRAME_CAP_LESS6;
-	at_hand->waits = false;
-	at_hand->asked = cookie ? NULL : &at_hand->waiting[i].asked;
-	return 0;
+	return i;
 }
 
 enum frame_verdict frame_answer_leave(

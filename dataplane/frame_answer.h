@@ -28,13 +28,12 @@ struct frame_answering {
 	const struct frame_rules *rules;
 	struct dns_plain dns; // between two frames dns.cap is IPv4's
 	// The frame at hand, if it was not answered: where its message begins, 0: it is not plain;
-	// does it wait; and how far its question came, NULL: it was not parsed.
+	// and how far its question came, NULL: it was not parsed.
 	unsigned dns_off;
-	bool waits;
 	const struct plain_asked *asked;
-	unsigned waiting_count;
-	struct plain_waiting waiting[DNS_BURST_MAX];
-	struct plain_cookie cookies[DNS_BURST_MAX]; // theirs; of rdlen 0: none
+	struct plain_queue queue;
+	struct frame_slot *slots[DNS_BURST_MAX];    // of those that wait
+	struct plain_cookie cookies[DNS_BURST_MAX]; // theirs, if they have one
 };
 
 // *at_hand was zero once. Pre: the burst has at most DNS_BURST_MAX frames. `rules` and what
@@ -50,23 +49,25 @@ static inline void frame_answer_end(const struct frame_answering *at_hand)
 	dns_plain_end(&at_hand->dns);
 }
 
-// Answers one frame after the other, until it comes to one that is not answered. Post: how many
-// were, each the reply's in place of the query's. The next one is as it was; if at_hand->waits, it
-// is one of waiting[], in order, and stays where it is until frame_answer_waited(). One of length
-// 0 is not tried. Pre: at_hand->dns.cap >= FRAME_CAP_MIN; PLAIN_READ bytes may be read, and 32 more
-// than a frame is long, however long it is.
+// Answers one frame after the other, or has it wait, until it comes to one that is left. Post: how
+// many those were, each the reply's in place of the query's, or of length 0: then it stays where it
+// is, slot and all, until frame_answer_waited(). The next one is as it was. One of length 0 is not
+// tried. Pre: at_hand->dns.cap >= FRAME_CAP_MIN; PLAIN_READ bytes may be read, and 32 more than a
+// frame is long, however long it is.
 unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *frames, unsigned n)
     __attribute__((nonnull, warn_unused_result));
 
-// After the last frame of the burst: goes on with those that wait.
-static inline void frame_answer_burst(struct frame_answering *at_hand)
+// After the last frame of the burst: goes on with those that wait. Post: how many there are.
+static inline unsigned frame_answer_burst(struct frame_answering *at_hand)
 {
-	if (at_hand->waiting_count != 0)
-		dns_plain_burst(&at_hand->dns, at_hand->waiting, at_hand->waiting_count);
+	if (at_hand->queue.count != 0)
+		dns_plain_burst(&at_hand->dns, &at_hand->queue);
+	return at_hand->queue.count;
 }
-// For the i-th of them. Post: the length of the reply's frame, in place of the query's; or 0: the
-// frame is as it was, and does not wait any more.
-size_t frame_answer_waited(struct frame_answering *at_hand, unsigned i, uint8_t *bytes)
+// From the i-th of them on, one after the other, until it comes to one that is left. Post: which
+// one it is, at_hand->slots[] of it as it was but for its length, which is 0; or how many there
+// are.
+unsigned frame_answer_waited(struct frame_answering *at_hand, unsigned i)
     __attribute__((nonnull, warn_unused_result));
 
 // What the last frame is, which was not answered. Post: FRAME_DNS: *frame and *at_hand->dns.query

@@ -168,8 +168,7 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
     unsigned *answered)
 {
 	struct frame_slot frames[BURST];
-	uint8_t waiting[BURST];
-	unsigned jobs = 0, out = 0, waiting_count = 0;
+	unsigned jobs = 0, out = 0;
 	const unsigned reply_max = wq->port->reply_max4;
 	const uint64_t bytes = fetch(burst, frames, n, reply_max);
 
@@ -179,19 +178,12 @@ static unsigned classify(struct worker *w, const struct worker_queue *wq,
 		if (i == n)
 			break;
 		frames[i].len = 0;
-		if (w->at_hand.waits)
-			waiting[waiting_count++] = (uint8_t)i;
-		else
-			jobs = frame_left(w, wq, burst[i], jobs, now);
+		jobs = frame_left(w, wq, burst[i], jobs, now);
 	}
-	frame_answer_burst(&w->at_hand);
-	for (unsigned k = 0; k < waiting_count; k++) {
-		const unsigned i = waiting[k];
+	const unsigned waiting = frame_answer_burst(&w->at_hand);
 
-		frames[i].len = frame_answer_waited(&w->at_hand, k, frames[i].bytes);
-		if (frames[i].len == 0)
-			jobs = frame_left(w, wq, burst[i], jobs, now);
-	}
+	for (unsigned k = 0; (k = frame_answer_waited(&w->at_hand, k)) < waiting; k++)
+		jobs = frame_left(w, wq, burst[w->at_hand.slots[k] - frames], jobs, now);
 	for (unsigned i = 0; i < n; i++) {
 		if (frames[i].len != 0) {
 			mbuf_ready(burst[i], frames[i].len);

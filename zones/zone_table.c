@@ -4,12 +4,12 @@
 // All zones served, by apex. Called by the attach thread (the one writer) and by workers and TCP
 // threads (readers, inside their RCU read side).
 //
-// Open addressing with linear probing in an array of a power of two, at most half full, so that a
-// miss ends after two or three slots of one or two cache lines. A slot of an array lives once:
-// free, then one zone's, then a tombstone for good. So a reader that has seen a version (acquire)
-// may read the hash beside it plainly. Tombstones go when the array is built anew, which growth and
-// enough removals cause; a reader in the old array still finds all that was there when it was
-// replaced.
+// Open addressing with linear probing in an array of a power of two, at most half full, from the
+// begin of a line of slots on: nearly all that is found, and that is not, is decided by one cache
+// line. A slot of an array lives once: free, then one zone's, then a tombstone for good. So a
+// reader that has seen a version (acquire) sees the hash beside it. Tombstones go when the array is
+// built anew, which growth and enough removals cause; a reader in the old array still finds all
+// that was there when it was replaced.
 //
 // find() probes only the depths at which zones exist: an authoritative node has zones with one, two
 // and three labels and is asked for names of five.
@@ -34,11 +34,12 @@ static struct zone_version tombstone = {.state = ZONE_EXPIRED};
 static struct slots *slots_new(size_t size)
 {
 	const size_t bytes = sizeof(struct slots) + size * sizeof(struct slot);
-	struct slots *slots = calloc(1, bytes);
+	struct slots *slots = aligned_alloc(_Alignof(struct slots), bytes);
 
 	if (slots == NULL)
 		return NULL;
 	hugepage_advise(slots, bytes); // of a large one no page was touched yet
+	memset(slots, 0, bytes);
 	slots->mask = size - 1;
 	return slots;
 }
@@ -57,7 +58,7 @@ static void slot_fill(struct slots *slots, uint64_t hash, struct zone_version *v
 {
 	struct slot *slot = slots_free_slot(slots, hash);
 
-	slot->hash = hash;
+	atomic_store_explicit(&slot->hash, hash, memory_order_relaxed);
 	atomic_store_explicit(&slot->version, version, memory_order_release); // R1
 	slots->used++;
 }
@@ -87,7 +88,8 @@ static __attribute__((noinline)) struct found slots_find(
 
 		if (version == NULL)
 			return (struct found){0};
-		if (slot->hash == hash && version_is_of(version, apex, len))
+		if (atomic_load_explicit(&slot->hash, memory_order_relaxed) == hash &&
+		    version_is_of(version, apex, len))
 			return (struct found){slot, version};
 	}
 }
@@ -172,14 +174,11 @@ const struct zone_version *zone_table_find(
     const struct zone_table *table, const struct qname *q, unsigned labels_max)
 {
 	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
-	const struct slots *slots = zone_table_slots(table);
-	const struct slot *slot = &slots->slot[slots_home(slots, q->hash[labels])];
 	const struct zone_version *version =
-	    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+	    slots_probe(zone_table_slots(table), q->hash[labels]).version;
 	const unsigned start = q->start[labels], len = q->len - start;
 
-	if (version != NULL && slot->hash == q->hash[labels] &&
-	    version_is_of(version, q->lower + start, len))
+	if (version != NULL && version_is_of(version, q->lower + start, len))
 		return version;
 	return table_search(table, q, (int)labels);
 }
@@ -201,11 +200,9 @@ void zone_table_prefetch_version(const struct zone_table *table, const struct qn
 	int labels = depth_below(table, q->hashed);
 
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
-		struct slot *slot = &slots->slot[slots_home(slots, q->hash[labels])];
-		struct zone_version *version =
-		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+		const struct zone_version *version = slots_probe(slots, q->hash[labels]).version;
 
-		if (version != NULL && version != &tombstone && slot->hash == q->hash[labels]) {
+		if (version != NULL && version != &tombstone) {
 			__builtin_prefetch(version);
 			return;
 		}
@@ -247,7 +244,9 @@ static int slots_make_room(struct zone_table *table, void **retired)
 		    atomic_load_explicit(&old->slot[i].version, memory_order_relaxed);
 
 		if (version != NULL && version != &tombstone)
-			slot_fill(slots, old->slot[i].hash, version);
+			slot_fill(slots,
+			    atomic_load_explicit(&old->slot[i].hash, memory_order_relaxed),
+			    version);
 	}
 	atomic_store_explicit(&table->slots, slots, memory_order_release); // R2
 	*retired = old;

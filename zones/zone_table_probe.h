@@ -12,15 +12,18 @@
 #define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
 
 struct slot {
-	uint64_t hash; // written once, before the first version is released (R1)
+	_Atomic uint64_t hash; // relaxed: written once, before the first version is released (R1)
 	_Atomic(struct zone_version *) version; // NULL: free, for ever as long as it was
 };
+
+#define SLOTS_LINE 4 // slots of a line of 64 bytes
 
 struct slots {
 	size_t mask;
 	size_t used; // writer: slots that are not free, tombstones included
-	struct slot slot[];
+	struct slot slot[] __attribute__((aligned(64)));
 };
+static_assert(SLOTS_LINE * sizeof(struct slot) == 64, "a line");
 
 struct zone_table {
 	_Atomic(struct slots *) slots; // writer: release (R2); readers: acquire (A2)
@@ -37,11 +40,67 @@ static inline const struct slots *zone_table_slots(const struct zone_table *tabl
 	return atomic_load_explicit(&table->slots, memory_order_acquire); // A2
 }
 
-// Where the zone stands whose apex has this hash, unless another took that slot before: then it is
-// further on, if it is there at all.
+// The line in which the zone stands whose apex has this hash, unless others took all of it before:
+// then it is further on, if it is there at all. A line is taken from its first slot on.
 static inline size_t slots_home(const struct slots *slots, uint64_t hash)
 {
-	return qname_place(hash) & slots->mask;
+	return qname_place(hash) & slots->mask & ~(size_t)(SLOTS_LINE - 1);
+}
+
+// A bit for each slot of a line that has the hash: of the i-th, bit 2 * i.
+static inline unsigned slots_match(const struct slot *line, uint64_t hash)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__) || defined(__SANITIZE_THREAD__)
+	unsigned match = 0;
+
+	for (unsigned i = 0; i < SLOTS_LINE; i++)
+		match |=
+		    (unsigned)(atomic_load_explicit(&line[i].hash, memory_order_relaxed) == hash)
+		    << (2 * i);
+	return match;
+#else
+	// Aligned words of a vector are loaded each at once, and in no order: relaxed.
+	typedef long long lanes __attribute__((vector_size(32), may_alias));
+	typedef double signs __attribute__((vector_size(32)));
+	const lanes wanted = (lanes){0} + (long long)hash;
+	const signs low = (signs)(*(const lanes *)line == wanted);
+	const signs high = (signs)(*(const lanes *)(line + 2) == wanted);
+
+	// Versions are compared as well, and left out.
+	return ((unsigned)__builtin_ia32_movmskpd256(low) |
+	           (unsigned)__builtin_ia32_movmskpd256(high) << 4) &
+	       0x55;
+#endif
+}
+
+// What a hash's line says, and the one behind it.
+struct slots_probe {
+	const struct zone_version *version; // of the zone with that hash, or what is left of one
+	bool unsure;                        // NULL, and yet it may be further on
+};
+
+// Reader. The four are compared without a branch: which one it is nobody can guess.
+static inline struct slots_probe slots_probe(const struct slots *slots, uint64_t hash)
+{
+	size_t at = slots_home(slots, hash);
+	const struct slot *line = &slots->slot[at];
+	unsigned match = slots_match(line, hash);
+
+	if (__builtin_expect(match == 0, 0)) {
+		if (atomic_load_explicit(&line[SLOTS_LINE - 1].version, memory_order_relaxed) ==
+		    NULL)
+			return (struct slots_probe){NULL, false};
+		at = (at + SLOTS_LINE) & slots->mask;
+		line = &slots->slot[at];
+		match = slots_match(line, hash);
+		if (match == 0)
+			return (struct slots_probe){
+			    NULL, atomic_load_explicit(
+			              &line[SLOTS_LINE - 1].version, memory_order_relaxed) != NULL};
+	}
+	return (struct slots_probe){atomic_load_explicit(&line[__builtin_ctz(match) / 2].version,
+	                                memory_order_acquire), // A1
+	    false};
 }
 
 // Reader. Bit n: there are zones whose apex has n labels, below 64.

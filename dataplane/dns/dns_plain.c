@@ -2,25 +2,17 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // See dns_plain.h. The way of those that are answered at once is in dns_plain_way.h, and here what
-// it seldom comes by; and the steps of those that wait.
+// it seldom comes by.
 #include "dns_plain_way.h"
-
-#include "zone_table_probe.h"
-
-#define PLAIN_SLOTS  4 // of the zone table, looked at for a zone
-#define NODE_LINES   2 // of a node, fetched for what decides
-#define ANSWER_LINES 3 // of an answer
 
 static const uint8_t type_odd[PLAIN_TYPE_MAX + 1] = {[0] = 1, [RRTYPE_OPT] = 1};
 
-__attribute__((cold)) bool plain_lower(
-    struct plain_question *q, const uint8_t *wire, unsigned at, uint8_t *lower)
+__attribute__((cold)) bool plain_lower(const uint8_t *wire, unsigned at, uint8_t *lower)
 {
 	if (at >= NAME_LEN_MAX)
 		return false;
 	for (unsigned i = 0; i <= at; i += WIDE) // at most 8 times
 		qname_lower32(wire + i, (qname_lanes *)(lower + i));
-	q->name = lower;
 	return true;
 }
 
@@ -162,23 +154,13 @@ __attribute__((noinline)) void plain_emit_searched(
 	plain_emit_other(at_hand, asked, msg);
 }
 
-// Are its names in its index, and by the hashes of the table's key?
-static inline bool version_is_plain(
-    const struct dns_plain *at_hand, const struct zone_version *version)
-{
-	const struct image *base = version_base(version);
-
-	return base->bucket_count != 0 && base->hash_key[0] == at_hand->key.k[0] &&
-	       base->hash_key[1] == at_hand->key.k[1];
-}
-
 // The zone of that version. Post: as plain_zone().
 static bool zone_take(struct dns_plain *at_hand, const struct zone_version *version, unsigned depth)
 {
 	const struct image *image = &version->layer[0];
 	const bool walks = (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0;
 
-	if (!version_is_plain(at_hand, version))
+	if (!plain_version(at_hand, version))
 		return false;
 	if (version_base(version)->bucket_count >= BUCKETS_LARGE) {
 		at_hand->at_once = false;
@@ -194,27 +176,7 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_version *vers
 	return true;
 }
 
-// What stands where a zone with that hash does, a tombstone maybe: *found. Otherwise NULL where
-// there is none of it, and another's where it may be further on.
-static inline const struct zone_version *slots_seek(
-    const struct slots *slots, uint64_t hash, bool *found)
-{
-	size_t at = slots_home(slots, hash);
-	const struct zone_version *version;
-	unsigned tried = 0;
-
-	do {
-		const struct slot *slot = &slots->slot[at];
-
-		version = atomic_load_explicit(&slot->version, memory_order_acquire); // A1
-		*found = version != NULL && slot->hash == hash;
-		at = (at + 1) & slots->mask;
-	} while (!*found && version != NULL && ++tried < PLAIN_SLOTS);
-	return version;
-}
-
-// Where an apex's slot is free there is none of that length; where another's stands there it may be
-// further on.
+// Where an apex may be further on, the stages look.
 __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 {
 	const struct slots *slots = zone_table_slots(at_hand->context->table);
@@ -234,17 +196,19 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 			return true;
 		}
 
-		bool found;
-		const struct zone_version *version = slots_seek(slots, q->hash[depth], &found);
+		const struct slots_probe probe = slots_probe(slots, q->hash[depth]);
+		const struct zone_version *version = probe.version;
 
 		if (version != NULL) {
-			if (found && version->apex_labels == depth &&
+			if (version->apex_labels == depth &&
 			    atomic_load_explicit(&version->state, memory_order_relaxed) ==
 			        ZONE_LIVE &&
 			    zone_take(at_hand, version, depth))
 				return true;
 			break;
 		}
+		if (probe.unsure)
+			break;
 		depths &= ~(UINT64_C(1) << depth);
 	}
 	zone->depth = PLAIN_NO_DEPTH; // hashes are another's now
@@ -277,6 +241,9 @@ void dns_plain_begin(struct dns_plain *at_hand, const struct dns_context *contex
 	at_hand->query = query;
 	// Deeper ones than a plain question's are above the highest of these.
 	at_hand->depths = zone_table_depths_few(context->table) & ((2u << PLAIN_LABELS_MAX) - 1);
+	at_hand->depth_only = at_hand->depths != 0 && (at_hand->depths & (at_hand->depths - 1)) == 0
+	                          ? (uint32_t)__builtin_ctzll(at_hand->depths)
+	                          : PLAIN_NO_DEPTH;
 	at_hand->opt_head = edns_head(context->server, 0, false);
 	at_hand->key = *zone_table_key(context->table);
 	at_hand->cap = cap;
@@ -309,257 +276,4 @@ STAGE struct plain_reply dns_plain_answer(struct dns_plain *at_hand, uint8_t *ms
 	if (!at_hand->at_once || !plain_header(msg, len))
 		return plain_left(at_hand, PLAIN_LEFT_NEW);
 	return plain_answer(at_hand, msg, len);
-}
-
-// --- the steps of those that wait; one that is left to the stages is no longer `on`
-// -----------------------------------------------------------------------------
-
-// The zone with the longest apex, by its hash. Where the slots of a depth end there is none of that
-// length; where others' go on, it may be further on. Post: false: there is none.
-static inline bool seek_zone(const struct dns_plain *at_hand, struct plain_waiting *waiting)
-{
-	const struct slots *slots = zone_table_slots(at_hand->context->table);
-
-	for (unsigned depths = waiting->depths; depths != 0;) { // at most 8 times
-		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
-		const uint64_t hash = waiting->asked.question.hash[depth];
-		bool found;
-		const struct zone_version *version = slots_seek(slots, hash, &found);
-
-		if (found) {
-			waiting->asked.version = version;
-			waiting->depth = depth;
-			return true;
-		}
-		if (version != NULL)
-			break;
-		depths &= ~(1u << depth);
-	}
-	return waiting->on = false;
-}
-
-// Where in its index the first probe will look. That the zone's apex is the question's is looked at
-// last (step_choose()): the name of a node says it, too. A tombstone is not live.
-static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_waiting *waiting)
-{
-	struct plain_asked *asked = &waiting->asked;
-	struct plain_question *q = &asked->question;
-	const struct zone_version *version = asked->version;
-	const struct image *image = &version->layer[0];
-	unsigned labels = waiting->depth + 1;
-
-	// DS of a zone's apex is its parent's data.
-	if (version->apex_labels != waiting->depth ||
-	    (q->type == RRTYPE_DS && waiting->depth == q->labels) ||
-	    atomic_load_explicit(&version->state, memory_order_relaxed) != ZONE_LIVE ||
-	    !version_is_plain(at_hand, version)) {
-		waiting->on = false;
-		return;
-	}
-	if ((image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) == 0 || labels > q->labels) {
-		labels = q->labels;
-		if (labels > q->hashed)
-			plain_hash_on(q, &at_hand->key, q->hashed, labels);
-	}
-	asked->probed = labels;
-	for (const struct image *base = version_base(version); image <= base; image++) // at most 3
-		__builtin_prefetch(
-		    &image->buckets[home_bucket(image->bucket_count, q->hash[labels])]);
-}
-
-// For a name that is not there: the apex, and what is said then.
-static inline void negative_prefetch(const struct zone_version *version)
-{
-	const struct image *top = &version->layer[0];
-
-	__builtin_prefetch(image_apex(top->header));
-	__builtin_prefetch(image_at(top, top->negative_ref));
-}
-
-// What the overlays know of the name. Post: false: nothing.
-static __attribute__((noinline)) bool step_overlays(struct plain_asked *asked)
-{
-	const struct plain_question *q = &asked->question;
-	const unsigned own = q->order[q->labels - asked->probed];
-	struct node_ref ref;
-	const bool known = version_overlays_find(
-	    asked->version, q->name + own, q->at + 1 - own, q->hash[asked->probed], &ref);
-
-	asked->image = ref.image;
-	asked->node = ref.node;
-	if (known && ref.node == NULL)
-		negative_prefetch(asked->version);
-	return known;
-}
-
-// Is the node of the question's name, or the zone's apex, where there is none, what it ends with?
-static inline bool node_is_right(const struct plain_waiting *waiting)
-{
-	const struct plain_asked *asked = &waiting->asked;
-	const struct plain_question *q = &asked->question;
-	const unsigned labels = asked->node != NULL ? asked->probed : waiting->depth;
-	const uint8_t *name =
-	    asked->node != NULL ? asked->node->name : image_apex(version_header(asked->version));
-	const unsigned at = q->order[q->labels - labels];
-
-	// A name ends with its root: what is the same so far is the same name.
-	return wide_equal(q->name + at, name, q->at + 1 - at);
-}
-
-// Others stand where the name was looked for. Post: node_is_right().
-static __attribute__((noinline)) bool step_search(struct plain_waiting *waiting)
-{
-	struct plain_asked *asked = &waiting->asked;
-	const struct plain_question *q = &asked->question;
-	const unsigned own = q->order[q->labels - asked->probed];
-	const struct node_ref ref = version_find_name(
-	    asked->version, q->name + own, q->at + 1 - own, q->hash[asked->probed]);
-
-	asked->image = ref.image;
-	asked->node = ref.node;
-	return node_is_right(waiting);
-}
-
-// What the first probe finds.
-static inline void step_node(struct plain_waiting *waiting)
-{
-	struct plain_asked *asked = &waiting->asked;
-	const struct image *base = version_base(asked->version);
-
-	if (base != &asked->version->layer[0] && step_overlays(asked))
-		return;
-
-	const struct image_probe probe = image_probe(base, asked->question.hash[asked->probed]);
-
-	asked->image = base;
-	asked->node = probe.node;
-	if (probe.node == NULL) {
-		negative_prefetch(asked->version);
-		if (probe.unsure)
-			(void)step_search(waiting);
-		return;
-	}
-	for (unsigned i = 0; i < NODE_LINES; i++)
-		__builtin_prefetch((const uint8_t *)probe.node + (size_t)64 * i);
-}
-
-// As much of it as most have; a referral follows its node.
-static inline void answer_prefetch(const struct image_node *node, const struct image_answer *answer)
-{
-	const uint8_t *at = (const uint8_t *)answer;
-
-	if (node != NULL && (node->flags & NODE_CUT) != 0)
-		at = (const uint8_t *)node + (size_t)64 * NODE_LINES;
-	for (unsigned i = 0; i < ANSWER_LINES; i++)
-		__builtin_prefetch(at + (size_t)64 * i);
-}
-
-// Which answer that is.
-static inline __attribute__((always_inline)) void step_choose_as(
-    struct plain_waiting *waiting, bool with_sigs)
-{
-	struct plain_asked *asked = &waiting->asked;
-	const struct plain_question *q = &asked->question;
-	const struct asking asking = {asked->version, q->type, q->labels, with_sigs};
-	const struct node_ref ref = {asked->image, asked->node};
-	struct choice choice;
-	enum lookup_kind kind;
-
-	if (!lookup_direct(
-	        &asked->version->layer[0], ref.node, asked->probed == q->labels, &kind) ||
-	    !choose(asking, kind, ref, &choice) ||
-	    (choice.deny != DENY_NOTHING && version_is_large(asked->version))) {
-		asked->left = PLAIN_LEFT_LOOKUP;
-		waiting->on = false;
-		return;
-	}
-	waiting->answer = choice.deny == DENY_NOTHING ? choice.answer : NULL;
-	waiting->name_len = choice.name_len;
-	waiting->head = choice.head;
-	waiting->outcome = choice.outcome;
-	answer_prefetch(ref.node, choice.answer);
-}
-
-static STAGE void step_choose_signed(struct plain_waiting *waiting)
-{
-	step_choose_as(waiting, true);
-}
-
-static inline void step_choose(struct plain_waiting *waiting)
-{
-	const struct plain_asked *asked = &waiting->asked;
-	const struct plain_question *q = &asked->question;
-
-	if (!node_is_right(waiting) && (asked->node == NULL || !step_search(waiting)))
-		waiting->on = false;
-	else if (plain_do(q) && (asked->version->layer[0].flags & IMAGE_SIGNED) != 0)
-		step_choose_signed(waiting);
-	else
-		step_choose_as(waiting, false);
-}
-
-STAGE bool dns_plain_ask(
-    struct dns_plain *at_hand, struct plain_waiting *waiting, uint8_t *msg, unsigned len)
-{
-	struct plain_asked *asked = &waiting->asked;
-	struct plain_question *q = &asked->question;
-
-	if (!plain_parse(q, msg, len, asked->lower, at_hand->type_odd))
-		return false;
-	// What is known of the question is in memory from here on.
-	__asm__ volatile("" ::: "memory");
-
-	unsigned depths = (unsigned)(at_hand->depths & ((UINT64_C(2) << q->labels) - 1));
-	const unsigned deepest = 31 ^ (unsigned)__builtin_clz(depths | 1);
-
-	waiting->msg = msg;
-	waiting->cap = at_hand->cap;
-	waiting->depths = depths;
-	waiting->on = true;
-	asked->left = PLAIN_LEFT_ZONE;
-	q->hash[0] = at_hand->key.k[0];
-	plain_hash_on(q, &at_hand->key, 0, deepest < q->labels ? deepest + 1 : q->labels);
-	if (at_hand->far) {
-		const struct slots *slots = zone_table_slots(at_hand->context->table);
-
-		for (; depths != 0; depths &= depths - 1) // at most 8 times
-			__builtin_prefetch(&slots->slot[slots_home(
-			    slots, q->hash[(unsigned)__builtin_ctz(depths)])]);
-	} else if (seek_zone(at_hand, waiting)) {
-		seek_bucket(at_hand, waiting);
-	}
-	return true;
-}
-
-// The first steps where the zone table is far.
-static STAGE void far_steps(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n)
-{
-	for (unsigned i = 0; i < n; i++) {
-		if (seek_zone(at_hand, &waiting[i]))
-			__builtin_prefetch(waiting[i].asked.version);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (waiting[i].on)
-			seek_bucket(at_hand, &waiting[i]);
-	}
-}
-
-// Each loop works on what the one before has begun to fetch.
-STAGE void dns_plain_burst(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n)
-{
-	if (at_hand->far)
-		far_steps(at_hand, waiting, n);
-	for (unsigned i = 0; i < n; i++) {
-		if (waiting[i].on)
-			step_node(&waiting[i]);
-	}
-	for (unsigned i = 0; i < n; i++) {
-		if (waiting[i].on)
-			step_choose(&waiting[i]);
-	}
-}
-
-struct plain_reply dns_plain_waited(struct dns_plain *at_hand, struct plain_waiting *waiting)
-{
-	return plain_waited(at_hand, waiting);
 }

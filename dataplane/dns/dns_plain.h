@@ -5,8 +5,8 @@
 // name of few labels, behind it nothing or an OPT without options (dns_plain_cookie.h: or with
 // one); and with an answer that was compiled. Where a core's own cache holds zone table and zone it
 // is answered at once (dns_plain_way.h); elsewhere it waits, so that a burst goes each step
-// together (dns_plain.c). The reply is the one that the three stages would make. They take over
-// wherever this ends.
+// together (dns_plain_wait.h). The reply is the one that the three stages would make. They take
+// over wherever this ends.
 #pragma once
 
 #include "dns.h"
@@ -59,22 +59,63 @@ struct plain_asked {
 	uint32_t probed;                    // labels of the name that is, or was, looked up
 	const struct image *image;          // the layer that decided
 	const struct image_node *node;      // what was found in it; NULL: nothing
-	const struct zone_version *version; // of PLAIN_LEFT_LOOKUP and those that wait
+	const struct zone_version *version; // of PLAIN_LEFT_LOOKUP
 	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX];
 };
 
-// One that waits for others of its burst. Scratch: the caller keeps as many as its burst is long.
+// How far one came that waits.
+enum plain_wait {
+	PLAIN_WAIT_ANSWER, // it goes on, or has its answer
+	PLAIN_WAIT_ZONE,   // it is left to the stages: parsed
+	PLAIN_WAIT_LOOKUP, // the same: its name is looked up
+	PLAIN_WAIT_OTHER,  // it takes proofs
+};
+
+// One that waits for others of its burst: a line of 64 bytes, since all of them are gone through at
+// each step. What it does not say is found in the message once more.
 struct plain_waiting {
 	uint8_t *msg;
-	uint32_t cap;
-	uint32_t depths; // bit n: there are zones with as many labels
-	uint32_t depth;  // labels of its zone's apex
-	bool on;         // false: it is left to the stages
-	// What was chosen; answer NULL: it takes proofs.
-	enum dns_outcome outcome;
-	uint32_t name_len, head;
-	const struct image_answer *answer;
-	struct plain_asked asked;
+	const uint8_t *name; // lower case; WIDE_SLACK more may be read
+	union {
+		uint64_t apex_hash; // until the zone is found
+		const struct zone_version *version;
+	};
+	uint64_t hash; // of the name that is looked up
+	union {
+		const struct image_bucket *bucket; // until that is looked into
+		const struct image_node *node;     // plain_nobody: there is none
+	};
+	union {
+		uint8_t order[PLAIN_LABELS_MAX + 1]; // as plain_question, until there is an answer
+		const struct image_answer *answer;
+	};
+	uint8_t at, labels, type; // as plain_question
+	uint8_t depth;            // labels of the zone's apex
+	uint8_t apex_at, own_at;  // where that, and the name that is looked up, begin in the name
+	uint8_t probed;           // labels of the latter
+	uint8_t layer;            // that decided, or was looked into last
+	uint8_t state;            // enum plain_wait
+	uint8_t outcome;          // enum dns_outcome, as the next where there is an answer
+	uint8_t name_len;         // as choice.name_len
+	bool with_do;
+	bool with_cookie; // of the caller's own
+	uint8_t alias;    // all bits: the answer begins with a CNAME
+	uint16_t cap;
+} __attribute__((aligned(64)));
+static_assert(sizeof(struct plain_waiting) == 64, "a line");
+
+// What few of them need.
+struct plain_aside {
+	uint32_t depths;                     // where zones have apexes of several lengths: those
+	uint64_t hash[PLAIN_LABELS_MAX + 1]; // as plain_question, then
+	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX]; // the name, if it was not
+};
+
+// Those of a burst. Scratch.
+struct plain_queue {
+	unsigned count;
+	struct plain_waiting waiting[DNS_BURST_MAX];
+	struct plain_aside aside[DNS_BURST_MAX];
 };
 
 struct plain_reply {
@@ -89,7 +130,8 @@ struct dns_plain {
 	const struct dns_context *context;
 	struct dns_query *query; // scratch, and where the stages go on
 	uint64_t depths;         // of the zone table's zones
-	uint64_t opt_head;       // of a reply without DO
+	uint32_t depth_only; // where all have apexes as long: so many labels; else PLAIN_NO_DEPTH
+	uint64_t opt_head;   // of a reply without DO
 	struct hash_key key;
 	uint32_t cap; // as dns_query.cap
 	bool far;     // a core's own cache does not hold the zone table
@@ -114,16 +156,18 @@ void dns_plain_end(const struct dns_plain *at_hand);
 // and no error is to be held back.
 struct plain_reply dns_plain_answer(struct dns_plain *at_hand, uint8_t *msg, unsigned len);
 
-// For a message of a burst where that is not at_hand->at_once: begins with it, as one that waits.
-// Post: false: it is not plain. Pre: as dns_plain_answer(), and its header is a plain query's.
+// For a message of a burst where that is not at_hand->at_once: begins with it, as one more that
+// waits. Post: false: it is not plain. Pre: as dns_plain_answer(), and its header is a plain
+// query's; `queue` has room.
 bool dns_plain_ask(
-    struct dns_plain *at_hand, struct plain_waiting *waiting, uint8_t *msg, unsigned len);
+    struct dns_plain *at_hand, struct plain_queue *queue, uint8_t *msg, unsigned len);
 // Goes on with all that wait, until each can be answered from memory that is near, or is left.
-void dns_plain_burst(struct dns_plain *at_hand, struct plain_waiting *waiting, unsigned n);
-// As dns_plain_answer(), after that.
-struct plain_reply dns_plain_waited(struct dns_plain *at_hand, struct plain_waiting *waiting);
+void dns_plain_burst(struct dns_plain *at_hand, struct plain_queue *queue);
+// As dns_plain_answer(), after that. Pre: at_hand->cap is as it was when it was asked. Post: len 0:
+// it is in at_hand->asked, for dns_plain_leave().
+struct plain_reply dns_plain_waited(struct dns_plain *at_hand, const struct plain_waiting *waiting);
 
-// The question that was not answered, at_hand->asked or one that waited, to the stages: they find
+// The question that was not answered, at_hand->asked, to the stages: they find
 // in at_hand->query what they need, but what the caller of dns_parse() sets, of which `sum` is set
 // already. Its state is QUERY_NEW where not even the first stage was gone through.
 void dns_plain_leave(

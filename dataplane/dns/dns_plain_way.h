@@ -20,6 +20,7 @@
 #include "dns_plain.h"
 #include "image_probe.h"
 #include "wide.h"
+#include "zone_table_probe.h"
 
 #define PLAIN_LINES 5 // of an answer, behind its node's first
 
@@ -55,8 +56,8 @@ static inline unsigned plain_question_end(const struct plain_question *q)
 	return DNS_HEADER_LEN + q->at + 5;
 }
 
-// The name in lower case. False where it is too long.
-bool plain_lower(struct plain_question *q, const uint8_t *wire, unsigned at, uint8_t *lower);
+// The name in lower case, to lower[]. False where it is too long.
+bool plain_lower(const uint8_t *wire, unsigned at, uint8_t *lower);
 
 // What goes with signatures, or is for the stages. Post: at_hand->reply. Pre: asked->version.
 void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint8_t *msg);
@@ -64,6 +65,17 @@ void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint
 // The same for a name that is still to be searched for in at_hand->zone: there are overlays, or
 // others stand where it was looked for.
 void plain_emit_searched(struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg);
+
+// Are the names of a version in its index, and by the hashes of the table's key? All its layers
+// have one.
+static inline bool plain_version(
+    const struct dns_plain *at_hand, const struct zone_version *version)
+{
+	const uint64_t *key = version->layer[0].hash_key;
+
+	return version_base(version)->bucket_count != 0 && key[0] == at_hand->key.k[0] &&
+	       key[1] == at_hand->key.k[1];
+}
 
 // Makes hash[from + 1 .. to]. Post: the last of them.
 uint64_t plain_hash_on(
@@ -96,6 +108,33 @@ static inline bool plain_header(const uint8_t *msg, unsigned len)
 	       (load64(msg + 2) & 0xffffffffffff00f8) == 0x0000000001000000;
 }
 
+// What is behind the name, whose root is `at`. Pre: as plain_parse().
+static inline __attribute__((always_inline)) bool plain_fields(const uint8_t *msg, unsigned at,
+    unsigned len, const uint8_t *type_odd, uint32_t *type_out, uint64_t *opt_out)
+{
+	const uint8_t *opt = msg + DNS_HEADER_LEN + at + 5;
+	// The class less 1 above the type.
+	const uint32_t fields = be32toh(load32(opt - 4)) - RRCLASS_IN;
+	const uint32_t type = fields << 16 | fields >> 16;
+
+	if (type > PLAIN_TYPE_MAX || type_odd[type] != 0)
+		return false;
+	*type_out = type;
+	if (load16(msg + 10) == 0) {
+		*opt_out = 0;
+		return len == DNS_HEADER_LEN + 5 + at;
+	}
+
+	// The root, type, payload size, upper bits of the rcode, version, first byte of the flags;
+	// from that byte on the last four.
+	const uint64_t head = load64(opt);
+
+	*opt_out = head;
+	return len == DNS_HEADER_LEN + 5 + EDNS_FIXED_LEN + at &&
+	       (head & 0x00ff000000ffffff) == (uint64_t)RRTYPE_OPT << 16 &&
+	       (load32(opt + 7) & ~(uint32_t)(OPT_DO >> 8)) == 0;
+}
+
 // Pre: of the header, QR, opcode, and counts are a query's with one question and at most one
 // record, which may be an OPT.
 static inline __attribute__((always_inline)) bool plain_parse(struct plain_question *q,
@@ -119,30 +158,13 @@ static inline __attribute__((always_inline)) bool plain_parse(struct plain_quest
 	q->at = at;
 	q->labels = labels;
 	q->name = name;
-	if ((wide_upper(name) || at >= PLAIN_NAME_MAX) && !plain_lower(q, name, at, lower))
-		return false;
-
-	const uint8_t *opt = msg + DNS_HEADER_LEN + at + 5;
-	// The class less 1 above the type.
-	const uint32_t fields = be32toh(load32(opt - 4)) - RRCLASS_IN;
-	const uint32_t type = fields << 16 | fields >> 16;
-
-	if (type > PLAIN_TYPE_MAX || type_odd[type] != 0)
-		return false;
-	q->type = type;
-	if (load16(msg + 10) == 0) {
-		q->opt = 0;
-		return len == DNS_HEADER_LEN + 5 + at;
+	if (wide_upper(name) || at >= PLAIN_NAME_MAX) {
+		if (!plain_lower(name, at, lower))
+			return false;
+		q->name = lower;
 	}
 
-	// The root, type, payload size, upper bits of the rcode, version, first byte of the flags;
-	// from that byte on the last four.
-	const uint64_t head = load64(opt);
-
-	q->opt = head;
-	return len == DNS_HEADER_LEN + 5 + EDNS_FIXED_LEN + at &&
-	       (head & 0x00ff000000ffffff) == (uint64_t)RRTYPE_OPT << 16 &&
-	       (load32(opt + 7) & ~(uint32_t)(OPT_DO >> 8)) == 0;
+	return plain_fields(msg, at, len, type_odd, &q->type, &q->opt);
 #else
 	return false;
 #endif
@@ -343,27 +365,4 @@ unchosen:
 search:
 	plain_emit_searched(at_hand, labels, hash, msg);
 	return at_hand->reply;
-}
-
-// As dns_plain_waited().
-static inline __attribute__((always_inline)) struct plain_reply plain_waited(
-    struct dns_plain *at_hand, struct plain_waiting *waiting)
-{
-	struct plain_asked *asked = &waiting->asked;
-	const struct choice choice = {.answer = waiting->answer,
-	    .name_len = waiting->name_len,
-	    .head = waiting->head,
-	    .outcome = waiting->outcome};
-	struct plain_reply reply;
-
-	at_hand->cap = waiting->cap;
-	if (!waiting->on)
-		return (struct plain_reply){0};
-	if (choice.answer == NULL) {
-		plain_emit_other(at_hand, asked, waiting->msg);
-		return at_hand->reply;
-	}
-	reply = plain_emit(at_hand, &asked->question, waiting->msg, &choice);
-	asked->left = PLAIN_LEFT_LOOKUP; // if it is
-	return reply;
 }

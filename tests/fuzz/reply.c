@@ -239,9 +239,9 @@ static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
 	size_t n = frame_answer(&at_hand, &slot, 1) != 0 ? slot.len : 0;
 
 	must(n == 0 || how != FAR);
-	if (n == 0 && at_hand.waits) {
-		frame_answer_burst(&at_hand);
-		n = frame_answer_waited(&at_hand, 0, buffer);
+	if (frame_answer_burst(&at_hand) != 0) {
+		must(n == 0);
+		n = frame_answer_waited(&at_hand, 0) != 0 ? slot.len : 0;
 	}
 	frame_answer_end(&at_hand);
 	if (n == 0) {
@@ -289,7 +289,7 @@ static void leave(const uint8_t *original, size_t len, const struct frame_rules 
 		frame_answer_begin(&at_hand, rules, &context, &query, 1500 - 28);
 		at_hand.dns.far = near == 0;
 		at_hand.dns.at_once = near != 0;
-		must(frame_answer(&at_hand, &slot, 1) == 0 && !at_hand.waits);
+		must(frame_answer(&at_hand, &slot, 1) == 0 && at_hand.queue.count == 0);
 		must(frame_answer_leave(&at_hand, buffer, len, &own) == verdict);
 	}
 	free(buffer);

@@ -265,7 +265,6 @@ static void answer_burst(const struct frame_rules *rules, bool steps)
 	static struct frame_answering at_hand;
 	static struct dns_query query;
 	struct frame_slot frames[BURST];
-	unsigned waiting[BURST], waiting_count = 0;
 
 	memset(&query, 0xa5, sizeof query);
 	query.render_only = false;
@@ -277,25 +276,29 @@ static void answer_burst(const struct frame_rules *rules, bool steps)
 	}
 	for (unsigned i = 0;; i++) {
 		for (unsigned n = frame_answer(&at_hand, frames + i, asked_count - i); n > 0; n--) {
-			answered(&got[i], frames[i].len, steps);
+			if (frames[i].len != 0)
+				answered(&got[i], frames[i].len, steps);
 			i++;
 		}
 		if (i == asked_count)
 			break;
-		if (at_hand.waits)
-			waiting[waiting_count++] = i;
-		else
-			leave(&at_hand, &got[i]);
+		leave(&at_hand, &got[i]);
 	}
-	frame_answer_burst(&at_hand);
-	for (unsigned k = 0; k < waiting_count; k++) {
-		struct sample *s = &got[waiting[k]];
-		const size_t len = frame_answer_waited(&at_hand, k, s->bytes);
+	const unsigned waiting = frame_answer_burst(&at_hand);
 
-		if (len != 0)
-			answered(s, len, steps);
-		else
+	for (unsigned k = 0, i = 0; k < waiting; k++) {
+		struct frame_slot *slot = at_hand.slots[k];
+
+		if (k == i)
+			i = frame_answer_waited(&at_hand, k);
+		struct sample *s = &got[slot - frames];
+
+		if (k < i) {
+			answered(s, slot->len, steps);
+		} else {
 			leave(&at_hand, s);
+			i = k + 1;
+		}
 	}
 	frame_answer_end(&at_hand);
 }

@@ -167,27 +167,29 @@ static size_t question(uint8_t *msg, const char *name, unsigned type, unsigned n
 static bool ask_waiting(struct dns_query *query, bool far)
 {
 	static struct dns_plain at_hand;
-	static struct plain_waiting waiting;
+	static struct plain_queue queue;
+	const struct plain_waiting *waiting = &queue.waiting[0];
 	const uint64_t sum = query->sum;
 
-	memset(&waiting, 0xa5, sizeof waiting);
+	memset(&queue, 0xa5, sizeof queue);
+	queue.count = 0;
 	dns_plain_begin(&at_hand, &context, query, query->cap);
 	at_hand.far = far;
 	at_hand.at_once = false;
-	if (!dns_plain_ask(&at_hand, &waiting, query->msg, query->len))
+	if (!dns_plain_ask(&at_hand, &queue, query->msg, query->len))
 		return false;
-	dns_plain_burst(&at_hand, &waiting, 1);
+	dns_plain_burst(&at_hand, &queue);
 
-	const struct plain_reply reply = dns_plain_waited(&at_hand, &waiting);
+	const struct plain_reply reply = dns_plain_waited(&at_hand, waiting);
 
 	dns_plain_end(&at_hand);
 	if (reply.len == 0) {
 		query->sum = sum;
-		dns_plain_leave(&at_hand, &waiting.asked, query->msg);
+		dns_plain_leave(&at_hand, &at_hand.asked, query->msg);
 		return false;
 	}
 	steps_count++;
-	layered_count += waiting.asked.version->layer_count > 1;
+	layered_count += waiting->version->layer_count > 1;
 	query->verdict = DNS_REPLY;
 	query->len = (uint16_t)reply.len;
 	query->sum = checksum_add(sum, reply.sum);
@@ -374,6 +376,84 @@ static void names_that_stand_elsewhere_go_the_plain_way_too(void **state)
 	image_buffer_close(&images[0][0]);
 }
 
+// Zones whose apexes are of one length, of all that a name may own: many types, aliases of all
+// ends, wildcards, cuts, what is below those and below a DNAME; asked for every type.
+static void whatever_a_name_owns_comes_the_same_by_steps(void **state)
+{
+	static const char text[] =
+	    "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\nns AAAA 2001:db8::1\n"
+	    "two A 192.0.2.2\ntwo A 192.192.192.2\ntwo TXT \"two\"\n"
+	    "many A 192.0.2.3\nmany NS ns\nmany PTR ns\nmany HINFO a b\nmany MX 1 ns\n"
+	    "many TXT t\nmany AAAA 2001:db8::3\nmany SRV 1 2 3 ns\nmany NAPTR 1 2 a b c ns\n"
+	    "many CAA 0 issue x\nmany SPF spf\n"
+	    "eight A 192.0.2.3\neight PTR ns\neight HINFO a b\neight MX 1 ns\neight TXT t\n"
+	    "eight AAAA 2001:db8::3\neight SRV 1 2 3 ns\neight SPF spf\n"
+	    "to-two CNAME two\nto-to-two CNAME to-two\nto-nothing CNAME missing\n"
+	    "away CNAME www.elsewhere.\nround CNAME about\nabout CNAME round\n"
+	    "to-wild CNAME x.wild\n*.wild A 192.0.2.4\n*.wild MX 1 ns\nto-empty CNAME empty\n"
+	    "below.empty A 192.0.2.5\na.b.c.d.e A 192.0.2.6\nnsec 3600 IN NSEC ns A NSEC\n";
+	static const char cuts[] = "cut NS ns.cut\ncut DS 1 13 2 00\nns.cut A 192.0.2.7\n"
+	                           "dname DNAME two\nto-dname CNAME x.dname\nto-cut CNAME x.cut\n";
+	static const char *const labels[] = {"", "ns.", "two.", "many.", "MANY.", "eight.",
+	    "to-two.", "to-to-two.", "to-nothing.", "away.", "round.", "to-wild.", "wild.",
+	    "x.wild.", "x.y.wild.", "to-empty.", "empty.", "below.empty.", "a.b.c.d.e.", "b.c.d.e.",
+	    "e.", "x.a.b.c.d.e.", "cut.", "ns.cut.", "x.cut.", "dname.", "x.dname.", "to-dname.",
+	    "to-cut.", "missing.", "x.missing.", "nsec.",
+	    "a-label-of-many-more-bytes-than-sixteen.", "sixteen--letters."};
+	enum { APEXES = 40 };
+	static uint8_t other[2048], by_stages[2048];
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_retired retired;
+	uint8_t apex[NAME_LEN_MAX], msg[512];
+	unsigned number = 0;
+
+	for (unsigned i = 0; i < APEXES; i++) {
+		char whole[sizeof text + sizeof cuts];
+		struct records *records;
+		struct zonefile_error at;
+
+		snprintf(names[i], NAME_TEXT, "%c%u.zone.", 'a' + (int)(i % 26), i);
+		snprintf(whole, sizeof whole, "%s%s", text, i % 2 == 0 ? "" : cuts);
+		assert_true(
+		    name_from_text(names[i], strlen(names[i]), (const uint8_t *)"", apex) > 0);
+		records = records_new(apex);
+		assert_int_equal(
+		    zonefile_parse_text(whole, strlen(whole), apex, collect, records, &at), 0);
+		assert_int_equal(records_sort(records), 0);
+		image_compile(&images[i][0], records, NULL, &versions[i].layer[0]);
+		records_free(records);
+		versions[i].layer_count = 1;
+		assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
+		free(retired.slots);
+	}
+	context.table = table;
+	burst_left = steps_count = 0;
+	for (unsigned type = 1; type < 128; type++) {
+		for (unsigned k = 0; k < sizeof labels / sizeof labels[0]; k++) {
+			char name[128 + NAME_TEXT];
+
+			if (type == RRTYPE_OPT)
+				continue;
+			number++;
+			snprintf(name, sizeof name, "%.80s%.*s", labels[k], NAME_TEXT - 1,
+			    names[number % APEXES]);
+			const size_t len = question(msg, name, (uint8_t)type, number);
+			const size_t n = ask(BY_STAGES, msg, len, by_stages);
+
+			for (enum way way = IN_A_BURST; way <= BY_STEPS_FAR; way++) {
+				if (way == BY_STAGES)
+					continue;
+				assert_int_equal(ask(way, msg, len, other), n);
+				assert_memory_equal(other, by_stages, n);
+			}
+		}
+	}
+	assert_true(steps_count > number); // of twice as many
+	zone_table_free(table);
+	for (unsigned i = 0; i < APEXES; i++)
+		image_buffer_close(&images[i][0]);
+}
+
 // The control thread adds zones while a worker is within a burst.
 static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 {
@@ -383,7 +463,7 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	static char text[LINE * NAMES];
 	static uint8_t reply[2048], other[2048], expected[2048];
 	static struct zone_version others[SLOTS_LARGE];
-	static struct plain_waiting waiting;
+	static struct plain_queue queue;
 	static struct dns_query query;
 	char error[COMPILE_ERROR_MAX];
 	uint8_t apex[NAME_LEN_MAX], msg[512];
@@ -418,7 +498,7 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	dns_plain_leave(&at_hand, &at_hand.asked, reply);
 	assert_false(at_hand.at_once); // the zone is large
 	memcpy(other, msg, len);
-	assert_true(dns_plain_ask(&at_hand, &waiting, other, (unsigned)len));
+	assert_true(dns_plain_ask(&at_hand, &queue, other, (unsigned)len));
 	for (unsigned i = 0; !zone_table_is_large(table); i++) {
 		char name[NAME_TEXT];
 
@@ -432,8 +512,8 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	dns_emit(&context, &query);
 	assert_int_equal(query.len, n);
 	assert_memory_equal(reply, expected, n);
-	dns_plain_burst(&at_hand, &waiting, 1);
-	assert_int_equal(dns_plain_waited(&at_hand, &waiting).len, n);
+	dns_plain_burst(&at_hand, &queue);
+	assert_int_equal(dns_plain_waited(&at_hand, &queue.waiting[0]).len, n);
 	assert_memory_equal(other, expected, n);
 	zone_table_free(table);
 	image_buffer_close(&images[0][0]);
@@ -446,7 +526,7 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 	struct zone_table *table = zone_table_new(&key);
 	struct zone_retired retired;
 	static struct dns_plain at_hand;
-	static struct plain_waiting waiting;
+	static struct plain_queue queue;
 	static struct dns_query query;
 	static uint8_t reply[2048];
 
@@ -463,10 +543,11 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 	dns_plain_leave(&at_hand, &at_hand.asked, reply);
 	for (unsigned far = 0; far < 2; far++) {
 		at_hand.far = far != 0;
-		assert_true(dns_plain_ask(&at_hand, &waiting, reply, (unsigned)len));
-		dns_plain_burst(&at_hand, &waiting, 1);
-		assert_int_equal(dns_plain_waited(&at_hand, &waiting).len, 0);
-		assert_int_equal(waiting.asked.left, PLAIN_LEFT_ZONE);
+		queue.count = 0;
+		assert_true(dns_plain_ask(&at_hand, &queue, reply, (unsigned)len));
+		dns_plain_burst(&at_hand, &queue);
+		assert_int_equal(dns_plain_waited(&at_hand, &queue.waiting[0]).len, 0);
+		assert_int_equal(at_hand.asked.left, PLAIN_LEFT_ZONE);
 	}
 	dns_match(&context, &query);
 	dns_emit(&context, &query);
@@ -479,6 +560,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(at_once_by_steps_and_by_stages_come_the_same_replies),
 	    cmocka_unit_test(names_that_stand_elsewhere_go_the_plain_way_too),
+	    cmocka_unit_test(whatever_a_name_owns_comes_the_same_by_steps),
 	    cmocka_unit_test(a_query_that_waits_is_answered_from_a_table_that_grew),
 	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
 	};
