@@ -87,7 +87,9 @@ static uint32_t place_find(const struct image *image, unsigned kind, unsigned in
 	case 10:
 		if ((node->flags & (NODE_CUT | NODE_CNAME)) == 0)
 			return byte_ref(image, node->name);
-		return byte_ref(image, node_at(node, node_leads(node)->answer_at));
+		return byte_ref(
+		    image, node_at(node, (index & 1) == 0 ? node_leads(node)->answer_at
+		                                          : node_leads(node)->answer_do_at));
 	case 11:
 		return header->negative_ref << 3;
 	default: // anywhere

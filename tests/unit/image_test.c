@@ -681,6 +681,34 @@ static void records_of_an_nsec_are_not_looked_for_in_an_answer(void **state)
 	drop(&b);
 }
 
+// Whoever renders a referral looks for a proof where the cut says that its referral lacks one, and
+// otherwise takes DS or the NSEC at the cut, which then must be there.
+static void a_cut_that_says_wrongly_where_its_proof_is_is_refused(void **state)
+{
+	static const char *const cuts[] = {"bare.example.com.", "sub.example.com."};
+	struct records *r = sample();
+	struct built b;
+
+	add_name(r, cuts[0], RRTYPE_NS, "ns.example.com.");
+	add_signed_nsec(r, "example.com.", cuts[1]);
+	add_signed_nsec(r, cuts[1], "example.com.");
+	build(&b, r);
+	for (unsigned i = 0; i < 2; i++) {
+		struct lookup found;
+
+		look(&b, cuts[i], &found);
+		assert_int_equal(found.kind, LOOKUP_REFERRAL);
+		assert_int_equal(
+		    found.node.node->flags & NODE_TAKES_PROOF, i == 0 ? NODE_TAKES_PROOF : 0);
+		uint8_t *copy = forge(&b);
+		struct image_node *cut =
+		    (struct image_node *)(copy + ((const uint8_t *)found.node.node - b.buffer.mem));
+		cut->flags ^= NODE_TAKES_PROOF;
+		forged_is_refused(&b, copy, "who proves");
+	}
+	drop(&b);
+}
+
 static void a_node_whose_parts_do_not_fit_is_refused(void **state)
 {
 	struct built b;
@@ -875,6 +903,7 @@ int main(void)
 	    cmocka_unit_test(a_name_of_many_types_is_no_work_for_minutes),
 	    cmocka_unit_test(an_apex_that_is_a_tombstone_is_refused),
 	    cmocka_unit_test(a_proof_that_is_not_its_records_is_refused),
+	    cmocka_unit_test(a_cut_that_says_wrongly_where_its_proof_is_is_refused),
 	    cmocka_unit_test(records_of_an_nsec_are_not_looked_for_in_an_answer),
 	    cmocka_unit_test(more_nsec3_iterations_than_are_compiled_are_refused),
 	    cmocka_unit_test(every_truncation_is_refused),
