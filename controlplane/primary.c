@@ -69,6 +69,7 @@ struct primary {
 // A zone of a load. The loop fills in the first part, the thread the second.
 struct load_zone {
 	struct file_zone *zone; // the loop's
+	struct publisher *publisher;
 	const uint8_t *apex;
 	char *path;
 	struct file_mark known; // of what is served; inode 0: it is read in any case
@@ -77,7 +78,8 @@ struct load_zone {
 	struct file_mark source;
 	uint64_t size;
 	struct records *records;
-	char *error; // NULL and no records: out of memory
+	uint64_t room_at; // when they are so many bytes it is asked whether there is room for more
+	char *error;      // NULL and no records: out of memory
 };
 
 struct load {
@@ -89,6 +91,22 @@ struct load {
 
 // --- in the thread
 // --------------------------------------------------------------------------------
+
+// As of a transfer (session_record.c): a text for which there is no memory is not read to its end.
+static int room_look(struct load_zone *load, struct zonefile_error *err)
+{
+	const struct records *records = load->records;
+	char reason[SESSION_ROOM_REASON];
+
+	if (records->bytes < load->room_at)
+		return 0;
+	load->room_at = records->bytes + SESSION_ROOM_STEP;
+	if (publisher_room_for_text(load->publisher, records->count, records->bytes, reason))
+		return 0;
+	snprintf(err->message, sizeof(err->message), "No memory for more than %zu records: %.120s.",
+	    records->count, reason);
+	return -EFBIG;
+}
 
 static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t rrclass,
     uint32_t ttl, const uint8_t *rdata, uint16_t rdlen, struct zonefile_error *err)
@@ -107,7 +125,7 @@ static int record_take(void *ctx, const uint8_t *owner, uint16_t type, uint16_t 
 		name_to_text(owner, name);
 		snprintf(err->message, sizeof(err->message), "%.200s is not in the zone.", name);
 	}
-	return rc;
+	return rc == 0 ? room_look(load, err) : rc;
 }
 
 static void text_read(struct load_zone *load)
@@ -116,6 +134,7 @@ static void text_read(struct load_zone *load)
 	char error[ERROR_MAX];
 	int rc = -ENOMEM;
 
+	load->room_at = SESSION_ROOM_STEP;
 	load->records = records_new(load->apex);
 	if (load->records != NULL)
 		rc = zonefile_parse_file(load->path, load->apex, record_take, load, &err);
@@ -302,6 +321,7 @@ static bool load_add(struct primary *primary, struct load *load, struct file_zon
 	if (to->path == NULL)
 		return false;
 	to->zone = zone;
+	to->publisher = primary->publisher;
 	to->apex = zone->apex;
 	if (!zone->forced && zone->error == NULL)
 		to->known = publisher_source(primary->publisher, zone->apex);

@@ -27,6 +27,12 @@ bool publisher_room(
 	return admission_room(&p->admission, p->left, count, bytes, reason);
 }
 
+bool publisher_room_for_text(
+    struct publisher *p, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	return admission_room(&p->admission, admission_available(""), count, bytes, reason);
+}
+
 void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stored *out)
 {
 	const struct pzone *zone = pzone_find(p, apex);

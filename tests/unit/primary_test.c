@@ -43,6 +43,17 @@ struct file_mark publisher_source(const struct publisher *p, const uint8_t *apex
 	return (struct file_mark){0};
 }
 
+static uint64_t room = UINT64_MAX; // bytes
+
+bool publisher_room_for_text(
+    struct publisher *p, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	(void)p;
+	(void)count;
+	strcpy(reason, "there is none");
+	return bytes <= room;
+}
+
 static char path[] = "/tmp/primary_test.XXXXXX";
 
 static void file_write(unsigned serial)
@@ -65,6 +76,40 @@ static void until_handed(struct event_base *base, size_t count)
 		usleep(10000);
 	}
 	assert_int_equal(handed_count, count);
+}
+
+// What is not read to its end is no version, and says why and where.
+static void a_text_for_which_there_is_no_memory_is_not_read_to_its_end(void **state)
+{
+	char big[] = "/tmp/primary_test.XXXXXX";
+	struct config_zone zone = {
+	    .domain = (uint8_t *)(uintptr_t) "\4test", .domain_len = 6, .file = big};
+	struct config config = {.zones = &zone, .zone_count = 1};
+	struct event_base *base = event_base_new();
+	struct primary *primary = primary_open(base, NULL);
+	FILE *out = fdopen(mkstemp(big), "w");
+
+	(void)state;
+	assert_non_null(out);
+	fprintf(out, "test. 300 SOA ns.test. h.test. 1 3600 600 604800 300\n");
+	for (unsigned i = 0; i < 200000; i++)
+		fprintf(out, "h%u.test. 300 A 192.0.2.1\n", i);
+	fclose(out);
+	room = UINT64_C(3) << 20;
+	primary_load(primary, &config);
+	assert_int_equal(primary_load_go(primary, SLICE_ALL), 0);
+	for (unsigned i = 0; i < 6000 && primary_busy(primary); i++) {
+		event_base_loop(base, EVLOOP_NONBLOCK);
+		usleep(10000);
+	}
+	assert_int_equal(handed_count, 0);
+	assert_non_null(strstr(primary_error(primary, zone.domain), "No memory for more than "));
+	assert_non_null(strstr(primary_error(primary, zone.domain), ": there is none."));
+	assert_null(strstr(primary_error(primary, zone.domain), ":200001:"));
+	room = UINT64_MAX;
+	primary_close(primary);
+	event_base_free(base);
+	unlink(big);
 }
 
 static void only_the_answer_to_what_was_handed_out_last_counts(void **state)
@@ -115,6 +160,7 @@ static void only_the_answer_to_what_was_handed_out_last_counts(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(a_text_for_which_there_is_no_memory_is_not_read_to_its_end),
 	    cmocka_unit_test(only_the_answer_to_what_was_handed_out_last_counts),
 	};
 
