@@ -35,7 +35,7 @@
 #include "overlay_of.h"
 #include "zonefile.h"
 
-#define BURST 32
+#define BURST 64
 #define ROOM  2048
 
 #define CAP 1472 // of a reply

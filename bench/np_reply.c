@@ -23,7 +23,7 @@
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
 
-#define BURST      32 // as np-dataplane's
+#define BURST      64 // as np-dataplane's
 #define POOL_MBUFS 4095
 #define POOL_CACHE 250
 #define RING_DESC  1024

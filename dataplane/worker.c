@@ -32,7 +32,7 @@
 #include "log.h"
 #include "punt.h"
 
-#define BURST 32
+#define BURST 64
 
 // A query on its way through the stages.
 struct job {

@@ -159,8 +159,7 @@ static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_wai
 	}
 	if (version->layer_count != 1) {
 		for (; image < version_base(version); image++) // at most twice
-			fetch(
-			    &image->buckets[home_bucket(image->bucket_count, waiting->hash)]);
+			fetch(&image->buckets[home_bucket(image->bucket_count, waiting->hash)]);
 	}
 	waiting->bucket = &image->buckets[home_bucket(image->bucket_count, waiting->hash)];
 	fetch(waiting->bucket);
@@ -202,8 +201,8 @@ static inline void waiting_found(struct plain_waiting *waiting, struct node_ref 
 static inline bool node_is_right(const struct plain_waiting *waiting, uint64_t there)
 {
 	const unsigned at = (unsigned)pick(there, waiting->own_at, waiting->apex_at);
-	const uint8_t *const name = pick_at(
-	    there, waiting->node->name, image_apex(version_header(waiting->version)));
+	const uint8_t *const name =
+	    pick_at(there, waiting->node->name, image_apex(version_header(waiting->version)));
 
 	// A name ends with its root: what is the same so far is the same name.
 	return wide_equal(waiting->name + at, name, waiting->at + 1u - at);
@@ -288,8 +287,7 @@ static inline void waiting_answer(struct plain_waiting *waiting, const struct im
 static __attribute__((noinline)) void step_choose_other(struct plain_waiting *waiting)
 {
 	const struct zone_version *version = waiting->version;
-	const bool with_sigs =
-	    waiting->with_do && (version->layer[0].flags & IMAGE_SIGNED) != 0;
+	const bool with_sigs = waiting->with_do && (version->layer[0].flags & IMAGE_SIGNED) != 0;
 	const struct asking asking = {version, waiting->type, waiting->labels, with_sigs};
 	struct choice choice;
 	enum lookup_kind kind;
@@ -319,8 +317,8 @@ static __attribute__((noinline)) void step_choose_other(struct plain_waiting *wa
 	answer_prefetch(choice.answer, (const uint8_t *)choice.answer + (size_t)64 * ANSWER_LINES);
 }
 
-// A bit for each of the `n` entries, FEW_RRSETS at most, of an unsigned image's directory that is of
-// that type: of the i-th, bit 8 * i.
+// A bit for each of the `n` entries, FEW_RRSETS at most, of an unsigned image's directory that is
+// of that type: of the i-th, bit 8 * i.
 static inline uint64_t rrsets_match(const uint8_t *directory, unsigned n, unsigned type)
 {
 	uint64_t match = 0;
@@ -379,8 +377,7 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 	const unsigned type = waiting->type, way = type_ways[type];
 	const unsigned flags = node->flags, rrsets = node->rrset_count, alias = flags & NODE_CNAME;
 	const struct image_node_leads *leads = node_leads(node);
-	const uint8_t *directory =
-	    (const uint8_t *)leads + node->more * NODE_UNIT;
+	const uint8_t *directory = (const uint8_t *)leads + node->more * NODE_UNIT;
 	const uint64_t match = rrsets_match(directory, rrsets, type);
 	const struct image_rrset *rrset =
 	    (const struct image_rrset *)(directory + __builtin_ctzll(match | UINT64_C(1) << 56));
@@ -401,7 +398,8 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 
 	answer_prefetch(answer, pick_at(denied, answer + 64, node_last(node)));
 	waiting_answer(waiting, (const struct image_answer *)answer, outcomes[denied << odd],
-	    (unsigned)pick(denied, version->apex_len, node->name_len), (uint8_t)((int8_t)alias >> 7));
+	    (unsigned)pick(denied, version->apex_len, node->name_len),
+	    (uint8_t)((int8_t)alias >> 7));
 	return true;
 }
 
@@ -424,7 +422,8 @@ static inline void step_choose(struct plain_waiting *waiting)
 		if (plain_choose_referral(asking,
 		        (struct node_ref){&version->layer[waiting->layer], node}, &choice)) {
 			// It follows its node.
-			answer_prefetch((const uint8_t *)node + (size_t)64 * NODE_LINES, node_last(node));
+			answer_prefetch(
+			    (const uint8_t *)node + (size_t)64 * NODE_LINES, node_last(node));
 			waiting_answer(waiting, choice.answer, choice.outcome, choice.name_len, 0);
 			return;
 		}
@@ -441,8 +440,8 @@ STAGE bool dns_plain_ask(
 	return plain_ask(at_hand, queue, msg, len);
 }
 
-// The first steps, to the bucket of the name. Each loop has a function of its own: it would have too
-// few registers.
+// The first steps, to the bucket of the name. Each loop has a function of its own: it would have
+// too few registers.
 static STAGE void steps_hash(struct plain_waiting *begin, const struct plain_waiting *end,
     const struct hash_key *key, const struct slots *slots, unsigned depth)
 {
@@ -470,8 +469,8 @@ static STAGE void steps_zone(
 	}
 }
 
-static STAGE void steps_bucket(const struct dns_plain *at_hand, struct plain_waiting *begin,
-    const struct plain_waiting *end)
+static STAGE void steps_bucket(
+    const struct dns_plain *at_hand, struct plain_waiting *begin, const struct plain_waiting *end)
 {
 	for (struct plain_waiting *waiting = begin; waiting < end; waiting++) {
 		if (waiting->state == PLAIN_WAIT_ANSWER)

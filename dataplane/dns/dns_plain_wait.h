@@ -34,7 +34,7 @@ static inline __attribute__((always_inline)) bool plain_ask(
 	// No question is shorter, or as long; and of what is no message at all no more is read.
 	if (len - (DNS_HEADER_LEN + 5) > DNS_UDP_MIN)
 		return false;
-	// The root again where the name has ended.
+		// The root again where the name has ended.
 #pragma GCC unroll 4
 	for (unsigned i = 0; i < WALK_LABELS; i++) {
 		unsigned n = name[at];
@@ -97,16 +97,15 @@ static inline __attribute__((always_inline)) uint64_t body_put_any(
 	if (__builtin_expect(moves->reach + delta > UINT8_MAX, 0))
 		return body_put_carrying(body, answer, delta);
 
-	const uint64_t sum =
-	    checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+	const uint64_t sum = checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
 	const unsigned odd_count = (unsigned)pick(moving, moves->odd_count, 0);
 
 	__asm__("" : "+r"(first));
 	const lanes pointer = (lanes){0} + *first, more = (lanes){0} + (uint8_t)delta;
 	const uint64_t last = (size - (size != 0)) & ~31u;
 
-	// What has fewer bytes is copied again: nothing is read behind its last line, which nobody has
-	// fetched.
+	// What has fewer bytes is copied again: nothing is read behind its last line, which nobody
+	// has fetched.
 #pragma GCC unroll 3
 	for (unsigned i = 0; i < PUT_FIRST; i += 32) {
 		const uint64_t to = i == 0 ? 0 : pick_less(i, last);
@@ -126,8 +125,8 @@ static inline __attribute__((always_inline)) uint64_t body_put_any(
 #endif
 }
 
-// As dns_plain_waited() where the answer is there and fits. Post: len 0: it is not so, and nothing was
-// written.
+// As dns_plain_waited() where the answer is there and fits. Post: len 0: it is not so, and nothing
+// was written.
 static inline __attribute__((always_inline)) struct plain_reply plain_waited(
     struct dns_plain *at_hand, const struct plain_waiting *waiting)
 {
@@ -141,8 +140,9 @@ static inline __attribute__((always_inline)) struct plain_reply plain_waited(
 
 	// A chain that denies is NODATA or NXDOMAIN, which only it can say.
 	if (waiting->state == PLAIN_WAIT_ANSWER && (answer->nscount & waiting->alias) == 0) {
-		const struct plain_question q = {
-		    .at = waiting->at, .opt = load16(msg + 10) != 0 ? load64(msg + DNS_HEADER_LEN + waiting->at + 5) : 0};
+		const struct plain_question q = {.at = waiting->at,
+		    .opt =
+		        load16(msg + 10) != 0 ? load64(msg + DNS_HEADER_LEN + waiting->at + 5) : 0};
 		const unsigned question_end = plain_question_end(&q);
 		const unsigned end = question_end + answer->size;
 
@@ -151,8 +151,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_waited(
 		        plain_limit(at_hand->context->server, &q, waiting->cap)) {
 			const struct choice choice = {
 			    .answer = answer, .head = heads[outcome], .outcome = outcome};
-			const uint64_t sum = body_put_any(msg + question_end, answer,
-			    waiting->at + 1u - waiting->name_len);
+			const uint64_t sum = body_put_any(
+			    msg + question_end, answer, waiting->at + 1u - waiting->name_len);
 
 			at_hand->outcomes[outcome]++;
 			return plain_finish(at_hand, &q, msg, &choice, end, sum);
