@@ -39,6 +39,7 @@ static struct zone_version versions[2];
 static struct image_buffer images[2];
 
 struct sample {
+	uint8_t before[16]; // of a buffer whose frame this is: nobody's
 	uint8_t bytes[ROOM];
 	size_t len; // 0: nothing is sent
 	enum frame_verdict found;
@@ -272,6 +273,7 @@ static void answer_burst(const struct frame_rules *rules, bool steps)
 	at_hand.dns.at_once = !steps;
 	for (unsigned i = 0; i < asked_count; i++) {
 		memcpy(&got[i], &asked[i], sizeof got[i]);
+		memset(got[i].before, 1, sizeof got[i].before); // would be a length of a message
 		frames[i] = (struct frame_slot){got[i].bytes, got[i].len};
 	}
 	for (unsigned i = 0;; i++) {

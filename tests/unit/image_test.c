@@ -445,6 +445,40 @@ static void a_name_that_is_indexed_twice_is_refused(void **state)
 	drop(&b);
 }
 
+// Its count says which slots hold something, and which do not: readers go by either.
+static void a_bucket_whose_count_is_wrong_is_refused(void **state)
+{
+	struct built b;
+	unsigned tried = 0;
+
+	build(&b, sample());
+	const struct image *image = &b.version.layer[0];
+	for (uint32_t i = 0; i < image->bucket_count; i++) {
+		const unsigned used = image->buckets[i].used;
+
+		for (unsigned wrong = 0; wrong < 4; wrong++) {
+			if (wrong <= 1 ? used == IMAGE_SLOTS : used == 0)
+				continue;
+			uint8_t *copy = forge(&b);
+			struct image_bucket *bucket =
+			    (struct image_bucket *)(copy + ((const uint8_t *)&image->buckets[i] -
+			                                       image->mem));
+			if (wrong == 0)
+				bucket->ref[used] = image->header->section[IMAGE_NODES].ref;
+			else if (wrong == 1)
+				bucket->used++;
+			else if (wrong == 2)
+				bucket->used--;
+			else
+				bucket->used = IMAGE_SLOTS + 1;
+			forged_is_refused(&b, copy, "slots of a bucket");
+			tried++;
+		}
+	}
+	assert_true(tried > 0);
+	drop(&b);
+}
+
 // A lookup looks at so many buckets for a name that is not there.
 static void an_index_with_no_bound_of_its_own_is_refused(void **state)
 {
@@ -895,6 +929,7 @@ int main(void)
 	    cmocka_unit_test(a_zone_that_may_not_be_served_is_refused_with_the_reason),
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
+	    cmocka_unit_test(a_bucket_whose_count_is_wrong_is_refused),
 	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
 	    cmocka_unit_test(what_moves_must_be_what_the_bytes_say),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
