@@ -5,7 +5,7 @@
 // a port that gets no error, bits 2 and 3 the set of zones, bits 4 and 5 the server's settings, bit
 // 6 the client's family, bit 7 how the rest is read (as the message itself, or as choices that
 // question.c makes one of, or, with bit 14 of the room, a burst). Two bytes of room for the reply
-// follow.
+// follow, of which bit 13 adds four to the set.
 
 #include "ask.h"
 #include "cursor.h"
@@ -50,7 +50,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	    .client = ask_client,
 	    .client_len = (choice & 0x40) != 0 ? 16 : 4,
 	    .no_error_reply = (choice & 2) != 0,
-	    .table = zoo_table((enum zoo_set)(choice >> 2 & 3)),
+	    .table = zoo_table((enum zoo_set)(((choice >> 2 & 3) + (room >> 11 & 4)) % ZOO_SETS)),
 	    .server = &ask_servers[choice >> 4 & 3]};
 	// Most of the time there is room for any reply of these zones.
 	if ((choice & 1) != 0)

@@ -3,14 +3,17 @@
 //
 // The whole way of a packet as the worker goes it: frame, classification, DNS, reply frame, in one
 // buffer as large as an mbuf's; and the reply frame taken apart again by code that shares nothing
-// with the one under test. The first two bytes choose; then comes a frame as it is, or (bit 0) what
-// question.c makes a query of, or (bit 1) a message, around which a right frame is put.
+// with the one under test. The first three bytes choose; then comes a frame as it is, or (bit 0)
+// what question.c makes a query of, or (bit 1) a message, around which a right frame is put; or
+// (bit 7 of the third) several questions, which the worker has in one burst. Where an OPT ends a
+// message a cookie may be put into it.
 
 #include <arpa/inet.h>
 
 #include "ask.h"
 #include "checksum.h"
 #include "cursor.h"
+#include "dns_cookie.h"
 #include "frame_answer.h"
 #include "must.h"
 #include "question.h"
@@ -205,8 +208,9 @@ static void answer_above(struct frame_answering *at_hand, const struct ask *ask)
 		(void)frame_answer_leave(at_hand, buffer, slot.len, &own);
 }
 
-// How the worker meets a frame.
-enum meeting { NEAR, SECOND, FAR }; // SECOND: near, and not as the first of its burst
+// How the worker meets a frame. SECOND: near, and not as the first of its burst; of a burst: each
+// waits, and memory is near.
+enum meeting { NEAR, SECOND, FAR };
 
 // Answers the frame of `len` bytes in `buffer` as the worker does. `frame`: what frame_classify()
 // has found it to be.
@@ -295,22 +299,227 @@ static void leave(const uint8_t *original, size_t len, const struct frame_rules 
 	free(buffer);
 }
 
+// --- cookies
+// -----------------------------------------------------------------------------------------
+
+// Of the third byte.
+enum {
+	MORE_SETS = 0x01, // four further
+	COOKIE_KIND = 0x0e,
+	MAKE_BURST = 0x80,
+};
+// Lengths are those of the option.
+enum {
+	COOKIE_NONE,
+	COOKIE_CLIENT,
+	COOKIE_GOOD,
+	COOKIE_BAD,
+	COOKIE_RENEW,
+	COOKIE_OLD,
+	COOKIE_LENGTH
+};
+
+// Puts a cookie of that kind into an OPT without options that ends the message, as the client would
+// have it from `server`. Pre: room for EDNS_OPTION_LEN + COOKIE_LEN_MAX more. Post: the length.
+static size_t cookie_put(uint8_t *msg, size_t len, unsigned kind, const struct dns_server *server,
+    const uint8_t *client, unsigned client_len)
+{
+	static const uint32_t age[] = {
+	    [COOKIE_GOOD] = 0, [COOKIE_BAD] = 0, [COOKIE_RENEW] = 2000, [COOKIE_OLD] = 4000};
+	const uint8_t client_cookie[COOKIE_CLIENT_LEN] = {1, 2, 3, 4, 5, 6, 7, (uint8_t)len};
+	const struct dns_context context = {
+	    .server = server, .now = ASK_NOW - (kind <= COOKIE_OLD ? age[kind] : 0)};
+	uint8_t cookie[COOKIE_LEN_MAX] = {0};
+	size_t n = COOKIE_CLIENT_LEN;
+
+	if (kind == COOKIE_NONE || kind > COOKIE_LENGTH || server->cookie_secret_count == 0 ||
+	    len < 12 + 5 + 11 || u16(msg + 10) != 1 || memcmp(msg + len - 11, "\0\0\x29", 3) != 0 ||
+	    u16(msg + len - 2) != 0)
+		return len;
+	memcpy(cookie, client_cookie, COOKIE_CLIENT_LEN);
+	if (kind >= COOKIE_GOOD && kind <= COOKIE_OLD) {
+		must(dns_cookie_make(&context, client, client_len, client_cookie, COOKIE_CLIENT_LEN,
+		         cookie) == DNS_COOKIE_client);
+		n = DNS_COOKIE_LEN;
+		cookie[n - 1] ^= kind == COOKIE_BAD;
+	} else if (kind == COOKIE_LENGTH) {
+		n = len % (COOKIE_LEN_MAX + 1);
+	}
+	put16(msg + len - 2, 4 + (unsigned)n);
+	put16(msg + len, 10);
+	put16(msg + len + 2, (unsigned)n);
+	memcpy(msg + len + 4, cookie, n);
+	return len + 4 + n;
+}
+
+// --- bursts
+// ------------------------------------------------------------------------------------------
+
+#define BURST_MAX 8
+
+struct packet {
+	uint8_t original[BUFFER_LEN + QUESTION_MAX], buffer[BUFFER_LEN];
+	size_t len;
+	struct frame frame;
+	uint8_t expected[BUFFER_LEN];
+	uint16_t expected_len;
+	enum dns_verdict verdict;
+	int job; // its query among those left to the stages; -1: none
+};
+
+static struct packet packets[BURST_MAX];
+
+// The i-th packet: the question in the next few bytes, in a frame; and what the stages say to it.
+// Post: false: it is none that has a reply frame.
+static bool packet_make(struct packet *p, unsigned choice, unsigned kind, struct cursor *c,
+    const struct frame_rules *rules, struct ask ask)
+{
+	static uint8_t made[QUESTION_MAX], reply[DNS_TCP_MAX];
+	const unsigned how = cursor_u8(c);
+	uint8_t some[12];
+	struct cursor one = {some, cursor_bytes(c, some, sizeof(some))};
+	const bool ip6 = (how & 1) != 0;
+	size_t n = question_make(&one, NULL, made);
+
+	n = cookie_put(made, n, (how & 2) != 0 ? kind : COOKIE_NONE, ask.server,
+	    ip6 ? client6 : client4, ip6 ? 16 : 4);
+	if (n > BUFFER_LEN - FRAME_HEADERS_MAX)
+		return false;
+	p->len =
+	    frame_make(p->original, (choice & ~USE_IPV6) | (ip6 ? USE_IPV6 : 0u), 40000, made, n);
+	if (frame_classify(p->original, p->len, rules, &p->frame) != FRAME_DNS)
+		return false;
+	ask.msg = p->original + p->frame.dns_off;
+	ask.len = p->frame.dns_len;
+	ask.cap = 1500 - (p->frame.version == 4 ? 28 : 48);
+	ask.client = p->original + p->frame.ip_off + (p->frame.version == 4 ? 12 : 8);
+	ask.client_len = p->frame.version == 4 ? 4 : 16;
+	ask.no_error_reply = p->frame.no_error;
+	p->expected_len = 0;
+	p->verdict = ask_all(&ask, reply, &p->expected_len);
+	must(p->expected_len <= ask.cap);
+	memcpy(p->expected, reply, p->expected_len);
+	return true;
+}
+
+static void packet_leave(
+    struct frame_answering *at_hand, struct packet *p, struct dns_query *queries, int *jobs)
+{
+	struct frame own;
+
+	must(frame_answer_leave(at_hand, p->buffer, p->len, &own) == FRAME_DNS);
+	must(own.dns_off == p->frame.dns_off && own.dns_len == p->frame.dns_len);
+	p->job = (*jobs)++;
+	at_hand->dns.query = &queries[*jobs];
+}
+
+// As a worker has them: `far` and `at_once` as they come, or as the case wants them.
+static void burst_answer(const struct frame_rules *rules, const struct ask *ask, unsigned count,
+    bool forced, enum meeting how)
+{
+	static struct frame_answering at_hand;
+	static struct dns_query queries[BURST_MAX + 1];
+	struct dns_counters counters = {0};
+	const struct dns_context context = {
+	    .server = ask->server, .table = ask->table, .now = ASK_NOW, .counters = &counters};
+	struct frame_slot frames[BURST_MAX];
+	uint8_t live[BURST_MAX];
+	int jobs = 0;
+
+	memset(queries, 0xa5, sizeof(queries));
+	for (unsigned i = 0; i < count; i++) {
+		queries[i].render_only = false;
+		memset(packets[i].buffer, 0xa5, BUFFER_LEN);
+		memcpy(packets[i].buffer, packets[i].original, packets[i].len);
+		packets[i].job = -1;
+		frames[i] = (struct frame_slot){packets[i].buffer, packets[i].len};
+	}
+	frame_answer_begin(&at_hand, rules, &context, queries, 1500 - 28);
+	if (forced) {
+		at_hand.dns.far = how == FAR;
+		at_hand.dns.at_once = how == NEAR;
+	}
+	for (unsigned i = 0;; i++) {
+		i += frame_answer(&at_hand, frames + i, count - i);
+		if (i == count)
+			break;
+		frames[i].len = 0;
+		packet_leave(&at_hand, &packets[i], queries, &jobs);
+	}
+	const unsigned waiting = frame_answer_burst(&at_hand);
+
+	for (unsigned k = 0; (k = frame_answer_waited(&at_hand, k)) < waiting; k++)
+		packet_leave(&at_hand, &packets[at_hand.slots[k] - frames], queries, &jobs);
+	frame_answer_end(&at_hand);
+
+	const unsigned live_count = dns_parse_burst(&context, queries, (unsigned)jobs, live);
+
+	dns_match_burst(&context, queries, live, live_count);
+	for (unsigned i = 0; i < live_count; i++)
+		if (queries[live[i]].verdict == DNS_REPLY)
+			dns_emit(&context, &queries[live[i]]);
+	for (unsigned i = 0; i < count; i++) {
+		struct packet *p = &packets[i];
+		size_t len = frames[i].len;
+
+		if (p->job >= 0) {
+			const struct dns_query *query = &queries[p->job];
+
+			must(query->verdict == p->verdict);
+			if (p->verdict != DNS_REPLY)
+				continue;
+			must(query->len == p->expected_len);
+			len = frame_reply(p->buffer, &p->frame, query->len, query->sum);
+		}
+		must(p->verdict == DNS_REPLY);
+		must(memcmp(p->buffer + p->frame.dns_off, p->expected, p->expected_len) == 0);
+		frame_judge(p->original, p->buffer, len, &p->frame, p->expected_len);
+	}
+}
+
+static void burst(unsigned choice, unsigned kind, struct cursor *c, const struct ask *ask)
+{
+	const struct frame_rules *rules = rules_of(choice);
+	unsigned count = 0;
+
+	while (count < BURST_MAX && c->left > 0)
+		count += packet_make(&packets[count], choice, kind, c, rules, *ask);
+	if (count == 0)
+		return;
+	burst_answer(rules, ask, count, false, NEAR);
+	for (enum meeting how = NEAR; how <= FAR; how++)
+		burst_answer(rules, ask, count, true, how);
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static uint8_t made[QUESTION_MAX], original[BUFFER_LEN + QUESTION_MAX];
 	struct cursor c = {data, size};
-	const unsigned choice = cursor_u8(&c), more = cursor_u8(&c);
+	const unsigned choice = cursor_u8(&c), more = cursor_u8(&c), third = cursor_u8(&c);
+	const unsigned kind = (third & COOKIE_KIND) >> 1;
+	const struct ask common = {.transport = DNS_UDP,
+	    .table = zoo_table(
+	        (enum zoo_set)(((more & 3) + ((third & MORE_SETS) != 0 ? 4 : 0)) % ZOO_SETS)),
+	    .server = &ask_servers[more >> 2 & 3]};
 	const struct frame_rules *rules = rules_of(choice);
 	struct frame frame;
 	size_t len;
 
-	if (size < 2 || c.left > BUFFER_LEN)
+	if (size < 3 || c.left > BUFFER_LEN)
 		return 0;
+	if ((third & MAKE_BURST) != 0) {
+		burst(choice, kind, &c, &common);
+		return 0;
+	}
 	if ((choice & (MAKE_QUESTION | MAKE_FRAME)) != 0) {
 		static const uint16_t ports[] = {40000, 53, 1023, 1024, 19, 0, 65535, 5353};
 		const bool question = (choice & MAKE_QUESTION) != 0;
-		const size_t n = question ? question_make(&c, NULL, made) : c.left;
+		const bool v6 = (choice & USE_IPV6) != 0;
+		size_t n = question ? question_make(&c, NULL, made) : c.left;
 
+		if (question && n <= BUFFER_LEN)
+			n = cookie_put(
+			    made, n, kind, common.server, v6 ? client6 : client4, v6 ? 16 : 4);
 		if (n > BUFFER_LEN - FRAME_HEADERS_MAX)
 			return 0;
 		len = frame_make(original, choice, ports[more >> 4 & 7], question ? made : c.at, n);
@@ -332,16 +541,14 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		    frame.dns_off + (size_t)frame.dns_len <= len && frame.dns_len >= FRAME_DNS_MIN);
 		const unsigned room = BUFFER_LEN - frame.dns_off - DNS_WRITE_SLACK;
 		const unsigned max = frame.version == 4 ? 1500 - 28 : 1500 - 48;
-		const struct ask ask = {.msg = original + frame.dns_off,
-		    .len = frame.dns_len,
-		    .cap = (uint16_t)(max < room ? max : room),
-		    .transport = DNS_UDP,
-		    .client = original + frame.ip_off + (frame.version == 4 ? 12 : 8),
-		    .client_len = frame.version == 4 ? 4 : 16,
-		    .no_error_reply = frame.no_error,
-		    .table = zoo_table((enum zoo_set)(more & 3)),
-		    .server = &ask_servers[more >> 2 & 3]};
+		struct ask ask = common;
 
+		ask.msg = original + frame.dns_off;
+		ask.len = frame.dns_len;
+		ask.cap = (uint16_t)(max < room ? max : room);
+		ask.client = original + frame.ip_off + (frame.version == 4 ? 12 : 8);
+		ask.client_len = frame.version == 4 ? 4 : 16;
+		ask.no_error_reply = frame.no_error;
 		memset(buffer, 0xa5, BUFFER_LEN);
 		memcpy(buffer, original, len);
 		answer(buffer, len, rules, &frame, &ask, more >> 7 != 0 ? FAR : NEAR, original);
@@ -349,10 +556,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		memcpy(buffer, original, len);
 		answer(buffer, len, rules, &frame, &ask, SECOND, original);
 	} else {
-		const struct ask ask = {.table = zoo_table((enum zoo_set)(more & 3)),
-		    .server = &ask_servers[more >> 2 & 3]};
-
-		leave(original, len, rules, verdict, &ask);
+		leave(original, len, rules, verdict, &common);
 	}
 	free(buffer);
 	free(exact);

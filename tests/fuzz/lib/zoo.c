@@ -8,7 +8,9 @@
 #include <unistd.h>
 
 #include "compile.h"
+#include "model_layers.h"
 #include "must.h"
+#include "rrtype.h"
 #include "zonefile.h"
 #include "zone_table_probe.h"
 
@@ -34,7 +36,7 @@ static const struct {
     [ZOO_SMALL_NSEC3] = {"small-nsec3.zone", (const uint8_t *)"\5small\3org"},
 };
 
-static struct zone_version versions[ZOO_ZONES], others[ZOO_ZONES];
+static struct zone_version versions[ZOO_ZONES], others[ZOO_ZONES], layered[ZOO_ZONES];
 static struct zone_table *tables[ZOO_SETS];
 static struct records *kept[ZOO_ZONES]; // the names are theirs
 static const uint8_t *names[NAMES_MAX];
@@ -103,6 +105,116 @@ static void zone_make(enum zoo_zone zone)
 	kept[zone] = records;
 }
 
+static void name_keep(const uint8_t *name)
+{
+	uint8_t *own = malloc(name_len(name));
+
+	must(own != NULL && name_count < NAMES_MAX);
+	memcpy(own, name, name_len(name));
+	names[name_count++] = own;
+}
+
+// --- layers
+// ----------------------------------------------------------------------------------------
+
+enum { BASE, MIDDLE, WHOLE, STEPS };
+
+// What a lower layer has and the whole zone has not: a name, one below a wildcard, a cut.
+static void add_gone(struct records *records, const uint8_t *apex, unsigned step)
+{
+	static const uint8_t address[4] = {192, 0, 2, 77};
+	static const char *const labels[] = {
+	    "\4gone", "\1*\1w\4gone", "\3cut\4gone", "\2ns\3cut\4gone", "\1x\1y\4gone"};
+	uint8_t name[NAME_LEN_MAX], ns[NAME_LEN_MAX];
+
+	for (unsigned i = 0; i < sizeof(labels) / sizeof(labels[0]); i++) {
+		const size_t len = strlen(labels[i]);
+
+		memcpy(name, labels[i], len);
+		name[len - 1] = (uint8_t)('0' + step); // "gon0" of the base, "gon1"
+		memcpy(name + len, apex, name_len(apex));
+		must(name_len(name) == len + name_len(apex));
+		if (i == 2) {
+			memcpy(ns, "\2ns", 3);
+			memcpy(ns + 3, name, name_len(name));
+			must(records_add(records, name, RRTYPE_NS, 9, ns, name_len(ns)) == 0);
+		} else {
+			must(records_add(records, name, RRTYPE_A, 9, address, 4) == 0);
+		}
+		name_keep(name);
+	}
+}
+
+// Of the names below the apex every third is missing in the base, another third has another TTL and
+// other addresses; in the middle it is the other way round. Sorted.
+static struct records *records_of(const struct records *whole, unsigned step)
+{
+	struct records *records = records_new(whole->apex);
+	unsigned rank = 0;
+
+	must(records != NULL);
+	for (size_t i = 0; i < whole->count; i++) {
+		const struct record *r = &whole->items[i];
+		uint8_t rdata[UINT16_MAX];
+		uint32_t ttl = r->ttl;
+
+		memcpy(rdata, r->rdata, r->rdlen);
+		rank += i > 0 && !name_equal(r->owner, whole->items[i - 1].owner);
+		if (rank == 0 && r->type == RRTYPE_SOA)
+			rdata[r->rdlen - 17] = (uint8_t)(rdata[r->rdlen - 17] + step); // serial
+		if (rank > 0 && step != WHOLE && rank % 3 == step)
+			continue;
+		if (rank > 0 && step != WHOLE && rank % 3 == 1 - step) {
+			ttl += 1 + step;
+			rdata[r->rdlen - 1] ^= r->type == RRTYPE_A || r->type == RRTYPE_AAAA;
+		}
+		must(records_add(records, r->owner, r->type, ttl, rdata, r->rdlen) == 0);
+	}
+	if (step != WHOLE)
+		add_gone(records, whole->apex, step);
+	must(records_sort(records) == 0);
+	return records;
+}
+
+// Pre: kept[zone].
+static void zone_make_layered(enum zoo_zone zone)
+{
+	static struct layers layers;
+	struct model_random random = {0};
+
+	layers = (struct layers){.key = zoo_key, .last_id = 201 + STEPS * (uint64_t)zone};
+	for (unsigned step = BASE; step < STEPS; step++) {
+		struct records *records = records_of(kept[zone], step);
+		const char *error = NULL;
+
+		if (step == BASE)
+			error = layers_base(&layers, records);
+		while (error == NULL && layers.version.layer_count <= step)
+			error = layers_step(&layers, records, &random); // as chance has it
+		if (error == NULL)
+			error = layers_check(&layers, records);
+		if (error != NULL) {
+			fprintf(stderr, "%s in layers: %s\n", zones[zone].file, error);
+			abort();
+		}
+		records_free(records);
+	}
+	// In memory of exactly their size.
+	for (unsigned i = 0; i < layers.version.layer_count; i++) {
+		uint8_t *mem = aligned_alloc(64, layers.images[i].used);
+
+		must(mem != NULL);
+		memcpy(mem, layers.images[i].mem, layers.images[i].used);
+		must(image_open(&layered[zone].layer[i], mem, layers.images[i].used) == 0);
+	}
+	layered[zone].layer_count = layers.version.layer_count;
+	must(version_check(&layered[zone]) == 0);
+	layers_drop(&layers);
+}
+
+// --- sets
+// ------------------------------------------------------------------------------------------
+
 static void serve(enum zoo_set set, const struct zone_version *version)
 {
 	struct zone_version *own = malloc(sizeof(*own));
@@ -138,8 +250,10 @@ static void crowd_make(void)
 		image_make(records, &zoo_key, 1000 + i, &crowd[i]);
 		records_free(records);
 		serve(ZOO_CROWD, &crowd[i]);
+		serve(ZOO_LAYERED_CROWD, &crowd[i]);
 	}
 	must(zone_table_is_large(tables[ZOO_CROWD]));
+	must(zone_table_is_large(tables[ZOO_LAYERED_CROWD]));
 }
 
 static void zoo_open(void)
@@ -161,6 +275,17 @@ static void zoo_open(void)
 	atomic_store(&zone_table_get(tables[ZOO_OTHER_KEY], zones[ZOO_PLAIN].apex)->version->state,
 	    ZONE_EXPIRED);
 	serve(ZOO_CROWD, &versions[ZOO_TOP]);
+	for (unsigned i = ZOO_PLAIN; i <= ZOO_TOP; i++)
+		zone_make_layered((enum zoo_zone)i);
+	for (unsigned i = ZOO_PLAIN; i <= ZOO_CHILD; i++)
+		serve(ZOO_LAYERED, &layered[i]);
+	serve(ZOO_MIXED, &layered[ZOO_ROOT]);
+	serve(ZOO_MIXED, &layered[ZOO_NSEC]);
+	serve(ZOO_MIXED, &versions[ZOO_PLAIN]);
+	for (unsigned i = ZOO_SMALL; i <= ZOO_SMALL_NSEC3; i++)
+		serve(ZOO_MIXED, &versions[i]);
+	serve(ZOO_LAYERED_CROWD, &layered[ZOO_TOP]);
+	serve(ZOO_LAYERED_CROWD, &layered[ZOO_PLAIN]);
 	for (unsigned i = 0; i < CROWD_NAMES; i++) {
 		static uint8_t apexes[CROWD_NAMES][16];
 

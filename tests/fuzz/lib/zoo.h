@@ -2,8 +2,9 @@
 // Copyright (c) 2026 the Nameplane authors
 //
 // The zones that fuzz targets ask: those of tests/fuzz/zones/, compiled and verified at the start
-// and kept for the life of the process. Each image stands in memory of exactly its size, so that
-// ASan sees a read past its end.
+// and kept for the life of the process; and the same once more in layers, of which the lower ones
+// lack some of their names, have other data at some, and have names that are gone. Each image
+// stands in memory of exactly its size, so that ASan sees a read past its end.
 #pragma once
 
 #include <stddef.h>
@@ -29,12 +30,15 @@ enum zoo_set {
 	ZOO_UNDER_ROOT,   // root and plain
 	ZOO_OTHER_KEY, // plain, NSEC, NSEC3 under another hash key than the table's; plain expired
 	ZOO_CROWD,     // top, and so many more that the table is a large one
+	ZOO_LAYERED,   // as SIDE_BY_SIDE, each of a base and two overlays
+	ZOO_MIXED,     // root and NSEC of layers, plain and the small ones not
+	ZOO_LAYERED_CROWD, // as CROWD, and plain with overlays
 	ZOO_SETS
 };
 
 extern const struct hash_key zoo_key;
 
-// The image of a zone under zoo_key. Borrowed.
+// The image of a zone under zoo_key, all of it in one. Borrowed.
 const struct image *zoo_image(enum zoo_zone zone);
 const struct zone_table *zoo_table(enum zoo_set set);
 // Any node of an image; its number counts round and round.
