@@ -106,31 +106,15 @@ static int image_copy(const char *storage, const struct manifest_layer *layer)
 {
 	char path[4096];
 	int fd = memfd_create("image", MFD_CLOEXEC | MFD_ALLOW_SEALING), file;
-	struct image_buffer buffer;
-	uint8_t *mem;
 
 	if (manifest_image_path(storage, layer->file_id, path, sizeof path) != 0)
 		die(storage, "the name is too long");
 	file = open(path, O_RDONLY | O_CLOEXEC);
 	if (fd < 0 || file < 0)
 		die(path, strerror(errno));
-	if (image_buffer_open(&buffer, layer->size) != 0)
-		die(path, "out of memory");
-	image_buffer_back(&buffer, fd);
-	if ((mem = image_buffer_take(&buffer, layer->size, IMAGE_ALIGN)) == NULL)
-		die(path, "out of memory");
-	for (uint64_t at = 0; at < layer->size;) {
-		ssize_t n = pread(file, mem + at, layer->size - at, (off_t)(layer->offset + at));
-
-		if (n <= 0)
-			die(path, n == 0 ? "it is cut short" : strerror(errno));
-		at += (uint64_t)n;
-	}
+	if (image_fill(fd, file, layer->offset, layer->size) != 0 || image_seal(fd) != 0)
+		die(path, "it cannot be copied and sealed");
 	close(file);
-	if (image_buffer_write(&buffer, fd) != 0 || ftruncate(fd, (off_t)layer->size) != 0 ||
-	    image_seal(fd) != 0)
-		die(path, "the copy cannot be written and sealed");
-	image_buffer_close(&buffer);
 	return fd;
 }
 

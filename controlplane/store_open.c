@@ -21,6 +21,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "hugepage.h"
 #include "image.h"
 #include "log.h"
 
@@ -270,7 +271,12 @@ int store_copy(const char *storage, uint64_t file_id, uint64_t offset, uint64_t 
 		return -EINVAL;
 	}
 	to = memfd_create("np-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
-	rc = to < 0 ? -errno : store_copy_bytes(from, (off_t)offset, to, size);
+	if (to < 0)
+		rc = -errno;
+	else if (size < HUGEPAGE)
+		rc = store_copy_bytes(from, (off_t)offset, to, size);
+	else
+		rc = image_fill(to, from, offset, size);
 	close(from);
 	if (rc == 0)
 		rc = image_seal(to);

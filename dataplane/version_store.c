@@ -110,19 +110,21 @@ static int block_map(int fd, uint64_t offset, uint64_t size, struct block **out)
 }
 
 // A look-up touches a line here and a line there: of a large image in small pages each of them
-// costs a walk through the page tables, which are as large as a cache themselves.
+// costs a walk through the page tables, which are as large as a cache themselves. Whoever made the
+// memfd asked for huge ones. To ask again would have every CPU put its part of the kernel's lists
+// away first, a worker's too, and wait for that.
 static int block_map_huge(int fd, uint64_t size, struct block **out)
 {
 	uint8_t *mem = hugepage_space(size, PROT_NONE);
 
 	if (mem == NULL)
 		return -ENOMEM;
-	if (mmap(mem, size, PROT_READ, MAP_SHARED | MAP_FIXED, fd, 0) == MAP_FAILED) {
+	if (mmap(mem, size, PROT_READ, MAP_SHARED | MAP_FIXED | MAP_POPULATE, fd, 0) ==
+	    MAP_FAILED) {
 		int ret = -errno;
 		munmap(mem, size);
 		return ret;
 	}
-	hugepage_collapse(mem, size);
 	return block_of_mapping(mem, size, out);
 }
 

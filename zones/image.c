@@ -236,6 +236,40 @@ void image_buffer_close(struct image_buffer *buffer)
 	buffer->mem = NULL;
 }
 
+static int read_at(int fd, uint8_t *mem, size_t size, size_t offset)
+{
+	while (size > 0) {
+		const ssize_t n = pread(fd, mem, size, (off_t)offset);
+
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n <= 0)
+			return n < 0 ? -errno : -EINVAL;
+		mem += n;
+		offset += (size_t)n;
+		size -= (size_t)n;
+	}
+	return 0;
+}
+
+int image_fill(int to, int from, size_t offset, size_t size)
+{
+	struct image_buffer buffer;
+	int error = image_buffer_open(&buffer, size);
+
+	if (error != 0)
+		return error;
+	image_buffer_back(&buffer, to);
+	uint8_t *mem = image_buffer_take(&buffer, size, IMAGE_ALIGN);
+	error = mem != NULL ? read_at(from, mem, size, offset) : -ENOMEM;
+	if (error == 0)
+		error = image_buffer_write(&buffer, to);
+	if (error == 0 && ftruncate(to, (off_t)size) != 0)
+		error = -errno;
+	image_buffer_close(&buffer);
+	return error;
+}
+
 // --- sealed memfds
 // --------------------------------------------------------------------------------
 

@@ -81,6 +81,10 @@ int image_buffer_write(struct image_buffer *buffer, int fd) __attribute__((warn_
 void image_buffer_again(struct image_buffer *buffer);
 void image_buffer_close(struct image_buffer *buffer);
 
+// Fills an empty memfd with an image out of a file, in huge pages as a compiler's is. Post: 0 or
+// -errno.
+int image_fill(int to, int from, size_t offset, size_t size) __attribute__((warn_unused_result));
+
 // Seals (WRITE, SHRINK, GROW, SEAL). Pre: no writable mapping is left. Post: 0 or -errno.
 int image_seal(int fd) __attribute__((warn_unused_result));
 // True when `fd` is a memfd with all four seals.
