@@ -157,9 +157,9 @@ static int put_proof(struct node_draft *d, struct image_rrset *rrset)
 	union proof_room room;
 	const size_t size = proof_make(self, rrset, header->apex_len, &room);
 
-	if (size == 0 || compile_place(d->node, c->buffer->mem + c->buffer->used + NODE_UNIT) == 0)
+	if (size == 0 || compile_place(d->node, c->buffer->mem + c->buffer->used + NODE_STEP) == 0)
 		return 0;
-	void *at = image_buffer_take(c->buffer, size, NODE_UNIT);
+	void *at = image_buffer_take(c->buffer, size, NODE_STEP);
 	if (at == NULL)
 		return -ENOMEM;
 	memcpy(at, room.bytes, size);

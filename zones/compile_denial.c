@@ -14,6 +14,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "denial_search.h"
 #include "name.h"
 #include "order_key.h"
 #include "rrtype.h"
@@ -315,6 +316,16 @@ static void nsec3_fill(struct compilation *c, const struct link *links, uint32_t
 	}
 }
 
+// Of its NSEC.
+static uint32_t proof_ref(const struct compilation *c, const struct unit *unit)
+{
+	const struct image image = {.mem = c->buffer->mem, .flags = c->flags};
+	const struct node_ref node = {&image, image_at(&image, unit->node_ref)};
+	const struct image_proof *proof = owner_proof(node, RRTYPE_NSEC);
+
+	return proof != NULL ? compile_ref(c, proof) : 0;
+}
+
 void compile_denial_finish(struct compilation *c, const struct image_header *header)
 {
 	const struct image_section *section = header->section;
@@ -330,5 +341,6 @@ void compile_denial_finish(struct compilation *c, const struct image_header *hea
 		const struct unit *unit = &c->units[c->chain[i].unit];
 		nsec[i].key = name_order_key(unit->owner, apex_labels);
 		nsec[i].node_ref = unit->node_ref;
+		nsec[i].proof_ref = proof_ref(c, unit);
 	}
 }

@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    12
+#define IMAGE_VERSION    13
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -205,9 +205,9 @@ struct image_chain {
 static_assert(sizeof(struct image_chain) == 20, "layout");
 
 // An NSEC or NSEC3 and its signatures, as they are put into an answer that they prove (proof.h
-// makes them). Owners are pointers, c0 00 here: to the apex in the question (the first owner's,
-// behind its labels; each one of the apex' own), then to the first owner, where the proof itself
-// stands.
+// makes them). At a multiple of 8 bytes. Owners are pointers, c0 00 here: to the apex in the
+// question (the first owner's, behind its labels; each one of the apex' own), then to the first
+// owner, where the proof itself stands.
 struct image_proof {
 	uint16_t size;                    // bytes[]
 	uint16_t sum;                     // as image_answer.sum
@@ -252,7 +252,7 @@ static_assert(sizeof(struct image_target) == 8, "layout");
 struct image_nsec {
 	uint64_t key; // name_order_key() of the owner, from the apex on
 	uint32_t node_ref;
-	uint32_t spare;
+	uint32_t proof_ref; // struct image_proof of its NSEC; 0: not compiled
 };
 static_assert(sizeof(struct image_nsec) == 16, "layout");
 

@@ -18,6 +18,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "denial_search.h"
 #include "image_probe.h"
 #include "moves.h"
 #include "name.h"
@@ -162,6 +163,9 @@ static int header_verify(struct verifier *v)
 	              (s[IMAGE_NSEC3_ORDER].count == 0 && (header->flags & IMAGE_OVERLAY) == 0)
 	        : s[IMAGE_NSEC3_ORDER].count != 0)
 		return bad(v, "the kind of denial");
+	if ((s[IMAGE_NSEC_ORDER].count | s[IMAGE_NSEC3_ORDER].count) != 0 &&
+	    (header->flags & IMAGE_RRSIGS) == 0)
+		return bad(v, "denial with no room for signatures");
 	if (!in_range(v, s[IMAGE_NSEC3_LOST].ref, s[IMAGE_NSEC3_LOST].count,
 	        sizeof(struct image_nsec3)) ||
 	    (s[IMAGE_NSEC3_LOST].count != 0 &&
@@ -309,6 +313,7 @@ static int proof_verify(
 		return bad(v, "an answer in place of a proof");
 	const size_t size = proof_make(self, rrset, v->image.header->apex_len, &room);
 	if (size == 0 || place_of(v, self.node, at) + size > v->end ||
+	    place_of(v, self.node, at) % NODE_STEP != 0 ||
 	    memcmp(node_at(self.node, at), room.bytes, size) != 0)
 		return bad(v, "a proof is not that of its records");
 	return 0;
@@ -735,6 +740,15 @@ static inline const void *listed(struct verifier *v, unsigned id, uint32_t ref)
 	return item;
 }
 
+// Where its NSEC is compiled.
+static uint32_t proof_ref(const struct verifier *v, const struct image_node *node)
+{
+	const struct node_ref self = {.image = &v->image, .node = node};
+	const struct image_proof *proof = owner_proof(self, RRTYPE_NSEC);
+
+	return proof != NULL ? (uint32_t)(((const uint8_t *)proof - v->image.mem) >> 3) : 0;
+}
+
 // Is the node in the lists as it should be? `owned`: the types it has records of.
 static int lists_verify(
     struct verifier *v, const struct image_node *node, uint32_t ref, uint32_t owned)
@@ -746,6 +760,8 @@ static int lists_verify(
 		return bad(v, "NSEC order names what owns no NSEC");
 	if (nsec != NULL && nsec->key != name_order_key(node->name, v->image.header->apex_labels))
 		return bad(v, "key of an NSEC owner");
+	if (nsec != NULL && nsec->proof_ref != proof_ref(v, node))
+		return bad(v, "proof of an NSEC owner");
 	if (nsec3 && (owned & type_bit(RRTYPE_NSEC3)) == 0)
 		return bad(v, "NSEC3 order names what owns no NSEC3");
 	(void)listed(v, LOST_LIST, ref);

@@ -47,11 +47,18 @@ uint64_t name_order_key_lower(const uint8_t *name, unsigned apex_labels)
 {
 	uint8_t start[NAME_LABELS_MAX];
 	const unsigned labels = labels_find(name, start);
+
+	return name_order_key_labels(name, start, labels - apex_labels, apex_labels);
+}
+
+uint64_t name_order_key_labels(
+    const uint8_t *name, const uint8_t *start, unsigned labels, unsigned apex_labels)
+{
 	uint64_t bits = 0;
 	unsigned count = 0;
 
 	// A label gives at least two bytes: at most four are looked at.
-	for (unsigned n = labels - apex_labels; n > 0 && count < KEY_BYTES; n--) {
+	for (unsigned n = labels; n > 0 && count < KEY_BYTES; n--) {
 		const uint8_t *label = name + start[n - 1];
 		const unsigned len = label[0];
 		const uint64_t unused = len < KEY_BYTES ? ~UINT64_C(0) >> 8 * len : 0;

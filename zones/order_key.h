@@ -16,3 +16,7 @@ uint64_t name_order_key(const uint8_t *name, unsigned apex_labels);
 // The same by words. Pre: lower case; ORDER_KEY_SLACK bytes behind the name may be read.
 #define ORDER_KEY_SLACK 8
 uint64_t name_order_key_lower(const uint8_t *name, unsigned apex_labels);
+// And the same where it is known where the labels begin, from the left, `labels` of them above the
+// apex.
+uint64_t name_order_key_labels(
+    const uint8_t *name, const uint8_t *start, unsigned labels, unsigned apex_labels);

@@ -12,9 +12,9 @@
 
 #include "reader.h"
 
-#include <endian.h>
 #include <string.h>
 
+#include "denial_search.h"
 #include "name.h"
 #include "order_key.h"
 
@@ -27,40 +27,12 @@ static const struct image_node *nsec_node(
 	return image_at(image, items[rank].node_ref);
 }
 
-static inline bool key_counts(const struct image_nsec *item, uint64_t key, bool most)
-{
-	return most ? item->key <= key : item->key < key;
-}
-
-// The number of items whose key is below `key`, or, with `most`, the same or below.
-static inline uint32_t key_rank(
-    const struct image_nsec *items, uint32_t count, uint64_t key, bool most)
-{
-	const struct image_nsec *base = items;
-	uint32_t left = count;
-
-	// What is looked for is at base or up to `left` items behind it. No branch that could be
-	// guessed wrong.
-	while (left > 1) { // at most 32 times
-		const uint32_t half = left / 2;
-
-		base = key_counts(&base[half - 1], key, most) ? base + half : base;
-		left -= half;
-	}
-	return (uint32_t)(base - items) + (left == 1 && key_counts(base, key, most));
-}
-
-// The number of NSEC owners of `image` at or before `name`, whose key is `key`: by key alone, and
-// by name among those that share it, if any.
-static uint32_t nsec_rank(
-    const struct image *image, const struct image_nsec *items, const uint8_t *name, uint64_t key)
+uint32_t image_nsec_rank_among(const struct image *image, const struct image_nsec *items,
+    uint32_t rank, const uint8_t *name, uint64_t key)
 {
 	const uint32_t count = image->header->section[IMAGE_NSEC_ORDER].count;
-	uint32_t low = key_rank(items, count, key, false), high;
+	uint32_t low = rank, high = low + nsec_key_rank(items + low, count - low, key, true);
 
-	if (low == count || items[low].key != key)
-		return low;
-	high = low + key_rank(items + low, count - low, key, true);
 	while (low < high) {
 		const uint32_t middle = low + (high - low) / 2;
 		if (name_compare(nsec_node(image, items, middle)->name, name) <= 0)
@@ -93,7 +65,7 @@ struct node_ref version_nsec_find(
 		const struct image *image = &version->layer[i];
 		const struct image_nsec *items =
 		    image_at(image, image->header->section[IMAGE_NSEC_ORDER].ref);
-		const uint32_t rank = nsec_rank(image, items, name, key);
+		const uint32_t rank = image_nsec_rank(image, items, name, key);
 		if (rank == 0)
 			continue;
 		const struct image_node *node = nsec_node(image, items, rank - 1);
@@ -108,51 +80,11 @@ struct node_ref version_nsec_find(
 // --- NSEC3
 // ----------------------------------------------------------------------------------------
 
-static uint64_t hash_head(const uint8_t *hash)
-{
-	uint64_t head;
-
-	memcpy(&head, hash, 8);
-	return be64toh(head);
-}
-
-// The number of items whose hash is at or before `hash`. Hashes are spread evenly, so a guess by
-// their value comes close, and the next one from there closer; where they are not, what is left is
-// halved.
-#define GUESSES_MAX 16
-static uint32_t hash_rank(const struct image_nsec3 *items, uint32_t count, const uint8_t hash[20])
-{
-	const uint64_t head = hash_head(hash);
-	uint32_t low = 0, high = count;
-	uint64_t guess = (uint64_t)((__uint128_t)head * count >> 64);
-
-	for (unsigned step = 0; low < high; step++) { // at most GUESSES_MAX + 32 times
-		uint64_t at = guess < high ? guess : high - 1;
-		at = at > low ? at : low;
-		if (step >= GUESSES_MAX)
-			at = low + (high - low) / 2;
-
-		const uint64_t seen = hash_head(items[at].hash);
-		const bool before =
-		    seen < head || (seen == head && memcmp(items[at].hash, hash, 20) <= 0);
-
-		if (before) {
-			low = (uint32_t)at + 1;
-			guess = at + (uint64_t)((__uint128_t)(head - seen) * count >> 64);
-		} else {
-			high = (uint32_t)at;
-			const uint64_t back = (uint64_t)((__uint128_t)(seen - head) * count >> 64);
-			guess = at > back ? at - back : 0;
-		}
-	}
-	return low;
-}
-
 static bool has_hash(const struct image *image, enum image_section_id id, const uint8_t hash[20])
 {
 	const struct image_section *section = &image->header->section[id];
 	const struct image_nsec3 *items = image_at(image, section->ref);
-	const uint32_t rank = hash_rank(items, section->count, hash);
+	const uint32_t rank = nsec3_rank(items, section->count, hash);
 
 	return rank > 0 && memcmp(items[rank - 1].hash, hash, 20) == 0;
 }
@@ -183,7 +115,7 @@ void version_nsec3_prefetch(const struct zone_version *version, const uint8_t ha
 	const struct image_section *section = &base->header->section[IMAGE_NSEC3_ORDER];
 	const struct image_nsec3 *items = image_at(base, section->ref);
 
-	__builtin_prefetch(&items[(uint64_t)((__uint128_t)hash_head(hash) * section->count >> 64)]);
+	__builtin_prefetch(&items[nsec3_place(nsec3_hash_head(hash), section->count)]);
 }
 
 struct node_ref version_nsec3_find(
@@ -198,9 +130,7 @@ struct node_ref version_nsec3_find(
 		const struct image_nsec3 *items = image_at(image, section->ref);
 		if (section->count == 0)
 			continue;
-		const uint32_t rank = hash_rank(items, section->count, hash);
-		// The chain is a ring: what is before the first is covered by the last.
-		const struct image_nsec3 *item = &items[rank > 0 ? rank - 1 : section->count - 1];
+		const struct image_nsec3 *item = &items[image_nsec3_rank(image, hash) - 1];
 		if ((best != NULL && !is_nearer(item->hash, best->hash, hash)) ||
 		    !nsec3_is_live(version, i, item->hash))
 			continue;

@@ -76,92 +76,94 @@ static void deny(struct denial *denial, const struct choice *choice, const struc
 	}
 }
 
-// Where the proofs go, and what is known of them so far.
-struct proofs_place {
-	uint8_t *msg;
-	size_t at, cap;
-	unsigned apex_at;
-	unsigned rr_count;
-	uint64_t sum; // of them, as if the first byte of the first stood at an even offset
-};
-
-// Post: false when it is to be rendered, or does not fit.
-static inline bool proof_put(struct proofs_place *place, struct node_ref owner, uint16_t type)
+// Bytes of all of them.
+static inline unsigned proofs_size(const struct proofs *proofs)
 {
-	const struct image_rrset *rrset = node_rrset(owner, type);
+	unsigned size = 0;
 
-	if (rrset == NULL || rrset_signed(rrset)->answer_do_at == 0)
-		return false;
-
-	const struct image_proof *proof = node_at(owner.node, rrset_signed(rrset)->answer_do_at);
-	const uint16_t *pointer = proof_pointers(proof), *own = pointer + proof->apex_count;
-	const uint16_t *end = own + proof->own_count;
-	const unsigned at = (unsigned)place->at;
-	uint8_t *to = place->msg + at;
-
-	if (at + proof->size > place->cap || at >= WRITER_OFFSET_END)
-		return false;
-	bytes_copy(to, proof_bytes(proof), proof->size);
-	for (; pointer < own; pointer++) // both together at most PROOF_POINTERS_MAX
-		put16(to + *pointer, (uint16_t)(0xc000 | place->apex_at));
-	for (; pointer < end; pointer++)
-		put16(to + *pointer, (uint16_t)(0xc000 | at));
-
-	const uint64_t moved = checksum_of_wire(
-	    (uint64_t)proof->apex_weight * place->apex_at + (uint64_t)proof->own_weight * at);
-
-	place->sum += checksum_at(checksum_fold(moved + proof->sum), at);
-	place->at += proof->size;
-	place->rr_count += proof->rr_count;
-	return true;
+	for (unsigned i = 0; i < proofs->count; i++) // at most PROOFS_MAX
+		size += proofs->proof[i]->size;
+	return size;
 }
 
-// The same with proofs behind the authority section. The additional section moves by their size;
-// nothing points into it (its owners are names of the sections in front, its rdata are addresses).
-// Post: the size of the whole, or 0 when it does not fit, or is to be rendered.
-static size_t body_put_proofs(struct dns_query *query, const struct image_answer *answer,
-    const struct denial *denial, unsigned delta, unsigned *proofs, uint64_t *sum)
+// Puts a proof at msg[at], the zone's apex is at msg[apex_at]. Post: its sum, as if the message's
+// first byte stood at an even offset. Pre: at < WRITER_OFFSET_END.
+static inline uint64_t proof_put(
+    uint8_t *msg, unsigned at, unsigned apex_at, const struct image_proof *proof)
 {
-	const unsigned front = answer_proof_at(answer);
-	const size_t begin = query->question_end, proof_at = begin + front;
+	const uint16_t *pointer = proof_pointers(proof), *own = pointer + proof->apex_count;
+	const uint16_t *end = own + proof->own_count;
+	uint8_t *to = msg + at;
+
+	bytes_copy(to, proof_bytes(proof), proof->size);
+	for (; pointer < own; pointer++) // both together at most PROOF_POINTERS_MAX
+		put16(to + *pointer, (uint16_t)(0xc000 | apex_at));
+	for (; pointer < end; pointer++)
+		put16(to + *pointer, (uint16_t)(0xc000 | at));
+	return checksum_turn(checksum_of_wire((uint64_t)proof->apex_weight * apex_at +
+	                                      (uint64_t)proof->own_weight * at) +
+	                         proof->sum,
+	    at);
+}
+
+// What is behind the proofs, `gap` further on. Post: the sum of the whole but for them.
+static __attribute__((noinline)) uint64_t rest_put(uint8_t *body, const struct image_answer *answer,
+    unsigned delta, bool carries, unsigned front, unsigned gap)
+{
 	const size_t rest = (size_t)answer->size - front;
-	const uint16_t type = version_has_nsec3(denial->version) ? RRTYPE_NSEC3 : RRTYPE_NSEC;
-	uint8_t *msg = query->msg;
-	struct proofs_place place = {.msg = msg,
-	    .at = proof_at,
-	    .cap = (size_t)query->reply_limit - query->opt_len - rest,
-	    .apex_at =
-	        DNS_HEADER_LEN + query->qname.len - version_header(denial->version)->apex_len};
-	uint64_t total = 0;
+
+	(void)piece_put(body + gap, answer, front, answer->size, delta);
+
+	const uint64_t total = pieces_mend(body, answer, delta, carries, front, gap);
+	const uint64_t rest_sum = checksum_sum(body + front + gap, rest, 0);
+
+	// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and now
+	// stands elsewhere.
+	return checksum_add(
+	    checksum_add(total, ~checksum_at(rest_sum, front)), checksum_at(rest_sum, front + gap));
+}
+
+unsigned body_put_proofs(struct body_place place, const struct image_answer *answer, unsigned delta,
+    const struct proofs *proofs, uint64_t *counts, uint64_t *sum)
+{
+	const unsigned front = answer_proof_at(answer), gap = proofs_size(proofs);
+	const unsigned begin = place.begin, size = answer->size + gap;
+	unsigned at = begin + front, records = 0;
+	const bool whole = gap == 0 || front == answer->size;
+	uint64_t total = 0, added = 0;
 	bool carries = false;
 
-	if (rest == 0)
-		total = body_put(msg + begin, answer, delta);
+	if (begin + size > place.limit || at + gap > WRITER_OFFSET_END)
+		return 0;
+	if (whole)
+		total = body_put(place.msg + begin, answer, delta);
 	else
-		carries = piece_put(msg + begin, answer, 0, front, delta);
+		carries = piece_put(place.msg + begin, answer, 0, front, delta);
+	for (unsigned i = 0; i < proofs->count; i++) { // at most PROOFS_MAX
+		const struct image_proof *proof = proofs->proof[i];
+
+		added = checksum_add(added, proof_put(place.msg, at, place.apex_at, proof));
+		at += proof->size;
+		records += proof->rr_count;
+	}
+	if (!whole) // and so it has a list
+		total = rest_put(place.msg + begin, answer, delta, carries, front, gap);
+	*counts = answer_counts(answer) + reply_counts(0, (uint16_t)records, 0);
+	*sum = checksum_add(total, checksum_turn(added, begin));
+	return size;
+}
+
+// Those that are compiled. Post: false when one is not.
+static bool denial_compiled(const struct denial *denial, struct proofs *proofs)
+{
+	const uint16_t type = version_has_nsec3(denial->version) ? RRTYPE_NSEC3 : RRTYPE_NSEC;
+
+	proofs->count = 0;
 	for (unsigned i = 0; i < denial->count; i++) { // at most three
-		if (!proof_put(&place, denial->node[i], type))
-			return 0;
+		if (!proofs_add(proofs, owner_proof(denial->node[i], type)))
+			return false;
 	}
-
-	const size_t at = place.at;
-
-	if (rest != 0) { // and so it has a list
-		const unsigned gap = (unsigned)(at - proof_at);
-
-		(void)piece_put(msg + begin + gap, answer, front, answer->size, delta);
-		total = pieces_mend(msg + begin, answer, delta, carries, front, gap);
-
-		const uint64_t rest_sum = checksum_sum(msg + at, rest, 0);
-
-		// What was summed where it stood (RFC 1071 2(C): less is plus the complement), and
-		// now stands elsewhere.
-		total = checksum_add(total, ~checksum_at(rest_sum, front));
-		total = checksum_add(total, checksum_at(rest_sum, at - begin));
-	}
-	*proofs = place.rr_count;
-	*sum = checksum_add(total, checksum_at(place.sum, begin));
-	return at + rest - begin;
+	return true;
 }
 
 bool dns_compiled_emit(
@@ -169,29 +171,31 @@ bool dns_compiled_emit(
 {
 	struct choice choice;
 	struct denial denial;
-	unsigned proofs = 0;
-	uint64_t sum;
+	struct proofs proofs;
+	uint64_t sum, counts;
 
 	// What does not fit as a whole is for the renderer, which sends as much as fits.
 	if (query->render_only || !choose(asking_of(query), lookup->kind, lookup->node, &choice) ||
 	    !compiled_fits(query, choice.answer))
 		return false;
-
-	const unsigned delta = query->qname.len - choice.name_len;
-	size_t size = choice.answer->size;
-
 	deny(&denial, &choice, query, lookup);
-	if (denial.count == 0)
-		sum = body_put(query->msg + query->question_end, choice.answer, delta);
-	else
-		size = body_put_proofs(query, choice.answer, &denial, delta, &proofs, &sum);
+	if (!denial_compiled(&denial, &proofs))
+		return false;
+
+	const struct body_place place = {.msg = query->msg,
+	    .begin = query->question_end,
+	    .limit = (unsigned)query->reply_limit - query->opt_len,
+	    .apex_at =
+	        DNS_HEADER_LEN + query->qname.len - version_header(query->version)->apex_len};
+	const unsigned size = body_put_proofs(
+	    place, choice.answer, query->qname.len - choice.name_len, &proofs, &counts, &sum);
+
 	if (size == 0)
 		return false;
 	if (denial.hashes != 0)
 		tally(&context->counters->nsec3_hashes, denial.hashes);
 	query->rcode = choice.rcode;
 	count(context, query, choice.outcome);
-	dns_reply_finish(context, query, query->question_end + size, choice.flags,
-	    answer_counts(choice.answer) + reply_counts(0, (uint16_t)proofs, 0), sum);
+	dns_reply_finish(context, query, query->question_end + size, choice.flags, counts, sum);
 	return true;
 }

@@ -6,6 +6,7 @@
 // (dns_plain.h); dns_compiled_emit() goes it for the rest, with proofs where they are due.
 #pragma once
 
+#include "denial_search.h"
 #include "dns_internal.h"
 #include "dns_reply.h"
 
@@ -247,6 +248,20 @@ static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer
 	}
 	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
 }
+
+// Where an answer with proofs goes.
+struct body_place {
+	uint8_t *msg;
+	unsigned begin, limit; // of the bytes behind the question
+	unsigned apex_at;      // where the zone's apex stands in the question
+};
+
+// As body_put(), with proofs behind the authority section. The additional section moves by their
+// size; nothing points into it (its owners are names of the sections in front, its rdata are
+// addresses). Post: the size of the whole, *counts its records and *sum its sum; or 0 when it does
+// not fit, or is to be rendered, and nothing was written.
+unsigned body_put_proofs(struct body_place place, const struct image_answer *answer, unsigned delta,
+    const struct proofs *proofs, uint64_t *counts, uint64_t *sum);
 
 // The numbers of an answer's records, 16 bits each.
 static inline uint64_t answer_counts(const struct image_answer *answer)

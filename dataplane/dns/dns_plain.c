@@ -3,6 +3,7 @@
 //
 // See dns_plain.h. The way of those that are answered at once is in dns_plain_way.h, and here what
 // it seldom comes by.
+#include "dns_plain_proof.h"
 #include "dns_plain_way.h"
 
 static const uint8_t type_odd[PLAIN_TYPE_MAX + 1] = {[0] = 1, [RRTYPE_OPT] = 1};
@@ -69,8 +70,8 @@ void dns_plain_leave(
 	}
 }
 
-// With proofs of what the answer denies: as stage 3 has it.
-static struct plain_reply plain_emit_proofs(
+// With proofs that are to be searched for: as stage 3 has it.
+static __attribute__((noinline)) struct plain_reply plain_emit_searching(
     struct dns_plain *at_hand, const struct plain_asked *asked, uint8_t *msg)
 {
 	const struct plain_question *q = &asked->question;
@@ -88,6 +89,33 @@ static struct plain_reply plain_emit_proofs(
 		return (struct plain_reply){0};
 	at_hand->proved++;
 	return (struct plain_reply){query->len, checksum_less(query->sum, sum), query->outcome};
+}
+
+// With proofs of what the answer denies.
+static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand,
+    const struct plain_asked *asked, uint8_t *msg, const struct choice *choice)
+{
+	const struct plain_question *q = &asked->question;
+	const struct dns_context *context = at_hand->context;
+	const struct body_place place = {.msg = msg,
+	    .begin = plain_question_end(q),
+	    .limit = plain_limit(context->server, q, at_hand->cap) - plain_opt_len(q),
+	    .apex_at = DNS_HEADER_LEN + q->at + 1 - asked->version->apex_len};
+	struct proofs proofs;
+	uint64_t counts, sum;
+
+	if (!plain_proofs(asked, choice, &proofs))
+		return plain_emit_searching(at_hand, asked, msg);
+
+	const unsigned size = body_put_proofs(
+	    place, choice->answer, q->at + 1 - choice->name_len, &proofs, &counts, &sum);
+
+	if (size == 0)
+		return (struct plain_reply){0};
+	if (choice->deny == DENY_NAME && version_has_nsec3(asked->version))
+		tally(&context->counters->nsec3_hashes, 1);
+	at_hand->outcomes[choice->outcome]++;
+	return plain_finish(at_hand, q, msg, choice, place.begin + size, counts, sum);
 }
 
 __attribute__((noinline)) void plain_emit_other(
@@ -110,7 +138,7 @@ __attribute__((noinline)) void plain_emit_other(
 	if (lookup_direct(top, ref.node, asked->probed == q->labels, &kind) &&
 	    choose(asking, kind, ref, &choice))
 		at_hand->reply = choice.deny != DENY_NOTHING
-		                     ? plain_emit_proofs(at_hand, asked, msg)
+		                     ? plain_emit_proofs(at_hand, asked, msg, &choice)
 		                     : plain_emit(at_hand, q, msg, &choice);
 }
 

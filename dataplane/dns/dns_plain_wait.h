@@ -155,7 +155,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_waited(
 			    msg + question_end, answer, waiting->at + 1u - waiting->name_len);
 
 			at_hand->outcomes[outcome]++;
-			return plain_finish(at_hand, &q, msg, &choice, end, sum);
+			return plain_finish(
+			    at_hand, &q, msg, &choice, end, answer_counts(choice.answer), sum);
 		}
 	}
 	return (struct plain_reply){0};

@@ -193,16 +193,17 @@ static inline unsigned plain_limit(
 	return limit < cap ? limit : cap;
 }
 
-// The reply's header and OPT around the body that stands there.
+// The reply's header and OPT around the body that stands there, whose records are `counts`.
 static inline __attribute__((always_inline)) struct plain_reply plain_finish(
     const struct dns_plain *at_hand, const struct plain_question *q, uint8_t *msg,
-    const struct choice *choice, unsigned end, uint64_t body_sum)
+    const struct choice *choice, unsigned end, uint64_t counts, uint64_t body_sum)
 {
 	const unsigned question_end = plain_question_end(q);
 	const uint32_t old = load32(msg);
 	const uint32_t first = (old & (0xffff | HEADER_RD << 16)) | HEADER_QR << 16 | choice->head;
-	uint64_t counts = answer_counts(choice->answer) + ((uint64_t)1 << 48), sum;
+	uint64_t sum;
 
+	counts += (uint64_t)1 << 48;
 	// What stood in the header goes, the numbers of question and record included. Any multiple
 	// of 2^16 - 1 keeps it positive.
 	sum = (UINT64_C(0xffff) << 32) - htobe16(1) + first - old;
@@ -240,7 +241,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_emit(
 	    body_put(msg + question_end, answer, q->at + 1 - choice->name_len);
 
 	at_hand->outcomes[choice->outcome]++;
-	return plain_finish(at_hand, q, msg, choice, end, body_sum);
+	return plain_finish(at_hand, q, msg, choice, end, answer_counts(choice->answer), body_sum);
 }
 
 // What a name below a delegation gets, most often: as choose().
