@@ -274,6 +274,8 @@ static void verify_run(struct offload_job *job)
 	struct build *build = (struct build *)job;
 	const void *mem;
 
+	close(build->compile.batch); // here: to give back the pages of a large one takes long
+	build->compile.batch = -1;
 	int rc = ftruncate(build->image, (off_t)build->image_size) < 0 ? -errno : 0;
 
 	if (rc == 0)
@@ -324,8 +326,6 @@ static void compile_done(struct compiler_job *job, int fd, uint64_t used, const 
 {
 	struct build *build = (struct build *)((char *)job - offsetof(struct build, compile));
 
-	close(build->compile.batch);
-	build->compile.batch = -1;
 	build->image = fd;
 	build->image_size = used;
 	if (fd < 0)
