@@ -155,8 +155,10 @@ log_lines() {
 	wc -l <"$work/$1.log" 2>/dev/null || echo 0
 }
 
+# Not of a child that a signal meets before it is another program: it still has these traps.
 scenario_exit() {
 	local status=$? name i
+	[ "$BASHPID" -eq $$ ] || exit $status
 	trap '' INT TERM HUP
 	if [ $status -ne 0 ] && [ $status -ne 130 ] && [ -z "$scenario_ended" ] &&
 		[ $scenario_failed -eq 0 ]; then
