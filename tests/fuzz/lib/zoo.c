@@ -36,7 +36,8 @@ static const struct {
     [ZOO_SMALL_NSEC3] = {"small-nsec3.zone", (const uint8_t *)"\5small\3org"},
 };
 
-static struct zone_version versions[ZOO_ZONES], others[ZOO_ZONES], layered[ZOO_ZONES];
+static struct zone_version versions[ZOO_ZONES], others[ZOO_ZONES], layered[ZOO_ZONES],
+    bare[ZOO_ZONES];
 static struct zone_table *tables[ZOO_SETS];
 static struct records *kept[ZOO_ZONES]; // the names are theirs
 static const uint8_t *names[NAMES_MAX];
@@ -112,6 +113,27 @@ static void name_keep(const uint8_t *name)
 	must(own != NULL && name_count < NAMES_MAX);
 	memcpy(own, name, name_len(name));
 	names[name_count++] = own;
+}
+
+// Without its wildcards and DNAMEs: a name that is not there is denied without a walk. What is left
+// of the chain is as good for that as the whole. Pre: kept[zone].
+static void zone_make_bare(enum zoo_zone zone)
+{
+	const struct records *whole = kept[zone];
+	struct records *records = records_new(whole->apex);
+
+	must(records != NULL);
+	for (size_t i = 0; i < whole->count; i++) {
+		const struct record *r = &whole->items[i];
+
+		if (memcmp(r->owner, "\1*", 2) != 0 && r->type != RRTYPE_DNAME)
+			must(records_add(records, r->owner, r->type, r->ttl, r->rdata, r->rdlen) ==
+			     0);
+	}
+	must(records_sort(records) == 0);
+	image_make(records, &zoo_key, 401 + (uint64_t)zone, &bare[zone]);
+	must((bare[zone].layer[0].flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) == 0);
+	records_free(records);
 }
 
 // --- layers
@@ -279,6 +301,10 @@ static void zoo_open(void)
 		zone_make_layered((enum zoo_zone)i);
 	for (unsigned i = ZOO_PLAIN; i <= ZOO_CHILD; i++)
 		serve(ZOO_LAYERED, &layered[i]);
+	for (unsigned i = ZOO_PLAIN; i <= ZOO_CHILD; i++) {
+		zone_make_bare((enum zoo_zone)i);
+		serve(ZOO_BARE, &bare[i]);
+	}
 	serve(ZOO_MIXED, &layered[ZOO_ROOT]);
 	serve(ZOO_MIXED, &layered[ZOO_NSEC]);
 	serve(ZOO_MIXED, &versions[ZOO_PLAIN]);

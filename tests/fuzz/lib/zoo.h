@@ -33,6 +33,7 @@ enum zoo_set {
 	ZOO_LAYERED,   // as SIDE_BY_SIDE, each of a base and two overlays
 	ZOO_MIXED,     // root and NSEC of layers, plain and the small ones not
 	ZOO_LAYERED_CROWD, // as CROWD, and plain with overlays
+	ZOO_BARE,          // as SIDE_BY_SIDE, without wildcards and DNAMEs
 	ZOO_SETS
 };
 
