@@ -17,7 +17,7 @@ int served_open(
 	*served = (struct served){.published = published, .table = zone_table_new(key)};
 	if (served->table == NULL)
 		return -ENOMEM;
-	atomic_store_explicit(published, served->table, memory_order_release); // R4
+	atomic_store_explicit(published, served->table, memory_order_release); // R3
 	return 0;
 }
 
@@ -104,7 +104,7 @@ static int key_adopt(struct served *served, const uint64_t hash_key[2])
 		served->table = old;
 		return -ENOMEM;
 	}
-	atomic_store_explicit(served->published, served->table, memory_order_release); // R4
+	atomic_store_explicit(served->published, served->table, memory_order_release); // R3
 	retire(served, &(struct zone_retired){0}, old);
 	return 0;
 }

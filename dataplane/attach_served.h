@@ -33,7 +33,7 @@ struct served_retired {
 };
 
 struct served {
-	_Atomic(struct zone_table *) *published; // workers: acquire (A4); attach: release (R4)
+	_Atomic(struct zone_table *) *published; // workers: acquire (A3); attach: release (R3)
 	struct zone_table *table;                // the same
 	struct served_zone *zones;               // dense, any order
 	size_t count, cap;

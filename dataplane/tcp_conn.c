@@ -157,7 +157,7 @@ static bool message_answer(struct tcp_conn *conn, struct tcp_scratch *scratch, u
 {
 	uint8_t *prefix = scratch->out + scratch->out_len;
 	struct dns_context context = {.server = &scratch->dataplane->server,
-	    .table = atomic_load_explicit(&scratch->dataplane->table, memory_order_acquire), // A4
+	    .table = atomic_load_explicit(&scratch->dataplane->table, memory_order_acquire), // A3
 	    .now = atomic_load_explicit(&scratch->dataplane->now, memory_order_relaxed),
 	    .counters = &scratch->counters->dns};
 	struct dns_query query = {

@@ -6,13 +6,14 @@
 //
 // Ordering. A slot leads to a version, and that to the zone's entry. The writer fills a version,
 // entry and all, then publishes it by a release store to the slot (R1); readers load that with
-// acquire (A1): what they see of version, entry and, beside the version, the slot's hash is whole.
-// A slot's hash never changes, so only the first store to it need carry it. An array of slots is
-// filled, then published by a release store (R2, A2). A reader within an old array finds in it what
-// was there when it was replaced: older versions, never newer ones than one who looks into the new
-// one; and no reader comes back from that. Versions, entries and arrays that were taken out stay
-// valid until the writer frees them after its readers' grace period; who was in an old array before
-// that is waited for as well.
+// acquire (A1): what they see of version and entry is whole. A slot's hash is written once, before
+// the first version: a reader may compare it first (relaxed) and then finds a version of that hash
+// or, a moment too early, none; or load the version first, and then finds its hash. An array of
+// slots is filled, then published by a release store (R2, A2). A reader within an old array finds
+// in it what was there when it was replaced: older versions, never newer ones than one who looks
+// into the new one; and no reader comes back from that. Versions, entries and arrays that were
+// taken out stay valid until the writer frees them after its readers' grace period; who was in an
+// old array before that is waited for as well.
 #pragma once
 
 #include <assert.h>
