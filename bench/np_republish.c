@@ -13,12 +13,11 @@
 // A version is not where the one before it was: there are some copies of the image, which take
 // turns, so that a core's cache has nothing of what comes. With --overlay it is not the image that
 // is published, but, as after most IXFRs, an overlay on it, in which so many names have another
-// TTL, by turns other ones. With --turns it publishes in odd turns
-// of so many milliseconds and rests in even ones, as np-load counts them. Without --every it
-// publishes nothing and only watches. Says "ready" on stderr when the data plane has come; at the
-// end (count, time or a signal) one JSON object: how long PUBLISH to LIVE took, and the workers'
-// own latency (receive burst to transmit burst) meanwhile, out of the counter
-// page.
+// TTL, by turns other ones. With --turns it publishes in odd turns of so many milliseconds and
+// rests in even ones, as np-load counts them. Without --every it publishes nothing and only
+// watches. Says "ready" on stderr when the data plane has come; at the end (count, time or a
+// signal) one JSON object: how long PUBLISH to LIVE took, and the workers' own latency (receive
+// burst to transmit burst) meanwhile, out of the counter page.
 
 #include <errno.h>
 #include <fcntl.h>
