@@ -162,6 +162,7 @@ void table_status(const json_t *o)
 	line(o, "up", "uptime");
 	line(o, "data plane", "dataplane");
 	line(o, "data plane process", "dataplane-pid");
+	line(o, "data plane error", "dataplane-error");
 	line(o, "data plane up", "dataplane-uptime");
 	line(o, "zones", "zones");
 	line(o, "  held", "zones-held");

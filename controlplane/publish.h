@@ -205,6 +205,7 @@ void publisher_ask(struct publisher *publisher, const uint8_t *apex,
 // For `npctl status`.
 struct publisher_summary {
 	bool connected;
+	bool foreign; // a data plane of another version is there, which takes nothing
 	uint32_t dataplane_pid;
 	int64_t connected_ms; // wall clock
 	uint64_t generation;  // highest given out

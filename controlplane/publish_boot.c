@@ -72,7 +72,9 @@ static struct layer *stored_layer_read(struct image_reader *reader, struct pzone
 	const int read = image_reader_get(reader, at->file_id, at->offset, at->size, &mem);
 
 	*rc = read == -ENOENT ? 0 : read;
-	if (read < 0 || image_verify(mem, at->size, error) < 0 ||
+	if (read == 0 && image_is_foreign(mem, at->size))
+		*rc = -EPROTONOSUPPORT;
+	if (read < 0 || *rc < 0 || image_verify(mem, at->size, error) < 0 ||
 	    (version->layer_count == 0 && !image_soa(mem, at->size, &version->soa)))
 		return NULL;
 	header = mem;
@@ -105,8 +107,9 @@ static int layer_adopt(struct publisher *p, struct version *version, struct laye
 	return 0;
 }
 
-// What cannot be read now (no descriptors, no memory, a disk that fails) is not lost: the files
-// stay and the manifest goes on naming them until the zone has another version. Post: 0 or -1.
+// What cannot be read now (no descriptors, no memory, a disk that fails, another format) is not
+// lost: the files stay and the manifest goes on naming them until the zone has another version. So
+// an upgrade can be taken back. Post: 0 or -1.
 static int unread_keep(
     struct publisher *p, struct pzone *zone, const struct manifest_zone *entry, int rc)
 {
@@ -115,7 +118,7 @@ static int unread_keep(
 
 	name_to_text(zone->apex, name);
 	log_error("%s: the stored version cannot be read now: %s; it stays where it is", name,
-	    strerror(-rc));
+	    rc == -EPROTONOSUPPORT ? "another version of Nameplane made it" : strerror(-rc));
 	for (unsigned i = 0; unread != NULL && i < entry->layer_count; i++) {
 		const struct image_header header = {.size = entry->layer[i].size};
 		struct layer *layer = layer_new(zone, -1, &header);

@@ -445,15 +445,18 @@ static void serials_take(struct publisher *p, const struct seam_message *message
 
 static void hello_take(struct publisher *p, const struct seam_message *message)
 {
-	if (message->hello.protocol != SEAM_PROTOCOL) {
-		seam_server_drop(p->seam, "it speaks another version of the protocol");
-		return;
-	}
-	p->greeting = true;
+	p->foreign = message->hello.protocol != SEAM_PROTOCOL;
+	p->greeting = !p->foreign;
 	p->connected = false;
 	p->pid = message->hello.pid;
 	if (message->generation > p->generation)
 		p->generation = message->generation;
+	if (p->foreign) { // not dropped: it would come back at once, for ever
+		log_warning("the data plane (process %u) is of another version: it serves what it "
+		            "has; what is new is stored and waits until it is restarted",
+		    p->pid);
+		return;
+	}
 	// A node whose storage was lost takes over the key of what is served, as long as it has
 	// made no image of its own.
 	if (message->hello.hash_key[0] != 0 || message->hello.hash_key[1] != 0) {
@@ -595,6 +598,8 @@ static void seam_message_take(void *ctx, const struct seam_message *message, int
 		hello_take(p, message);
 		return;
 	}
+	if (p->foreign)
+		return;
 	if (!p->greeting && !p->connected) {
 		seam_server_drop(p->seam, "it did not say HELLO first");
 		return;
@@ -634,7 +639,7 @@ static void seam_gone(void *ctx)
 
 	if (p->connected)
 		log_warning("the data plane is gone");
-	p->connected = p->greeting = false;
+	p->connected = p->greeting = p->foreign = false;
 	for (; p->queue != NULL; p->queue = p->queue->next_queued)
 		p->queue->queued = false;
 	p->queue_last = &p->queue;

@@ -214,6 +214,7 @@ void publisher_summary(struct publisher *p, struct publisher_summary *out)
 	}
 	*out = p->summary;
 	out->connected = p->connected;
+	out->foreign = p->foreign;
 	out->dataplane_pid = p->pid;
 	out->connected_ms = p->connected_ms;
 	out->generation = p->generation;

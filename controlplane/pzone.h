@@ -176,6 +176,7 @@ struct publisher {
 	size_t unstored, unstored_max; // images in memory only, each a descriptor
 	bool connected;                // HELLO_END was seen
 	bool greeting;                 // HELLO was, HELLO_END not yet
+	bool foreign;                  // one of another version is there: as if none were
 	bool closing;
 	uint32_t pid;
 	int64_t connected_ms;

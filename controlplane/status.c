@@ -91,8 +91,12 @@ json_t *status_node(struct daemon *daemon)
 	json_object_set_new(o, "config-error",
 	    daemon->reload_error[0] != '\0' ? status_text(daemon->reload_error) : json_null());
 	json_object_set_new(o, "dataplane", json_boolean(s.connected));
-	json_object_set_new(
-	    o, "dataplane-pid", s.connected ? json_integer(s.dataplane_pid) : json_null());
+	json_object_set_new(o, "dataplane-pid",
+	    s.connected || s.foreign ? json_integer(s.dataplane_pid) : json_null());
+	json_object_set_new(o, "dataplane-error",
+	    s.foreign
+	        ? status_text("of another version: it takes nothing new until it is restarted")
+	        : json_null());
 	json_object_set_new(
 	    o, "dataplane-uptime", s.connected ? seconds(wall_ms() - s.connected_ms) : json_null());
 	json_object_set_new(o, "generation", json_integer((json_int_t)s.generation));

@@ -42,6 +42,10 @@ int image_open(struct image *image, const void *mem, size_t size)
 int image_verify(const void *mem, size_t size, char error[IMAGE_ERROR_MAX])
     __attribute__((warn_unused_result));
 
+// Whole, and in another format than ours: made by another version of Nameplane. All formats begin
+// with the same fields up to the checksum.
+bool image_is_foreign(const void *mem, size_t size);
+
 uint64_t image_checksum(const void *mem, size_t size);
 
 // The same a piece at a time, for who looks at the bytes anyway. Pre: of image_sum_to() that no

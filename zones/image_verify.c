@@ -120,6 +120,16 @@ static int format_verify(struct verifier *v, const void *mem, size_t size)
 	return 0;
 }
 
+bool image_is_foreign(const void *mem, size_t size)
+{
+	const struct image_header *header = mem;
+
+	return size >= sizeof(*header) && size % IMAGE_ALIGN == 0 && ((uintptr_t)mem & 63) == 0 &&
+	       header->magic == IMAGE_MAGIC && header->byte_order == IMAGE_BYTE_ORDER &&
+	       header->version != IMAGE_VERSION && header->size == size &&
+	       image_checksum(mem, size) == header->checksum;
+}
+
 static int header_verify(struct verifier *v)
 {
 	const struct image_header *header = v->image.header;

@@ -13,7 +13,11 @@
 #include <stdint.h>
 #include <sys/socket.h>
 
-#define SEAM_PROTOCOL    1
+#include "format.h"
+
+// Images are part of what is said: of two programs that differ in their format neither takes the
+// other's.
+#define SEAM_PROTOCOL    (IMAGE_VERSION << 16 | 1)
 #define SEAM_SOCKET      "seam.sock" // under rundir
 #define SEAM_MESSAGE_MAX 4096
 #define SEAM_TEXT_MAX    256
