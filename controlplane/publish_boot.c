@@ -109,7 +109,7 @@ static int layer_adopt(struct publisher *p, struct version *version, struct laye
 
 // What cannot be read now (no descriptors, no memory, a disk that fails, another format) is not
 // lost: the files stay and the manifest goes on naming them until the zone has another version. So
-// an upgrade can be taken back. Post: 0 or -1.
+// an upgrade can be taken back. `rc` says why; 0: nothing is to be told. Post: 0 or -1.
 static int unread_keep(
     struct publisher *p, struct pzone *zone, const struct manifest_zone *entry, int rc)
 {
@@ -117,8 +117,11 @@ static int unread_keep(
 	char name[NAME_TEXT_MAX];
 
 	name_to_text(zone->apex, name);
-	log_error("%s: the stored version cannot be read now: %s; it stays where it is", name,
-	    rc == -EPROTONOSUPPORT ? "another version of Nameplane made it" : strerror(-rc));
+	if (rc < 0)
+		log_error("%s: the stored version cannot be read now: %s; it stays where it is",
+		    name,
+		    rc == -EPROTONOSUPPORT ? "another version of Nameplane made it"
+		                           : strerror(-rc));
 	for (unsigned i = 0; unread != NULL && i < entry->layer_count; i++) {
 		const struct image_header header = {.size = entry->layer[i].size};
 		struct layer *layer = layer_new(zone, -1, &header);
@@ -139,7 +142,7 @@ static int unread_keep(
 	unread->generation = entry->generation;
 	unread->soa.serial = entry->serial;
 	zone->unread = unread;
-	zone->expires_at = zone->secondary ? entry->expires_at : 0;
+	zone->expires_at = zone->secondary || !zone->configured ? entry->expires_at : 0;
 	return 0;
 }
 
@@ -267,9 +270,39 @@ static int manifest_adopt(struct publisher *p, const struct manifest *manifest)
 	return rc;
 }
 
+// What may be members of a catalog that is not there: the manifest goes on naming it.
+static int strangers_adopt(struct publisher *p, const struct manifest *manifest)
+{
+	size_t count = 0;
+	int rc = 0;
+
+	for (size_t i = 0; i < manifest->zone_count && rc == 0; i++) {
+		const struct manifest_zone *entry = &manifest->zones[i];
+		struct pzone *zone;
+
+		if (pzone_find(p, entry->apex) != NULL)
+			continue;
+		zone = pzone_stranger(p, entry->apex, entry->apex_len);
+		if (zone == NULL)
+			return -1;
+		zone->grace_s = entry->grace_s;
+		zone->hidden = entry->hidden;
+		rc = unread_keep(p, zone, entry, 0);
+		count++;
+	}
+	if (count > 0)
+		log_warning("a catalog is not there: %zu zones that may be its members stay as "
+		            "they are until it is",
+		    count);
+	return rc;
+}
+
 int publish_boot(struct publisher *p, const struct manifest *manifest)
 {
 	if (manifest_adopt(p, manifest) < 0)
+		return -1;
+	p->strangers_stay = publish_catalog_lacks(p);
+	if (p->strangers_stay && strangers_adopt(p, manifest) < 0)
 		return -1;
 	if (store_history(p->store, publish_history_take, p) < 0)
 		return -1;
@@ -280,7 +313,7 @@ int publish_boot(struct publisher *p, const struct manifest *manifest)
 		unread |= p->zones[i]->unread != NULL;
 	}
 	// Where versions cannot be read now, older ones of the zone are not known either.
-	if (!unread)
+	if (!unread && !p->strangers_stay)
 		store_sweep(p->store);
 	return 0;
 }

@@ -5,13 +5,21 @@
 // data plane serves them no more, the disk does not name them, and no work of theirs is under way.
 // A data plane that comes later and serves one says so, and it is withdrawn as a stranger. Looked
 // at every few seconds, some at a time.
+//
+// While a catalog has no version (its image is of another format, cannot be read, or is lost)
+// nobody knows who its members are. What the data plane serves and the manifest names stays then,
+// though no configuration does, until each catalog has been there for a minute: its members are
+// zones of the configuration by then.
 #include "pzone.h"
 
 #include <event2/event.h>
 
 #include <errno.h>
 
+#include "log.h"
 #include "slice.h"
+
+#define STRANGERS_TICKS 12 // of 5 s
 
 void publish_forget(struct publisher *p, struct pzone *zone)
 {
@@ -87,4 +95,49 @@ int publish_forget_go(struct publisher *p, int64_t until_us)
 			return -EAGAIN;
 	}
 	return 0;
+}
+
+bool publish_catalog_lacks(const struct publisher *p)
+{
+	for (size_t i = 0; i < p->zone_count; i++)
+		if (p->zones[i]->configured && p->zones[i]->hidden && p->zones[i]->current == NULL)
+			return true;
+	return false;
+}
+
+static void stranger_go(struct publisher *p, struct pzone *zone)
+{
+	version_free(p, zone->unread);
+	zone->unread = NULL;
+	publish_dirty(p, zone, true);
+	publish_forget(p, zone);
+	if (zone->live_generation == 0)
+		return;
+	zone->withdraw_generation = ++p->generation;
+	zone->tell_withdraw = true;
+	publish_tell(p, zone);
+}
+
+void publish_strangers_tick(struct publisher *p)
+{
+	size_t gone = 0;
+
+	if (!p->strangers_stay || p->taking.config != NULL || p->tell_busy || p->greeting)
+		return;
+	p->strangers_ticks = publish_catalog_lacks(p) ? 0 : p->strangers_ticks + 1;
+	if (p->strangers_ticks < STRANGERS_TICKS)
+		return;
+	p->strangers_stay = false;
+	for (size_t i = 0; i < p->zone_count; i++) {
+		struct pzone *zone = p->zones[i];
+
+		if (zone->configured || (zone->live_generation == 0 && zone->unread == NULL))
+			continue;
+		stranger_go(p, zone);
+		gone++;
+	}
+	if (gone > 0)
+		log_info("%zu zones are in no catalog any more and are served no more", gone);
+	store_touch(p->store);
+	publish_flush(p);
 }

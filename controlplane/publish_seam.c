@@ -517,7 +517,8 @@ static void hello_end_take(struct publisher *p)
 			publish_live(p, zone);
 		}
 		zone->tell_withdraw = false;
-		if (zone->live_generation != 0 && (!zone->configured || zone->hidden))
+		if (zone->live_generation != 0 &&
+		    (zone->hidden || (!zone->configured && !p->strangers_stay)))
 			withdraw(p, zone);
 		zone->tell_current = zone->live_generation < current && zone->configured;
 		zone->tell_renew = zone->live_generation != 0 && zone->configured;

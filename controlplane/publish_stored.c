@@ -69,7 +69,7 @@ static int entry_put(const struct pzone *zone, bool gone, struct manifest_entrie
 		if (version != NULL && !version_is_stored(version))
 			version = zone->kept[k];
 	if (version == NULL || !version_is_stored(version))
-		version = zone->configured ? zone->unread : NULL;
+		version = zone->unread;
 	if (version == NULL && !gone)
 		return 0;
 	if (version != NULL) {

@@ -157,7 +157,10 @@ struct publisher {
 	size_t zone_count, zone_cap;
 	struct pzone *gone;  // the list of those to be forgotten
 	struct pzone *going; // of them, those that are being looked at
-	struct idmap map;    // apex -> struct pzone
+	// Some catalog has no version: zones that nobody names may be its members, and stay.
+	bool strangers_stay;
+	unsigned strangers_ticks; // since none has been without
+	struct idmap map;         // apex -> struct pzone
 	struct taking_zones taking;
 	uint8_t epoch; // of the configuration in force, or being taken up
 	struct pzone *queue, **queue_last;
@@ -262,6 +265,8 @@ void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires
 int publish_zones_go(struct publisher *p, int64_t until_us);
 // The data plane serves a zone that never was ours: it is known from now on, to be withdrawn.
 struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
+bool publish_catalog_lacks(const struct publisher *p); // a version
+void publish_strangers_tick(struct publisher *p);      // every few seconds
 void pzone_free(struct publisher *p, struct pzone *zone);
 
 // publish_forget.c: a zone that is not configured is to be forgotten, when nothing speaks against
