@@ -13,7 +13,7 @@ import threading
 import wire
 
 PORT = 8853     # 853 is the Server's own
-ALPN = b"\x03dot"
+DOT = ctypes.create_string_buffer(b"dot")   # OpenSSL copies it when select() has returned
 SELECT = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.POINTER(ctypes.c_char_p), ctypes.POINTER(ctypes.c_ubyte),
                           ctypes.c_void_p, ctypes.c_uint, ctypes.c_void_p)
 LIBRARY = None
@@ -30,7 +30,7 @@ def library():
 
 @SELECT
 def select(_ssl, out, length, _offered, _offered_len, _arg):
-    out[0], length[0] = ctypes.c_char_p(ALPN[1:]), 3
+    out[0], length[0] = ctypes.cast(DOT, ctypes.c_char_p), 3
     return 0    # SSL_TLSEXT_ERR_OK
 
 
