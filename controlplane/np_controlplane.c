@@ -128,7 +128,7 @@ static void engine_agreed(void *ctx, const uint8_t *apex, uint32_t token)
 
 static bool engine_working(void *ctx, const uint8_t *apex, uint32_t token)
 {
-	return publisher_working(((struct daemon *)ctx)->publisher, apex, token);
+	return publisher_working(((struct daemon *)ctx)->publisher, apex, token, slice_now_us());
 }
 
 static bool engine_room(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])

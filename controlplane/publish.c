@@ -501,7 +501,8 @@ void publisher_agreed(struct publisher *p, const uint8_t *apex, uint32_t token)
 #define WORKING_LEAST_US     INT64_C(120000000)
 #define WORKING_BYTES_PER_US 0.25
 
-bool publisher_working(const struct publisher *p, const uint8_t *apex, uint32_t token)
+bool publisher_working(
+    const struct publisher *p, const uint8_t *apex, uint32_t token, int64_t now_us)
 {
 	const struct pzone *zone = pzone_find(p, apex);
 
@@ -513,7 +514,7 @@ bool publisher_working(const struct publisher *p, const uint8_t *apex, uint32_t 
 		return false;
 	if (zone->stage == STAGE_BUILDING)
 		return true;
-	return clock_us() - zone->started_us <
+	return now_us - zone->started_us <
 	       WORKING_LEAST_US +
 	           (int64_t)((double)version_size(zone->next) / WORKING_BYTES_PER_US);
 }

@@ -64,8 +64,9 @@ int publisher_reconfigure_go(struct publisher *publisher, int64_t until_us)
 void publisher_publish(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     uint64_t origin, const char *hold, struct records *records);
 // Is what was handed over with this token under way: waiting for its turn, being built, or on its
-// way to the data plane for no longer than an image of its size may take?
-bool publisher_working(const struct publisher *publisher, const uint8_t *apex, uint32_t token);
+// way to the data plane for no longer than an image of its size may take? `now_us`: monotonic.
+bool publisher_working(
+    const struct publisher *publisher, const uint8_t *apex, uint32_t token, int64_t now_us);
 // The same for a zone of text; `source` (inode 0: not known) is kept with the version.
 void publisher_publish_text(struct publisher *publisher, const uint8_t *apex, uint32_t token,
     const struct file_mark *source, struct records *records);
