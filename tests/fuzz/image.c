@@ -322,6 +322,7 @@ static void version_ask(struct zone_version *version, const struct image *from, 
 
 		(void)ask_once(&ask, false, 0xa5, reply, &reply_len);
 		(void)ask_once(&ask, true, 0x5a, reply, &reply_len);
+		ask_waiting(&ask);
 	}
 	must(zone_table_remove(table, image_apex(header), &retired));
 	free(retired.entry);

@@ -28,9 +28,13 @@ extern const uint8_t ask_client[16]; // an address
 
 // Answers; aborts where the code broke a promise of dns.h or the reply is not one. It is answered
 // four times: from compiled answers and rendered, each in memory poisoned in two ways; all replies
-// must be the same bytes. Post: the verdict; DNS_REPLY: *len bytes at `reply` (DNS_TCP_MAX of
-// room).
+// must be the same bytes; so must that of ask_waiting(). Post: the verdict; DNS_REPLY: *len bytes
+// at `reply` (DNS_TCP_MAX of room).
 enum dns_verdict ask_all(const struct ask *ask, uint8_t *reply, uint16_t *len);
+
+// Where it is plain, as one that waits for others of its burst (dns_plain.h): the same reply, or
+// the query left as it was.
+void ask_waiting(const struct ask *ask);
 
 // Answers once, for targets that only want to see the code survive.
 enum dns_verdict ask_once(
