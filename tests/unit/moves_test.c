@@ -20,6 +20,7 @@
 
 #define BYTES(literal) literal, sizeof(literal) - 1
 #define ODD_MAX        4
+#define TEN            "0123456789"
 
 // The question is "\7example\3com" and so ends at 25, with its type and class at 29.
 #define EXAMPLE     ((const uint8_t *)"\7example\3com")
@@ -32,7 +33,7 @@ static const struct moves_case {
 	uint8_t ancount, nscount, arcount;
 	const char *bytes;
 	size_t size;
-	unsigned head, proof_at, weight, reach, odd_count;
+	unsigned head, proof_at, target_max, weight, reach, odd_count;
 	uint16_t odd[ODD_MAX];
 } moves_cases[] = {
     // Pointers at 0, 15, 17, 32, 34 and 50: four even, two odd. The NS names stand at 29 + 12 = 41
@@ -42,30 +43,52 @@ static const struct moves_case {
               "\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2mx\xc0\x14"
               "\xc0\x29\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"
               "\xc0\x3a\0\1\0\1\0\0\1\54\0\4\xc0\xc0\2\1"),
-        3, 34, 4 + 512, 0x3a, 3, {47, 63, 64}},
+        3, 34, 0x3a, 4 + 512, 0x3a, 3, {47, 63, 64}},
     {"nothing moves in an answer for its own name", MOVES_NONE, 1, 0, 1,
         BYTES("\xc0\x0c\0\2\0\1\0\0\1\54\0\5\2ns\xc0\x0c"
               "\xc0\x29\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"),
-        1, 17, 0, 0, 0, {0}},
+        1, 17, 0x29, 0, 0, 0, {0}},
     {"the question's name does not move as a wildcard's owner", MOVES_WILD, 1, 0, 0,
-        BYTES("\xc0\x0c\0\5\0\1\0\0\1\54\0\6\3www\xc0\x14"), 2, 18, 1, 0x14, 1, {1}},
+        BYTES("\xc0\x0c\0\5\0\1\0\0\1\54\0\6\3www\xc0\x14"), 2, 18, 0x14, 1, 0x14, 1, {1}},
     {"a wildcard's addresses have nothing that moves", MOVES_WILD, 1, 0, 0,
-        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"), 1, 16, 0, 0, 0, {0}},
+        BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"), 1, 16, 0x0c, 0, 0, 0, {0}},
     {"both names of an SOA, and a c0 in its serial", MOVES_BELOW, 0, 1, 0,
         BYTES("\xc0\x0c\0\6\0\1\0\0\1\54\0\x1a\1m\xc0\x0c\xc0\x29\0\xc0\0\1\0\0\0\2\0\0\0\3"
               "\0\0\0\4\0\0\0\5"),
-        2, 38, 1 + 1 + 1, 0x29, 1, {20}},
+        2, 38, 0x29, 1 + 1 + 1, 0x29, 1, {20}},
     {"a mail exchanger stands behind a number", MOVES_BELOW, 0, 1, 0,
-        BYTES("\xc0\x0c\0\17\0\1\0\0\1\54\0\6\0\xc0\1m\xc0\x14"), 2, 18, 2, 0x14, 1, {14}},
+        BYTES("\xc0\x0c\0\17\0\1\0\0\1\54\0\6\0\xc0\1m\xc0\x14"), 2, 18, 0x14, 2, 0x14, 1, {14}},
     {"a target of SRV is not compressed", MOVES_BELOW, 0, 1, 0,
-        BYTES("\xc0\x0c\0\x21\0\1\0\0\1\54\0\x9\0\1\0\2\0\3\1x\0"), 2, 21, 1, 0x0c, 0, {0}},
+        BYTES("\xc0\x0c\0\x21\0\1\0\0\1\54\0\x9\0\1\0\2\0\3\1x\0"), 2, 21, 0x0c, 1, 0x0c, 0, {0}},
     {"a c0 at the end is in front of what is not the answer's", MOVES_BELOW, 0, 1, 0,
-        BYTES("\xc0\x0c\0\x10\0\1\0\0\1\54\0\2\1\xc0"), 2, 14, 1, 0x0c, 1, {14}},
+        BYTES("\xc0\x0c\0\x10\0\1\0\0\1\54\0\2\1\xc0"), 2, 14, 0x0c, 1, 0x0c, 1, {14}},
     {"no pointer, but addresses behind where proofs go", MOVES_WILD, 1, 0, 1,
         BYTES("\xc0\x0c\0\x21\0\1\0\0\1\54\0\x9\0\1\0\2\0\3\1x\0"
               "\1x\0\0\1\0\1\0\0\1\54\0\4\xc0\0\2\2"),
-        3, 21, 0, 0, 2, {1, 35}},
+        3, 21, 0x0c, 0, 0, 2, {1, 35}},
+    // 64 bytes: what is behind them is where the next 64 begin.
+    {"a c0 at the end of a whole word of places", MOVES_BELOW, 0, 1, 0,
+        BYTES("\xc0\x0c\0\x10\0\1\0\0\1\54\0\x34" TEN TEN TEN TEN TEN "\1\xc0"), 2, 64, 0x0c, 1,
+        0x0c, 1, {64}},
+    {"a label of 63 bytes", MOVES_BELOW, 0, 1, 0,
+        BYTES("\x3f" TEN TEN TEN TEN TEN TEN "abc\xc0\x14\0\x10\0\1\0\0\1\54\0\1\0"), 2, 77, 0x14,
+        1, 0x14, 0, {0}},
+    // The first name is at 29, its last label at 31; the address is owned by the latter.
+    {"the furthest pointer is not the last", MOVES_NONE, 1, 1, 1,
+        BYTES("\1x\1y\xc0\x0c\0\x10\0\1\0\0\1\54\0\1\0"
+              "\xc0\x1f\0\1\0\1\0\0\1\54\0\4\1\2\3\4"
+              "\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1\2\3\4"),
+        1, 33, 0x1f, 0, 0, 0, {0}},
 };
+
+// So that what a function has not set itself is not what it should be by chance.
+static __attribute__((noinline)) void stack_spoil(void)
+{
+	volatile uint8_t room[16384];
+
+	for (unsigned i = 0; i < sizeof(room); i++)
+		room[i] = 0xff;
+}
 
 static void moves_are_as_worked_out_by_hand(void **state)
 {
@@ -79,10 +102,12 @@ static void moves_are_as_worked_out_by_hand(void **state)
 		print_message("  %s\n", c->what);
 		memset(bytes, 0xc0, sizeof(bytes));
 		memcpy(bytes, c->bytes, c->size);
+		stack_spoil();
 		assert_true(moves_find(
 		    &answer, bytes, (unsigned)c->size, EXAMPLE, EXAMPLE_LEN, c->for_what, &moves));
 		assert_int_equal(moves.head, c->head);
 		assert_int_equal(moves.proof_at, c->proof_at);
+		assert_int_equal(moves.target_max, c->target_max);
 		assert_int_equal(moves.weight, c->weight);
 		assert_int_equal(moves.reach, c->reach);
 		assert_int_equal(moves.odd_count, c->odd_count);
@@ -128,7 +153,12 @@ static const struct {
     {"a pointer to an address", MOVES_NONE, 1, 1,
         BYTES("\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1x\0\0"
               "\xc0\x29\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
-    {"a label of 64 bytes", MOVES_NONE, 1, 0, BYTES("\x40\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    {"a label of 64 bytes", MOVES_NONE, 1, 0,
+        BYTES("\x40" TEN TEN TEN TEN TEN TEN "abcd\0\0\1\0\1\0\0\1\54\0\4\1\2\3\4")},
+    // Of 52 bytes, that is 69 from the question's name on; it leads to the 65th, its own length.
+    {"a pointer to what stands near the end", MOVES_NONE, 2, 0,
+        BYTES("\xc0\x0c\0\x10\0\1\0\0\1\54\0\x1a" TEN TEN "abcdef"
+              "\xc0\x0c\0\2\0\1\0\0\1\54\0\2\xc0\x4d")},
 };
 
 static void what_is_no_answer_is_refused(void **state)
@@ -141,6 +171,7 @@ static void what_is_no_answer_is_refused(void **state)
 
 		print_message("  %s\n", bad_cases[i].what);
 		memcpy(bytes, bad_cases[i].bytes, bad_cases[i].size);
+		stack_spoil();
 		assert_false(moves_find(&answer, bytes, (unsigned)bad_cases[i].size, EXAMPLE,
 		    EXAMPLE_LEN, bad_cases[i].for_what, &moves));
 	}
@@ -215,10 +246,53 @@ static void record_put(struct random_answer *a)
 		byte_put(a, random() % 16 == 0 ? 0xc0 : (unsigned)random());
 }
 
+// What is left up to `size`, if it is enough for a record.
+static unsigned filler_put(struct random_answer *a, unsigned size)
+{
+	if (a->size + 12 > size)
+		return 0;
+
+	const unsigned len = size - a->size - 12;
+
+	for (unsigned i = 0; i < 12; i++)
+		byte_put(a, (uint8_t) "\xc0\x0c\0\x10\0\1\0\0\1\54\0"[i]);
+	a->bytes[a->size - 2] = (uint8_t)(len >> 8);
+	a->bytes[a->size - 1] = (uint8_t)len;
+	a->pointer[a->pointer_count++] = (uint16_t)(a->size - 12);
+	for (unsigned i = 0; i < len; i++)
+		byte_put(a, random() % 64 == 0 ? 0xc0 : (unsigned)random());
+	return 1;
+}
+
+// The places, one after another: a byte behind a c0, and the last one of a pointer, or not both.
+static void odd_judge(const struct random_answer *a, const struct moves *moves)
+{
+	static bool last[IMAGE_ANSWER_MAX + 1];
+	unsigned odd = 0, reach = 0;
+
+	memset(last, 0, sizeof(last));
+	for (unsigned i = 0; i < a->pointer_count; i++) {
+		const uint8_t *at = a->bytes + a->pointer[i];
+		const unsigned to = at[0] == 0xc0 ? at[1] : UINT8_MAX;
+
+		last[a->pointer[i] + 1] = true;
+		reach = to > reach ? to : reach;
+	}
+	for (unsigned i = 1; i <= a->size; i++) {
+		if ((a->bytes[i - 1] == 0xc0) != last[i]) {
+			assert_true(odd < moves->odd_count);
+			assert_int_equal(moves->odd[odd++], i);
+		}
+	}
+	assert_int_equal(odd, moves->odd_count);
+	assert_int_equal(reach, moves->reach);
+}
+
 static void random_make(struct random_answer *a)
 {
+	static const unsigned sizes[] = {0, 128, 1024, 4031, 4032, 4033, 4095, IMAGE_ANSWER_MAX};
 	struct image_answer *answer = &a->image.answer;
-	const unsigned records = 1 + (unsigned)random() % 40;
+	unsigned records = 1 + (unsigned)random() % 40;
 	struct moves moves;
 
 	memset(a->bytes, 0xc0, sizeof(a->bytes));
@@ -229,11 +303,14 @@ static void random_make(struct random_answer *a)
 	memset(&a->image, 0, sizeof(a->image));
 	for (unsigned i = 0; i < records; i++)
 		record_put(a);
+	records += filler_put(a, sizes[(unsigned)random() % 8]);
 	answer->nscount = (uint8_t)records;
 	answer->size = (uint16_t)a->size;
 	answer->sum = checksum_fold(checksum_sum(a->bytes, a->size, 0));
+	stack_spoil();
 	assert_true(
 	    moves_find(answer, a->bytes, a->size, EXAMPLE, EXAMPLE_LEN, MOVES_BELOW, &moves));
+	odd_judge(a, &moves);
 	answer->head = (uint8_t)moves.head;
 	moves_put(&moves, answer + 1);
 	// What follows in an image is anything.
@@ -295,6 +372,53 @@ static void what_cannot_be_listed_is_refused(void **state)
 	}
 }
 
+static unsigned records_repeat(uint8_t *bytes, unsigned at, unsigned count, const char *record)
+{
+	for (; count > 0; count--, at += 14)
+		memcpy(bytes + at, record, 14);
+	return at;
+}
+
+// Moving by 1 adds 1 for each pointer at an even place, and 256 for others; there are 16 bits for
+// it.
+static void what_weighs_too_much_is_refused(void **state)
+{
+	static const char two[] = "\xc0\x0c\0\2\0\1\0\0\1\54\0\2\xc0\x0c"; // pointers
+	static uint8_t bytes[IMAGE_ANSWER_MAX + MOVES_SLACK];
+
+	for (unsigned pairs = 127; pairs <= 128; pairs++) {
+		const struct image_answer answer = {
+		    .nscount = (uint8_t)pairs, .ancount = 127, .arcount = 2};
+		struct moves moves;
+		unsigned at = records_repeat(bytes, 0, pairs, two);
+
+		memcpy(bytes + at, "\xc0\x0c\0\x10\0\1\0\0\1\54\0\1\0", 13);
+		at = records_repeat(bytes, at + 13, 127, two);
+		memcpy(bytes + at, "\xc0\x0c\0\1\0\1\0\0\1\54\0\4\1\2\3\4", 16);
+		at += 16;
+		assert_int_equal(
+		    moves_find(&answer, bytes, at, EXAMPLE, EXAMPLE_LEN, MOVES_BELOW, &moves),
+		    pairs == 127);
+		if (pairs == 127) // 255 of each
+			assert_int_equal(moves.weight, 255 + 255 * 256);
+		assert_true(
+		    moves_find(&answer, bytes, at, EXAMPLE, EXAMPLE_LEN, MOVES_NONE, &moves));
+	}
+}
+
+// Where nothing moves, the answer's bytes follow at once.
+static void of_what_does_not_move_nothing_is_written(void **state)
+{
+	const struct moves moves = {.head = 1, .weight = 0x1111, .proof_at = 0x1111};
+	uint8_t bytes[16];
+
+	memset(bytes, 0xa5, sizeof(bytes));
+	moves_put(&moves, bytes);
+	for (unsigned i = 0; i < sizeof(bytes); i++)
+		assert_int_equal(bytes[i], 0xa5);
+	assert_true(moves_equal(&moves, bytes));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +426,8 @@ int main(void)
 	    cmocka_unit_test(what_is_no_answer_is_refused),
 	    cmocka_unit_test(a_copy_moves_all_pointers_and_nothing_else),
 	    cmocka_unit_test(what_cannot_be_listed_is_refused),
+	    cmocka_unit_test(what_weighs_too_much_is_refused),
+	    cmocka_unit_test(of_what_does_not_move_nothing_is_written),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
