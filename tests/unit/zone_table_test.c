@@ -6,6 +6,8 @@
 
 #include "zone_table.h"
 
+#include <errno.h>
+#include <limits.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -74,6 +76,74 @@ static void table_free(struct zone_table *table)
 	while ((entry = zone_table_next(table, &position)) != NULL)
 		(void)take_out(table, entry->apex);
 	zone_table_free(table);
+}
+
+// --- memory that is not there
+
+static unsigned allocations_left = UINT_MAX; // of the thread of the tests alone
+
+void *__real_calloc(size_t count, size_t size);
+void *__wrap_calloc(size_t count, size_t size);
+void *__real_aligned_alloc(size_t alignment, size_t size);
+void *__wrap_aligned_alloc(size_t alignment, size_t size);
+
+static bool allocation_fails(void)
+{
+	return allocations_left != UINT_MAX && allocations_left-- == 0;
+}
+
+void *__wrap_calloc(size_t count, size_t size)
+{
+	return allocation_fails() ? NULL : __real_calloc(count, size);
+}
+
+void *__wrap_aligned_alloc(size_t alignment, size_t size)
+{
+	return allocation_fails() ? NULL : __real_aligned_alloc(alignment, size);
+}
+
+// Each allocation in turn, up to when it needs no more. The sanitizers see what is not given back.
+static void without_memory_nothing_changes(void **state)
+{
+	struct zone_table *table = NULL;
+	struct zone_version *version;
+	struct zone_retired retired;
+	uint8_t name[NAME_LEN_MAX];
+	unsigned refused = 0;
+	char text[16];
+
+	for (unsigned n = 0; table == NULL; n++) {
+		allocations_left = n;
+		table = zone_table_new(&key);
+		allocations_left = UINT_MAX;
+		assert_true((table != NULL) == (n == 2)); // itself, and its slots
+	}
+	for (unsigned i = 0; i < 40; i++) { // it grows meanwhile
+		snprintf(text, sizeof(text), "z%u.", i);
+		wire(text, name);
+		version = version_new(1);
+		for (unsigned n = 0;; n++) {
+			allocations_left = n;
+			const int rc = zone_table_set(table, name, version, &retired);
+
+			allocations_left = UINT_MAX;
+			assert_null(retired.version);
+			assert_null(retired.entry);
+			if (rc == 0)
+				break;
+			assert_int_equal(rc, -ENOMEM);
+			assert_null(retired.slots);
+			assert_null(zone_table_get(table, name));
+			assert_int_equal(zone_table_count(table), i);
+			refused++;
+		}
+		free(retired.slots);
+		assert_ptr_equal(zone_table_get(table, name)->version, version);
+		assert_int_equal(zone_table_count(table), i + 1);
+	}
+	assert_int_equal(refused, 40 + 2); // an entry each, and more slots for the 9th and the 33rd
+	table_free(table);
+	zone_table_free(NULL);
 }
 
 static const char *const zones[] = {
@@ -444,6 +514,7 @@ static void readers_never_see_a_zone_half_made(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+	    cmocka_unit_test(without_memory_nothing_changes),
 	    cmocka_unit_test(the_longest_apex_at_or_above_the_name_is_found),
 	    cmocka_unit_test(the_longest_names_are_zones_too),
 	    cmocka_unit_test(setting_twice_swaps_and_gives_the_old_one_back),
