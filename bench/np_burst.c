@@ -378,8 +378,15 @@ int main(int argc, char **argv)
 	if (load_stream_open(&stream, &list, &shape) != 0 ||
 	    load_templates_build(&templates, &stream, &packet, count) != 0)
 		die("the queries do not fit into memory", file);
-	const double seconds = run(&templates, rounds, &replies);
+	double seconds = 0, best = 0;
 
+	for (unsigned round = 0; round < rounds; round++) {
+		const double took = run(&templates, 1, &replies);
+
+		seconds += took;
+		best = round == 0 || took < best ? took : best;
+	}
+	printf("best round %.1f ns, ", best * 1e9 / (double)count);
 	report(seconds, (uint64_t)count * rounds, replies);
 	return replies > 0 ? 0 : 1;
 }

@@ -157,7 +157,7 @@ static void state_set(struct served *served, struct served_zone *zone, int64_t n
 	if (state == zone->state)
 		return;
 	zone->state = (uint8_t)state;
-	atomic_store_explicit(&zone->entry->version->state, (uint8_t)state, memory_order_relaxed);
+	zone_table_state(served->table, zone->entry, state);
 	served->dirty = true;
 }
 

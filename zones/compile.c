@@ -460,16 +460,19 @@ static int write_image(struct compilation *c, struct image_header *header)
 	c->bucket_count = compile_bucket_count(c->indexed);
 	c->buckets =
 	    image_buffer_take(c->buffer, (size_t)c->bucket_count * sizeof(*c->buckets), CACHE_LINE);
-	const uint32_t listed = (c->held + IMAGE_ORDER_STEP - 1) / IMAGE_ORDER_STEP;
-	order = image_buffer_take(c->buffer, listed * sizeof(*order), 8);
-	if (c->buckets == NULL || order == NULL || compile_denial_place(c, header) != 0)
+	if (c->buckets == NULL)
 		return -ENOMEM;
 	section[IMAGE_BUCKETS] =
 	    (struct image_section){compile_ref(c, c->buckets), c->bucket_count};
+	// Directly behind the buckets (zone_lead.h).
+	if ((error = compile_negative(c, false, &header->negative_ref)) != 0)
+		return error;
+	const uint32_t listed = (c->held + IMAGE_ORDER_STEP - 1) / IMAGE_ORDER_STEP;
+	order = image_buffer_take(c->buffer, listed * sizeof(*order), 8);
+	if (order == NULL || compile_denial_place(c, header) != 0)
+		return -ENOMEM;
 	section[IMAGE_ORDER] = (struct image_section){compile_ref(c, order), listed};
 	if ((error = compile_index(c)) != 0)
-		return error;
-	if ((error = compile_negative(c, false, &header->negative_ref)) != 0)
 		return error;
 	if ((c->flags & IMAGE_SIGNED) != 0 &&
 	    (error = compile_negative(c, true, &header->negative_do_ref)) != 0)

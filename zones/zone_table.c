@@ -49,17 +49,17 @@ static struct slot *slots_free_slot(struct slots *slots, uint64_t hash)
 {
 	size_t i = slots_home(slots, hash);
 
-	while (atomic_load_explicit(&slots->slot[i].version, memory_order_relaxed) != NULL)
+	while (atomic_load_explicit(&slots->slot[i].lead, memory_order_relaxed) != 0)
 		i = (i + 1) & slots->mask;
 	return &slots->slot[i];
 }
 
-static void slot_fill(struct slots *slots, uint64_t hash, struct zone_version *version)
+static void slot_fill(struct slots *slots, uint64_t hash, uint64_t lead)
 {
 	struct slot *slot = slots_free_slot(slots, hash);
 
 	atomic_store_explicit(&slot->hash, hash, memory_order_relaxed);
-	atomic_store_explicit(&slot->version, version, memory_order_release); // R1
+	atomic_store_explicit(&slot->lead, lead, memory_order_release); // R1
 	slots->used++;
 }
 
@@ -84,7 +84,7 @@ static __attribute__((noinline)) struct found slots_find(
 	for (size_t i = slots_home(slots, hash);; i = (i + 1) & slots->mask) {
 		struct slot *slot = &slots->slot[i];
 		struct zone_version *version =
-		    atomic_load_explicit(&slot->version, memory_order_acquire); // A1
+		    lead_version(atomic_load_explicit(&slot->lead, memory_order_acquire)); // A1
 
 		if (version == NULL)
 			return (struct found){0};
@@ -175,7 +175,7 @@ const struct zone_version *zone_table_find(
 {
 	const unsigned labels = q->hashed < labels_max ? q->hashed : labels_max;
 	const struct zone_version *version =
-	    slots_probe(zone_table_slots(table), q->hash[labels]).version;
+	    lead_version(slots_probe(zone_table_slots(table), q->hash[labels]).lead);
 	const unsigned start = q->start[labels], len = q->len - start;
 
 	if (version != NULL && version_is_of(version, q->lower + start, len))
@@ -200,7 +200,8 @@ void zone_table_prefetch_version(const struct zone_table *table, const struct qn
 	int labels = depth_below(table, q->hashed);
 
 	for (; labels >= 0; labels = labels > 0 ? depth_below(table, labels - 1) : -1) {
-		const struct zone_version *version = slots_probe(slots, q->hash[labels]).version;
+		const struct zone_version *version =
+		    lead_version(slots_probe(slots, q->hash[labels]).lead);
 
 		if (version != NULL && version != &tombstone) {
 			__builtin_prefetch(version);
@@ -240,13 +241,12 @@ static int slots_make_room(struct zone_table *table, void **retired)
 	if (slots == NULL)
 		return -ENOMEM;
 	for (size_t i = 0; i <= old->mask; i++) {
-		struct zone_version *version =
-		    atomic_load_explicit(&old->slot[i].version, memory_order_relaxed);
+		const uint64_t lead =
+		    atomic_load_explicit(&old->slot[i].lead, memory_order_relaxed);
 
-		if (version != NULL && version != &tombstone)
+		if (lead != 0 && lead_version(lead) != &tombstone)
 			slot_fill(slots,
-			    atomic_load_explicit(&old->slot[i].hash, memory_order_relaxed),
-			    version);
+			    atomic_load_explicit(&old->slot[i].hash, memory_order_relaxed), lead);
 	}
 	atomic_store_explicit(&table->slots, slots, memory_order_release); // R2
 	*retired = old;
@@ -283,6 +283,41 @@ struct zone_entry *zone_table_get(struct zone_table *table, const uint8_t *apex)
 	return found.version != NULL ? found.version->entry : NULL;
 }
 
+// Is all that zone_lead.h has of a zone true of this one?
+static bool version_is_near(const struct zone_table *table, const struct zone_version *version)
+{
+	const struct image *image = &version->layer[0];
+	const uintptr_t at = (uintptr_t)version;
+
+	return version->layer_count == 1 &&
+	       atomic_load_explicit(&version->state, memory_order_relaxed) == ZONE_LIVE &&
+	       version->apex_labels <= LEAD_LABELS_MAX && at % LEAD_LINE == 0 &&
+	       (uintptr_t)image->mem == at + LEAD_LINE && image->bucket_count != 0 &&
+	       image->bucket_count <= LEAD_BUCKETS_MAX &&
+	       ((uintptr_t)image->buckets - at) / LEAD_LINE <= LEAD_LINES_MAX &&
+	       image->hash_key[0] == table->key.k[0] && image->hash_key[1] == table->key.k[1] &&
+	       (image->flags & (IMAGE_OVERLAY | IMAGE_SIGNED | IMAGE_RRSIGS | IMAGE_HAS_DNAMES)) ==
+	           0 &&
+	       image_at(image, image->negative_ref) ==
+	           (const void *)(image->buckets + image->bucket_count);
+}
+
+static uint64_t version_lead(const struct zone_table *table, const struct zone_version *version)
+{
+	const uint64_t at = (uintptr_t)version;
+	const struct image *image = &version->layer[0];
+
+	// Linux gives higher addresses to those only who ask for them.
+	assert(at >> LEAD_LINES == 0);
+	if (!version_is_near(table, version))
+		return at;
+	return at | LEAD_NEAR | ((image->flags & IMAGE_HAS_WILD) != 0 ? LEAD_WILD : 0) |
+	       ((image->flags & IMAGE_HAS_CUTS) != 0 ? LEAD_CUTS : 0) |
+	       (uint64_t)version->apex_labels << LEAD_LABELS |
+	       (uint64_t)image->bucket_count << LEAD_BUCKETS |
+	       ((uintptr_t)image->buckets - at) / LEAD_LINE << LEAD_LINES;
+}
+
 // Makes it the entry's, for readers to come. Pre: none has it.
 static void version_enter(
     struct zone_version *version, struct zone_entry *entry, enum zone_state state)
@@ -306,7 +341,8 @@ int zone_table_set(struct zone_table *table, const uint8_t *apex, struct zone_ve
 		version_enter(version, found.version->entry,
 		    (enum zone_state)atomic_load_explicit(
 		        &found.version->state, memory_order_relaxed));
-		atomic_store_explicit(&found.slot->version, version, memory_order_release); // R1
+		atomic_store_explicit(&found.slot->lead, version_lead(table, version),
+		    memory_order_release); // R1
 		return 0;
 	}
 	entry = entry_new(apex, name_len(apex));
@@ -319,8 +355,18 @@ int zone_table_set(struct zone_table *table, const uint8_t *apex, struct zone_ve
 	version_enter(version, entry, ZONE_LIVE);
 	depth_count(table, entry->apex_labels, true);
 	slot_fill(atomic_load_explicit(&table->slots, memory_order_relaxed),
-	    name_hash(entry->apex, &table->key), version);
+	    name_hash(entry->apex, &table->key), version_lead(table, version));
 	return 0;
+}
+
+void zone_table_state(struct zone_table *table, struct zone_entry *entry, enum zone_state state)
+{
+	struct slot *slot = table_find(table, entry->apex).slot;
+
+	atomic_store_explicit(&entry->version->state, (uint8_t)state, memory_order_relaxed);
+	// Who has what the slot said before answers as before: no later than by the state itself.
+	atomic_store_explicit(
+	    &slot->lead, version_lead(table, entry->version), memory_order_release); // R1
 }
 
 bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired)
@@ -333,7 +379,8 @@ bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zon
 	retired->version = found.version;
 	retired->entry = found.version->entry;
 	// Relaxed: the tombstone was there before any reader.
-	atomic_store_explicit(&found.slot->version, &tombstone, memory_order_relaxed);
+	atomic_store_explicit(
+	    &found.slot->lead, (uint64_t)(uintptr_t)&tombstone, memory_order_relaxed);
 	depth_count(table, retired->entry->apex_labels, false);
 	return true;
 }
@@ -343,8 +390,8 @@ struct zone_entry *zone_table_next(struct zone_table *table, size_t *position)
 	struct slots *slots = atomic_load_explicit(&table->slots, memory_order_relaxed);
 
 	while (*position <= slots->mask) {
-		struct zone_version *version =
-		    atomic_load_explicit(&slots->slot[(*position)++].version, memory_order_relaxed);
+		struct zone_version *version = lead_version(
+		    atomic_load_explicit(&slots->slot[(*position)++].lead, memory_order_relaxed));
 
 		if (version != NULL && version != &tombstone)
 			return version->entry;

@@ -11,7 +11,9 @@
 // or, a moment too early, none; or load the version first, and then finds its hash. An array of
 // slots is filled, then published by a release store (R2, A2). A reader within an old array finds
 // in it what was there when it was replaced: older versions, never newer ones than one who looks
-// into the new one; and no reader comes back from that. Versions, entries and arrays that were
+// into the new one; and no reader comes back from that. A zone's state is in its version and, as
+// far as it counts there, in what the slot says beside that (zone_lead.h), one after the other: a
+// reader goes by either. Versions, entries and arrays that were
 // taken out stay valid until the writer frees them after its readers' grace period; who was in an
 // old array before that is waited for as well.
 #pragma once
@@ -76,6 +78,8 @@ struct zone_retired {
 // other zone has that version, in no table. Post: 0 or -ENOMEM (nothing changed).
 int zone_table_set(struct zone_table *table, const uint8_t *apex, struct zone_version *version,
     struct zone_retired *retired) __attribute__((warn_unused_result));
+// Makes it the state of the zone's version, and of those that come after it.
+void zone_table_state(struct zone_table *table, struct zone_entry *entry, enum zone_state state);
 // Takes the zone out. Post: false when it was not there.
 bool zone_table_remove(struct zone_table *table, const uint8_t *apex, struct zone_retired *retired);
 // Writer: the entry of exactly this apex, or NULL.

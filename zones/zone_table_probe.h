@@ -7,13 +7,14 @@
 
 #include <assert.h>
 
+#include "zone_lead.h"
 #include "zone_table.h"
 
 #define SLOTS_LARGE 2048 // with entries and versions beyond any first-level cache
 
 struct slot {
 	_Atomic uint64_t hash; // relaxed: written once, before the first version is released (R1)
-	_Atomic(struct zone_version *) version; // NULL: free, for ever as long as it was
+	_Atomic uint64_t lead; // zone_lead.h; 0: free, for ever as long as it was
 };
 
 #define SLOTS_LINE 4 // slots of a line of 64 bytes
@@ -75,8 +76,8 @@ static inline unsigned slots_match(const struct slot *line, uint64_t hash)
 
 // What a hash's line says, and the one behind it.
 struct slots_probe {
-	const struct zone_version *version; // of the zone with that hash, or what is left of one
-	bool unsure;                        // NULL, and yet it may be further on
+	uint64_t lead; // to the version of the zone with that hash, or what is left of one
+	bool unsure;   // 0, and yet it may be further on
 };
 
 // Reader. The four are compared without a branch: which one it is nobody can guess.
@@ -87,18 +88,17 @@ static inline struct slots_probe slots_probe(const struct slots *slots, uint64_t
 	unsigned match = slots_match(line, hash);
 
 	if (__builtin_expect(match == 0, 0)) {
-		if (atomic_load_explicit(&line[SLOTS_LINE - 1].version, memory_order_relaxed) ==
-		    NULL)
-			return (struct slots_probe){NULL, false};
+		if (atomic_load_explicit(&line[SLOTS_LINE - 1].lead, memory_order_relaxed) == 0)
+			return (struct slots_probe){0, false};
 		at = (at + SLOTS_LINE) & slots->mask;
 		line = &slots->slot[at];
 		match = slots_match(line, hash);
 		if (match == 0)
 			return (struct slots_probe){
-			    NULL, atomic_load_explicit(
-			              &line[SLOTS_LINE - 1].version, memory_order_relaxed) != NULL};
+			    0, atomic_load_explicit(
+			           &line[SLOTS_LINE - 1].lead, memory_order_relaxed) != 0};
 	}
-	return (struct slots_probe){atomic_load_explicit(&line[__builtin_ctz(match) / 2].version,
+	return (struct slots_probe){atomic_load_explicit(&line[__builtin_ctz(match) / 2].lead,
 	                                memory_order_acquire), // A1
 	    false};
 }

@@ -225,7 +225,7 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 		}
 
 		const struct slots_probe probe = slots_probe(slots, q->hash[depth]);
-		const struct zone_version *version = probe.version;
+		const struct zone_version *version = lead_version(probe.lead);
 
 		if (version != NULL) {
 			if (version->apex_labels == depth &&

@@ -78,7 +78,7 @@ struct plain_waiting {
 	const uint8_t *name; // lower case; WIDE_SLACK more may be read
 	union {
 		uint64_t apex_hash; // until the zone is found
-		const struct zone_version *version;
+		uint64_t lead;      // to its version (zone_lead.h)
 	};
 	uint64_t hash; // of the name that is looked up
 	union {

@@ -97,15 +97,56 @@ static __attribute__((noinline)) void step_hash_deep(struct plain_waiting *waiti
 		    aside->hash[n - 1], waiting->name + waiting->order[labels - n], key);
 }
 
+static inline const struct zone_version *waiting_version(const struct plain_waiting *waiting)
+{
+	return lead_version(waiting->lead);
+}
+
+// No name is looked up on the way to the question's: it alone is.
+static inline void probe_whole(struct plain_waiting *waiting, const struct hash_key *key)
+{
+	waiting->hash = whole_hash(waiting, key, waiting->probed);
+	waiting->probed = waiting->labels;
+	waiting->own_at = 0;
+}
+
+// DS of a zone's apex is its parent's data.
+static inline bool asks_parent(const struct plain_waiting *waiting)
+{
+	return waiting->type == RRTYPE_DS && waiting->depth == waiting->labels;
+}
+
+// As seek_bucket(), by what the slot says of the zone.
+static inline void seek_bucket_near(const struct hash_key *key, struct plain_waiting *waiting)
+{
+	const uint64_t lead = waiting->lead;
+
+	if (seldom(lead_labels(lead) != waiting->depth) || seldom(asks_parent(waiting))) {
+		waiting->state = PLAIN_WAIT_ZONE;
+		return;
+	}
+	if (seldom(waiting->probed < waiting->labels) && (lead & LEAD_CUTS) == 0)
+		probe_whole(waiting, key);
+	waiting->bucket = &lead_buckets(lead)[home_bucket(lead_bucket_count(lead), waiting->hash)];
+	fetch(waiting->bucket);
+}
+
+// Its slot is known: on to the bucket, or to what says where that is.
+static inline void zone_found(const struct hash_key *key, struct plain_waiting *waiting)
+{
+	if (lead_near(waiting->lead))
+		seek_bucket_near(key, waiting);
+	else
+		fetch(waiting_version(waiting));
+}
+
 // Post: false: there is none, or it may be further on.
 static inline bool seek_zone(const struct slots *slots, struct plain_waiting *waiting)
 {
-	const struct zone_version *version = slots_probe(slots, waiting->apex_hash).version;
-
-	waiting->version = version;
-	if (version == NULL)
+	waiting->lead = slots_probe(slots, waiting->apex_hash).lead;
+	if (waiting->lead == 0)
 		waiting->state = PLAIN_WAIT_ZONE;
-	return version != NULL;
+	return waiting->lead != 0;
 }
 
 // The same where there are apexes of several lengths: the longest. Where a line has others and is
@@ -117,10 +158,10 @@ static __attribute__((noinline)) bool seek_zone_deep(
 		const unsigned depth = 31 ^ (unsigned)__builtin_clz(depths);
 		const struct slots_probe probe = slots_probe(slots, aside->hash[depth]);
 
-		if (probe.version != NULL) {
+		if (probe.lead != 0) {
 			const unsigned more = waiting->labels > depth;
 
-			waiting->version = probe.version;
+			waiting->lead = probe.lead;
 			waiting->depth = (uint8_t)depth;
 			waiting->probed = (uint8_t)(depth + more);
 			waiting->hash = aside->hash[depth + more];
@@ -140,23 +181,18 @@ static __attribute__((noinline)) bool seek_zone_deep(
 // last (step_choose()): the name of a node says it, too. A tombstone is not live.
 static inline void seek_bucket(const struct dns_plain *at_hand, struct plain_waiting *waiting)
 {
-	const struct zone_version *version = waiting->version;
+	const struct zone_version *version = waiting_version(waiting);
 	const struct image *image = &version->layer[0];
 
-	// DS of a zone's apex is its parent's data.
-	if (version->apex_labels != waiting->depth ||
-	    (waiting->type == RRTYPE_DS && waiting->depth == waiting->labels) ||
+	if (version->apex_labels != waiting->depth || asks_parent(waiting) ||
 	    atomic_load_explicit(&version->state, memory_order_relaxed) != ZONE_LIVE ||
 	    !plain_version(at_hand, version)) {
 		waiting->state = PLAIN_WAIT_ZONE;
 		return;
 	}
 	if (waiting->probed < waiting->labels &&
-	    (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) == 0) {
-		waiting->hash = whole_hash(waiting, &at_hand->key, waiting->probed);
-		waiting->probed = waiting->labels;
-		waiting->own_at = 0;
-	}
+	    (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) == 0)
+		probe_whole(waiting, &at_hand->key);
 	if (version->layer_count != 1) {
 		for (; image < version_base(version); image++) // at most twice
 			fetch(&image->buckets[home_bucket(image->bucket_count, waiting->hash)]);
@@ -193,7 +229,13 @@ static inline const struct image_node *waiting_node(const struct plain_waiting *
 static inline void waiting_found(struct plain_waiting *waiting, struct node_ref ref)
 {
 	waiting->node = ref.node != NULL ? ref.node : &plain_nobody.node;
-	waiting->layer = (uint8_t)(ref.image - waiting->version->layer);
+	waiting->layer = (uint8_t)(ref.image - waiting_version(waiting)->layer);
+}
+
+static inline const uint8_t *waiting_apex(const struct plain_waiting *waiting)
+{
+	return image_apex(lead_near(waiting->lead) ? lead_image(waiting->lead)
+	                                           : version_header(waiting_version(waiting)));
 }
 
 // Is the node of the question's name, or the zone's apex, where there is none, what it ends with?
@@ -201,8 +243,7 @@ static inline void waiting_found(struct plain_waiting *waiting, struct node_ref 
 static inline bool node_is_right(const struct plain_waiting *waiting, uint64_t there)
 {
 	const unsigned at = (unsigned)pick(there, waiting->own_at, waiting->apex_at);
-	const uint8_t *const name =
-	    pick_at(there, waiting->node->name, image_apex(version_header(waiting->version)));
+	const uint8_t *const name = pick_at(there, waiting->node->name, waiting_apex(waiting));
 
 	// A name ends with its root: what is the same so far is the same name.
 	return wide_equal(waiting->name + at, name, waiting->at + 1u - at);
@@ -211,7 +252,7 @@ static inline bool node_is_right(const struct plain_waiting *waiting, uint64_t t
 // Others stand where the name was looked for.
 static __attribute__((noinline)) void step_search(struct plain_waiting *waiting)
 {
-	waiting_found(waiting, version_find_name(waiting->version, own_name(waiting),
+	waiting_found(waiting, version_find_name(waiting_version(waiting), own_name(waiting),
 	                           own_len(waiting), waiting->hash));
 }
 
@@ -220,40 +261,49 @@ static __attribute__((noinline)) bool step_overlays(struct plain_waiting *waitin
 {
 	struct node_ref ref;
 	const bool known = version_overlays_find(
-	    waiting->version, own_name(waiting), own_len(waiting), waiting->hash, &ref);
+	    waiting_version(waiting), own_name(waiting), own_len(waiting), waiting->hash, &ref);
 
 	if (!known)
 		return false;
 	waiting_found(waiting, ref);
 	if (ref.node == NULL)
-		negative_prefetch(waiting->version);
+		negative_prefetch(waiting_version(waiting));
 	return true;
 }
 
 // What the first probe finds. Of a name that is not there the same number of lines is fetched.
 static inline void step_node(struct plain_waiting *waiting)
 {
-	const struct zone_version *version = waiting->version;
 	const struct image_bucket *bucket = waiting->bucket;
-	const struct image *top = &version->layer[0], *base = top;
+	const void *mem, *negative;
 	const uint32_t last = 1u << (IMAGE_SLOTS - 1) << (MATCH_SHIFT * (IMAGE_SLOTS - 1));
 
-	if (__builtin_expect(version->layer_count != 1, 0)) {
-		if (step_overlays(waiting))
-			return;
-		base = version_base(version);
+	waiting->layer = 0;
+	if (lead_near(waiting->lead)) {
+		mem = lead_image(waiting->lead);
+		negative = lead_negative(waiting->lead);
+	} else {
+		const struct zone_version *version = waiting_version(waiting);
+		const struct image *top = &version->layer[0];
+
+		if (seldom(version->layer_count != 1)) {
+			if (step_overlays(waiting))
+				return;
+			waiting->layer = (uint8_t)(version->layer_count - 1);
+		}
+		mem = version->layer[waiting->layer].mem;
+		negative = image_at(top, top->negative_ref);
 	}
 
 	const uint32_t match = bucket_match(bucket, (uint16_t)waiting->hash);
 	// A slot that is free has tag 0, and no more than that.
 	const uint64_t ref =
 	    pick(match, bucket->ref[(unsigned)__builtin_ctz(match | last) >> MATCH_SHIFT], 0);
-	const uint8_t *const node = image_at(base, (uint32_t)ref);
+	const uint8_t *const node = (const uint8_t *)mem + (ref << 3);
 
 	waiting->node = pick_at(ref, node, &plain_nobody.node);
-	waiting->layer = (uint8_t)(base - version->layer);
-	fetch(pick_at(ref, node, image_apex(top->header)));
-	fetch(pick_at(ref, node + 64, image_at(top, top->negative_ref)));
+	fetch(pick_at(ref, node, waiting_apex(waiting)));
+	fetch(pick_at(ref, node + 64, negative));
 	if (__builtin_expect((ref == 0) & (bucket->overflow != 0), 0))
 		step_search(waiting);
 }
@@ -286,7 +336,7 @@ static inline void waiting_answer(struct plain_waiting *waiting, const struct im
 // Which answer that is, by all the rules.
 static __attribute__((noinline)) void step_choose_other(struct plain_waiting *waiting)
 {
-	const struct zone_version *version = waiting->version;
+	const struct zone_version *version = waiting_version(waiting);
 	const bool with_sigs = waiting->with_do && (version->layer[0].flags & IMAGE_SIGNED) != 0;
 	const struct asking asking = {version, waiting->type, waiting->labels, with_sigs};
 	struct choice choice;
@@ -350,6 +400,8 @@ static inline uint64_t rrsets_match(const uint8_t *directory, unsigned n, unsign
 static_assert(FEW_RRSETS * sizeof(struct image_rrset) == 64, "rrsets_match()");
 static_assert(offsetof(struct image_rrset, type) == 0, "rrsets_match()");
 
+#define RRSET_AT (sizeof(struct image_rrset) / sizeof(uint16_t)) // from one answer_at to the next
+
 // By type: whether only choose() knows; whether a chain has an answer of its own for it, and which.
 enum {
 	WAY_OTHER = 1,
@@ -364,6 +416,35 @@ static const uint8_t type_ways[PLAIN_TYPE_MAX + 1] = {
     [RRTYPE_NSEC3] = WAY_OTHER,
 };
 
+// What is said of a name that is not there, without signatures; NULL: that is not compiled.
+static inline const struct image_answer *waiting_negative(const struct plain_waiting *waiting)
+{
+	const struct image *top = &waiting_version(waiting)->layer[0];
+
+	if (lead_near(waiting->lead))
+		return lead_negative(waiting->lead);
+	return top->negative_ref != 0 ? image_at(top, top->negative_ref) : NULL;
+}
+
+// May a name that is not there have an answer?
+static inline bool waiting_synthesizes(const struct plain_waiting *waiting)
+{
+	if (lead_near(waiting->lead))
+		return (waiting->lead & LEAD_WILD) != 0;
+	return (waiting_version(waiting)->layer[0].flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) !=
+	       0;
+}
+
+// The last byte that is read of the answer at at[0] of a node: none is longer than up to the next
+// one, which is at[1], if one is, and they are read by 32 bytes.
+static inline const uint8_t *own_answer_last(
+    const struct image_node *node, unsigned at, unsigned next)
+{
+	const void *const end = pick_at(next > at, node_at(node, next), node_last(node) + 1);
+
+	return (const uint8_t *)end + WIDE - 2;
+}
+
 // The same without signatures and overlays, at a name that is no cut's. `there`: 0: no node. Post:
 // false: not so.
 static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t there)
@@ -371,9 +452,7 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 	// By whether it is denied, and whether the name is.
 	static const uint8_t outcomes[] = {
 	    DNS_OUTCOME_answer, DNS_OUTCOME_nodata, DNS_OUTCOME_nxdomain};
-	const struct zone_version *version = waiting->version;
 	const struct image_node *node = waiting->node;
-	const struct image *top = &version->layer[0];
 	const unsigned type = waiting->type, way = type_ways[type];
 	const unsigned flags = node->flags, rrsets = node->rrset_count, alias = flags & NODE_CNAME;
 	const struct image_node_leads *leads = node_leads(node);
@@ -385,20 +464,24 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 	const uint16_t *const at =
 	    pick_at(alias, &chain->at[way >> WAY_CHAIN_SHIFT], &rrset->answer_at);
 	const uint64_t denied = pick(match | alias, 0, 1), odd = pick(there, 0, 1);
-	const uint64_t ref = pick(denied, top->negative_ref, *at);
+	const void *const own = pick_at(*at, node_at(node, *at), NULL);
+	const struct image_answer *const answer = pick_at(denied, waiting_negative(waiting), own);
+	const uint64_t follows = pick(alias, way >> WAY_CHAIN_SHIFT != CHAIN_OTHER,
+	    (const uint8_t *)(rrset + 1) < directory + rrsets * sizeof *rrset);
 	// What only choose() knows.
-	if (seldom((way & WAY_OTHER) != 0) || seldom(ref == 0) || seldom(rrsets > FEW_RRSETS) ||
+	if (seldom((way & WAY_OTHER) != 0) || seldom(answer == NULL) ||
+	    seldom(rrsets > FEW_RRSETS) ||
 	    seldom(pick(alias, ((way & WAY_OF_CHAIN) == 0) | (leads->answer_at == 0), 0) != 0) ||
-	    seldom(pick(there, waiting->probed ^ waiting->labels,
-	               top->flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) != 0))
+	    seldom(
+	        pick(there, waiting->probed ^ waiting->labels, waiting_synthesizes(waiting)) != 0))
 		return false;
 
-	const uint8_t *from = pick_at(denied, top->mem, node);
-	const uint8_t *answer = from + (ref << (2 + denied));
+	const unsigned next = (unsigned)pick(follows, at[pick(alias, 1, RRSET_AT)], 0);
 
-	answer_prefetch(answer, pick_at(denied, answer + 64, node_last(node)));
-	waiting_answer(waiting, (const struct image_answer *)answer, outcomes[denied << odd],
-	    (unsigned)pick(denied, version->apex_len, node->name_len),
+	answer_prefetch(answer,
+	    pick_at(denied, (const uint8_t *)answer + 64, own_answer_last(node, *at, next)));
+	waiting_answer(waiting, answer, outcomes[denied << odd],
+	    (unsigned)pick(denied, waiting->at + 1u - waiting->apex_at, node->name_len),
 	    (uint8_t)((int8_t)alias >> 7));
 	return true;
 }
@@ -406,8 +489,9 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 static inline void step_choose(struct plain_waiting *waiting)
 {
 	const struct image_node *node = waiting->node;
-	const struct zone_version *version = waiting->version;
-	const unsigned flags = version->layer[0].flags;
+	const struct zone_version *version = waiting_version(waiting);
+	const bool near = lead_near(waiting->lead);
+	const unsigned flags = near ? 0 : version->layer[0].flags; // of those that count here
 	const uint64_t there = (uint64_t)((uintptr_t)node - (uintptr_t)&plain_nobody.node);
 
 	if (seldom(!node_is_right(waiting, there)) ||
@@ -427,7 +511,7 @@ static inline void step_choose(struct plain_waiting *waiting)
 			waiting_answer(waiting, choice.answer, choice.outcome, choice.name_len, 0);
 			return;
 		}
-	} else if ((flags & IMAGE_RRSIGS) == 0 && version->layer_count == 1 &&
+	} else if ((flags & IMAGE_RRSIGS) == 0 && (near || version->layer_count == 1) &&
 	           step_choose_exact(waiting, there)) {
 		return;
 	}
@@ -460,12 +544,12 @@ static STAGE void steps_hash(struct plain_waiting *begin, const struct plain_wai
 		fetch(&slots->slot[slots_home(slots, waiting->apex_hash)]);
 }
 
-static STAGE void steps_zone(
-    struct plain_waiting *begin, const struct plain_waiting *end, const struct slots *slots)
+static STAGE void steps_zone(struct plain_waiting *begin, const struct plain_waiting *end,
+    const struct hash_key *key, const struct slots *slots)
 {
 	for (struct plain_waiting *waiting = begin; waiting < end; waiting++) {
 		if (waiting->state == PLAIN_WAIT_ANSWER && seek_zone(slots, waiting))
-			fetch(waiting->version);
+			zone_found(key, waiting);
 	}
 }
 
@@ -473,7 +557,7 @@ static STAGE void steps_bucket(
     const struct dns_plain *at_hand, struct plain_waiting *begin, const struct plain_waiting *end)
 {
 	for (struct plain_waiting *waiting = begin; waiting < end; waiting++) {
-		if (waiting->state == PLAIN_WAIT_ANSWER)
+		if (waiting->state == PLAIN_WAIT_ANSWER && !lead_near(waiting->lead))
 			seek_bucket(at_hand, waiting);
 	}
 }
@@ -495,7 +579,7 @@ static STAGE void steps_zone_deep(
 	for (unsigned i = 0; i < queue->count; i++) {
 		if (waiting[i].state == PLAIN_WAIT_ANSWER &&
 		    seek_zone_deep(slots, &waiting[i], &queue->aside[i]))
-			fetch(waiting[i].version);
+			zone_found(&at_hand->key, &waiting[i]);
 	}
 }
 
@@ -525,7 +609,7 @@ STAGE void dns_plain_burst(struct dns_plain *at_hand, struct plain_queue *queue)
 		steps_zone_deep(at_hand, queue, slots);
 	} else {
 		steps_hash(begin, end, &at_hand->key, slots, at_hand->depth_only);
-		steps_zone(begin, end, slots);
+		steps_zone(begin, end, &at_hand->key, slots);
 	}
 	steps_bucket(at_hand, begin, end);
 	steps_node(begin, end);
@@ -546,9 +630,9 @@ static void waiting_recall(struct dns_plain *at_hand, const struct plain_waiting
 	asked->left = PLAIN_LEFT_ZONE;
 	if (waiting->state != PLAIN_WAIT_ZONE) {
 		asked->left = PLAIN_LEFT_LOOKUP;
-		asked->version = waiting->version;
+		asked->version = waiting_version(waiting);
 		asked->probed = waiting->probed;
-		asked->image = &waiting->version->layer[waiting->layer];
+		asked->image = &waiting_version(waiting)->layer[waiting->layer];
 		asked->node = waiting_node(waiting);
 		hashed = waiting->probed > hashed ? waiting->probed : hashed;
 	}

@@ -4,7 +4,7 @@
 // The zone table: cases, a model with random changes, a million zones, and readers beside a writer
 // (run under TSan as well: the orderings are what is tested there).
 
-#include "zone_table.h"
+#include "zone_table_probe.h"
 
 #include <errno.h>
 #include <limits.h>
@@ -283,6 +283,147 @@ static unsigned random_below(unsigned n)
 // One of 1 + 4 + 16 + 64 + 256 names.
 #define MODEL_NAMES 341
 
+// --- what a slot says beside the version
+// ----------------------------------------------------------------------
+
+enum { FRONT = offsetof(struct zone_version, layer[1]), BUCKETS_AT = 256, BUCKET_COUNT = 3 };
+
+// A version in front of an image, of which only the numbers count.
+static struct zone_version *small_new(void)
+{
+	struct zone_version *version = aligned_alloc(64, 4096);
+	struct image *image = &version->layer[0];
+
+	assert_non_null(version);
+	memset(version, 0, 4096);
+	version->layer_count = 1;
+	image->mem = (const uint8_t *)version + FRONT;
+	image->buckets = (const struct image_bucket *)(const void *)(image->mem + BUCKETS_AT);
+	image->bucket_count = BUCKET_COUNT;
+	image->negative_ref = (BUCKETS_AT + BUCKET_COUNT * sizeof(struct image_bucket)) / 8;
+	image->hash_key[0] = key.k[0];
+	image->hash_key[1] = key.k[1];
+	return version;
+}
+
+static uint64_t lead_of(const struct zone_table *table, const uint8_t *apex)
+{
+	return slots_probe(zone_table_slots(table), name_hash(apex, &key)).lead;
+}
+
+static void a_slot_says_where_a_small_zone_has_its_buckets(void **state)
+{
+	struct zone_table *table = zone_table_new(&key);
+	struct zone_version *version = small_new();
+	struct zone_retired retired;
+	uint8_t apex[NAME_LEN_MAX];
+
+	wire("a.b.c.", apex);
+	version->layer[0].flags = IMAGE_HAS_WILD;
+	assert_int_equal(zone_table_set(table, apex, version, &retired), 0);
+	const uint64_t lead = lead_of(table, apex);
+
+	assert_true(lead_near(lead));
+	assert_ptr_equal(lead_version(lead), version);
+	assert_ptr_equal(lead_image(lead), version->layer[0].mem);
+	assert_ptr_equal(lead_buckets(lead), version->layer[0].buckets);
+	assert_int_equal(lead_bucket_count(lead), BUCKET_COUNT);
+	assert_ptr_equal(
+	    lead_negative(lead), image_at(&version->layer[0], version->layer[0].negative_ref));
+	assert_int_equal(lead_labels(lead), 3);
+	assert_int_equal(lead & (LEAD_WILD | LEAD_CUTS), LEAD_WILD);
+
+	// It is not live, and is again.
+	for (enum zone_state live = ZONE_STALE; live <= ZONE_EXPIRED; live++) {
+		zone_table_state(table, version->entry, live);
+		assert_int_equal(lead_of(table, apex), (uintptr_t)version);
+		assert_int_equal(version->state, live);
+	}
+	// A version has the state of the one before.
+	struct zone_version *next = small_new();
+
+	next->layer[0].flags = IMAGE_HAS_CUTS;
+	assert_int_equal(zone_table_set(table, apex, next, &retired), 0);
+	retire(&retired);
+	assert_int_equal(lead_of(table, apex), (uintptr_t)next);
+	zone_table_state(table, next->entry, ZONE_LIVE);
+	assert_true(lead_near(lead_of(table, apex)));
+	assert_int_equal(lead_of(table, apex) & (LEAD_WILD | LEAD_CUTS), LEAD_CUTS);
+	// The table grows.
+	for (unsigned i = 0; i < 100; i++) {
+		char name[16];
+		uint8_t other[NAME_LEN_MAX];
+
+		snprintf(name, sizeof(name), "z%u.", i);
+		wire(name, other);
+		set(table, other, 1);
+	}
+	assert_true(lead_near(lead_of(table, apex)));
+	assert_ptr_equal(lead_version(lead_of(table, apex)), next);
+	assert_true(take_out(table, apex));
+	assert_false(lead_near(lead_of(table, apex)));
+	table_free(table);
+}
+
+static void what_is_not_such_a_zone_is_only_led_to(void **state)
+{
+	static const uint32_t flags[] = {
+	    IMAGE_OVERLAY, IMAGE_SIGNED, IMAGE_RRSIGS, IMAGE_HAS_DNAMES};
+	enum { OTHERS = 9, LABELS = COUNT(flags) + OTHERS };
+	static const char long_apex[] = "1.2.3.4.5.6.7.8.";
+	struct zone_table *table = zone_table_new(&key);
+	uint8_t apex[NAME_LEN_MAX];
+
+	for (unsigned i = 0; i <= LABELS; i++) {
+		struct zone_version *version = small_new();
+		struct image *image = &version->layer[0];
+		struct zone_retired retired;
+
+		wire(i == LABELS ? long_apex : "a.", apex);
+		if (i < COUNT(flags))
+			image->flags |= flags[i];
+		switch ((int)(i - COUNT(flags))) {
+		case 0:
+			version->layer_count = 2;
+			break;
+		case 1:
+			image->mem += 64;
+			break;
+		case 2:
+			image->bucket_count = 0;
+			image->negative_ref = BUCKETS_AT / 8;
+			break;
+		case 3:
+			image->bucket_count = LEAD_BUCKETS_MAX + 1;
+			image->negative_ref += (LEAD_BUCKETS_MAX + 1 - BUCKET_COUNT) * 8;
+			break;
+		case 4:
+			image->buckets += LEAD_LINES_MAX;
+			image->negative_ref += LEAD_LINES_MAX * 8;
+			break;
+		case 5:
+			image->buckets -= 2 * LEAD_LINES_MAX; // in front of it
+			image->negative_ref -= 2 * LEAD_LINES_MAX * 8;
+			break;
+		case 6:
+			image->negative_ref++;
+			break;
+		case 7:
+			image->negative_ref = 0;
+			break;
+		case 8:
+			image->hash_key[1]++;
+			break;
+		default:
+			break;
+		}
+		assert_int_equal(zone_table_set(table, apex, version, &retired), 0);
+		retire(&retired);
+		assert_int_equal(lead_of(table, apex), (uintptr_t)version);
+	}
+	table_free(table);
+}
+
 static void model_name(unsigned i, uint8_t name[NAME_LEN_MAX])
 {
 	unsigned labels = 0, below = 1;
@@ -518,6 +659,8 @@ int main(void)
 	    cmocka_unit_test(the_longest_apex_at_or_above_the_name_is_found),
 	    cmocka_unit_test(the_longest_names_are_zones_too),
 	    cmocka_unit_test(setting_twice_swaps_and_gives_the_old_one_back),
+	    cmocka_unit_test(a_slot_says_where_a_small_zone_has_its_buckets),
+	    cmocka_unit_test(what_is_not_such_a_zone_is_only_led_to),
 	    cmocka_unit_test(random_changes_agree_with_the_model),
 	    cmocka_unit_test(a_million_zones_are_found),
 	    cmocka_unit_test(readers_never_see_a_zone_half_made),

@@ -237,13 +237,21 @@ static void zone_make_layered(enum zoo_zone zone)
 // --- sets
 // ------------------------------------------------------------------------------------------
 
+// One of a base alone stands in front of its image, as the data plane has it.
 static void serve(enum zoo_set set, const struct zone_version *version)
 {
-	struct zone_version *own = malloc(sizeof(*own));
+	const size_t head = offsetof(struct zone_version, layer[1]);
+	const size_t size = version->layer_count == 1 ? version_header(version)->size : 0;
+	struct zone_version *own =
+	    aligned_alloc(64, size != 0 ? head + size : (sizeof(*own) + 63) & ~(size_t)63);
 	struct zone_retired retired;
 
 	must(own != NULL);
-	*own = *version;
+	memcpy(own, version, size != 0 ? head : sizeof(*own));
+	if (size != 0) {
+		memcpy((uint8_t *)own + head, version->layer[0].mem, size);
+		must(image_open(&own->layer[0], (uint8_t *)own + head, size) == 0);
+	}
 	must(zone_table_set(tables[set], image_apex(version_header(own)), own, &retired) == 0);
 	free(retired.slots); // the table has grown
 }
