@@ -421,7 +421,8 @@ size_t frame_reply(uint8_t *bytes, const struct frame *frame, size_t dns_len, ui
 	memcpy(&ports, udp, sizeof ports);
 	frame_swap_macs(bytes);
 	if (frame->version == 4) {
-		sum = frame_ip4_put(ip, udp_len);
+		sum = checksum_sum(ip + IP4_SOURCE, 8, 0);
+		frame_ip4_put(ip, udp_len);
 	} else {
 		sum = checksum_sum(ip + IP6_SOURCE, 32, 0);
 		frame_ip6_put(ip, udp_len);

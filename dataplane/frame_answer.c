@@ -28,8 +28,8 @@ static size_t frame_finish(
     const struct frame_answering *at_hand, uint8_t *msg, const struct plain_reply *reply)
 {
 	return at_hand->dns_off == PLAIN4_DNS_OFF
-	           ? frame_plain_reply(msg, false, (unsigned)reply->len, reply->sum)
-	           : frame_plain_reply(msg, true, (unsigned)reply->len, reply->sum);
+	           ? frame_plain_reply(msg, false, (unsigned)reply->len, reply->less)
+	           : frame_plain_reply(msg, true, (unsigned)reply->len, reply->less);
 }
 
 // Post: as plain_cookie_off().
@@ -94,9 +94,9 @@ static HOT struct frame_slot *frames_wait(
 		bool waits;
 
 		at_hand->dns_off = PLAIN4_DNS_OFF;
-		if (frame_seldom(!frame_plain_classify4(&at_hand->plain, at->bytes, at->len))) {
+		if (frame_seldom(frame_plain_classify4(&at_hand->plain, at->bytes, at->len) == 0)) {
 			if (frame_seldom(
-			        !frame_plain_classify6(&at_hand->plain, at->bytes, at->len))) {
+			        frame_plain_classify6(&at_hand->plain, at->bytes, at->len) == 0)) {
 				at_hand->dns_off = 0;
 				break;
 			}
@@ -117,9 +117,16 @@ static HOT struct frame_slot *frames_wait(
 	return at;
 }
 
-// A plain frame whose message was not answered at once. Post: as frame_answer() of one.
-static __attribute__((noinline)) size_t answer_other(struct frame_answering *at_hand, uint8_t *msg)
+// A plain frame after its message was looked at: at_hand->dns_off is set, reply->len may be 0.
+// Post: as frame_answer() of one.
+static inline size_t answer_end(
+    struct frame_answering *at_hand, uint8_t *msg, const struct plain_reply *reply)
 {
+	if (reply->len != 0) {
+		if (at_hand->dns_off == PLAIN4_DNS_OFF)
+			return frame_plain_reply(msg, false, (unsigned)reply->len, reply->less);
+		return frame_finish(at_hand, msg, reply);
+	}
 	at_hand->asked = NULL;
 	if (!at_hand->dns.at_once)
 		return 0;
@@ -129,49 +136,76 @@ static __attribute__((noinline)) size_t answer_other(struct frame_answering *at_
 	return 0;
 }
 
+// The same by any way.
+static HOT size_t answer_any(struct frame_answering *at_hand, uint8_t *msg, unsigned len)
+{
+	const struct plain_reply reply = plain_any(&at_hand->dns, msg, len);
+
+	return answer_end(at_hand, msg, &reply);
+}
+
+static HOT size_t answer_found(struct frame_answering *at_hand, uint8_t *msg)
+{
+	const struct plain_reply reply = plain_found(&at_hand->dns, msg);
+
+	return answer_end(at_hand, msg, &reply);
+}
+
+// A plain frame, whose message has `len` bytes. Post: as frame_answer() of one.
+static inline __attribute__((always_inline)) size_t answer_plain(
+    struct frame_answering *at_hand, uint8_t *bytes, bool ip6, unsigned len)
+{
+	uint8_t *msg = bytes + (ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF);
+	enum plain_quick came_to = QUICK_ANY;
+	struct plain_reply reply;
+
+	if (at_hand->dns.zone.next == ZONE_QUICK)
+		came_to = plain_quick(&at_hand->dns, msg, len, &reply);
+	if (came_to == QUICK_REPLY)
+		return frame_plain_reply(msg, ip6, (unsigned)reply.len, reply.less);
+	at_hand->dns_off = ip6 ? PLAIN6_DNS_OFF : PLAIN4_DNS_OFF;
+	return came_to == QUICK_FOUND ? answer_found(at_hand, msg) : answer_any(at_hand, msg, len);
+}
+
+// What is not a plain frame over IPv4.
+static HOT size_t answer6(struct frame_answering *at_hand, uint8_t *bytes, size_t len)
+{
+	const unsigned udp_len = frame_plain_classify6(&at_hand->plain, bytes, len);
+	size_t reply;
+
+	if (udp_len == 0) {
+		at_hand->dns_off = 0;
+		at_hand->asked = NULL;
+		return 0;
+	}
+	at_hand->dns.cap -= FRAME_CAP_LESS6;
+	reply = answer_plain(at_hand, bytes, true, udp_len - UDP_LEN);
+	at_hand->dns.cap += FRAME_CAP_LESS6;
+	return reply;
+}
+
 // Post: as frame_answer() of one.
 static inline __attribute__((always_inline)) size_t answer(
     struct frame_answering *at_hand, uint8_t *bytes, size_t len)
 {
-	uint8_t *msg = bytes + PLAIN4_DNS_OFF;
+	const unsigned udp_len = frame_plain_classify4(&at_hand->plain, bytes, len);
 
-	at_hand->dns_off = PLAIN4_DNS_OFF;
-	if (frame_seldom(!frame_plain_classify4(&at_hand->plain, bytes, len))) {
-		if (frame_seldom(!frame_plain_classify6(&at_hand->plain, bytes, len))) {
-			at_hand->dns_off = 0;
-			at_hand->asked = NULL;
-			return 0;
-		}
-		at_hand->dns_off = PLAIN6_DNS_OFF;
-		at_hand->dns.cap -= FRAME_CAP_LESS6;
-		msg = bytes + PLAIN6_DNS_OFF;
-	}
-	const struct plain_reply reply = plain_answer(&at_hand->dns, msg, frame_plain_dns_len(msg));
-
-	if (reply.len != 0) {
-		if (at_hand->dns_off == PLAIN4_DNS_OFF)
-			return frame_plain_reply(msg, false, (unsigned)reply.len, reply.sum);
-		at_hand->dns.cap += FRAME_CAP_LESS6;
-		return frame_plain_reply(msg, true, (unsigned)reply.len, reply.sum);
-	}
-
-	const size_t other = answer_other(at_hand, msg);
-
-	if (at_hand->dns_off == PLAIN6_DNS_OFF)
-		at_hand->dns.cap += FRAME_CAP_LESS6;
-	return other;
+	return frame_seldom(udp_len == 0) ? answer6(at_hand, bytes, len)
+	                                  : answer_plain(at_hand, bytes, false, udp_len - UDP_LEN);
 }
 
 HOT unsigned frame_answer(struct frame_answering *at_hand, struct frame_slot *frames, unsigned n)
 {
 	struct frame_slot *at = frames, *const end = frames + n;
 
-	for (; at < end && at_hand->dns.at_once; at++) {
-		const size_t len = answer(at_hand, at->bytes, at->len);
+	if (at_hand->dns.at_once) {
+		for (; at < end; at++) {
+			const size_t len = answer(at_hand, at->bytes, at->len);
 
-		if (len == 0)
-			break;
-		at->len = len;
+			if (len == 0)
+				break;
+			at->len = len;
+		}
 	}
 	// The one that has shown that memory is far is to wait as well.
 	if (!at_hand->dns.at_once)
@@ -217,10 +251,10 @@ HOT unsigned frame_answer_waited(struct frame_answering *at_hand, unsigned i)
 			slot->len = waited_other(at_hand, i);
 		else if (waiting->msg == slot->bytes + PLAIN4_DNS_OFF)
 			slot->len =
-			    frame_plain_reply(waiting->msg, false, (unsigned)reply.len, reply.sum);
+			    frame_plain_reply(waiting->msg, false, (unsigned)reply.len, reply.less);
 		else
 			slot->len =
-			    frame_plain_reply(waiting->msg, true, (unsigned)reply.len, reply.sum);
+			    frame_plain_reply(waiting->msg, true, (unsigned)reply.len, reply.less);
 		if (frame_seldom(slot->len == 0))
 			break;
 	}

@@ -49,7 +49,7 @@ static const uint8_t all_odd[256] = {[0 ... 255] = 1};
 void frame_plain_begin(struct frame_plain_rules *plain, const struct frame_rules *rules)
 {
 	plain->served = &rules->served;
-	memset(plain->port_odd, 2, 1024 >> 8);
+	memset(plain->port_odd, 1, 1024 >> 8);
 	plain->port_odd[1900 >> 8] = plain->port_odd[11211 >> 8] = 1;
 	memset(plain->keep, 0xff, WIDE);
 	plain->odd4 = plain->odd6 = all_odd;
@@ -88,15 +88,26 @@ bool frame_plain_turn6(struct frame_plain_rules *rules, const uint8_t *bytes)
 	return wide_matches(to, rules->want6, frame_plain_mask6);
 }
 
-bool frame_plain_source4(const struct frame_plain_rules *rules, const uint8_t *addr)
+// No reply to such a port is plain: below 1024, or port_is_reflector().
+static bool port_is_odd(const uint8_t *port)
 {
-	return rules->odd4 != all_odd && !frame_ip4_is_bogus(addr) &&
+	const unsigned number = frame_load16(port);
+
+	return number < 1024 || number == 1900 || number == 11211;
+}
+
+bool frame_plain_source4(
+    const struct frame_plain_rules *rules, const uint8_t *addr, const uint8_t *port)
+{
+	return rules->odd4 != all_odd && !port_is_odd(port) && !frame_ip4_is_bogus(addr) &&
 	       !frame_served_has(rules->served, 4, addr, 0);
 }
 
-bool frame_plain_source6(const struct frame_plain_rules *rules, const uint8_t *addr)
+bool frame_plain_source6(
+    const struct frame_plain_rules *rules, const uint8_t *addr, const uint8_t *port)
 {
-	return rules->odd6 != all_odd && !frame_served_has(rules->served, 6, addr, 0);
+	return rules->odd6 != all_odd && !port_is_odd(port) &&
+	       !frame_served_has(rules->served, 6, addr, 0);
 }
 
 bool frame_plain_unsummed(uint8_t *udp, uint64_t sum)
@@ -107,4 +118,9 @@ bool frame_plain_unsummed(uint8_t *udp, uint64_t sum)
 		return false;
 	memcpy(udp + 6, &field, sizeof field);
 	return true;
+}
+
+uint64_t frame_sum_other(const uint8_t *data, unsigned len)
+{
+	return checksum_fold(checksum_sum(data, len, 0));
 }

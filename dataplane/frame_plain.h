@@ -43,8 +43,7 @@ struct frame_plain_rules {
 	// From IPv4's source address on, and from the address on that IPv6 is to: served address,
 	// port, and what a query's header begins with.
 	uint8_t want4[WIDE], want6[WIDE];
-	// By the first byte of a source port: 2: none of those is plain; 1: one of them is not.
-	uint8_t port_odd[256];
+	uint8_t port_odd[256];  // by a source port's first byte: not 0: it may be port_is_odd()
 	uint8_t keep[2 * WIDE]; // from the n-th on, WIDE bytes keep the first WIDE - n of a vector
 	const uint8_t *odd4, *odd6; // frame_served.source_odd; all of it where no frame is plain
 	const struct frame_served *served;
@@ -111,85 +110,79 @@ bool frame_plain_turn4(struct frame_plain_rules *rules, const uint8_t *bytes)
 bool frame_plain_turn6(struct frame_plain_rules *rules, const uint8_t *bytes)
     __attribute__((nonnull, noinline));
 
-// The source address is odd, as its byte tells. Post: is it an ordinary one all the same?
-bool frame_plain_source4(const struct frame_plain_rules *rules, const uint8_t *addr)
-    __attribute__((nonnull, noinline));
-bool frame_plain_source6(const struct frame_plain_rules *rules, const uint8_t *addr)
-    __attribute__((nonnull, noinline));
+// The source's address or port may be odd, as a byte of it tells. Post: are they ordinary ones all
+// the same?
+bool frame_plain_source4(const struct frame_plain_rules *rules, const uint8_t *addr,
+    const uint8_t *port) __attribute__((nonnull, noinline));
+bool frame_plain_source6(const struct frame_plain_rules *rules, const uint8_t *addr,
+    const uint8_t *port) __attribute__((nonnull, noinline));
 
 // The sum is not right. Post: false where there is a checksum; otherwise there is one.
 bool frame_plain_unsummed(uint8_t *udp, uint64_t sum) __attribute__((nonnull, noinline));
 
 extern const uint8_t frame_plain_mask4[WIDE], frame_plain_mask6[WIDE];
 
-// Ports from which no reply may be plain: below 1024, and port_is_reflector(). By their first byte
-// nearly all are told.
-static inline bool frame_plain_port(const struct frame_plain_rules *rules, const uint8_t *port)
-{
-	const unsigned odd = rules->port_odd[port[0]];
-
-	return odd == 0 || (odd == 1 && frame_load16(port) != 1900 && frame_load16(port) != 11211);
-}
-
-// checksum_sum() over what begins at `data`, below 2^63. 32 bytes may be read, and 32 more than
-// `len`.
+// checksum_sum() over what begins at `data`, below 2^63; most often that is as many whole vectors,
+// and less than one more. 32 more bytes than `len` may be read.
+uint64_t frame_sum_other(const uint8_t *data, unsigned len) __attribute__((nonnull, noinline));
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
-static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsigned len)
+static inline uint64_t frame_sum(
+    const uint8_t *keep, const uint8_t *data, unsigned len, unsigned whole)
 {
 	return checksum_fold(checksum_sum(data, len, 0));
 }
 #else
-typedef uint32_t frame_lanes __attribute__((vector_size(WIDE), aligned(1), may_alias));
+typedef uint8_t frame_bytes __attribute__((vector_size(WIDE), aligned(1), may_alias));
+typedef uint64_t frame_lanes __attribute__((vector_size(WIDE)));
 
-// Both words of each 32 bits; the lower one by one instruction and no constant.
-static inline frame_lanes frame_words(frame_lanes v)
+// In each half of a vector the sum of the bytes at even offsets, then that of the others.
+static inline frame_lanes frame_bytes_sum(frame_bytes v)
 {
-	typedef short words __attribute__((vector_size(WIDE)));
-	const words zero = {0};
+	typedef char bytes __attribute__((vector_size(WIDE)));
+	const bytes apart = (bytes)__builtin_shufflevector(v, v, 0, 2, 4, 6, 8, 10, 12, 14, 1, 3, 5,
+	    7, 9, 11, 13, 15, 16, 18, 20, 22, 24, 26, 28, 30, 17, 19, 21, 23, 25, 27, 29, 31);
 
-	return (frame_lanes)__builtin_shufflevector(
-	           (words)v, zero, 0, 17, 2, 19, 4, 21, 6, 23, 8, 25, 10, 27, 12, 29, 14, 31) +
-	       (v >> 16);
+	return (frame_lanes)__builtin_ia32_psadbw256(apart, (bytes){0});
 }
 
-static inline uint64_t frame_sum(const uint8_t *keep, const uint8_t *data, unsigned len)
+static inline __attribute__((always_inline)) uint64_t frame_sum(
+    const uint8_t *keep, const uint8_t *data, unsigned len, unsigned whole)
 {
 	typedef uint64_t half __attribute__((vector_size(WIDE / 2)));
-	frame_lanes v, sum = {0};
+	typedef uint8_t half_bytes __attribute__((vector_size(WIDE / 2)));
 
-	// A lane has 32 bits, and no message the words to fill it.
-	if (len >= WIDE) {
-		v = *(const frame_lanes *)data;
-		sum = frame_words(v);
-		data += WIDE, len -= WIDE;
-#pragma GCC unroll 1
-		while (frame_seldom(len >= WIDE)) {
-			v = *(const frame_lanes *)data;
-			sum += frame_words(v);
-			data += WIDE, len -= WIDE;
-		}
-	}
-	v = *(const frame_lanes *)data & *(const frame_lanes *)(keep + WIDE - len);
-	sum += frame_words(v);
+	if (frame_seldom(len - whole * WIDE >= WIDE))
+		return frame_sum_other(data, len);
 
-	const half both = (half)__builtin_shufflevector(sum, sum, 0, 1, 2, 3) +
-	                  (half)__builtin_shufflevector(sum, sum, 4, 5, 6, 7);
+	const uint8_t *last = data + whole * WIDE;
 
-	return both[0] + both[1];
+	keep += (whole + 1) * WIDE;
+	frame_lanes sum =
+	    frame_bytes_sum(*(const frame_bytes *)last & *(const frame_bytes *)(keep - len));
+
+	for (unsigned i = 0; i < whole; i++)
+		sum += frame_bytes_sum(*(const frame_bytes *)(data + i * WIDE));
+
+	half both =
+	    __builtin_shufflevector(sum, sum, 0, 1) + __builtin_shufflevector(sum, sum, 2, 3);
+
+	// In a word the byte at the odd offset stands above the other one.
+	both += (half)__builtin_shufflevector((half_bytes)both, (half_bytes){0}, 7, 8, 9, 10, 11,
+	    12, 13, 14, 15, 16, 16, 16, 16, 16, 16, 16);
+	return both[0];
 }
 #endif
 
 // Is it 0 but for the whole of its carries? Times the inverse of 2^16 - 1, a multiple of that is
 // its quotient, and no other number comes out below 2^48.
-static inline uint64_t frame_sum_quotient(uint64_t sum)
+static inline bool frame_sum_right(uint64_t sum)
 {
-	return sum * 0xfffefffefffeffff;
+	return sum * 0xfffefffefffeffff >> 48 == 0;
 }
 
-// Post: true: FRAME_DNS, if there are FRAME_DNS_MIN bytes of a message, and there is a UDP
-// checksum, where there was none as well. False says nothing. Pre: PLAIN_READ bytes may be read,
-// and 32 more than `len`, whatever `len` is.
-static inline __attribute__((always_inline)) bool frame_plain_classify4(
+// Post: UDP's length: FRAME_DNS, with a UDP checksum, where there was none as well. 0 says nothing.
+// Pre: PLAIN_READ bytes may be read, and 32 more than `len`, whatever `len` is, below 2^16.
+static inline __attribute__((always_inline)) unsigned frame_plain_classify4(
     struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -201,38 +194,44 @@ static inline __attribute__((always_inline)) bool frame_plain_classify4(
 	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xff, [20] = 0x3f, 0xff, [23] = 0xff};
 	uint8_t *const ip = bytes + ETH_LEN, *const udp = ip + IP4_LEN;
 
-	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load64(bytes + 6) << 16 == 0))
-		return false;
+	// Of a MAC address, which is not to be zero, these bytes hardly ever are.
+	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load32(bytes + 6) == 0))
+		return 0;
 	if (frame_seldom(!wide_matches(ip + IP4_SOURCE, rules->want4, frame_plain_mask4)) &&
 	    !frame_plain_turn4(rules, bytes))
-		return false;
-	if (frame_seldom(rules->odd4[ip[IP4_SOURCE]] != 0) &&
-	    !frame_plain_source4(rules, ip + IP4_SOURCE))
-		return false;
-	if (frame_seldom(!frame_plain_port(rules, udp)))
-		return false;
+		return 0;
+	if (frame_seldom((rules->odd4[ip[IP4_SOURCE]] | rules->port_odd[udp[0]]) != 0) &&
+	    !frame_plain_source4(rules, ip + IP4_SOURCE, udp))
+		return 0;
 
 	const unsigned udp_len = be32toh(frame_load32(udp + 2)) & 0xffff;
 
-	if (frame_seldom(udp_len + IP4_LEN != (be32toh(frame_load32(ip)) & 0xffff)) ||
+	if (frame_seldom(htobe16((uint16_t)(udp_len + IP4_LEN)) != frame_load16_be(ip + 2)) ||
 	    frame_seldom(udp_len + IP4_LEN + ETH_LEN > len))
-		return false;
+		return 0;
+	// In two steps, as the first is what frame_sum() asks, too.
+	if (frame_seldom(udp_len - WIDE >= WIDE) && udp_len < UDP_LEN + FRAME_DNS_MIN)
+		return 0;
 
+	// Below 2^57, as the fragment offset is 0.
 	const uint64_t pair = (uint64_t)frame_load32(ip + IP4_SOURCE) + frame_load32(ip + IP4_TO);
-	const uint64_t head = frame_sum_quotient(
-	    pair + frame_load32(ip) + frame_load32(ip + 4) + frame_load32(ip + 8));
-	const uint64_t sum = frame_sum(rules->keep, udp, udp_len) + pair + htobe16(PROTO_UDP) +
+
+	if (frame_seldom(!frame_sum_right(frame_load64(ip) + frame_load32(ip + 8) + pair)))
+		return 0;
+
+	const uint64_t sum = frame_sum(rules->keep, udp, udp_len, 1) + pair + htobe16(PROTO_UDP) +
 	                     frame_load16_be(udp + 4);
 
-	return !frame_seldom((head | frame_sum_quotient(sum)) >> 48 != 0) ||
-	       (head >> 48 == 0 && frame_plain_unsummed(udp, sum));
+	if (frame_seldom(!frame_sum_right(sum)) && !frame_plain_unsummed(udp, sum))
+		return 0;
+	return udp_len;
 #else
-	return false;
+	return 0;
 #endif
 }
 
 // The same for IPv6.
-static inline __attribute__((always_inline)) bool frame_plain_classify6(
+static inline __attribute__((always_inline)) unsigned frame_plain_classify6(
     struct frame_plain_rules *rules, uint8_t *bytes, size_t len)
 {
 #if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
@@ -244,35 +243,35 @@ static inline __attribute__((always_inline)) bool frame_plain_classify6(
 	    [0] = 1, [6] = 1, [12] = 0xff, 0xff, 0xf0, [20] = 0xff, [22] = 0xe0};
 	uint8_t *const ip = bytes + ETH_LEN, *const udp = ip + IP6_LEN;
 
-	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load64(bytes + 6) << 16 == 0))
-		return false;
+	// As above.
+	if (!wide_matches(bytes, want, mask) || frame_seldom(frame_load32(bytes + 6) == 0))
+		return 0;
 	if (frame_seldom(!wide_matches(ip + IP6_TO, rules->want6, frame_plain_mask6)) &&
 	    !frame_plain_turn6(rules, bytes))
-		return false;
+		return 0;
 	// The last two counts: at most one record.
 	if (frame_seldom((frame_load32(udp + UDP_LEN + 8) & 0xfeffffff) != 0))
-		return false;
-	if (frame_seldom(rules->odd6[served6_byte(ip + IP6_SOURCE)] != 0) &&
-	    !frame_plain_source6(rules, ip + IP6_SOURCE))
-		return false;
-	if (frame_seldom(!frame_plain_port(rules, udp)))
-		return false;
+		return 0;
+	if (frame_seldom(
+	        (rules->odd6[served6_byte(ip + IP6_SOURCE)] | rules->port_odd[udp[0]]) != 0) &&
+	    !frame_plain_source6(rules, ip + IP6_SOURCE, udp))
+		return 0;
 
 	const uint16_t udp_len_be = frame_load16_be(udp + 4);
 	const unsigned udp_len = be16toh(udp_len_be);
 
 	if (frame_seldom(udp_len_be != frame_load16_be(ip + 4)) ||
 	    frame_seldom(udp_len + IP6_LEN + ETH_LEN > len) ||
+	    frame_seldom(udp_len < UDP_LEN + FRAME_DNS_MIN) ||
 	    frame_seldom(frame_load16_be(udp + 6) == 0))
-		return false;
+		return 0;
 	// Addresses and UDP stand together.
-	return !frame_seldom(
-	    frame_sum_quotient(frame_sum(rules->keep, ip + IP6_SOURCE, 2 * 16 + udp_len) +
-	                       htobe16(PROTO_UDP) + udp_len_be) >>
-	        48 !=
-	    0);
+	const uint64_t sum = frame_sum(rules->keep, ip + IP6_SOURCE, 2 * 16 + udp_len, 2) +
+	                     htobe16(PROTO_UDP) + udp_len_be;
+
+	return frame_seldom(!frame_sum_right(sum)) ? 0 : udp_len;
 #else
-	return false;
+	return 0;
 #endif
 }
 
@@ -292,6 +291,12 @@ static inline void frame_swap_macs(uint8_t *bytes)
 	    __builtin_shufflevector(v, v, 6, 7, 8, 9, 10, 11, 0, 1, 2, 3, 4, 5, 12, 13, 14, 15);
 }
 
+static inline void frame_put32(uint8_t *p, uint32_t v)
+{
+	v = htobe32(v);
+	memcpy(p, &v, sizeof v);
+}
+
 // Swapped as the upper half of a word: of 16 bits the compiler makes a round through memory.
 static inline uint16_t frame_be16(unsigned v)
 {
@@ -299,32 +304,24 @@ static inline uint16_t frame_be16(unsigned v)
 }
 
 // The reply's IPv4 header over the query's. Sums are made of what was read before anything is
-// stored: reading back what was just stored in smaller pieces would stall. Post: the sum of both
-// addresses.
-static inline uint64_t frame_ip4_put(uint8_t *ip, unsigned udp_len)
+// stored: reading back what was just stored in smaller pieces would stall.
+static inline void frame_ip4_put(uint8_t *ip, unsigned udp_len)
 {
 	// ID 0: RFC 6864 4.1, an atomic datagram's means nothing. DF: RFC 9715 3.1.
-	const uint64_t head = htobe64(0x4500000000004000 | (uint64_t)(IP4_LEN + udp_len) << 32);
-	const uint16_t hops = htobe16(IP_HOPS << 8 | PROTO_UDP);
+	const uint32_t begin = 0x45000000 + IP4_LEN + udp_len, flags = 0x4000;
+	uint32_t hops = IP_HOPS << 24 | PROTO_UDP << 16;
 	uint64_t addresses;
 
 	memcpy(&addresses, ip + IP4_SOURCE, sizeof addresses);
-
-	const uint64_t pair = (addresses & 0xffffffff) + (addresses >> 32);
-	const uint16_t field =
-	    (uint16_t)~checksum_fold(pair + hops + (head & 0xffffffff) + (head >> 32));
-
-	addresses = addresses << 32 | addresses >> 32;
-	memcpy(ip, &head, sizeof head);
-	const uint32_t rest = hops | (uint32_t)field << 16;
-	if (__BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__) {
-		memcpy(ip + 8, &rest, sizeof rest);
-	} else {
-		memcpy(ip + 8, &hops, sizeof hops);
-		memcpy(ip + 10, &field, sizeof field);
-	}
+	addresses = be64toh(addresses);
+	// Hops and protocol stay, the complement of the sum comes behind them.
+	hops =
+	    (hops | 0xffff) ^ checksum_fold(checksum_add(addresses, begin + flags + (hops >> 16)));
+	frame_put32(ip, begin);
+	frame_put32(ip + 4, flags);
+	frame_put32(ip + 8, hops);
+	addresses = htobe64(addresses << 32 | addresses >> 32);
 	memcpy(ip + IP4_SOURCE, &addresses, sizeof addresses);
-	return pair;
 }
 
 // The same of IPv6; the sum is the caller's.
@@ -350,23 +347,21 @@ static inline size_t frame_pad(uint8_t *bytes, size_t len)
 	return len;
 }
 
-// As frame_reply(), around `msg`. `sum`: what the reply in the query's place adds to the message's.
+// As frame_reply(), around `msg`. `less`: plain_reply's.
 static inline __attribute__((always_inline)) size_t frame_plain_reply(
-    uint8_t *msg, bool ip6, unsigned dns_len, uint64_t sum)
+    uint8_t *msg, bool ip6, unsigned dns_len, uint64_t less)
 {
 	uint8_t *udp = msg - UDP_LEN, *ip = udp - (ip6 ? IP6_LEN : IP4_LEN);
 	const unsigned udp_len = UDP_LEN + dns_len;
-	const uint16_t udp_len_be = frame_be16(udp_len);
 	// Of the query's sum nothing is left but the complement of its checksum (RFC 1624 3), and
-	// both lengths are there twice. Any multiple of 2^16 - 1 keeps it positive.
-	const uint64_t headers = (UINT64_C(0xffff) << 8) + 2u * udp_len_be -
-	                         2u * frame_load16_be(udp + 4) - frame_load16_be(udp + 6);
-	uint16_t field = (uint16_t)~checksum_fold(checksum_add(sum, headers));
+	// both lengths are there twice; the reply's not yet in the order of the wire. It is not 0,
+	// and so a sum of zero is sent as all ones (RFC 768).
+	const uint16_t field = checksum_fold(
+	    less + frame_load16_be(udp + 6) + 2u * frame_load16_be(udp + 4) - (udp_len << 9));
+	const uint16_t udp_len_be = frame_be16(udp_len);
 	uint32_t ports;
 
 	memcpy(&ports, udp, sizeof ports);
-	if (field == 0) // RFC 768: a sum of zero is sent as all ones
-		field = 0xffff;
 	ports = ports << 16 | ports >> 16;
 	frame_swap_macs(ip - ETH_LEN);
 	if (ip6)

@@ -100,6 +100,20 @@ static inline uint64_t checksum_turn(uint64_t sum, unsigned offset)
 	return sum << (turn & 63) | sum >> (-turn & 63);
 }
 
+// The same of a sum below 2^32, which comes to another one.
+static inline uint32_t checksum_turn32(uint32_t sum, unsigned offset)
+{
+	const unsigned turn = offset * 8;
+
+#ifdef __x86_64__
+	if (!__builtin_constant_p(turn)) {
+		__asm__("roll %b1, %0" : "+r"(sum) : "c"(turn) : "cc");
+		return sum;
+	}
+#endif
+	return sum << (turn & 31) | sum >> (-turn & 31);
+}
+
 // The sum of words in the order of the wire whose values add up to `sum`.
 static inline uint64_t checksum_of_wire(uint64_t sum)
 {

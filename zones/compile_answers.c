@@ -125,7 +125,7 @@ static bool put_addresses(struct draft *d, const struct unit *unit, const uint8_
 static bool draft_fits(const struct draft *d, uint32_t size)
 {
 	return size <= IMAGE_ANSWER_MAX && d->ancount <= UINT8_MAX && d->nscount <= UINT8_MAX &&
-	       d->arcount <= UINT8_MAX;
+	       d->arcount <= IMAGE_ADDITIONAL_MAX;
 }
 
 // May all its pointers be kept?

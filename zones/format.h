@@ -12,7 +12,7 @@
 #include <stdint.h>
 
 #define IMAGE_MAGIC      0x31474d49504e0a8dULL // 8d 0a "NPIMG1": not text, catches newline translation
-#define IMAGE_VERSION    13
+#define IMAGE_VERSION    14
 #define IMAGE_BYTE_ORDER 0x01020304u
 #define IMAGE_ALIGN      64  // an image begins at such an address; its size is a multiple of it
 #define IMAGE_TAIL       128 // zero bytes that end every image: wide loads may run past any object
@@ -171,8 +171,8 @@ static_assert(offsetof(struct image_answer, size) == 4, "layout");
 // Listed are the places where that is not so (moves.h finds them): behind a c0 that is no pointer,
 // or one that stays; and a pointer's last byte that has no c0 in front of it.
 struct image_moves {
-	uint16_t weight;   // what moving the pointers by 1 adds to a sum of big-endian words: 1 for
-	                   // each pointer, 256 for each at an odd offset
+	uint16_t weight;   // what moving the pointers by 1 adds to a sum of words: in little-endian
+	                   // ones 256 for each pointer at an even offset and 1 for each at an odd
 	uint16_t proof_at; // bytes of answer and authority: where proofs of denial are put in
 	uint8_t reach;     // the largest last byte of a pointer that moves; 255 where one begins
 	                   // with more than a c0
@@ -182,8 +182,9 @@ struct image_moves {
 static_assert(sizeof(struct image_moves) == 6, "layout: one place fits into the eight bytes");
 #define IMAGE_ODD_MAX UINT8_MAX
 #define IMAGE_ANSWER_MAX \
-	4096 // larger answers are rendered, not compiled
-	     // and those with more records in a section than 255
+	4096                                 // larger answers are rendered, not compiled
+	                                     // and those with more records in a section than 255
+#define IMAGE_ADDITIONAL_MAX (UINT8_MAX - 1) // and than that: a reply's OPT is counted with them
 
 // What is asked of a name that owns a CNAME, other than that: the CNAMEs up to where they end in
 // the zone or leave it, and what is there. Only bases have it: IMAGE_TARGETS leads here from all

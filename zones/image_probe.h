@@ -52,14 +52,13 @@ static inline struct image_probe image_probe(const struct image *image, uint64_t
 {
 	const struct image_bucket *bucket = &image->buckets[home_bucket(image->bucket_count, hash)];
 	const uint32_t match = bucket_match(bucket, (uint16_t)hash);
-	struct image_probe probe = {NULL, bucket->overflow != 0};
 
 	if (match != 0) {
 		const uint32_t ref = bucket->ref[(unsigned)__builtin_ctz(match) >> MATCH_SHIFT];
 
 		// A slot that is free has tag 0, and no more than that.
 		if (ref != 0)
-			probe.node = image_at(image, ref);
+			return (struct image_probe){image_at(image, ref), false};
 	}
-	return probe;
+	return (struct image_probe){NULL, bucket->overflow != 0};
 }

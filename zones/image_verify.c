@@ -269,6 +269,8 @@ static int answer_verify(struct verifier *v, uint64_t at, uint64_t end, struct a
 	if (answer->head == 0 || at + 8ull * answer->head + answer->size > end ||
 	    answer->size > IMAGE_ANSWER_MAX)
 		return bad(v, "answer out of range");
+	if (answer->arcount > IMAGE_ADDITIONAL_MAX)
+		return bad(v, "answer with no room for an OPT");
 	if (!looks(v, 8ull * answer->head + answer->size))
 		return bad(v, "answer that is of several RRsets");
 	const uint8_t *bytes = answer_bytes(answer);

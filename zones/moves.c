@@ -162,7 +162,7 @@ static bool odd_find(const struct walk *w, struct moves *out)
 	return true;
 }
 
-// A pointer that begins at an even offset, and so ends at an odd one, counts 1, others 256.
+// By the byte that grows: in a little-endian word one at an odd offset counts 256, others 1.
 static unsigned weight_of(const struct walk *w)
 {
 	unsigned even = 0, odd = 0; // as they begin
@@ -171,7 +171,7 @@ static unsigned weight_of(const struct walk *w)
 		even += (unsigned)__builtin_popcountll(w->moving[i] & 0xaaaaaaaaaaaaaaaa);
 		odd += (unsigned)__builtin_popcountll(w->moving[i] & 0x5555555555555555);
 	}
-	return even + 256 * odd;
+	return __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__ ? 256 * even + odd : even + 256 * odd;
 }
 
 // The first `n` bits, and one more. They are a few words: a call of memset(), which the compiler

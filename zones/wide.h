@@ -51,6 +51,39 @@ static inline __attribute__((always_inline)) bool wide_equal(
 #endif
 }
 
+// The same of at most WIDE bytes.
+static inline __attribute__((always_inline)) bool wide_equal_short(
+    const uint8_t *a, const uint8_t *b, unsigned len)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	return memcmp(a, b, len) == 0;
+#else
+	typedef char lanes __attribute__((vector_size(32), aligned(1), may_alias));
+	const lanes same = (lanes)(*(const lanes *)a == *(const lanes *)b);
+
+	return wide_first(~(uint32_t)__builtin_ia32_pmovmskb256(same), len) == 0;
+#endif
+}
+
+// True when the 16 bytes at `at` are `want` in all bits of `mask`; both are aligned.
+static inline __attribute__((always_inline)) bool wide_matches16(
+    const uint8_t *at, const uint8_t want[16], const uint8_t mask[16])
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	uint64_t a[2], w[2], m[2];
+
+	memcpy(a, at, sizeof a);
+	memcpy(w, want, sizeof w);
+	memcpy(m, mask, sizeof m);
+	return (((a[0] ^ w[0]) & m[0]) | ((a[1] ^ w[1]) & m[1])) == 0;
+#else
+	typedef long long lanes __attribute__((vector_size(16), aligned(1), may_alias));
+
+	return __builtin_ia32_ptestz128(
+	    *(const lanes *)at ^ *(const lanes *)want, *(const lanes *)mask);
+#endif
+}
+
 // True when the 32 bytes at `at` are `want` in all bits of `mask`.
 static inline __attribute__((always_inline)) bool wide_matches(
     const uint8_t *at, const uint8_t want[32], const uint8_t mask[32])
@@ -74,17 +107,17 @@ static inline __attribute__((always_inline)) bool wide_matches(
 #endif
 }
 
-// True when one of the WIDE bytes at `at` is a capital letter.
+// A bit for each of the WIDE bytes at `at` that is a capital letter.
 extern const uint8_t
     wide_capitals[2 * WIDE]; // what makes 'A' the smallest number, the first behind 'Z'
-static inline bool wide_upper(const uint8_t *at)
+static inline uint32_t wide_upper(const uint8_t *at)
 {
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
-	unsigned upper = 0;
+	uint32_t upper = 0;
 
 	for (unsigned i = 0; i < WIDE; i++)
-		upper |= (uint8_t)(at[i] - 'A') < 26;
-	return upper != 0;
+		upper |= (uint32_t)((uint8_t)(at[i] - 'A') < 26) << i;
+	return upper;
 #else
 	typedef signed char numbers __attribute__((vector_size(WIDE), aligned(1), may_alias));
 	typedef char lanes __attribute__((vector_size(WIDE)));
@@ -92,7 +125,7 @@ static inline bool wide_upper(const uint8_t *at)
 
 	// So that the compiler takes them from memory, where it would make them anew each time.
 	__asm__("" : "+r"(k));
-	return __builtin_ia32_pmovmskb256((lanes)(*(const numbers *)at + k[0] < k[1])) != 0;
+	return (uint32_t)__builtin_ia32_pmovmskb256((lanes)(*(const numbers *)at + k[0] < k[1]));
 #endif
 }
 

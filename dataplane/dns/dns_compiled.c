@@ -16,6 +16,10 @@
 #include <limits.h>
 
 const uint8_t dns_pointer = DNS_POINTER;
+// Of an answer's first four bytes.
+const uint8_t dns_counts_lanes[16] __attribute__((aligned(16))) = {0xff, 0xff, 0xff,
+    offsetof(struct image_answer, ancount), 0xff, offsetof(struct image_answer, nscount), 0xff,
+    offsetof(struct image_answer, arcount), [8 ... 15] = 0xff};
 
 // Bytes [begin, end) of an answer with a list to to[begin .. end): does a pointer carry?
 static bool piece_put(
@@ -29,7 +33,7 @@ static bool piece_put(
 
 // Puts right what piece_put() has taken for a pointer, or has not: `body` is where it has put the
 // answer, `gap` further from `front` on. Post: the sum of the whole, as if there were no gap.
-static uint64_t pieces_mend(uint8_t *body, const struct image_answer *answer, unsigned delta,
+static uint32_t pieces_mend(uint8_t *body, const struct image_answer *answer, unsigned delta,
     bool carries, unsigned front, unsigned gap)
 {
 	const struct image_moves *moves = answer_moves(answer);
@@ -43,10 +47,10 @@ static uint64_t pieces_mend(uint8_t *body, const struct image_answer *answer, un
 		body[last + (last < front ? 0 : gap)] += (uint8_t)(times * delta);
 		body[first + (first < front ? 0 : gap)] += (uint8_t)(times * carry);
 	}
-	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+	return moves->weight * delta + answer->sum;
 }
 
-uint64_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta)
+uint32_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 	const bool carries = piece_put(body, answer, 0, answer->size, delta);
 

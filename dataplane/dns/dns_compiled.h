@@ -150,13 +150,19 @@ static inline __attribute__((always_inline)) bool choose_referral(
 	    choice, cut.node, asking.with_sigs ? leads->answer_do_at : leads->answer_at);
 }
 
-static inline __attribute__((always_inline)) bool choose(
-    struct asking asking, enum lookup_kind kind, struct node_ref ref, struct choice *choice)
+// Begins with what most answers are.
+static inline void choose_start(struct choice *choice)
 {
 	choice->flags = HEADER_AA;
 	choice->head = HEADER_AA << 16;
 	choice->rcode = RCODE_NOERROR;
 	choice->deny = DENY_NOTHING;
+}
+
+static inline __attribute__((always_inline)) bool choose(
+    struct asking asking, enum lookup_kind kind, struct node_ref ref, struct choice *choice)
+{
+	choose_start(choice);
 	switch (kind) {
 	case LOOKUP_EXACT:
 	case LOOKUP_WILDCARD:
@@ -204,6 +210,8 @@ static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict 
 	long i = (long)begin - (long)end;
 
 	do {
+		// So that the compiler counts by nothing else.
+		__asm__("" : "+r"(i), "+r"(from_end), "+r"(to_end));
 		const uint8_t *at = from_end + i;
 		lanes v[2];
 
@@ -223,11 +231,12 @@ static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict 
 }
 
 // body_put() where a pointer carries, or looks like none.
-uint64_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta);
+uint32_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta);
 
 // The bytes behind the question, for one that is `delta` longer than the answer's own name. Post:
-// their sum, the first at an even offset.
-static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
+// their sum, the first at an even offset: below BODY_SUM_END.
+#define BODY_SUM_END (1u << 25)
+static inline uint32_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 	const uint8_t *bytes = answer_bytes(answer);
 
@@ -246,7 +255,7 @@ static inline uint64_t body_put(uint8_t *body, const struct image_answer *answer
 
 		body[at] = bytes[at];
 	}
-	return checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+	return moves->weight * delta + answer->sum;
 }
 
 // Where an answer with proofs goes.
@@ -266,13 +275,21 @@ unsigned body_put_proofs(struct body_place place, const struct image_answer *ans
 // The numbers of an answer's records, 16 bits each.
 static inline uint64_t answer_counts(const struct image_answer *answer)
 {
-#ifdef __SSE4_1__
-	// The whole structure widened: of four bytes the compiler would widen two at a time.
-	const __m128i all = _mm_cvtepu8_epi16(_mm_loadl_epi64((const __m128i *)answer));
-
-	return (uint64_t)_mm_cvtsi128_si64(all) & 0xffffffffffff; // without the head
-#else
 	return reply_counts(answer->ancount, answer->nscount, answer->arcount);
+}
+
+// The same as they stand in a header, behind a question's.
+extern const uint8_t dns_counts_lanes[16];
+static inline uint64_t answer_counts_be(const struct image_answer *answer)
+{
+#ifdef __SSE4_1__
+	uint32_t all;
+
+	memcpy(&all, answer, sizeof all);
+	return (uint64_t)_mm_cvtsi128_si64(
+	    _mm_shuffle_epi8(_mm_cvtsi32_si128((int)all), *(const __m128i *)dns_counts_lanes));
+#else
+	return htobe64(answer_counts(answer));
 #endif
 }
 

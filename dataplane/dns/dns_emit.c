@@ -108,7 +108,7 @@ void dns_answer(const struct dns_context *context, struct dns_query *query)
 		if (reply.len != 0) {
 			query->verdict = DNS_REPLY;
 			query->len = query->reply_limit = (uint16_t)reply.len;
-			query->sum = checksum_add(sum, reply.sum);
+			query->sum = checksum_less(sum, checksum_fold(reply.less));
 			query->outcome = reply.outcome;
 			query->rcode = query->msg[3] & 0x0f;
 			dns_plain_end(&plain);

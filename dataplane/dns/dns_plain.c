@@ -5,8 +5,13 @@
 // it seldom comes by.
 #include "dns_plain_proof.h"
 #include "dns_plain_way.h"
+#include "zone_table_probe.h"
 
-static const uint8_t type_odd[PLAIN_TYPE_MAX + 1] = {[0] = 1, [RRTYPE_OPT] = 1};
+const uint8_t plain_rest[16] __attribute__((aligned(16))) = {[4] = RRCLASS_IN, [7] = RRTYPE_OPT};
+const uint8_t plain_rest_mask[16] __attribute__((aligned(16))) = {0xff, 0xff, 0x80, 0xff, 0xff,
+    0xff, 0xff, 0xff, [10] = 0xff, 0xff, (uint8_t) ~(OPT_DO >> 8), 0xff, 0xff, 0xff};
+static const uint8_t type_odd[PLAIN_TYPE_MAX + 1] = {
+    [0] = TYPE_NONE, [RRTYPE_OPT] = TYPE_NONE, [RRTYPE_DS] = TYPE_ASIDE};
 
 __attribute__((cold)) bool plain_lower(const uint8_t *wire, unsigned at, uint8_t *lower)
 {
@@ -34,8 +39,8 @@ static void query_fill(const struct dns_context *context, const struct plain_que
 		memcpy(name->lower + i, q->name + i, WIDE);
 	query->edns = q->opt != 0;
 	query->edns_do = plain_do(q);
-	query->opt_len = (uint16_t)plain_opt_len(q);
-	query->reply_limit = (uint16_t)plain_limit(context->server, q, query->cap);
+	query->opt_len = (uint16_t)plain_opt_len(q->opt);
+	query->reply_limit = (uint16_t)plain_limit(context->server, q->opt, query->cap);
 	query->question_end = (uint16_t)end;
 	// Of the OPT the bytes behind the first eight are 0.
 	query->question_sum =
@@ -76,7 +81,7 @@ static __attribute__((noinline)) struct plain_reply plain_emit_searching(
 {
 	const struct plain_question *q = &asked->question;
 	struct dns_query *query = at_hand->query;
-	const uint64_t sum = checksum_sum(msg, plain_question_end(q) + plain_opt_len(q), 0);
+	const uint64_t sum = checksum_sum(msg, plain_question_end(q) + plain_opt_len(q->opt), 0);
 	struct lookup lookup;
 
 	query->msg = msg;
@@ -88,7 +93,8 @@ static __attribute__((noinline)) struct plain_reply plain_emit_searching(
 	if (!dns_compiled_emit(at_hand->context, query, &lookup))
 		return (struct plain_reply){0};
 	at_hand->proved++;
-	return (struct plain_reply){query->len, checksum_less(query->sum, sum), query->outcome};
+	return (struct plain_reply){
+	    query->len, plain_less(checksum_less(query->sum, sum)), query->outcome};
 }
 
 // With proofs of what the answer denies.
@@ -99,7 +105,7 @@ static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand,
 	const struct dns_context *context = at_hand->context;
 	const struct body_place place = {.msg = msg,
 	    .begin = plain_question_end(q),
-	    .limit = plain_limit(context->server, q, at_hand->cap) - plain_opt_len(q),
+	    .limit = plain_limit(context->server, q->opt, at_hand->cap) - plain_opt_len(q->opt),
 	    .apex_at = DNS_HEADER_LEN + q->at + 1 - asked->version->apex_len};
 	struct proofs proofs;
 	uint64_t counts, sum;
@@ -115,7 +121,8 @@ static struct plain_reply plain_emit_proofs(struct dns_plain *at_hand,
 	if (choice->deny == DENY_NAME && version_has_nsec3(asked->version))
 		tally(&context->counters->nsec3_hashes, 1);
 	at_hand->outcomes[choice->outcome]++;
-	return plain_finish(at_hand, q, msg, choice, place.begin + size, counts, sum);
+	return plain_finish(at_hand, plain_echo(q, msg), choice, place.begin + size,
+	    htobe64(counts), checksum_fold(sum));
 }
 
 __attribute__((noinline)) void plain_emit_other(
@@ -139,7 +146,7 @@ __attribute__((noinline)) void plain_emit_other(
 	    choose(asking, kind, ref, &choice))
 		at_hand->reply = choice.deny != DENY_NOTHING
 		                     ? plain_emit_proofs(at_hand, asked, msg, &choice)
-		                     : plain_emit(at_hand, q, msg, &choice);
+		                     : plain_emit(at_hand, plain_echo(q, msg), &choice);
 }
 
 uint64_t plain_hash_on(
@@ -182,11 +189,30 @@ __attribute__((noinline)) void plain_emit_searched(
 	plain_emit_other(at_hand, asked, msg);
 }
 
+// The next question is most likely for the same zone. Post: where plain_quick() may answer it, what
+// that has to know is there.
+static void zone_again(struct dns_plain *at_hand)
+{
+	struct plain_zone *zone = &at_hand->zone;
+	const struct image *image = &zone->version->layer[0];
+
+	zone->next = ZONE_SAME;
+	if (zone->layered || zone->depth != at_hand->deepest)
+		return;
+	zone->apex = image_apex(image->header);
+	zone->apex_len = zone->version->apex_len;
+	zone->no_name = NULL;
+	if ((image->flags & (IMAGE_HAS_WILD | IMAGE_HAS_DNAMES)) == 0 && image->negative_ref != 0)
+		zone->no_name = image_at(image, image->negative_ref);
+	zone->next = ZONE_QUICK;
+}
+
 // The zone of that version. Post: as plain_zone().
 static bool zone_take(struct dns_plain *at_hand, const struct zone_version *version, unsigned depth)
 {
 	const struct image *image = &version->layer[0];
 	const bool walks = (image->flags & (IMAGE_HAS_CUTS | IMAGE_HAS_DNAMES)) != 0;
+	struct plain_zone *zone = &at_hand->zone;
 
 	if (!plain_version(at_hand, version))
 		return false;
@@ -194,13 +220,15 @@ static bool zone_take(struct dns_plain *at_hand, const struct zone_version *vers
 		at_hand->at_once = false;
 		return false;
 	}
-	at_hand->zone = (struct plain_zone){.hash = at_hand->asked.question.hash[depth],
-	    .depth = depth,
-	    .probe = walks ? depth + 1 : UINT_MAX,
-	    .with_sigs = (image->flags & IMAGE_SIGNED) != 0,
-	    .layered = version->layer_count != 1,
-	    .next = depth == 0 && at_hand->depths == 1 ? ZONE_ROOT : ZONE_SEARCH,
-	    .version = version};
+	zone->hash = at_hand->asked.question.hash[depth];
+	zone->depth = depth;
+	zone->probe = walks ? depth + 1 : UINT_MAX;
+	zone->with_sigs = (image->flags & IMAGE_SIGNED) != 0;
+	zone->layered = version->layer_count != 1;
+	zone->next = ZONE_SEARCH;
+	zone->version = version;
+	if (depth == 0) // it is most often the only one
+		zone_again(at_hand);
 	return true;
 }
 
@@ -220,7 +248,7 @@ __attribute__((noinline)) bool plain_zone(struct dns_plain *at_hand)
 		if (depth > q->hashed)
 			plain_hash_on(q, &at_hand->key, q->hashed, depth);
 		if (depth == zone->depth && q->hash[depth] == zone->hash) {
-			zone->next = ZONE_SAME;
+			zone_again(at_hand);
 			return true;
 		}
 
@@ -262,17 +290,34 @@ bool dns_plain_parse(const struct dns_context *context, struct dns_query *query)
 	return true;
 }
 
+static void opt_put(struct dns_plain *at_hand)
+{
+	for (unsigned with_do = 0; with_do < 2; with_do++) {
+		const uint64_t head = edns_head(at_hand->context->server, 0, with_do != 0);
+		const uint32_t flags =
+		    checksum_fold(head ^ edns_head(at_hand->context->server, 0, false));
+
+		at_hand->opt_head[with_do] = head;
+		for (unsigned turned = 0; turned < 2; turned++)
+			at_hand->opt_less[with_do][turned] =
+			    0xffff - checksum_fold(checksum_at(head, turned)) + flags;
+	}
+}
+
 void dns_plain_begin(struct dns_plain *at_hand, const struct dns_context *context,
     struct dns_query *query, unsigned cap)
 {
+	const uint64_t depths = zone_table_depths_few(context->table);
+
 	at_hand->context = context;
 	at_hand->query = query;
 	// Deeper ones than a plain question's are above the highest of these.
-	at_hand->depths = zone_table_depths_few(context->table) & ((2u << PLAIN_LABELS_MAX) - 1);
+	at_hand->depths = depths & ((2u << PLAIN_LABELS_MAX) - 1);
+	at_hand->deepest = 63 ^ (uint32_t)__builtin_clzll(depths | 1);
 	at_hand->depth_only = at_hand->depths != 0 && (at_hand->depths & (at_hand->depths - 1)) == 0
 	                          ? (uint32_t)__builtin_ctzll(at_hand->depths)
 	                          : PLAIN_NO_DEPTH;
-	at_hand->opt_head = edns_head(context->server, 0, false);
+	opt_put(at_hand);
 	at_hand->key = *zone_table_key(context->table);
 	at_hand->cap = cap;
 	at_hand->far = zone_table_is_large(context->table);
@@ -301,7 +346,19 @@ void dns_plain_end(const struct dns_plain *at_hand)
 
 STAGE struct plain_reply dns_plain_answer(struct dns_plain *at_hand, uint8_t *msg, unsigned len)
 {
+	struct plain_reply reply;
+
 	if (!at_hand->at_once || !plain_header(msg, len))
 		return plain_left(at_hand, PLAIN_LEFT_NEW);
-	return plain_answer(at_hand, msg, len);
+	if (at_hand->zone.next == ZONE_QUICK) {
+		switch (plain_quick(at_hand, msg, len, &reply)) {
+		case QUICK_REPLY:
+			return reply;
+		case QUICK_FOUND:
+			return plain_found(at_hand, msg);
+		case QUICK_ANY:
+			break;
+		}
+	}
+	return plain_any(at_hand, msg, len);
 }

@@ -9,10 +9,13 @@
 // over wherever this ends.
 #pragma once
 
+#include "checksum.h"
 #include "dns.h"
 
 #define PLAIN_LABELS_MAX 7   // of a question's name
 #define PLAIN_TYPE_MAX   127 // above it stand types that are not a question's
+#define TYPE_NONE        1   // in dns_plain.type_odd: no question's, either
+#define TYPE_ASIDE       2   // the same: at a zone's end another zone's data
 #define PLAIN_NAME_MAX   32  // of longer ones a copy is made, as of those that have capitals
 
 // The question at hand, as far as it was read. In memory, because there are too few registers for
@@ -40,9 +43,14 @@ struct plain_zone {
 	enum {
 		ZONE_SEARCH, // the next question is for another one
 		ZONE_SAME,   // most likely for the same
-		ZONE_ROOT,   // for the same: it is the root, and no other is there for plain ones
+		ZONE_QUICK,  // for the same, and plain_quick() knows what to do with it
 	} next;
 	const struct zone_version *version;
+	// ZONE_QUICK: its name, and what is said of a name that is not there; NULL: that is not
+	// said at once.
+	const uint8_t *apex;
+	const struct image_answer *no_name;
+	uint64_t apex_len;
 };
 
 // How far a question came that is not answered here.
@@ -119,10 +127,17 @@ struct plain_queue {
 };
 
 struct plain_reply {
-	uint64_t len; // 0: the stages go on with the query
-	uint64_t sum; // what it adds to a sum over the message, from the query to the reply
+	uint64_t len;  // 0: the stages go on with the query
+	uint64_t less; // what a sum over the message loses, from the query to the reply: above
+	               // 2^32 and below 2^52, so that whoever goes on needs no carry
 	enum dns_outcome outcome;
 };
+
+// The same of what a sum grows by.
+static inline uint64_t plain_less(uint64_t more)
+{
+	return (UINT64_C(0xffff) << 33) - checksum_fold(more);
+}
 
 // What does not change within a burst, what is counted in it, and the question at hand. Of the
 // thread that made it.
@@ -130,8 +145,13 @@ struct dns_plain {
 	const struct dns_context *context;
 	struct dns_query *query; // scratch, and where the stages go on
 	uint64_t depths;         // of the zone table's zones
-	uint32_t depth_only; // where all have apexes as long: so many labels; else PLAIN_NO_DEPTH
-	uint64_t opt_head;   // of a reply without DO
+	uint32_t depth_only;  // where all have apexes as long: so many labels; else PLAIN_NO_DEPTH
+	uint32_t deepest;     // labels of the longest apex, those of no plain question included
+	uint64_t opt_head[2]; // of a reply's OPT, without DO and with it
+	// What a sum loses by a reply's OPT, as if the query's began at an even offset: with DO or
+	// without, and where it begins at another offset, odd or even, than the query's. What is in
+	// the query's but DO is not counted.
+	uint32_t opt_less[2][2];
 	struct hash_key key;
 	uint32_t cap; // as dns_query.cap
 	bool far;     // a core's own cache does not hold the zone table
@@ -141,8 +161,8 @@ struct dns_plain {
 	uint32_t proved;      // answers with proofs, whose outcomes are counted already
 
 	struct plain_asked asked;
-	struct plain_reply reply;             // of plain_emit_other()
-	uint8_t type_odd[PLAIN_TYPE_MAX + 1]; // 1: no question's
+	struct plain_reply reply;             // of those that go out of line
+	uint8_t type_odd[PLAIN_TYPE_MAX + 1]; // else 0
 };
 
 // `at_hand` was zero once. Pre: `query` is for the next question that is not answered at once; cap

@@ -82,7 +82,7 @@ void plain_cookie_on(const struct dns_plain *at_hand, const struct plain_cookie 
 	put16(msg + at, OPTION_LEN);
 	put32(msg + at + 2, EDNS_OPTION_COOKIE << 16 | DNS_COOKIE_LEN);
 	memcpy(msg + reply->len + EDNS_OPTION_LEN, cookie->made, DNS_COOKIE_LEN);
-	reply->sum = checksum_add(checksum_less(reply->sum, cookie->sum), sum);
+	reply->less += plain_less(checksum_less(sum, cookie->sum));
 	reply->len += OPTION_LEN;
 	tally(&at_hand->context->counters->cookie[cookie->verdict], 1);
 }

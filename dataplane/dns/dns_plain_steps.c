@@ -6,6 +6,8 @@
 // dns_plain_wait.h seldom comes by. One whose state is not PLAIN_WAIT_ANSWER goes no further.
 #include "dns_plain_wait.h"
 
+#include "zone_table_probe.h"
+
 // A name at which nothing stands; as far as it is looked into.
 union plain_nobody {
 	struct image_node node;
@@ -503,7 +505,8 @@ static inline void step_choose(struct plain_waiting *waiting)
 		const struct asking asking = {version, waiting->type, waiting->labels, false};
 		struct choice choice;
 
-		if (plain_choose_referral(asking,
+		if (waiting->type != RRTYPE_DS &&
+		    plain_choose_referral(asking,
 		        (struct node_ref){&version->layer[waiting->layer], node}, &choice)) {
 			// It follows its node.
 			answer_prefetch(

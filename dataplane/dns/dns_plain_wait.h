@@ -80,7 +80,7 @@ static inline __attribute__((always_inline)) bool plain_ask(
 static_assert(NAME_LEN_MAX == 0xff, "plain_ask()");
 
 // As body_put(), by the same way for all.
-static inline __attribute__((always_inline)) uint64_t body_put_any(
+static inline __attribute__((always_inline)) uint32_t body_put_any(
     uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
@@ -97,7 +97,7 @@ static inline __attribute__((always_inline)) uint64_t body_put_any(
 	if (__builtin_expect(moves->reach + delta > UINT8_MAX, 0))
 		return body_put_carrying(body, answer, delta);
 
-	const uint64_t sum = checksum_of_wire((uint64_t)moves->weight * delta) + answer->sum;
+	const uint32_t sum = moves->weight * delta + answer->sum;
 	const unsigned odd_count = (unsigned)pick(moving, moves->odd_count, 0);
 
 	__asm__("" : "+r"(first));
@@ -140,23 +140,22 @@ static inline __attribute__((always_inline)) struct plain_reply plain_waited(
 
 	// A chain that denies is NODATA or NXDOMAIN, which only it can say.
 	if (waiting->state == PLAIN_WAIT_ANSWER && (answer->nscount & waiting->alias) == 0) {
-		const struct plain_question q = {.at = waiting->at,
-		    .opt =
-		        load16(msg + 10) != 0 ? load64(msg + DNS_HEADER_LEN + waiting->at + 5) : 0};
-		const unsigned question_end = plain_question_end(&q);
+		const unsigned question_end = DNS_HEADER_LEN + waiting->at + 5;
+		const struct plain_echo echo = {
+		    msg, question_end, load16(msg + 10) != 0 ? load64(msg + question_end) : 0};
 		const unsigned end = question_end + answer->size;
 
 		if (end + EDNS_FIXED_LEN <= DNS_UDP_MIN ||
-		    end + plain_opt_len(&q) <=
-		        plain_limit(at_hand->context->server, &q, waiting->cap)) {
+		    end + plain_opt_len(echo.opt) <=
+		        plain_limit(at_hand->context->server, echo.opt, waiting->cap)) {
 			const struct choice choice = {
 			    .answer = answer, .head = heads[outcome], .outcome = outcome};
-			const uint64_t sum = body_put_any(
+			const uint32_t sum = body_put_any(
 			    msg + question_end, answer, waiting->at + 1u - waiting->name_len);
 
 			at_hand->outcomes[outcome]++;
 			return plain_finish(
-			    at_hand, &q, msg, &choice, end, answer_counts(choice.answer), sum);
+			    at_hand, echo, &choice, end, answer_counts_be(answer), sum);
 		}
 	}
 	return (struct plain_reply){0};

@@ -20,7 +20,6 @@
 #include "dns_plain.h"
 #include "image_probe.h"
 #include "wide.h"
-#include "zone_table_probe.h"
 
 #define PLAIN_LINES 5 // of an answer, behind its node's first
 
@@ -56,6 +55,13 @@ static inline unsigned plain_question_end(const struct plain_question *q)
 	return DNS_HEADER_LEN + q->at + 5;
 }
 
+// What of a question is in its reply.
+struct plain_echo {
+	uint8_t *msg;
+	uint32_t end; // of the question
+	uint64_t opt; // plain_question.opt
+};
+
 // The name in lower case, to lower[]. False where it is too long.
 bool plain_lower(const uint8_t *wire, unsigned at, uint8_t *lower);
 
@@ -65,6 +71,11 @@ void plain_emit_other(struct dns_plain *at_hand, struct plain_asked *asked, uint
 // The same for a name that is still to be searched for in at_hand->zone: there are overlays, or
 // others stand where it was looked for.
 void plain_emit_searched(struct dns_plain *at_hand, unsigned labels, uint64_t hash, uint8_t *msg);
+
+// The zone that has the longest apex at or above the question, to at_hand->zone. Post: false: the
+// question is left, or, no longer at_hand->at_once, is to wait. Whether the apex is of that name or
+// of another with that hash nobody has looked.
+bool plain_zone(struct dns_plain *at_hand);
 
 // Are the names of a version in its index, and by the hashes of the table's key? All its layers
 // have one.
@@ -80,26 +91,6 @@ static inline bool plain_version(
 // Makes hash[from + 1 .. to]. Post: the last of them.
 uint64_t plain_hash_on(
     struct plain_question *q, const struct hash_key *key, unsigned from, unsigned to);
-
-// The zone that has the longest apex at or above the question, to at_hand->zone. Post: false: the
-// question is left, or, no longer at_hand->at_once, is to wait. Whether the apex is of that name or
-// of another with that hash nobody has looked.
-bool plain_zone(struct dns_plain *at_hand);
-
-// Is it the same again, and has the longest apex there may be?
-static inline bool plain_zone_same(const struct dns_plain *at_hand)
-{
-	const struct plain_question *q = &at_hand->asked.question;
-	const uint64_t depth = at_hand->zone.depth;
-
-	if (depth > q->labels || (at_hand->depths & ((UINT64_C(2) << q->labels) - 1)) >> depth != 1)
-		return false;
-
-	const unsigned apex_at = q->order[q->labels - depth];
-
-	return wide_equal(q->name + apex_at, image_apex(version_header(at_hand->zone.version)),
-	    q->at + 1 - apex_at);
-}
 
 // Is its header a plain query's?
 static inline bool plain_header(const uint8_t *msg, unsigned len)
@@ -117,7 +108,7 @@ static inline __attribute__((always_inline)) bool plain_fields(const uint8_t *ms
 	const uint32_t fields = be32toh(load32(opt - 4)) - RRCLASS_IN;
 	const uint32_t type = fields << 16 | fields >> 16;
 
-	if (type > PLAIN_TYPE_MAX || type_odd[type] != 0)
+	if (type > PLAIN_TYPE_MAX || type_odd[type] == TYPE_NONE)
 		return false;
 	*type_out = type;
 	if (load16(msg + 10) == 0) {
@@ -131,17 +122,14 @@ static inline __attribute__((always_inline)) bool plain_fields(const uint8_t *ms
 
 	*opt_out = head;
 	return len == DNS_HEADER_LEN + 5 + EDNS_FIXED_LEN + at &&
-	       (head & 0x00ff000000ffffff) == (uint64_t)RRTYPE_OPT << 16 &&
+	       (head & 0x00ffff0000ffffff) == (uint64_t)RRTYPE_OPT << 16 &&
 	       (load32(opt + 7) & ~(uint32_t)(OPT_DO >> 8)) == 0;
 }
 
-// Pre: of the header, QR, opcode, and counts are a query's with one question and at most one
-// record, which may be an OPT.
-static inline __attribute__((always_inline)) bool plain_parse(struct plain_question *q,
-    const uint8_t *msg, unsigned len, uint8_t *lower, const uint8_t *type_odd)
+// Where the labels of a name are. Post: false: there are too many, or it is none.
+static inline __attribute__((always_inline)) bool plain_labels(
+    struct plain_question *q, const uint8_t *name)
 {
-#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
-	const uint8_t *name = msg + DNS_HEADER_LEN;
 	unsigned at = 0, labels = 0, n;
 
 	// Unrolled, so that the number of labels need not be counted.
@@ -158,6 +146,22 @@ static inline __attribute__((always_inline)) bool plain_parse(struct plain_quest
 	q->at = at;
 	q->labels = labels;
 	q->name = name;
+	return true;
+}
+
+// Pre: of the header, QR, opcode, and counts are a query's with one question and at most one
+// record, which may be an OPT.
+static inline __attribute__((always_inline)) bool plain_parse(struct plain_question *q,
+    const uint8_t *msg, unsigned len, uint8_t *lower, const uint8_t *type_odd)
+{
+#if __BYTE_ORDER__ == __ORDER_LITTLE_ENDIAN__
+	const uint8_t *name = msg + DNS_HEADER_LEN;
+
+	if (!plain_labels(q, name))
+		return false;
+
+	const unsigned at = q->at;
+
 	if (wide_upper(name) || at >= PLAIN_NAME_MAX) {
 		if (!plain_lower(name, at, lower))
 			return false;
@@ -170,88 +174,108 @@ static inline __attribute__((always_inline)) bool plain_parse(struct plain_quest
 #endif
 }
 
-static inline unsigned plain_opt_len(const struct plain_question *q)
-{
-	return q->opt != 0 ? EDNS_FIXED_LEN : 0;
-}
-
 static inline bool plain_do(const struct plain_question *q)
 {
 	return (int64_t)q->opt < 0;
 }
 
-// The reply may have as many bytes.
-static inline unsigned plain_limit(
-    const struct dns_server *server, const struct plain_question *q, unsigned cap)
+static inline struct plain_echo plain_echo(const struct plain_question *q, uint8_t *msg)
 {
-	unsigned limit = __builtin_bswap16((uint16_t)(q->opt >> 24));
+	return (struct plain_echo){msg, plain_question_end(q), q->opt};
+}
+
+static inline unsigned plain_opt_len(uint64_t opt)
+{
+	return opt != 0 ? EDNS_FIXED_LEN : 0;
+}
+
+// The reply may have as many bytes.
+static inline unsigned plain_limit(const struct dns_server *server, uint64_t opt, unsigned cap)
+{
+	// Of all of it: of 16 bits the compiler makes a round through memory.
+	unsigned limit = (uint16_t)(be64toh(opt) >> 24);
 
 	if (limit > server->udp_payload_max)
 		limit = server->udp_payload_max;
-	if (limit < DNS_UDP_MIN || q->opt == 0)
+	if (limit < DNS_UDP_MIN || opt == 0)
 		limit = DNS_UDP_MIN; // RFC 6891 6.2.3
 	return limit < cap ? limit : cap;
 }
 
-// The reply's header and OPT around the body that stands there, whose records are `counts`.
+// The numbers of a reply's records that no answer has: of its question and of its OPT.
+#define COUNTS_QUESTION htobe64(UINT64_C(1) << 48)
+#define COUNTS_OPT      htobe64(1)
+static_assert(IMAGE_ADDITIONAL_MAX < UINT8_MAX, "with the OPT it is a byte");
+
+// The reply's header and OPT around the body, which ends at `end` and whose records are `records`,
+// as answer_counts_be(). The sum is made of what the query loses, each part of it positive: so it
+// is never zero, and its complement need not be taken.
 static inline __attribute__((always_inline)) struct plain_reply plain_finish(
-    const struct dns_plain *at_hand, const struct plain_question *q, uint8_t *msg,
-    const struct choice *choice, unsigned end, uint64_t counts, uint64_t body_sum)
+    const struct dns_plain *at_hand, struct plain_echo echo, const struct choice *choice,
+    unsigned end, uint64_t records, uint32_t body_sum)
 {
-	const unsigned question_end = plain_question_end(q);
-	const uint32_t old = load32(msg);
+	const uint32_t old = load32(echo.msg);
 	const uint32_t first = (old & (0xffff | HEADER_RD << 16)) | HEADER_QR << 16 | choice->head;
-	uint64_t sum;
+	uint64_t counts = records + COUNTS_QUESTION;
+	uint32_t less = (UINT32_C(0xffff) << 10) - body_sum;
 
-	counts += (uint64_t)1 << 48;
-	// What stood in the header goes, the numbers of question and record included. Any multiple
-	// of 2^16 - 1 keeps it positive.
-	sum = (UINT64_C(0xffff) << 32) - htobe16(1) + first - old;
-	if (q->opt != 0) {
-		const uint64_t opt = at_hand->opt_head | (q->opt & UINT64_C(1) << 63);
+	if (echo.opt != 0) {
+		const uint64_t with_do = echo.opt >> 63, opt = at_hand->opt_head[with_do];
 
-		memcpy(msg + end, &opt, sizeof opt);
-		memset(msg + end + sizeof opt, 0, 4); // and a byte more
-		counts++;                             // of the additional section
-		body_sum = checksum_less(body_sum, q->opt);
-		sum = checksum_add(sum - htobe16(1), checksum_turn(opt, end));
+		memcpy(echo.msg + end, &opt, sizeof opt);
+		memset(echo.msg + end + sizeof opt, 0, 4); // and a byte more
+		counts += COUNTS_OPT;
+		// Type and payload size; but for DO the rest of it is 0.
+		less +=
+		    (uint32_t)(echo.opt >> 16) + at_hand->opt_less[with_do][(end - echo.end) % 2];
 		end += EDNS_FIXED_LEN;
 	}
-	sum = checksum_add(sum, checksum_turn(body_sum, question_end));
-	counts = htobe64(counts);
-	memcpy(msg, &first, sizeof first);
-	memcpy(msg + 4, &counts, sizeof counts);
-	return (struct plain_reply){end, checksum_add(sum, counts), choice->outcome};
+	memcpy(echo.msg, &first, sizeof first);
+	memcpy(echo.msg + 4, &counts, sizeof counts);
+	// Question and OPT are counted in the query as well. Other records stand in the upper 48
+	// bits; 2^16 counts as 1.
+	return (struct plain_reply){end,
+	    (UINT64_C(0xffff) << 33) + checksum_turn32(less, echo.end) + old - first -
+	        (records >> 16),
+	    choice->outcome};
 }
+static_assert(BODY_SUM_END < UINT32_C(0xffff) << 10, "plain_finish()");
 
 // Pre: the choice is for the question, and proves nothing. Post: len 0: the reply may not have as
 // many bytes, and nothing was written.
 static inline __attribute__((always_inline)) struct plain_reply plain_emit(
-    struct dns_plain *at_hand, const struct plain_question *q, uint8_t *msg,
-    const struct choice *choice)
+    struct dns_plain *at_hand, struct plain_echo echo, const struct choice *choice)
 {
 	const struct image_answer *answer = choice->answer;
-	const unsigned question_end = plain_question_end(q), end = question_end + answer->size;
+	const unsigned end = echo.end + answer->size;
 
 	if (end + EDNS_FIXED_LEN > DNS_UDP_MIN &&
-	    end + plain_opt_len(q) > plain_limit(at_hand->context->server, q, at_hand->cap))
+	    end + plain_opt_len(echo.opt) >
+	        plain_limit(at_hand->context->server, echo.opt, at_hand->cap))
 		return (struct plain_reply){0, 0, choice->outcome};
 
-	const uint64_t body_sum =
-	    body_put(msg + question_end, answer, q->at + 1 - choice->name_len);
+	const uint32_t body_sum =
+	    body_put(echo.msg + echo.end, answer, echo.end - DNS_HEADER_LEN - 4 - choice->name_len);
 
 	at_hand->outcomes[choice->outcome]++;
-	return plain_finish(at_hand, q, msg, choice, end, answer_counts(choice->answer), body_sum);
+	return plain_finish(at_hand, echo, choice, end, answer_counts_be(answer), body_sum);
 }
 
-// What a name below a delegation gets, most often: as choose().
+// The answer follows the node, and most are as long; to wait for each line in turn is dear even in
+// a zone that a core's cache holds, since what the port moves pushes it out.
+static inline void plain_prefetch(const struct image_node *node)
+{
+	for (unsigned i = 1; i <= PLAIN_LINES; i++)
+		__builtin_prefetch((const uint8_t *)node + (size_t)64 * i);
+}
+
+// What a name below a delegation gets, most often: as choose(). Pre: the type is not DS.
 static inline bool plain_choose_referral(
     struct asking asking, struct node_ref ref, struct choice *choice)
 {
 	const unsigned not_here = NODE_OCCLUDED | (asking.with_sigs ? NODE_TAKES_PROOF : 0);
 
-	if (ref.node == NULL || (ref.node->flags & (NODE_CUT | not_here)) != NODE_CUT ||
-	    asking.qtype == RRTYPE_DS)
+	if (ref.node == NULL || (ref.node->flags & (NODE_CUT | not_here)) != NODE_CUT)
 		return false;
 
 	const struct image_node_leads *leads = node_leads(ref.node);
@@ -265,14 +289,54 @@ static inline bool plain_choose_referral(
 	return true;
 }
 
+// Is it the same again, and has the longest apex there may be?
+static inline bool plain_zone_same(const struct dns_plain *at_hand)
+{
+	const struct plain_question *q = &at_hand->asked.question;
+	const uint64_t depth = at_hand->zone.depth;
+
+	if (depth > q->labels || (at_hand->depths & ((UINT64_C(2) << q->labels) - 1)) >> depth != 1)
+		return false;
+
+	const unsigned apex_at = q->order[q->labels - depth];
+
+	return wide_equal(q->name + apex_at, image_apex(version_header(at_hand->zone.version)),
+	    q->at + 1 - apex_at);
+}
+
 static inline struct plain_reply plain_left(struct dns_plain *at_hand, enum plain_left left)
 {
 	at_hand->asked.left = left;
 	return (struct plain_reply){0};
 }
 
+// Goes on with the question in at_hand->asked, with what was found for so many labels of it.
+static inline struct plain_reply plain_go_on(
+    struct dns_plain *at_hand, uint8_t *msg, unsigned labels, const struct image_node *node)
+{
+	struct plain_asked *asked = &at_hand->asked;
+	const struct zone_version *version = at_hand->zone.version;
+
+	asked->probed = labels;
+	asked->node = node;
+	asked->version = version;
+	asked->image = &version->layer[0];
+	plain_emit_other(at_hand, asked, msg);
+	return at_hand->reply;
+}
+
+// Goes on where plain_quick() came to QUICK_FOUND. Post: as dns_plain_answer().
+static inline struct plain_reply plain_found(struct dns_plain *at_hand, uint8_t *msg)
+{
+	struct plain_question *q = &at_hand->asked.question;
+
+	if (!plain_labels(q, msg + DNS_HEADER_LEN)) // they are too many
+		return plain_left(at_hand, PLAIN_LEFT_NEW);
+	return plain_go_on(at_hand, msg, q->hashed, at_hand->asked.node);
+}
+
 // As dns_plain_answer(), for a message whose header is a plain query's.
-static inline __attribute__((always_inline)) struct plain_reply plain_answer(
+static inline __attribute__((always_inline)) struct plain_reply plain_any(
     struct dns_plain *at_hand, uint8_t *msg, unsigned len)
 {
 	struct plain_asked *const asked = &at_hand->asked;
@@ -286,9 +350,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 
 	unsigned hashed = 0;
 
-	if (zone->next == ZONE_ROOT) {
-		// No more than that of the root.
-	} else if (zone->next == ZONE_SAME && plain_zone_same(at_hand)) {
+	if (zone->next != ZONE_SEARCH && plain_zone_same(at_hand)) {
 		hashed = (unsigned)zone->depth;
 	} else if (plain_zone(at_hand)) {
 		hashed = q->hashed;
@@ -325,11 +387,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		if (!wide_equal(q->name + apex_at, image_apex(image->header), q->at + 1 - apex_at))
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);
 	} else {
-		// The answer follows the node, and most are as long; to wait for each line in turn
-		// is dear even in a zone that a core's cache holds, since what the port moves
-		// pushes it out.
-		for (unsigned i = 1; i <= PLAIN_LINES; i++)
-			__builtin_prefetch((const uint8_t *)probe.node + (size_t)64 * i);
+		plain_prefetch(probe.node);
 		// A name ends with its root: what is the same so far is the same name. And if it
 		// is, the zone's apex is what the question ends with.
 		if (!wide_equal(own, probe.node->name, own_len))
@@ -339,10 +397,10 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 	const bool with_sigs = plain_do(q) && zone->with_sigs;
 	const struct asking asking = {zone->version, q->type, q->labels, with_sigs};
 	const struct node_ref ref = {image, probe.node};
-	struct choice choice = {0}, other; // two, so that a referral's stays in registers
+	struct choice choice = {0}, other; // as in plain_quick()
 	enum lookup_kind kind;
 
-	if (!plain_choose_referral(asking, ref, &choice)) {
+	if (q->type == RRTYPE_DS || !plain_choose_referral(asking, ref, &choice)) {
 		// DS of a zone's apex is its parent's data.
 		if (q->type == RRTYPE_DS && zone->depth == q->labels)
 			return plain_left(at_hand, PLAIN_LEFT_ZONE);
@@ -352,18 +410,116 @@ static inline __attribute__((always_inline)) struct plain_reply plain_answer(
 		choice = other;
 	}
 
-	const struct plain_reply reply = plain_emit(at_hand, q, msg, &choice);
+	const struct plain_reply reply = plain_emit(at_hand, plain_echo(q, msg), &choice);
 
 	if (reply.len != 0)
 		return reply;
 unchosen:
-	asked->probed = labels;
-	asked->node = probe.node;
-	asked->version = zone->version;
-	asked->image = image;
-	plain_emit_other(at_hand, asked, msg);
-	return at_hand->reply;
+	return plain_go_on(at_hand, msg, labels, probe.node);
 search:
 	plain_emit_searched(at_hand, labels, hash, msg);
 	return at_hand->reply;
+}
+
+// What is behind the name of most questions: the root, a type up to 127, IN; an OPT with any
+// payload size, version 0, no flags but DO, and no options.
+extern const uint8_t plain_rest[16], plain_rest_mask[16];
+
+enum plain_quick {
+	QUICK_REPLY, // as dns_plain_answer()
+	QUICK_FOUND, // plain_found() goes on: of the question its type, OPT and last hash are
+	             // there, and the node that has it, NULL: there is none
+	QUICK_ANY,   // it is for plain_any()
+};
+
+// As plain_any(), if the question is what most of them are, which is judged by wide loads and is
+// never in memory: short, so that its name ends where its length says, with such an OPT; for its
+// zone's apex, a name one label below, or one below a delegation there.
+// Pre: at_hand->zone.next is ZONE_QUICK.
+static inline __attribute__((always_inline)) enum plain_quick plain_quick(
+    struct dns_plain *at_hand, uint8_t *msg, unsigned len, struct plain_reply *reply)
+{
+	const struct plain_zone *const zone = &at_hand->zone;
+	const uint8_t *const name = msg + DNS_HEADER_LEN;
+	const unsigned root = len - (DNS_HEADER_LEN + 5 + EDNS_FIXED_LEN); // of the name
+	const uint8_t *const rest = name + root;
+
+	// What is too short for all that is as good as too long.
+	if (root >= PLAIN_NAME_MAX || msg[11] != 1 ||
+	    !wide_matches16(rest, plain_rest, plain_rest_mask) || at_hand->type_odd[rest[2]] != 0)
+		return QUICK_ANY;
+
+	const int64_t apex = (int64_t)root + 1 - (int64_t)zone->apex_len;
+	int64_t at = 0, own = 0;
+
+	// A label may have any byte, zero as well: so its zone is where a label ends.
+	while (at < apex) { // at most PLAIN_NAME_MAX times
+		const unsigned n = name[at];
+
+		own = at;
+		if (n == 0)
+			return QUICK_ANY;
+		at += n + 1;
+	}
+	if (at != apex)
+		return QUICK_ANY;
+
+	const struct image *const image = &zone->version->layer[0];
+	const uint64_t hash =
+	    apex == 0 ? zone->hash : qname_label_hash(zone->hash, name + own, &at_hand->key);
+	const struct image_probe probe = image_probe(image, hash);
+	const struct image_node *const node = probe.node;
+	const struct plain_echo echo = {msg, DNS_HEADER_LEN + 5 + root, load64(rest + 5)};
+	const unsigned own_len = root + 1 - (unsigned)own;
+	const bool with_sigs = echo.opt >> 63 != 0 && zone->with_sigs;
+	struct choice choice = {0}, other; // two, so that a referral's stays in registers
+
+	if (echo.opt == 0) // its type is not
+		__builtin_unreachable();
+	if (node == NULL) {
+		if (probe.unsure || wide_first(wide_upper(name), root) != 0 ||
+		    !wide_equal_short(name + apex, zone->apex, (unsigned)zone->apex_len))
+			return QUICK_ANY;
+		if (with_sigs || zone->no_name == NULL)
+			goto found;
+		choice.answer = zone->no_name;
+		choice.name_len = (unsigned)zone->apex_len;
+		choice.head = HEADER_AA << 16 | RCODE_NXDOMAIN << 24;
+		choice.outcome = DNS_OUTCOME_nxdomain;
+	} else {
+		const struct asking asking = {zone->version, rest[2], 0, with_sigs};
+		const struct node_ref ref = {image, node};
+
+		plain_prefetch(node);
+		// Behind the apex' begin nobody has looked where labels end: only a name as long is
+		// the same, in lower case as it is.
+		if (node->name_len != own_len || !wide_equal_short(name + own, node->name, own_len))
+			return QUICK_ANY;
+		if (!plain_choose_referral(asking, ref, &choice)) {
+			if (own != 0 || (node->flags & (NODE_CUT | NODE_OCCLUDED)) != 0)
+				goto found;
+			choose_start(&other);
+			if (!choose_at_node(asking, ref, false, &other) ||
+			    other.deny != DENY_NOTHING)
+				goto found;
+			choice = other;
+		}
+	}
+	*reply = plain_emit(at_hand, echo, &choice);
+	if (reply->len != 0)
+		return QUICK_REPLY;
+found:
+	// In front of a delegation nobody has looked; and in a zone without it is the whole name
+	// that is looked up.
+	if (own != 0 && (zone->probe == UINT_MAX || wide_first(wide_upper(name), root) != 0))
+		return QUICK_ANY;
+
+	struct plain_question *const q = &at_hand->asked.question;
+
+	q->type = rest[2];
+	q->opt = echo.opt;
+	q->hashed = (uint32_t)zone->depth + (apex != 0);
+	q->hash[q->hashed] = hash;
+	at_hand->asked.node = node;
+	return QUICK_FOUND;
 }

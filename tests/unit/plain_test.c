@@ -21,11 +21,13 @@
 #include "delta.h"
 #include "dns.h"
 #include "dns_plain.h"
+#include "image_probe.h"
 #include "overlay.h"
 #include "zone_table_probe.h"
 #include "zonefile.h"
 
-#define ZONES 300 // of the table's 1024 slots
+#define ZONES      300 // of the table's 1024 slots
+#define REPLY_ROOM 8192
 
 #define SIG    " 13 2 300 20300101000000 20200101000000 1 @ QUJD\n"
 #define HASH_A "139abrdcfnreaq72m4ijosk6d7nbrour"
@@ -42,6 +44,7 @@
 
 static const struct hash_key key = {{0x0123456789abcdef, 0xfedcba9876543210}};
 static const struct dns_server server = {.udp_payload_max = 1232};
+static uint16_t reply_cap = 1400;
 static struct dns_counters counters;
 // Answered step by step; of them, from layers, and without a look at the version.
 static unsigned steps_count, layered_count, near_count;
@@ -222,12 +225,12 @@ static bool ask_waiting(struct dns_query *query, bool far)
 	near_count += lead_near(waiting->lead);
 	query->verdict = DNS_REPLY;
 	query->len = (uint16_t)reply.len;
-	query->sum = checksum_add(sum, reply.sum);
+	query->sum = checksum_less(sum, checksum_fold(reply.less));
 	return true;
 }
 
 // In one burst with those before it, of which it may remember their zone. Post: as ask_waiting().
-static unsigned burst_left, burst_same, burst_count;
+static unsigned burst_left, burst_same, burst_quick, burst_count;
 static bool ask_in_a_burst(struct dns_query *query)
 {
 	static struct dns_plain at_hand;
@@ -241,7 +244,8 @@ static bool ask_in_a_burst(struct dns_query *query)
 
 	const struct plain_reply reply = dns_plain_answer(&at_hand, query->msg, query->len);
 
-	burst_same += at_hand.zone.next == ZONE_SAME;
+	burst_same += at_hand.zone.next != ZONE_SEARCH;
+	burst_quick += at_hand.zone.next == ZONE_QUICK;
 	burst_count += reply.len != 0;
 	if (reply.len == 0) {
 		query->sum = sum;
@@ -250,22 +254,22 @@ static bool ask_in_a_burst(struct dns_query *query)
 	}
 	query->verdict = DNS_REPLY;
 	query->len = (uint16_t)reply.len;
-	query->sum = checksum_add(sum, reply.sum);
+	query->sum = checksum_less(sum, checksum_fold(reply.less));
 	return true;
 }
 
 enum way { AT_ONCE, IN_A_BURST, BY_STAGES, BY_STEPS, BY_STEPS_FAR };
 
-static size_t ask(enum way way, const uint8_t *msg, size_t len, uint8_t reply[2048])
+static size_t ask(enum way way, const uint8_t *msg, size_t len, uint8_t reply[REPLY_ROOM])
 {
 	static struct dns_query query;
 
-	memset(reply, 0xa5, 2048);
+	memset(reply, 0xa5, REPLY_ROOM);
 	memcpy(reply, msg, len);
 	memset(&query, 0xa5, sizeof query);
 	query.msg = reply;
 	query.len = (uint16_t)len;
-	query.cap = 1400;
+	query.cap = reply_cap;
 	query.sum = checksum_sum(msg, len, 0);
 	query.no_error_reply = query.render_only = false;
 	query.client_len = 0;
@@ -291,13 +295,14 @@ static size_t ask(enum way way, const uint8_t *msg, size_t len, uint8_t reply[20
 static void all_questions(void)
 {
 	static const char *const labels[] = {"", "ns.", "NS.", "a-label-of-more-than-EIGHT.", "z.",
-	    "w.", "y.z.", "x.Y.z.", "c.", "deep.in.c.", "missing.", "missing.missing.", "ns.w.",
-	    "fresh.", "ns.c.", "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.",
+	    "w.", "y.z.", "x.Y.z.", "c.", "deep.in.c.", "DEEP.In.c.", "deep.in.C.", "missing.",
+	    "missing.missing.", "ns.w.", "fresh.", "ns.c.",
+	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.",
 	    "this-is-a-label-of-far-more-than.thirty-two-bytes-in-the-name.and-then-as-long-"
 	    "again."};
 	static const uint8_t types[] = {1, 2, 6, 15, 28, 43, 5, 64};
 	static const enum way ways[] = {AT_ONCE, IN_A_BURST, BY_STEPS, BY_STEPS_FAR};
-	static uint8_t other[2048], by_stages[2048];
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
 	unsigned number = 0;
 
 	burst_left = 0; // zones may have gone
@@ -341,6 +346,7 @@ static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 	assert_true(counters.nsec3_hashes > 0);
 	assert_true(steps_count > ZONES * 17);       // of twice as many
 	assert_true(burst_same > ZONES * 4);         // for the zone before
+	assert_true(burst_quick > 50);               // which has an apex as long as any
 	assert_true(layered_count > ZONES * 17 / 4); // of four fifths as many
 	assert_true(near_count > ZONES * 17 / 4);    // unsigned, of one layer: three tenths
 	for (unsigned i = 3; i < ZONES; i += 7) {
@@ -363,7 +369,7 @@ static void names_that_stand_elsewhere_go_the_plain_way_too(void **state)
 {
 	enum { LINE = 32, NAMES = 4000 };
 	static char text[LINE * NAMES];
-	static uint8_t other[2048], by_stages[2048];
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
 	struct zone_table *table = zone_table_new(&key);
 	uint8_t apex[NAME_LEN_MAX], msg[512];
 	struct zone_retired retired;
@@ -433,7 +439,7 @@ static void whatever_a_name_owns_comes_the_same_by_steps(void **state)
 	    "to-cut.", "missing.", "x.missing.", "nsec.",
 	    "a-label-of-many-more-bytes-than-sixteen.", "sixteen--letters."};
 	enum { APEXES = 40 };
-	static uint8_t other[2048], by_stages[2048];
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
 	struct zone_table *table = zone_table_new(&key);
 	uint8_t apex[NAME_LEN_MAX], msg[512];
 	unsigned number = 0;
@@ -457,7 +463,7 @@ static void whatever_a_name_owns_comes_the_same_by_steps(void **state)
 		zone_serve(table, apex, i);
 	}
 	context.table = table;
-	burst_left = steps_count = near_count = 0;
+	burst_left = burst_quick = steps_count = near_count = 0;
 	for (unsigned type = 1; type < 128; type++) {
 		for (unsigned k = 0; k < sizeof labels / sizeof labels[0]; k++) {
 			char name[128 + NAME_TEXT];
@@ -466,7 +472,7 @@ static void whatever_a_name_owns_comes_the_same_by_steps(void **state)
 				continue;
 			number++;
 			snprintf(name, sizeof name, "%.80s%.*s", labels[k], NAME_TEXT - 1,
-			    names[number % APEXES]);
+			    names[number / 8 % APEXES]);
 			const size_t len = question(msg, name, (uint8_t)type, number);
 			const size_t n = ask(BY_STAGES, msg, len, by_stages);
 
@@ -480,10 +486,125 @@ static void whatever_a_name_owns_comes_the_same_by_steps(void **state)
 	}
 	assert_true(steps_count > number);         // of twice as many
 	assert_true(near_count > steps_count / 3); // half of the zones
+	assert_true(burst_quick > number / 2);
 	zone_table_free(table);
 	fronts_free();
 	for (unsigned i = 0; i < APEXES; i++)
 		image_buffer_close(&images[i][0]);
+}
+
+// A question that is no message: its label with a zero byte goes on into the type. A node that the
+// index finds for it has the same bytes so far, and more.
+static void a_zero_byte_within_a_label_is_not_where_a_name_ends(void **state)
+{
+	static const uint8_t inner[96] = "\010"
+	                                 "1234567"; // and the zero
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
+	struct zone_table *table = zone_table_new(&key);
+	uint8_t apex[NAME_LEN_MAX] = {0}, own[96] = {0}, msg[512];
+	struct zone_retired retired;
+	struct zonefile_error at;
+	char text[128];
+	uint64_t hash;
+
+	assert_int_equal(name_from_text("example.", 8, (const uint8_t *)"", apex), 9);
+	const uint64_t zone = qname_label_hash(key.k[0], apex, &key);
+	const uint64_t below = qname_label_hash(zone, inner, &key);
+
+	for (unsigned n = 0;; n++) { // until both names have one tag
+		own[0] = (uint8_t)snprintf((char *)own + 1, 32, "w%u", n);
+		hash = qname_label_hash(zone, own, &key);
+		if ((uint16_t)hash != 0 &&
+		    (uint16_t)hash == (uint16_t)qname_label_hash(below, own, &key))
+			break;
+	}
+
+	const int used = snprintf(text, sizeof text,
+	    "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\n%s.1234567\\000 A 192.0.2.1\n",
+	    (const char *)own + 1);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, (size_t)used, apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	image_compile(&images[0][0], records, NULL, &versions[0].layer[0]);
+	records_free(records);
+	versions[0].layer_count = 1;
+	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+	context.table = table;
+
+	const struct image_node *node = image_probe(&versions[0].layer[0], hash).node;
+
+	assert_non_null(node);
+	assert_int_equal(node->name_len, own[0] + 1 + 9 + 9);
+	burst_left = burst_quick = burst_count = 0;
+	size_t len = question(msg, "example.", RRTYPE_A, 2);
+	for (unsigned i = 0; i < 3; i++)
+		(void)ask(IN_A_BURST, msg, len, other);
+	assert_int_equal(burst_quick, 2);
+	memmove(msg + len - 15 + 1 + own[0], msg + len - 15, 15); // what is behind the name
+	memcpy(msg + 12, own, own[0] + 1u);
+	memcpy(msg + 12 + own[0] + 1, inner, 9);
+	len += 1u + own[0];
+	const size_t n = ask(BY_STAGES, msg, len, by_stages);
+	assert_int_equal(by_stages[3] & 15, 1); // FORMERR
+	assert_int_equal(ask(IN_A_BURST, msg, len, other), n);
+	assert_memory_equal(other, by_stages, n);
+	assert_int_equal(burst_count, 3);
+	zone_table_free(table);
+	image_buffer_close(&images[0][0]);
+}
+
+// With the reply's OPT they are 255 of the additional section, and one more is not compiled.
+static void as_many_additional_records_as_an_answer_may_have(void **state)
+{
+	static const struct dns_server large = {.udp_payload_max = REPLY_ROOM - 64};
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
+	char text[8192];
+	uint8_t apex[NAME_LEN_MAX] = {0}, msg[512];
+
+	assert_int_equal(name_from_text("example.", 8, (const uint8_t *)"", apex), 9);
+	context.server = &large;
+	reply_cap = REPLY_ROOM - 64;
+	for (unsigned more = 0; more < 2; more++) {
+		const unsigned addresses = IMAGE_ADDITIONAL_MAX + more;
+		struct zone_table *table = zone_table_new(&key);
+		struct records *records = records_new(apex);
+		struct zone_retired retired;
+		struct zonefile_error at;
+		size_t used =
+		    (size_t)snprintf(text, sizeof text, "@ 3600 SOA @ host 1 2 3 4 300\n@ NS @\n");
+
+		for (unsigned i = 0; i < addresses; i++)
+			used += (size_t)snprintf(
+			    text + used, sizeof text - used, "@ A 192.0.2.%u\n", i);
+		assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
+		assert_int_equal(records_sort(records), 0);
+		image_compile(&images[0][0], records, NULL, &versions[0].layer[0]);
+		records_free(records);
+		versions[0].layer_count = 1;
+		assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+		context.table = table;
+		burst_left = burst_quick = burst_count = 0;
+		for (unsigned i = 0; i < 4; i++) {
+			const size_t len = question(msg, "example.", RRTYPE_NS, 2);
+
+			memcpy(msg + len - 8, (const uint8_t[2]){REPLY_ROOM >> 8, 0}, 2);
+
+			const size_t n = ask(BY_STAGES, msg, len, by_stages);
+
+			// An NS of 14 bytes, addresses of 16.
+			assert_int_equal(n, 12 + 9 + 4 + 14 + 16 * addresses + 11);
+			assert_int_equal(by_stages[10] << 8 | by_stages[11], addresses + 1);
+			assert_int_equal(ask(IN_A_BURST, msg, len, other), n);
+			assert_memory_equal(other, by_stages, n);
+		}
+		assert_int_equal(burst_quick, 3);
+		assert_int_equal(burst_count, more == 0 ? 4 : 0);
+		zone_table_free(table);
+		image_buffer_close(&images[0][0]);
+	}
+	context.server = &server;
+	reply_cap = 1400;
 }
 
 // The control thread adds zones while a worker is within a burst.
@@ -493,7 +614,7 @@ static void a_query_that_waits_is_answered_from_a_table_that_grew(void **state)
 	struct zone_table *table = zone_table_new(&key);
 	const struct compile_options options = {.key = key, .generation = 1, .id = 1};
 	static char text[LINE * NAMES];
-	static uint8_t reply[2048], other[2048], expected[2048];
+	static uint8_t reply[REPLY_ROOM], other[REPLY_ROOM], expected[REPLY_ROOM];
 	static struct zone_version others[SLOTS_LARGE];
 	static struct plain_queue queue;
 	static struct dns_query query;
@@ -560,7 +681,7 @@ static void a_root_that_was_just_taken_out_is_not_looked_into(void **state)
 	static struct dns_plain at_hand;
 	static struct plain_queue queue;
 	static struct dns_query query;
-	static uint8_t reply[2048];
+	static uint8_t reply[REPLY_ROOM];
 
 	assert_int_equal(zone_table_set(table, (const uint8_t *)"", &versions[0], &retired), 0);
 	context.table = table;
@@ -593,6 +714,8 @@ int main(void)
 	    cmocka_unit_test(at_once_by_steps_and_by_stages_come_the_same_replies),
 	    cmocka_unit_test(names_that_stand_elsewhere_go_the_plain_way_too),
 	    cmocka_unit_test(whatever_a_name_owns_comes_the_same_by_steps),
+	    cmocka_unit_test(a_zero_byte_within_a_label_is_not_where_a_name_ends),
+	    cmocka_unit_test(as_many_additional_records_as_an_answer_may_have),
 	    cmocka_unit_test(a_query_that_waits_is_answered_from_a_table_that_grew),
 	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
 	};

@@ -167,6 +167,32 @@ static void a_bucket_whose_count_is_wrong_is_refused(void **state)
 	drop(&b);
 }
 
+// A reply's OPT is counted with an answer's additional records, in the same byte.
+static void an_answer_with_no_room_for_an_opt_is_refused(void **state)
+{
+	struct records *r = zone("example.com.");
+	struct built b;
+	struct lookup found;
+
+	add_soa(r, "example.com.");
+	add_name(r, "example.com.", RRTYPE_NS, "example.com.");
+	for (unsigned i = 0; i < IMAGE_ADDITIONAL_MAX; i++)
+		add(r, "example.com.", RRTYPE_A, (const uint8_t[4]){'a', 'b', 'c', (uint8_t)i}, 4);
+	build(&b, r);
+	look(&b, "example.com.", &found);
+
+	const struct image_answer *answer =
+	    node_at(found.node.node, node_rrset(found.node, RRTYPE_NS)->answer_at);
+	uint8_t *copy = forge(&b);
+	struct image_answer *forged =
+	    (struct image_answer *)(copy + ((const uint8_t *)answer - b.buffer.mem));
+
+	assert_int_equal(forged->arcount, IMAGE_ADDITIONAL_MAX);
+	forged->arcount++;
+	forged_is_refused(&b, copy, "no room for an OPT");
+	drop(&b);
+}
+
 // A lookup looks at so many buckets for a name that is not there.
 static void an_index_with_no_bound_of_its_own_is_refused(void **state)
 {
@@ -484,6 +510,7 @@ int main(void)
 	    cmocka_unit_test(every_flipped_byte_is_refused_or_harmless),
 	    cmocka_unit_test(a_name_that_is_indexed_twice_is_refused),
 	    cmocka_unit_test(a_bucket_whose_count_is_wrong_is_refused),
+	    cmocka_unit_test(an_answer_with_no_room_for_an_opt_is_refused),
 	    cmocka_unit_test(an_index_with_no_bound_of_its_own_is_refused),
 	    cmocka_unit_test(what_moves_must_be_what_the_bytes_say),
 	    cmocka_unit_test(an_overlay_without_apex_or_with_a_wild_negative_answer_is_refused),
