@@ -148,7 +148,7 @@ void ask_waiting(const struct ask *ask)
 		must(ask_once(ask, false, 0xa5, alone, &len) == DNS_REPLY);
 		if (reply.len != 0) {
 			query.len = (uint16_t)reply.len;
-			query.sum = checksum_add(query.sum, reply.sum);
+			query.sum = checksum_less(query.sum, checksum_fold(reply.less));
 			sum_judge(&query);
 			must(reply.len == len && memcmp(buffer, alone, len) == 0);
 		} else { // it is as it was
