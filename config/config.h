@@ -21,6 +21,8 @@ struct config_error {
 };
 
 // An address with an optional port: "192.0.2.1@53", "2001:db8::1", "127.0.0.1@9153".
+#define CONFIG_FILE "/etc/nameplane/nameplane.yaml" // unless another is given
+
 struct config_address {
 	struct sockaddr_storage addr; // port filled in (53 unless given or stated otherwise)
 	socklen_t addr_len;

@@ -4,6 +4,7 @@
 // The section dataplane: workers, ports and their devices, TCP limits, EAL memory.
 #include "sections.h"
 
+#include <arpa/inet.h>
 #include <sched.h>
 #include <stdio.h>
 #include <string.h>
@@ -132,6 +133,17 @@ static const struct field port_fields[] = {
     [PORT_PUNT] = {"punt", field_bool, offsetof(struct config_port, punt)},
 };
 
+static bool is_one_host(const struct config_address *address)
+{
+	const struct sockaddr_in *in4 = (const struct sockaddr_in *)&address->addr;
+	const struct sockaddr_in6 *in6 = (const struct sockaddr_in6 *)&address->addr;
+	const uint32_t host = ntohl(in4->sin_addr.s_addr);
+
+	if (address->addr.ss_family == AF_INET)
+		return host >> 24 != 0 && host < 0xe0000000; // 0/8; from 224/4 on
+	return !IN6_IS_ADDR_UNSPECIFIED(&in6->sin6_addr) && !IN6_IS_ADDR_MULTICAST(&in6->sin6_addr);
+}
+
 static int port_read(struct reader *r, const struct node *item, struct config_port *port)
 {
 	uint32_t seen;
@@ -144,6 +156,11 @@ static int port_read(struct reader *r, const struct node *item, struct config_po
 		return tree_error(r->error, item, "A port has no 'device'.");
 	if (port->address_count == 0)
 		return tree_error(r->error, item, "A port has no 'addresses'.");
+	for (size_t i = 0; i < port->address_count; i++)
+		if (!is_one_host(&port->addresses[i]))
+			return tree_error(r->error, map_get(item, "addresses"),
+			    "Each of 'addresses' must be a host's own: not all addresses, "
+			    "multicast or broadcast.");
 	if ((seen & 1u << PORT_PUNT) == 0)
 		port->punt = port->driver == CONFIG_PORT_PCI;
 	return 0;

@@ -13,6 +13,7 @@
 #define METRICS_PORT 9153
 #define DNS_PORT     53
 #define TLS_PORT     853 // RFC 7858 3.1
+#define RUNDIR_MAX   90u // of the 107 bytes of a socket's path
 
 static const struct field server_fields[] = {
     {"identity", field_text, offsetof(struct config, server.identity), .max = CONFIG_IDENTITY_MAX},
@@ -74,6 +75,9 @@ int section_server(struct reader *r, const struct node *section)
 	if ((config->server.cert_file == NULL) != (config->server.key_file == NULL))
 		return tree_error(
 		    r->error, section, "Of 'cert-file' and 'key-file' there is only one.");
+	if (config->server.rundir != NULL && strlen(config->server.rundir) > RUNDIR_MAX)
+		return tree_error(r->error, map_get(section, "rundir"),
+		    "'rundir' has more than %u bytes, too many for the sockets in it.", RUNDIR_MAX);
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		host[0] = '\0';
 	rc = set_default(r, &config->server.identity, host);

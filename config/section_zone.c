@@ -25,6 +25,12 @@ static int field_domain(
 
 	if (rc < 0)
 		return rc;
+	for (size_t i = 0; i < value->len; i++)
+		if ((unsigned char)value->text[i] >= 0x80)
+			return tree_error(r->error, value,
+			    "'domain' is '%s', but that is not ASCII: give the name in its "
+			    "xn-- form.",
+			    tree_show(value, shown));
 	len = name_from_text(value->text, value->len, NULL, wire);
 	if (len <= 0)
 		return tree_error(r->error, value,

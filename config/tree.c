@@ -182,6 +182,18 @@ static void error_from_offset(struct config_error *error, const char *text, size
 	}
 }
 
+// Whether the error is where a tab is.
+static bool is_tab(const char *text, size_t len, const struct config_error *error)
+{
+	const char *at = text, *end = text + len;
+
+	for (unsigned line = 1; line < error->line && at != NULL; line++) {
+		at = memchr(at, '\n', (size_t)(end - at));
+		at = at != NULL ? at + 1 : NULL;
+	}
+	return at != NULL && (size_t)(end - at) >= error->column && at[error->column - 1] == '\t';
+}
+
 static int parser_error(
     const yaml_parser_t *parser, const char *text, size_t len, struct config_error *error)
 {
@@ -198,6 +210,11 @@ static int parser_error(
 	}
 	error->line = (unsigned)parser->problem_mark.line + 1;
 	error->column = (unsigned)parser->problem_mark.column + 1;
+	if (parser->error == YAML_SCANNER_ERROR && is_tab(text, len, error)) {
+		snprintf(error->message, sizeof(error->message),
+		    "This is not YAML, which is indented with spaces: here is a tab.");
+		return -EINVAL;
+	}
 	snprintf(error->message, sizeof(error->message), "This is not YAML: %s%s%s.",
 	    parser->context != NULL ? parser->context : "", parser->context != NULL ? ", " : "",
 	    problem);

@@ -275,7 +275,7 @@ int history_write(const char *storage, const struct history_records *records, ui
 	if (rc < 0)
 		return rc;
 	fd = open(anew ? temporary : path,
-	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (anew ? O_CREAT | O_TRUNC : 0), 0644);
+	    O_WRONLY | O_CLOEXEC | O_NOFOLLOW | (anew ? O_CREAT | O_TRUNC : 0), 0640);
 	if (fd < 0)
 		return -errno;
 	rc = disk_write_at(fd, *size, records->bytes, records->len);

@@ -242,7 +242,7 @@ static int write_anew(const char *storage, struct journal *journal,
 	snprintf(folder, sizeof(folder), "%s/journal", storage);
 	if (mkdir(folder, 0755) < 0 && errno != EEXIST)
 		return -errno;
-	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(temporary, O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	rc = file_fill(fd, journal, steps, kept, append, from);

@@ -23,14 +23,13 @@
 #include "control.h"
 #include "daemon.h"
 #include "engine.h"
+#include "here.h"
 #include "log.h"
 #include "offload.h"
 #include "primary.h"
 #include "publish.h"
 #include "slice.h"
 #include "starting.h"
-
-#define CONFIG_DEFAULT "/etc/nameplane/nameplane.conf"
 
 static int64_t wall_ms(void)
 {
@@ -219,6 +218,22 @@ static void keys_load(struct daemon *daemon)
 		log_error("out of memory; the keys may not all be as they were");
 }
 
+// What is in order and does not do what one would expect.
+static void config_warn(const struct config *config)
+{
+	char text[HERE_TEXT_MAX];
+
+	for (size_t i = 0; i < config->controlplane.listen_count; i++)
+		if (!here_has(&config->controlplane.listen[i]))
+			log_warning(
+			    "listen: %s is no address of this machine now: nothing comes in "
+			    "there, NOTIFY included, before an interface has it",
+			    here_text(&config->controlplane.listen[i], text));
+	if (config->controlplane.metrics.addr_len != 0)
+		log_warning("metrics: there are none yet, nothing listens on %s",
+		    here_text(&config->controlplane.metrics, text));
+}
+
 static int daemon_start(struct daemon *daemon, struct starting *starting)
 {
 	const struct publisher_ops ops = {.ctx = daemon,
@@ -280,6 +295,8 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	control_unlisten(&sockets); // those that are control's are no longer in it
 	if (rc < 0)
 		log_error("%s", error);
+	else
+		config_warn(daemon->config);
 	return rc;
 }
 
@@ -350,7 +367,7 @@ static int daemon_run(const char *path, struct config *config, struct starting *
 static int usage(FILE *to, int rc)
 {
 	fprintf(to, "usage: np-controlplane [-c FILE] [--check]\n"
-	            "  -c, --config FILE  the configuration (default " CONFIG_DEFAULT ")\n"
+	            "  -c, --config FILE  the configuration (default " CONFIG_FILE ")\n"
 	            "      --check        read it, say what is wrong, exit\n"
 	            "      --version\n");
 	return rc;
@@ -372,7 +389,7 @@ int main(int argc, char **argv)
 	static const struct option options[] = {{"config", required_argument, NULL, 'c'},
 	    {"check", no_argument, NULL, 'k'}, {"version", no_argument, NULL, 'v'},
 	    {"help", no_argument, NULL, 'h'}, {0}};
-	const char *path = CONFIG_DEFAULT;
+	const char *path = CONFIG_FILE;
 	struct config_error error;
 	struct config *config;
 	struct starting *starting;

@@ -263,7 +263,11 @@ static int command_run(const struct command *command, char **words, int count,
 	}
 	sock = socket_open(path, strcmp(command->name, "reload") == 0 ? RELOAD_S : WAIT_S);
 	if (sock < 0) {
-		fprintf(stderr, "npctl: %s: %s\n", path, strerror(-sock));
+		fprintf(stderr, "npctl: %s: %s%s\n", path, strerror(-sock),
+		    sock == -ENOENT || sock == -ECONNREFUSED
+		        ? "; np-controlplane does not run, or its rundir is another (-s)"
+		    : sock == -EACCES ? "; only root and the control-group may"
+		                      : "");
 		json_decref(request);
 		return 1;
 	}
@@ -335,6 +339,14 @@ int main(int argc, char **argv)
 	}
 	command =
 	    optind < argc ? command_find(argv + optind, argc - optind, &rest, &rest_count) : NULL;
+	if (command == NULL && optind < argc) {
+		fprintf(stderr,
+		    "npctl: there is no command '%s%s%s', or not with these words; "
+		    "npctl --help lists them.\n",
+		    argv[optind], optind + 1 < argc ? " " : "",
+		    optind + 1 < argc ? argv[optind + 1] : "");
+		return 2;
+	}
 	if (command == NULL)
 		return usage(stderr, 2);
 	if (path == NULL)

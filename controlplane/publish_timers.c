@@ -72,7 +72,7 @@ static int file_open(const struct publisher *p, int flags)
 
 	if (snprintf(path, sizeof(path), "%s/timers", p->storage) >= (int)sizeof(path))
 		return -ENAMETOOLONG;
-	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0644);
+	fd = open(path, flags | O_CLOEXEC | O_NOFOLLOW | O_NOCTTY | O_NONBLOCK, 0640);
 	return fd >= 0 ? fd : -errno;
 }
 

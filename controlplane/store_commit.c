@@ -107,7 +107,7 @@ static int file_write(struct commit *commit, size_t from, size_t to)
 	if (rc < 0)
 		return rc;
 	snprintf(temporary, sizeof(temporary), "%s.tmp", path);
-	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0644);
+	fd = open(temporary, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0640);
 	if (fd < 0)
 		return -errno;
 	rc = images_copy(commit, from, to, fd);

@@ -41,9 +41,9 @@ struct process {
 
 static void usage(FILE *to)
 {
-	fputs("usage: np-dataplane -c FILE [--check]\n"
+	fputs("usage: np-dataplane [-c FILE] [--check]\n"
 	      "\n"
-	      "  -c, --config FILE  the configuration, nameplane.conf(5)\n"
+	      "  -c, --config FILE  the configuration, nameplane.conf(5); default " CONFIG_FILE "\n"
 	      "      --check        read it, say what is wrong with it, and exit\n"
 	      "  -V, --version      print the version and exit\n"
 	      "  -h, --help         this\n",
@@ -259,7 +259,7 @@ int main(int argc, char **argv)
 	};
 	const struct rlimit unlimited = {RLIM_INFINITY, RLIM_INFINITY};
 	struct process process = {0};
-	const char *path = NULL;
+	const char *path = CONFIG_FILE;
 	bool check = false;
 	sigset_t signals;
 	int option, rc;
@@ -283,7 +283,7 @@ int main(int argc, char **argv)
 			return 2;
 		}
 	}
-	if (path == NULL || optind != argc) {
+	if (optind != argc) {
 		usage(stderr);
 		return 2;
 	}

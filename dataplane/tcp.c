@@ -28,6 +28,7 @@
 
 #include "dataplane.h"
 #include "heap.h"
+#include "here.h"
 #include "log.h"
 #include "tcp_conn.h"
 #include "tcp_source.h"
@@ -401,7 +402,8 @@ static int listener_open(const struct config_address *address)
 	return fd;
 }
 
-static int listeners_open(struct tcp_thread *t)
+// `first`: what is found is told, as it is not of the others.
+static int listeners_open(struct tcp_thread *t, bool first)
 {
 	const struct config *config = t->tcp->dataplane->config;
 	size_t count = 0;
@@ -417,12 +419,18 @@ static int listeners_open(struct tcp_thread *t)
 		for (size_t k = 0; k < port->address_count; k++, count++) {
 			struct epoll_event event = {.events = EPOLLIN, .data.u64 = count};
 			int fd = listener_open(&port->addresses[k]);
+			char text[HERE_TEXT_MAX];
 
 			if (fd < 0) {
-				log_error("TCP: cannot listen on address %zu of port %zu: %s.",
-				    k + 1, i + 1, strerror(-fd));
+				log_error("TCP: cannot listen on %s: %s%s.",
+				    here_text(&port->addresses[k], text), strerror(-fd),
+				    fd == -EADDRINUSE ? "; another server is there" : "");
 				return fd;
 			}
+			if (first && !here_has(&port->addresses[k]))
+				log_warning("%s is no address of this machine now: give it to an "
+				            "interface.",
+				    here_text(&port->addresses[k], text));
 			t->listeners[count] = fd;
 			if (epoll_ctl(t->epoll_fd, EPOLL_CTL_ADD, fd, &event) != 0)
 				return -errno;
@@ -452,7 +460,7 @@ static int thread_open(struct tcp_thread *t, unsigned index, uint32_t conn_cap)
 	t->scratch.reply = reply_put;
 	t->scratch.reply_ctx = t;
 	t->scratch.budget = BUDGET;
-	return listeners_open(t);
+	return listeners_open(t, index == 0);
 }
 
 static void thread_free(struct tcp_thread *t)

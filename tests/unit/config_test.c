@@ -450,6 +450,7 @@ static void zones_that_say_nothing_share_the_limits_of_their_template(void **sta
 	"key: [{id: k, algorithm: hmac-sha1, secret: AA==}, {id: l, algorithm: hmac-sha1, " \
 	"secret: AA==}]\n"
 #define REMOTE "remote: [{id: p, address: 192.0.2.1}]\n"
+#define HOSTS  "dataplane:\n  ports:\n    - device: tap:a\n      addresses: "
 #define PORT   "dataplane:\n  ports:\n    - addresses: 192.0.2.1\n      device: "
 
 // The mark ^ stands where the error must point and is taken out before the text is read.
@@ -596,6 +597,14 @@ static const struct {
     {"key:\n  - id: a\n    algorithm: hmac-sha1\n    secret-file: ^/nonexistent/key\n",
         "there is no such file"},
     {"server:\n  rundir: ^run\n", "must be an absolute path"},
+    {"server:\n  rundir: "
+     "^/"
+     "xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
+     "\n",
+        "too many for the sockets"},
+    {"zone:\n  - domain: ^b\xc3\xbc"
+     "cher.example\n",
+        "xn-- form"},
     {"server:\n  rundir: ^[/run]\n", "takes one value, not a list"},
     {"server:\n  identity: ^{a: b}\n", "takes one value, not a mapping"},
     {"server: ^edge\n", "is expected for the section 'server'"},
@@ -623,13 +632,18 @@ static const struct {
     {PORT "tap:a\n      vlan: ^4095\n", "a number from 1 to 4094"},
     {PORT "tap:a\n      queues: ^0\n", "a number from 1 to 64"},
     {PORT "tap:a\n    - ^{device: tap:a, addresses: 192.0.2.1}\n", "Two ports have the device"},
+    {HOSTS "^224.0.0.1\n", "a host's own"},
+    {HOSTS "^[192.0.2.1, 255.255.255.255]\n", "a host's own"},
+    {HOSTS "^0.0.0.0\n", "a host's own"},
+    {HOSTS "^'::'\n", "a host's own"},
+    {HOSTS "^'ff02::1'\n", "a host's own"},
     {"dataplane:\n  ports:\n    - ^addresses: 192.0.2.1\n", "has no 'device'"},
     {"dataplane:\n  ports:\n    - ^device: tap:a\n", "has no 'addresses'"},
     {"server:\n  identity: ^&a b\n", "Anchors and aliases"},
     {"server:\n  identity: ^*a\n", "Anchors and aliases"},
     {"server: {}\n^---\nserver: {}\n", "A second YAML document"},
     {"server:\n  identity: ^\"a\\0b\"\n", "NUL"},
-    {"server:\n^\tidentity: a\n", "not YAML"},
+    {"server:\n^\tidentity: a\n", "here is a tab"},
     {"a: [[[[[[[[[[[^[[[1]]]]]]]]]]]]]\n", "nesting is too deep"},
     {"server:\n  identity: ^\xff\n", "not UTF-8"},
 };
