@@ -33,10 +33,10 @@ bool here_has(const struct config_address *address)
 	if (has || getifaddrs(&all) != 0)
 		return true;
 	for (const struct ifaddrs *one = all; one != NULL && !has; one = one->ifa_next)
-		has = one->ifa_addr != NULL &&
-		      (one->ifa_addr->sa_family == AF_INET ||
-		          one->ifa_addr->sa_family == AF_INET6) &&
-		      same(addr, one->ifa_addr);
+		has =
+		    one->ifa_addr != NULL &&
+		    (one->ifa_addr->sa_family == AF_INET || one->ifa_addr->sa_family == AF_INET6) &&
+		    same(addr, one->ifa_addr);
 	freeifaddrs(all);
 	return has;
 }
@@ -52,6 +52,7 @@ const char *here_text(const struct config_address *address, char out[HERE_TEXT_M
 	if (inet_ntop(address->addr.ss_family, host, out, INET6_ADDRSTRLEN) == NULL)
 		out[0] = '\0';
 	len = strlen(out);
-	snprintf(out + len, HERE_TEXT_MAX - len, "@%u", ntohs(is4 ? in4->sin_port : in6->sin6_port));
+	snprintf(
+	    out + len, HERE_TEXT_MAX - len, "@%u", ntohs(is4 ? in4->sin_port : in6->sin6_port));
 	return out;
 }

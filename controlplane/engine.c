@@ -196,6 +196,38 @@ static void notify_accept(
 	engine_arm(ctx);
 }
 
+#define NOTIFY_TOLD_MS 60000
+
+// Who waits for a NOTIFY has nowhere else to look. One line a minute, whoever sends them.
+static void notify_tell(
+    struct engine *engine, const struct engine_counters *before, const struct sockaddr *from)
+{
+	const struct engine_counters *now = &engine->counters;
+	char text[256], address[ADDRESS_TEXT_MAX];
+	const char *why = now->notify_unsigned != before->notify_unsigned
+	                      ? "it is not signed with the key that this remote has here"
+	                  : now->notify_bad_tsig != before->notify_bad_tsig
+	                      ? "its signature is not good: another key, secret, algorithm or clock"
+	                  : now->notify_refused != before->notify_refused
+	                      ? "the address is none of those in notify-from"
+	                  : now->notify_not_ours != before->notify_not_ours
+	                      ? "the zone is no secondary zone here"
+	                      : NULL;
+
+	if (why == NULL || engine->log_line == NULL)
+		return;
+	const int64_t now_ms = engine_now().mono_ms;
+
+	if (engine->notify_told_ms != 0 && now_ms - engine->notify_told_ms < NOTIFY_TOLD_MS)
+		return;
+	engine->notify_told_ms = now_ms;
+	snprintf(text, sizeof(text),
+	    "a NOTIFY from %s is refused: %s (told once a minute at most; npctl --json status "
+	    "counts)",
+	    address_text(from, address), why);
+	engine->log_line(engine->log_ctx, text);
+}
+
 // What came to a listener, or through a worker: queries from downstream, or NOTIFY.
 static size_t message_answer(struct engine *engine, enum provide_transport transport,
     struct connection *connection, const uint8_t *msg, size_t len, const struct sockaddr *from,
@@ -207,7 +239,12 @@ static size_t message_answer(struct engine *engine, enum provide_transport trans
 	        &reply_len) != PROVIDE_NOT_MINE) {
 		return reply_len;
 	}
-	return notify_handle(&engine->notify, msg, len, from, (uint64_t)time(NULL), reply, cap);
+	const struct engine_counters before = engine->counters;
+
+	reply_len =
+	    notify_handle(&engine->notify, msg, len, from, (uint64_t)time(NULL), reply, cap);
+	notify_tell(engine, &before, from);
+	return reply_len;
 }
 
 size_t engine_listener_answer(void *ctx, struct connection *connection, const uint8_t *msg,

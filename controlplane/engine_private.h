@@ -88,6 +88,7 @@ struct engine {
 	struct engine_zone **buckets;    // by hash of the apex
 	size_t bucket_count, zone_count; // bucket_count: a power of two
 	struct notify_service notify;
+	int64_t notify_told_ms; // monotonic: when one that was refused was told last; 0: never
 	struct provider *provider;
 	struct engine_counters counters;
 	void (*log_line)(void *ctx, const char *text);
