@@ -140,7 +140,7 @@ unsigned body_put_proofs(struct body_place place, const struct image_answer *ans
 	if (begin + size > place.limit || at + gap > WRITER_OFFSET_END)
 		return 0;
 	if (whole)
-		total = body_put(place.msg + begin, answer, delta);
+		total = body_put(place.msg + begin, answer, delta, 0);
 	else
 		carries = piece_put(place.msg + begin, answer, 0, front, delta);
 	for (unsigned i = 0; i < proofs->count; i++) { // at most PROOFS_MAX

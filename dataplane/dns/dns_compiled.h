@@ -180,12 +180,37 @@ static inline __attribute__((always_inline)) bool choose(
 	return false;
 }
 
+extern const uint8_t dns_pointer;
+
+// What moving_copy() does to 32 bytes.
+#if !defined(NAMEPLANE_PORTABLE) && defined(__AVX2__)
+typedef uint8_t moving_lanes __attribute__((vector_size(32), aligned(1), may_alias));
+struct moving {
+	moving_lanes pointer, more;
+};
+
+static inline __attribute__((always_inline)) struct moving moving_by(unsigned delta)
+{
+	const uint8_t *first = &dns_pointer;
+
+	// So that the compiler takes it from memory, where it would make it anew each time.
+	__asm__("" : "+r"(first));
+	return (struct moving){(moving_lanes){0} + *first, (moving_lanes){0} + (uint8_t)delta};
+}
+
+static inline __attribute__((always_inline)) moving_lanes moving_load(
+    const uint8_t *at, struct moving by)
+{
+	return *(const moving_lanes *)at +
+	       ((moving_lanes)(*(const moving_lanes *)(at - 1) == by.pointer) & by.more);
+}
+#endif
+
 // Copies from[begin .. end) to to[begin .. end), whole steps of it as bytes_copy(), and moves what
 // looks like a pointer in it by `delta`: a byte behind a c0 grows; with `carries` a c0 in front of
 // one that comes to more than a byte does, too. All is made of what is read there, and nothing is
 // read back. Pre: begin < end; delta <= 255; without `carries` no pointer's last byte and delta
 // come to more.
-extern const uint8_t dns_pointer;
 static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict to,
     const uint8_t *restrict from, unsigned begin, unsigned end, unsigned delta, bool carries)
 {
@@ -198,13 +223,10 @@ static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict 
 			to[i]++;
 	}
 #else
-	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
-	const uint8_t *first = &dns_pointer, *from_end = from + end;
+	typedef moving_lanes lanes;
+	const uint8_t *from_end = from + end;
 	uint8_t *to_end = to + end;
-
-	// So that the compiler takes it from memory, where it would make it anew each time.
-	__asm__("" : "+r"(first));
-	const lanes pointer = (lanes){0} + *first, more = (lanes){0} + (uint8_t)delta;
+	const struct moving by = moving_by(delta);
 	const lanes most = (lanes){0} + (uint8_t)(UINT8_MAX - delta);
 
 	long i = (long)begin - (long)end;
@@ -217,10 +239,9 @@ static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict 
 
 #pragma GCC unroll 2
 		for (unsigned k = 0; k < 2; k++, at += 32) {
-			v[k] = *(const lanes *)at +
-			       ((lanes)(*(const lanes *)(at - 1) == pointer) & more);
+			v[k] = moving_load(at, by);
 			if (carries)
-				v[k] -= (lanes)(*(const lanes *)at == pointer) &
+				v[k] -= (lanes)(*(const lanes *)at == by.pointer) &
 				        (lanes)(*(const lanes *)(at + 1) > most);
 		}
 		*(lanes *)(to_end + i) = v[0];
@@ -230,13 +251,34 @@ static inline __attribute__((always_inline)) void moving_copy(uint8_t *restrict 
 #endif
 }
 
+// The same of the first bytes of an answer that is no shorter than most referrals: how often a loop
+// has to go round for those nobody can guess. Post: so many they were.
+#define PUT_AT_ONCE     320
+#define PUT_AT_ONCE_MIN (PUT_AT_ONCE - IMAGE_TAIL + 1) // of a shorter one nothing so far behind
+static inline __attribute__((always_inline)) unsigned moving_copy_first(
+    uint8_t *restrict to, const uint8_t *restrict from, unsigned delta)
+{
+#if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
+	return 0;
+#else
+	const struct moving by = moving_by(delta);
+
+#pragma GCC unroll 10
+	for (unsigned i = 0; i < PUT_AT_ONCE; i += 32)
+		*(moving_lanes *)(to + i) = moving_load(from + i, by);
+	return PUT_AT_ONCE;
+#endif
+}
+
 // body_put() where a pointer carries, or looks like none.
 uint32_t body_put_carrying(uint8_t *body, const struct image_answer *answer, unsigned delta);
 
-// The bytes behind the question, for one that is `delta` longer than the answer's own name. Post:
-// their sum, the first at an even offset: below BODY_SUM_END.
+// The bytes behind the question, for one that is `delta` longer than the answer's own name; `room`
+// bytes may be written there in any case. Post: their sum, the first at an even offset: below
+// BODY_SUM_END.
 #define BODY_SUM_END (1u << 25)
-static inline uint32_t body_put(uint8_t *body, const struct image_answer *answer, unsigned delta)
+static inline __attribute__((always_inline)) uint32_t body_put(
+    uint8_t *body, const struct image_answer *answer, unsigned delta, unsigned room)
 {
 	const uint8_t *bytes = answer_bytes(answer);
 
@@ -249,7 +291,13 @@ static inline uint32_t body_put(uint8_t *body, const struct image_answer *answer
 
 	if (moves->reach + delta > UINT8_MAX)
 		return body_put_carrying(body, answer, delta);
-	moving_copy(body, bytes, 0, answer->size, delta, false);
+
+	unsigned put = 0;
+
+	if (room >= PUT_AT_ONCE && answer->size >= PUT_AT_ONCE_MIN)
+		put = moving_copy_first(body, bytes, delta);
+	if (put < answer->size)
+		moving_copy(body, bytes, put, answer->size, delta, false);
 	for (unsigned i = 0; i < moves->odd_count; i++) { // at most IMAGE_ODD_MAX
 		const unsigned at = moves->odd[i];
 

@@ -44,7 +44,7 @@ static inline bool emit_direct(const struct dns_context *context, struct dns_que
 	const size_t size = choice.answer->size;
 	const uint64_t counts = answer_counts(choice.answer);
 	const uint64_t sum = body_put(
-	    query->msg + query->question_end, choice.answer, query->qname.len - choice.name_len);
+	    query->msg + query->question_end, choice.answer, query->qname.len - choice.name_len, 0);
 
 	query->rcode = choice.rcode;
 	count(context, query, choice.outcome);

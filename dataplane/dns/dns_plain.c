@@ -146,7 +146,7 @@ __attribute__((noinline)) void plain_emit_other(
 	    choose(asking, kind, ref, &choice))
 		at_hand->reply = choice.deny != DENY_NOTHING
 		                     ? plain_emit_proofs(at_hand, asked, msg, &choice)
-		                     : plain_emit(at_hand, plain_echo(q, msg), &choice);
+		                     : plain_emit(at_hand, plain_echo(q, msg), &choice, 0);
 }
 
 uint64_t plain_hash_on(

@@ -84,13 +84,12 @@ static inline __attribute__((always_inline)) uint32_t body_put_any(
     uint8_t *body, const struct image_answer *answer, unsigned delta)
 {
 #if defined(NAMEPLANE_PORTABLE) || !defined(__AVX2__)
-	return body_put(body, answer, delta);
+	return body_put(body, answer, delta, 0);
 #else
-	typedef uint8_t lanes __attribute__((vector_size(32), aligned(1), may_alias));
 	// What stands there of an answer in which nothing moves are its own bytes, and nothing of
 	// them counts.
 	const struct image_moves *moves = answer_moves(answer);
-	const uint8_t *bytes = answer_bytes(answer), *first = &dns_pointer;
+	const uint8_t *bytes = answer_bytes(answer);
 	const unsigned moving = answer->head - 1u, size = answer->size;
 
 	delta = (unsigned)pick(moving, delta, 0);
@@ -100,8 +99,7 @@ static inline __attribute__((always_inline)) uint32_t body_put_any(
 	const uint32_t sum = moves->weight * delta + answer->sum;
 	const unsigned odd_count = (unsigned)pick(moving, moves->odd_count, 0);
 
-	__asm__("" : "+r"(first));
-	const lanes pointer = (lanes){0} + *first, more = (lanes){0} + (uint8_t)delta;
+	const struct moving by = moving_by(delta);
 	const uint64_t last = (size - (size != 0)) & ~31u;
 
 	// What has fewer bytes is copied again: nothing is read behind its last line, which nobody
@@ -110,9 +108,7 @@ static inline __attribute__((always_inline)) uint32_t body_put_any(
 	for (unsigned i = 0; i < PUT_FIRST; i += 32) {
 		const uint64_t to = i == 0 ? 0 : pick_less(i, last);
 
-		*(lanes *)(body + to) =
-		    *(const lanes *)(bytes + to) +
-		    ((lanes)(*(const lanes *)(bytes + to - 1) == pointer) & more);
+		*(moving_lanes *)(body + to) = moving_load(bytes + to, by);
 	}
 	if (size > PUT_FIRST)
 		moving_copy(body, bytes, PUT_FIRST, size, delta, false);

@@ -241,10 +241,10 @@ static inline __attribute__((always_inline)) struct plain_reply plain_finish(
 }
 static_assert(BODY_SUM_END < UINT32_C(0xffff) << 10, "plain_finish()");
 
-// Pre: the choice is for the question, and proves nothing. Post: len 0: the reply may not have as
-// many bytes, and nothing was written.
+// Pre: the choice is for the question, and proves nothing; of a buffer behind that `room` bytes are
+// there in any case. Post: len 0: the reply may not have as many bytes, and nothing was written.
 static inline __attribute__((always_inline)) struct plain_reply plain_emit(
-    struct dns_plain *at_hand, struct plain_echo echo, const struct choice *choice)
+    struct dns_plain *at_hand, struct plain_echo echo, const struct choice *choice, unsigned room)
 {
 	const struct image_answer *answer = choice->answer;
 	const unsigned end = echo.end + answer->size;
@@ -254,8 +254,8 @@ static inline __attribute__((always_inline)) struct plain_reply plain_emit(
 	        plain_limit(at_hand->context->server, echo.opt, at_hand->cap))
 		return (struct plain_reply){0, 0, choice->outcome};
 
-	const uint32_t body_sum =
-	    body_put(echo.msg + echo.end, answer, echo.end - DNS_HEADER_LEN - 4 - choice->name_len);
+	const uint32_t body_sum = body_put(
+	    echo.msg + echo.end, answer, echo.end - DNS_HEADER_LEN - 4 - choice->name_len, room);
 
 	at_hand->outcomes[choice->outcome]++;
 	return plain_finish(at_hand, echo, choice, end, answer_counts_be(answer), body_sum);
@@ -410,7 +410,7 @@ static inline __attribute__((always_inline)) struct plain_reply plain_any(
 		choice = other;
 	}
 
-	const struct plain_reply reply = plain_emit(at_hand, plain_echo(q, msg), &choice);
+	const struct plain_reply reply = plain_emit(at_hand, plain_echo(q, msg), &choice, 0);
 
 	if (reply.len != 0)
 		return reply;
@@ -505,7 +505,8 @@ static inline __attribute__((always_inline)) enum plain_quick plain_quick(
 			choice = other;
 		}
 	}
-	*reply = plain_emit(at_hand, echo, &choice);
+	*reply =
+	    plain_emit(at_hand, echo, &choice, DNS_UDP_MIN - (DNS_HEADER_LEN + PLAIN_NAME_MAX + 4));
 	if (reply->len != 0)
 		return QUICK_REPLY;
 found:

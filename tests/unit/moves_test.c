@@ -322,7 +322,7 @@ static void a_copy_moves_all_pointers_and_nothing_else(void **state)
 {
 	static struct random_answer a;
 	static uint8_t body[IMAGE_ANSWER_MAX + COPY_STEP], expected[IMAGE_ANSWER_MAX];
-	unsigned carried = 0, all = 0;
+	unsigned carried = 0, all = 0, at_once = 0;
 
 	srandom(20261129);
 	for (unsigned round = 0; round < 300; round++) {
@@ -339,15 +339,21 @@ static void a_copy_moves_all_pointers_and_nothing_else(void **state)
 				all++;
 			}
 
-			const uint64_t sum = body_put(body, &a.image.answer, delta);
+			// By the one loop, and with the first of it by none.
+			for (unsigned room = 0; room <= PUT_AT_ONCE; room += PUT_AT_ONCE) {
+				memset(body, 0xa5, sizeof body);
 
-			assert_memory_equal(body, expected, a.size);
-			assert_int_equal(checksum_fold(sum) % 0xffff,
-			    checksum_fold(checksum_sum(expected, a.size, 0)) % 0xffff);
+				const uint64_t sum = body_put(body, &a.image.answer, delta, room);
+
+				assert_memory_equal(body, expected, a.size);
+				assert_int_equal(checksum_fold(sum) % 0xffff,
+				    checksum_fold(checksum_sum(expected, a.size, 0)) % 0xffff);
+				at_once += room != 0 && a.size >= PUT_AT_ONCE_MIN;
+			}
 		}
 	}
 	print_message("  %u pointers, %u of them with a carry\n", all, carried);
-	assert_true(carried > 1000 && all - carried > 1000);
+	assert_true(carried > 1000 && all - carried > 1000 && at_once > 1000);
 }
 
 // More that looks like a pointer than a list can say.
