@@ -35,7 +35,12 @@ void model_question_random(const struct mzone *zone, uint64_t seed, struct model
 	struct model_random r = {seed};
 
 	*q = (struct model_question){.rrclass = 1};
-	mzone_random_name(zone, &r, q->name);
+	const bool absent = random_one_in(&r, 8);
+
+	if (absent)
+		mzone_absent_name(zone, &r, q->name);
+	else
+		mzone_random_name(zone, &r, q->name);
 	q->type = type_random(zone, &r);
 	if (random_one_in(&r, 80))
 		q->rrclass = classes[random_below(&r, COUNT(classes))];
@@ -44,10 +49,10 @@ void model_question_random(const struct mzone *zone, uint64_t seed, struct model
 	q->cd = random_one_in(&r, 4);
 	q->tcp = random_one_in(&r, 5);
 	q->cap = q->tcp ? MODEL_REPLY_MAX : caps[random_below(&r, COUNT(caps))];
-	q->edns = !random_one_in(&r, 3);
+	q->edns = absent || !random_one_in(&r, 3);
 	if (!q->edns)
 		return;
-	q->dnssec_ok = random_one_in(&r, 2);
+	q->dnssec_ok = absent || random_one_in(&r, 2);
 	q->edns_size = random_one_in(&r, 3) ? (uint16_t)(512 + random_below(&r, 800))
 	                                    : sizes[random_below(&r, COUNT(sizes))];
 	q->edns_version = random_one_in(&r, 100) ? 1 : 0;

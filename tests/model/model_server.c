@@ -11,7 +11,7 @@
 
 #include "checksum.h"
 #include "compile.h"
-#include "dns.h"
+#include "dns_plain_way.h"
 #include "model_layers.h"
 #include "rdata.h"
 
@@ -118,6 +118,48 @@ static bool is_poison(const struct arena *arena, size_t from, size_t to)
 	return memcmp(arena->bytes + from, expect, to - from) == 0;
 }
 
+static void by_stages(struct dns_query *query)
+{
+	uint8_t live;
+
+	if (dns_parse_burst(&context, query, 1, &live) == 0)
+		return;
+	dns_match(&context, query);
+	dns_emit(&context, query);
+}
+
+// As one that waits for others (dns_plain.h), where it is plain.
+static void by_steps(struct dns_query *query)
+{
+	static struct dns_plain at_hand;
+	static struct plain_queue queue;
+	struct plain_reply reply = {0};
+	const uint64_t sum = query->sum;
+
+	dns_query_begin(query);
+	if (query->transport == DNS_UDP && query->cap >= DNS_UDP_MIN &&
+	    plain_header(query->msg, query->len)) {
+		queue.count = 0;
+		dns_plain_begin(&at_hand, &context, query, query->cap);
+		at_hand.at_once = false;
+		if (dns_plain_ask(&at_hand, &queue, query->msg, query->len)) {
+			dns_plain_burst(&at_hand, &queue);
+			reply = dns_plain_waited(&at_hand, &queue.waiting[0]);
+			query->sum = sum; // it was scratch meanwhile
+			if (reply.len == 0)
+				dns_plain_leave(&at_hand, &at_hand.asked, query->msg);
+		}
+		dns_plain_end(&at_hand);
+	}
+	if (reply.len == 0) {
+		by_stages(query);
+		return;
+	}
+	query->verdict = DNS_REPLY;
+	query->len = (uint16_t)reply.len;
+	query->sum = checksum_less(query->sum, checksum_fold(reply.less));
+}
+
 void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q, bool render_only,
     struct mserver_reply *reply)
 {
@@ -137,15 +179,16 @@ void mserver_ask(const uint8_t *msg, size_t len, const struct model_question *q,
 	query->transport = q->tcp ? DNS_TCP : DNS_UDP;
 	query->no_error_reply = false;
 	query->render_only = render_only;
-	// At once, and by the stages alone: in turns.
-	if (!render_only && (msg[1] & 1) != 0) {
+	// At once, step by step, and by the stages alone: in turns.
+	const unsigned way = render_only ? 2 : msg[1] % 3;
+
+	if (way == 0) {
 		dns_answer(&context, query);
+	} else if (way == 1) {
+		by_steps(query);
 	} else {
-		dns_parse(&context, query);
-		if (query->verdict == DNS_REPLY) {
-			dns_match(&context, query);
-			dns_emit(&context, query);
-		}
+		dns_query_begin(query);
+		by_stages(query);
 	}
 	*reply = (struct mserver_reply){.bytes = arena->bytes, .len = query->len};
 	reply->compiled = counters.compiled != compiled;

@@ -505,6 +505,41 @@ static void add_soa(struct mzone *zone, struct model_random *r)
 	add(zone, r, owner, T_SOA, rdata, len);
 }
 
+static bool owner_is_plain(const struct mzone *zone, const struct mrecord *record)
+{
+	const size_t apex_len = mname_len(zone->apex);
+
+	for (const uint8_t *at = record->owner; mname_len(at) > apex_len; at += 1 + *at) {
+		if (at[0] == 1 && at[1] == '*')
+			return false;
+	}
+	return record->type != T_DNAME;
+}
+
+// Without wildcards and DNAMEs, as most zones are: what is not there is denied by one look.
+static void leave_plain(struct mzone *zone)
+{
+	size_t left = 0;
+
+	for (size_t i = 0; i < zone->count; i++) {
+		if (owner_is_plain(zone, &zone->records[i]))
+			zone->records[left++] = zone->records[i];
+	}
+	zone->count = left;
+}
+
+void mzone_absent_name(const struct mzone *zone, struct model_random *r, uint8_t *out)
+{
+	uint8_t label[5];
+	const size_t len = 1 + random_below(r, sizeof(label));
+
+	random_bytes(r, label, len);
+	memcpy(out, zone->apex, mname_len(zone->apex));
+	mname_child(label, len, out, out);
+	if (random_one_in(r, 8))
+		name_below(r, out, 1, out);
+}
+
 void mzone_generate(struct mzone *zone, uint64_t seed)
 {
 	struct model_random r = {seed};
@@ -533,6 +568,8 @@ void mzone_generate(struct mzone *zone, uint64_t seed)
 	}
 	if (random_one_in(&r, 40))
 		add_large(zone, &r);
+	if (random_one_in(&r, 3))
+		leave_plain(zone);
 	zone->data_count = zone->count;
 	zone->proofs = random_below(&r, 3);
 	zone->opt_out = random_one_in(&r, 2);

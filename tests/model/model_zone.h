@@ -53,6 +53,8 @@ bool mzone_has(const struct mzone *zone, const uint8_t *owner, uint16_t type);
 void mzone_generate(struct mzone *zone, uint64_t seed);
 // A name in, beside, above or below the zone's names, in random case (queries use it too).
 void mzone_random_name(const struct mzone *zone, struct model_random *r, uint8_t *out);
+// One below the apex that hardly any zone has, or one below that.
+void mzone_absent_name(const struct mzone *zone, struct model_random *r, uint8_t *out);
 
 // model_sign.c: drops what was signed before; adds DNSKEY, RRSIG and the chain.
 void mzone_sign(struct mzone *zone);

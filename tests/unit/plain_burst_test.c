@@ -191,6 +191,10 @@ static unsigned by_steps(struct message *messages, unsigned count)
 	"to-nothing CNAME missing\nto-nothing2 CNAME to-nothing\naway CNAME elsewhere.\n" \
 	"a.b.c.d.e.f A 192.0.2.3\n"
 #define CUTS "cut NS ns.cut\ncut DS 1 13 2 00\nns.cut A 192.0.2.4\n"
+#define SIG  " 13 2 300 20300101000000 20200101000000 1 @ QUJD\n"
+#define SIGNED                                                                                \
+	"@ RRSIG SOA" SIG "@ NSEC cut NS SOA RRSIG NSEC\n@ RRSIG NSEC" SIG "cut RRSIG DS" SIG \
+	"cut NSEC @ NS DS RRSIG NSEC\ncut RRSIG NSEC" SIG
 #define WILD "*.wild A 192.0.2.5\n"
 
 static const char *const names[] = {"", "ns.", "two.", "TWO.", "alias.", "alias2.", "to-nothing.",
@@ -215,10 +219,10 @@ static void bursts_of(const struct apexes *apexes)
 	print_message("  %s\n", apexes->what);
 	context.table = zone_table_new(&key);
 	for (; apexes->apex[zones] != NULL; zones++) {
-		char text[1024];
+		char text[2048];
 
-		snprintf(text, sizeof(text), "%s%s%s", ZONE, zones % 2 == 0 ? "" : CUTS,
-		    zones % 3 != 2 ? "" : WILD);
+		snprintf(text, sizeof(text), "%s%s%s%s", ZONE, zones % 2 == 0 ? "" : CUTS,
+		    zones % 4 != 1 ? "" : SIGNED, zones % 3 != 2 ? "" : WILD);
 		serve(
 		    (struct zone_table *)context.table, apexes->apex[zones], text, &served[zones]);
 	}
