@@ -313,7 +313,8 @@ int publish_boot(struct publisher *p, const struct manifest *manifest)
 		unread |= p->zones[i]->unread != NULL;
 	}
 	// Where versions cannot be read now, older ones of the zone are not known either.
-	if (!unread && !p->strangers_stay)
+	// Where the manifest is broken, the images are all there is of zones without a primary.
+	if (!unread && !p->strangers_stay && !p->manifest_broken)
 		store_sweep(p->store);
 	return 0;
 }

@@ -75,6 +75,7 @@ static int publisher_start(
 		return rc;
 	if (error[0] != '\0')
 		log_error("%s", error);
+	p->manifest_broken = error[0] != '\0';
 	p->generation = manifest.generation_max;
 	memcpy(p->key.k, manifest.hash_key, sizeof(p->key.k));
 	if (p->key.k[0] == 0 && p->key.k[1] == 0 &&

@@ -159,6 +159,7 @@ struct publisher {
 	struct pzone *going; // of them, those that are being looked at
 	// Some catalog has no version: zones that nobody names may be its members, and stay.
 	bool strangers_stay;
+	bool manifest_broken;     // at the start: what the storage holds besides may be needed
 	unsigned strangers_ticks; // since none has been without
 	struct idmap map;         // apex -> struct pzone
 	struct taking_zones taking;
