@@ -105,6 +105,45 @@ static inline uint32_t nsec3_rank(
 	return low;
 }
 
+// A guess that is closer, by how far off the first one is. Pre: guess < count.
+static inline uint32_t nsec3_guess_again(
+    const struct image_nsec3 *items, uint32_t count, uint64_t head, uint32_t guess)
+{
+	const uint64_t seen = nsec3_hash_head(items[guess].hash);
+	const uint64_t off = nsec3_place(seen < head ? head - seen : seen - head, count);
+	const uint64_t at = seen < head ? guess + off : guess > off ? guess - off : 0;
+
+	return at < count ? (uint32_t)at : count - 1;
+}
+
+// As nsec3_rank(), most often without a branch that could be guessed wrong: among the items around
+// `guess` first.
+#define NSEC3_AROUND 32
+static inline uint32_t nsec3_rank_around(
+    const struct image_nsec3 *items, uint32_t count, const uint8_t hash[20], uint32_t guess)
+{
+	const uint64_t head = nsec3_hash_head(hash);
+	const uint32_t low = guess > NSEC3_AROUND / 2 ? guess - NSEC3_AROUND / 2 : 0;
+	uint32_t left = count - low < NSEC3_AROUND ? count - low : NSEC3_AROUND;
+	const struct image_nsec3 *base = items + low;
+
+	while (left > 1) { // at most 5 times
+		const uint32_t half = left / 2;
+
+		base = nsec3_hash_head(base[half - 1].hash) < head ? base + half : base;
+		left -= half;
+	}
+
+	const uint32_t rank =
+	    (uint32_t)(base - items) + (left == 1 && nsec3_hash_head(base->hash) < head);
+
+	// Which may be one end of those, or a hash that begins in the same way.
+	return (rank > 0 && nsec3_hash_head(items[rank - 1].hash) >= head) ||
+	               (rank < count && nsec3_hash_head(items[rank].hash) <= head)
+	           ? nsec3_rank(items, count, hash)
+	           : rank;
+}
+
 // The same of an image, 1 or more: the chain is a ring, and what is before the first is covered by
 // the last. Pre: it has one.
 static inline uint32_t image_nsec3_rank(const struct image *image, const uint8_t hash[20])

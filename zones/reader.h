@@ -311,9 +311,6 @@ struct node_ref node_denial(
 struct node_ref version_nsec_find(
     const struct zone_version *version, const uint8_t *name, bool *match);
 
-// Prefetches where the base's order most likely has this hash.
-void version_nsec3_prefetch(const struct zone_version *version, const uint8_t hash[20]);
-
 // The NSEC3 whose hash equals (match) or covers `hash` (RFC 5155 7.2). node NULL: no NSEC3 here.
 struct node_ref version_nsec3_find(
     const struct zone_version *version, const uint8_t hash[20], bool *match);

@@ -109,15 +109,6 @@ static bool is_nearer(const uint8_t a[20], const uint8_t b[20], const uint8_t ha
 	return a_before != b_before ? a_before : memcmp(a, b, 20) > 0;
 }
 
-void version_nsec3_prefetch(const struct zone_version *version, const uint8_t hash[20])
-{
-	const struct image *base = &version->layer[version->layer_count - 1];
-	const struct image_section *section = &base->header->section[IMAGE_NSEC3_ORDER];
-	const struct image_nsec3 *items = image_at(base, section->ref);
-
-	__builtin_prefetch(&items[nsec3_place(nsec3_hash_head(hash), section->count)]);
-}
-
 struct node_ref version_nsec3_find(
     const struct zone_version *version, const uint8_t hash[20], bool *match)
 {

@@ -62,14 +62,6 @@ struct dns_context {
 	struct dns_counters *counters; // this thread's own
 };
 
-// What denies the question's name, where stage 2 found it ahead of stage 3.
-struct dns_denied {
-	const struct image_node *node; // owner of an NSEC3 of the version's first layer
-	uint8_t labels;                // of the name whose hash it is; 0: nothing was found
-	bool match;
-	uint8_t hash[20];
-};
-
 // Scratch of one query in flight; the caller keeps as many as its burst is long and reuses them.
 struct dns_query {
 	// Set by the caller before dns_parse:
@@ -103,7 +95,6 @@ struct dns_query {
 	const struct zone_entry *zone;
 	const struct zone_version *version;
 	struct node_ref node;
-	struct dns_denied denied;
 	struct qname qname;
 	uint16_t qclass;
 	uint16_t edns_size;     // what the client takes, at least 512

@@ -61,7 +61,6 @@ static void deny(struct denial *denial, const struct choice *choice, const struc
     const struct lookup *lookup)
 {
 	denial_start(denial, query->version);
-	denial->denied = query->denied.labels != 0 ? &query->denied : NULL;
 	switch (choice->deny) {
 	case DENY_NOTHING:
 		break;

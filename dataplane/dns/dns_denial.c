@@ -6,7 +6,6 @@
 // search for a closest encloser has one step a label; an answer's step adds at most three records.
 #include "dns_denial.h"
 
-#include "dns_lookup.h"
 #include "order_key.h"
 #include "sha1.h"
 
@@ -26,37 +25,6 @@ static void name_hash_nsec3(
 {
 	nsec3_hash(
 	    name, len, image_salt(header), header->nsec3_salt_len, header->nsec3_iterations, hash);
-}
-
-#define PROOF_LINES 5 // of a node with an NSEC3 and one signature
-
-bool denial_ahead_begin(struct dns_query *query)
-{
-	const struct zone_version *version = query->version;
-	const struct image_header *header = version_header(version);
-	struct dns_denied *denied = &query->denied;
-	const struct qname *name = &query->qname;
-	enum lookup_kind kind;
-
-	if (!query_wants_sigs(query) || version->layer_count != 1 || !version_has_nsec3(version) ||
-	    query->labels != header->apex_labels + 1u || !dns_lookup_direct(query, &kind))
-		return false;
-	denied->labels = query->labels;
-
-	const unsigned start = name->start[denied->labels];
-
-	name_hash_nsec3(header, name->lower + start, (size_t)name->len - start, denied->hash);
-	version_nsec3_prefetch(version, denied->hash);
-	return true;
-}
-
-void denial_ahead_find(struct dns_query *query)
-{
-	struct dns_denied *denied = &query->denied;
-
-	denied->node = version_nsec3_find(query->version, denied->hash, &denied->match).node;
-	for (unsigned i = 0; i < PROOF_LINES; i++)
-		__builtin_prefetch((const uint8_t *)denied->node + (size_t)64 * i);
 }
 
 // What stands at or covers a name that no node says it of. Pre: lower case.
@@ -83,10 +51,6 @@ static struct node_ref suffix_search(struct denial *denial, const struct qname *
 		const struct node_ref owner = node_denial(denial->version, node, false, match);
 		if (owner.node != NULL)
 			return owner;
-	} else if (denial->denied != NULL && denial->denied->labels == labels) {
-		*match = denial->denied->match;
-		denial->hashes++;
-		return (struct node_ref){&denial->version->layer[0], denial->denied->node};
 	}
 	return name_search(denial, name->lower + start, (size_t)name->len - start, match);
 }

@@ -17,7 +17,6 @@
 
 struct denial {
 	const struct zone_version *version;
-	const struct dns_denied *denied; // what is known already; NULL: nothing
 	unsigned count, written;
 	unsigned hashes;                  // NSEC3 hashes that had to be made
 	struct node_ref node[DENIAL_MAX]; // owners of the records, each once
@@ -26,16 +25,8 @@ struct denial {
 static inline void denial_start(struct denial *denial, const struct zone_version *version)
 {
 	denial->version = version;
-	denial->denied = NULL;
 	denial->count = denial->written = denial->hashes = 0;
 }
-
-// For bursts, so that many searches wait for memory together: the first hashes what an NXDOMAIN
-// with NSEC3 has to deny and starts to fetch where it will be in the order; the second, a while
-// later, finds the record and starts to fetch that. True when there is something to be found. Pre:
-// stage 2 has looked up the name, and found no node.
-bool denial_ahead_begin(struct dns_query *query);
-void denial_ahead_find(struct dns_query *query);
 
 // `name` does not exist, nor a wildcard that would stand for it. At most one hash, and a second one
 // where several layers make a version.

@@ -102,7 +102,6 @@ static inline void probe_begin(const struct dns_context *context, struct dns_que
 static inline void node_match(struct dns_query *query)
 {
 	query->node = version_find(query->version, &query->qname, query->labels);
-	query->denied.labels = 0;
 	query->state = QUERY_LOOKUP;
 }
 
@@ -224,20 +223,6 @@ STAGE void dns_match_burst(
 		node_match(query);
 		answer_prefetch(query);
 	}
-
-	// Of those whose name was looked up before, too (dns_plain.c).
-	uint8_t denied[DNS_BURST_MAX];
-	unsigned denied_count = 0;
-
-	for (unsigned i = 0; i < n; i++) {
-		struct dns_query *query = &queries[index[i]];
-
-		denied[denied_count] = index[i];
-		denied_count += query->state == QUERY_LOOKUP && query->node.node == NULL &&
-		                denial_ahead_begin(query);
-	}
-	for (unsigned i = 0; i < denied_count; i++)
-		denial_ahead_find(&queries[denied[i]]);
 }
 
 void dns_match(const struct dns_context *context, struct dns_query *query)

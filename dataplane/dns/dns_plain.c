@@ -70,7 +70,6 @@ void dns_plain_leave(
 		query->version = asked->version;
 		query->labels = (uint8_t)asked->probed;
 		query->node = (struct node_ref){asked->image, asked->node};
-		query->denied.labels = 0;
 		query->state = QUERY_LOOKUP;
 	}
 }

@@ -77,6 +77,7 @@ enum plain_wait {
 	PLAIN_WAIT_ZONE,   // it is left to the stages: parsed
 	PLAIN_WAIT_LOOKUP, // the same: its name is looked up
 	PLAIN_WAIT_OTHER,  // it takes proofs
+	PLAIN_WAIT_DENIAL, // the same, of an NSEC3, which the next step finds
 };
 
 // One that waits for others of its burst: a line of 64 bytes, since all of them are gone through at
@@ -96,6 +97,7 @@ struct plain_waiting {
 	union {
 		uint8_t order[PLAIN_LABELS_MAX + 1]; // as plain_question, until there is an answer
 		const struct image_answer *answer;
+		const struct image_nsec3 *denial; // of PLAIN_WAIT_DENIAL: what proves it
 	};
 	uint8_t at, labels, type; // as plain_question
 	uint8_t depth;            // labels of the zone's apex
@@ -112,16 +114,26 @@ struct plain_waiting {
 } __attribute__((aligned(64)));
 static_assert(sizeof(struct plain_waiting) == 64, "a line");
 
+// A name that does not exist, by its NSEC3 hash.
+struct plain_denied {
+	uint8_t hash[20];
+	uint32_t guess; // at which of the order it may be
+};
+
 // What few of them need.
 struct plain_aside {
-	uint32_t depths;                     // where zones have apexes of several lengths: those
-	uint64_t hash[PLAIN_LABELS_MAX + 1]; // as plain_question, then
+	uint32_t depths; // where zones have apexes of several lengths: those
+	union {
+		uint64_t hash[PLAIN_LABELS_MAX + 1]; // as plain_question, then
+		struct plain_denied denied;          // of PLAIN_WAIT_DENIAL
+	};
 	uint8_t lower[NAME_LEN_MAX + 2 * PLAIN_NAME_MAX]; // the name, if it was not
 };
 
 // Those of a burst. Scratch.
 struct plain_queue {
 	unsigned count;
+	unsigned denials; // of them PLAIN_WAIT_DENIAL
 	struct plain_waiting waiting[DNS_BURST_MAX];
 	struct plain_aside aside[DNS_BURST_MAX];
 };

@@ -4,6 +4,7 @@
 // The steps of those that wait (dns_plain.h), each a loop over the burst that fetches what the next
 // one looks at: the zone's slot, its version, the name's bucket, its node, its answer; and what
 // dns_plain_wait.h seldom comes by. One whose state is not PLAIN_WAIT_ANSWER goes no further.
+#include "dns_plain_proof.h"
 #include "dns_plain_wait.h"
 
 #include "zone_table_probe.h"
@@ -335,8 +336,35 @@ static inline void waiting_answer(struct plain_waiting *waiting, const struct im
 	waiting->alias = alias;
 }
 
+// What denies with NSEC3, where the image has prepared all but what covers the name that does not
+// exist. Post: false: it is not so.
+static bool step_deny(
+    struct plain_queue *queue, struct plain_waiting *waiting, const struct choice *choice)
+{
+	const struct zone_version *version = waiting_version(waiting);
+	const struct image *image = &version->layer[0];
+
+	if (version->layer_count != 1 || !version_has_nsec3(version))
+		return false;
+	if (choice->deny != DENY_NAME) {
+		waiting->denial = plain_deny_prepared(image, waiting->node);
+		if (waiting->denial == NULL)
+			return false;
+	} else if (waiting->probed == version->apex_labels + 1u) {
+		plain_deny_hash(image, own_name(waiting), own_len(waiting),
+		    &queue->aside[waiting - queue->waiting].denied);
+		waiting->denial = NULL;
+	} else {
+		return false;
+	}
+	waiting->state = PLAIN_WAIT_DENIAL;
+	queue->denials++;
+	return true;
+}
+
 // Which answer that is, by all the rules.
-static __attribute__((noinline)) void step_choose_other(struct plain_waiting *waiting)
+static __attribute__((noinline)) void step_choose_other(
+    struct plain_queue *queue, struct plain_waiting *waiting)
 {
 	const struct zone_version *version = waiting_version(waiting);
 	const bool with_sigs = waiting->with_do && (version->layer[0].flags & IMAGE_SIGNED) != 0;
@@ -358,15 +386,17 @@ static __attribute__((noinline)) void step_choose_other(struct plain_waiting *wa
 
 	if (!lookup_direct(
 	        &version->layer[0], ref.node, waiting->probed == waiting->labels, &kind) ||
-	    !choose(asking, kind, ref, &choice) ||
-	    (choice.deny != DENY_NOTHING && version_is_large(version))) {
+	    !choose(asking, kind, ref, &choice)) {
 		waiting->state = PLAIN_WAIT_LOOKUP;
 		return;
 	}
-	if (choice.deny != DENY_NOTHING)
+	if (choice.deny == DENY_NOTHING) {
+		waiting_answer(waiting, choice.answer, choice.outcome, choice.name_len, 0);
+		answer_prefetch(
+		    choice.answer, (const uint8_t *)choice.answer + (size_t)64 * ANSWER_LINES);
+	} else if (!step_deny(queue, waiting, &choice)) {
 		waiting->state = PLAIN_WAIT_OTHER;
-	waiting_answer(waiting, choice.answer, choice.outcome, choice.name_len, 0);
-	answer_prefetch(choice.answer, (const uint8_t *)choice.answer + (size_t)64 * ANSWER_LINES);
+	}
 }
 
 // A bit for each of the `n` entries, FEW_RRSETS at most, of an unsigned image's directory that is
@@ -488,7 +518,7 @@ static inline bool step_choose_exact(struct plain_waiting *waiting, uint64_t the
 	return true;
 }
 
-static inline void step_choose(struct plain_waiting *waiting)
+static inline void step_choose(struct plain_queue *queue, struct plain_waiting *waiting)
 {
 	const struct image_node *node = waiting->node;
 	const struct zone_version *version = waiting_version(waiting);
@@ -498,7 +528,7 @@ static inline void step_choose(struct plain_waiting *waiting)
 
 	if (seldom(!node_is_right(waiting, there)) ||
 	    seldom(waiting->with_do && (flags & IMAGE_SIGNED) != 0)) {
-		step_choose_other(waiting);
+		step_choose_other(queue, waiting);
 		return;
 	}
 	if ((node->flags & (NODE_CUT | NODE_OCCLUDED)) != 0) {
@@ -518,7 +548,7 @@ static inline void step_choose(struct plain_waiting *waiting)
 	           step_choose_exact(waiting, there)) {
 		return;
 	}
-	step_choose_other(waiting);
+	step_choose_other(queue, waiting);
 }
 
 STAGE bool dns_plain_ask(
@@ -594,11 +624,40 @@ static STAGE void steps_node(struct plain_waiting *begin, const struct plain_wai
 	}
 }
 
-static STAGE void steps_choose(struct plain_waiting *begin, const struct plain_waiting *end)
+static STAGE void steps_choose(struct plain_queue *queue)
 {
+	struct plain_waiting *const begin = queue->waiting, *const end = begin + queue->count;
+
 	for (struct plain_waiting *waiting = begin; waiting < end; waiting++) {
 		if (waiting->state == PLAIN_WAIT_ANSWER)
-			step_choose(waiting);
+			step_choose(queue, waiting);
+	}
+}
+
+// Is it one of a name that does not exist?
+static inline bool denies_name(const struct plain_waiting *waiting)
+{
+	return waiting->state == PLAIN_WAIT_DENIAL && waiting_node(waiting) == NULL;
+}
+
+static STAGE void steps_deny(struct plain_queue *queue)
+{
+	struct plain_waiting *const waiting = queue->waiting;
+
+	for (unsigned i = 0; i < queue->count; i++) {
+		if (denies_name(&waiting[i]))
+			plain_deny_guess(
+			    &waiting_version(&waiting[i])->layer[0], &queue->aside[i].denied);
+	}
+	for (unsigned i = 0; i < queue->count; i++) {
+		if (waiting[i].state != PLAIN_WAIT_DENIAL)
+			continue;
+
+		const struct image *image = &waiting_version(&waiting[i])->layer[0];
+
+		if (waiting_node(&waiting[i]) == NULL)
+			waiting[i].denial = plain_deny_find(image, &queue->aside[i].denied);
+		plain_deny_fetch(image, waiting[i].denial);
 	}
 }
 
@@ -616,7 +675,10 @@ STAGE void dns_plain_burst(struct dns_plain *at_hand, struct plain_queue *queue)
 	}
 	steps_bucket(at_hand, begin, end);
 	steps_node(begin, end);
-	steps_choose(begin, end);
+	queue->denials = 0;
+	steps_choose(queue);
+	if (queue->denials != 0)
+		steps_deny(queue);
 }
 
 // What it asks, to at_hand->asked.
@@ -643,16 +705,50 @@ static void waiting_recall(struct dns_plain *at_hand, const struct plain_waiting
 	plain_hash_on(q, &at_hand->key, 0, hashed);
 }
 
+// A name that does not exist, and what covers it is known. Post: as plain_waited().
+static struct plain_reply waited_covered(
+    struct dns_plain *at_hand, const struct plain_waiting *waiting)
+{
+	const struct dns_context *context = at_hand->context;
+	const struct zone_version *version = waiting_version(waiting);
+	uint8_t *msg = waiting->msg;
+	const unsigned end = DNS_HEADER_LEN + waiting->at + 5;
+	const struct plain_echo echo = {msg, end, load64(msg + end)}; // which has DO
+	const struct body_place place = {.msg = msg,
+	    .begin = end,
+	    .limit = plain_limit(context->server, echo.opt, waiting->cap) - EDNS_FIXED_LEN,
+	    .apex_at = DNS_HEADER_LEN + waiting->apex_at};
+	const struct asking asking = {version, waiting->type, waiting->labels, true};
+	struct choice choice = {0};
+	struct proofs proofs;
+	uint64_t counts, sum;
+
+	if (!choose_negative(asking, false, &choice) ||
+	    !plain_deny_covered(&version->layer[0], waiting->denial, &proofs))
+		return (struct plain_reply){0};
+
+	const unsigned size = body_put_proofs(
+	    place, choice.answer, waiting->at + 1u - choice.name_len, &proofs, &counts, &sum);
+
+	if (size == 0)
+		return (struct plain_reply){0};
+	tally(&context->counters->nsec3_hashes, 1);
+	at_hand->outcomes[choice.outcome]++;
+	return plain_finish(
+	    at_hand, echo, &choice, end + size, htobe64(counts), checksum_fold(sum));
+}
+
 STAGE struct plain_reply dns_plain_waited(
     struct dns_plain *at_hand, const struct plain_waiting *waiting)
 {
-	const struct plain_reply reply = plain_waited(at_hand, waiting);
+	const struct plain_reply reply = denies_name(waiting) ? waited_covered(at_hand, waiting)
+	                                                      : plain_waited(at_hand, waiting);
 
 	if (reply.len != 0)
 		return reply;
 	waiting_recall(at_hand, waiting);
 	at_hand->reply.len = 0;
-	if (waiting->state == PLAIN_WAIT_OTHER || waiting->state == PLAIN_WAIT_ANSWER)
+	if (waiting->state != PLAIN_WAIT_ZONE && waiting->state != PLAIN_WAIT_LOOKUP)
 		plain_emit_other(at_hand, &at_hand->asked, waiting->msg);
 	return at_hand->reply;
 }
