@@ -415,6 +415,26 @@ int engine_replaced(
 	return 0;
 }
 
+int engine_lost(struct engine *engine, const uint8_t *apex)
+{
+	struct engine_zone *ez = engine_find(engine, apex);
+	struct engine_stored stored = {0};
+
+	if (ez == NULL) {
+		return -ENOENT;
+	}
+	engine->ops.load(engine->ops.ctx, apex, &stored);
+	const struct zone_event event = {.kind = ZONE_EVENT_LOST,
+	    .has_copy = stored.has_copy,
+	    .soa = stored.soa,
+	    .origin = stored.origin};
+
+	engine->counters.lost++;
+	engine_zone_event(ez, &event);
+	engine_arm(engine);
+	return 0;
+}
+
 static void regressed_tell(const struct engine_zone *ez, struct engine_status *out)
 {
 	if (!ez->zone.has_regressed) {

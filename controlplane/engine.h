@@ -34,6 +34,7 @@ struct engine_stored {
 	uint64_t origin; // as it was given to publish or apply; 0: unknown
 	bool has_timers;
 	struct zone_timers timers;
+	bool older;    // it took the place of one that is broken
 	bool pinned;   // nothing new is to be taken
 	bool has_held; // a version waits for a person
 	uint32_t held_serial;
@@ -43,7 +44,8 @@ struct engine_stored {
 // in wire form, lower case, borrowed for the call.
 struct engine_ops {
 	void *ctx;
-	// At the start of each zone. Post: *out filled; all zero when nothing is known.
+	// At the start of each zone, and by engine_lost(). Post: *out filled; all zero when nothing
+	// is known.
 	void (*load)(void *ctx, const uint8_t *apex, struct engine_stored *out);
 	// A whole, verified version in arrival order, not sorted nor checked against records_check.
 	// The callee owns `records` from here on and answers once, later or at once, by
@@ -133,6 +135,7 @@ struct engine_status {
 	X(held, "versions held until somebody accepts them")                                       \
 	X(graces, "zones that are served past their SOA's expire")                                 \
 	X(expirations, "zones that stopped being served")                                          \
+	X(lost, "versions that were to be served and were found broken")                           \
 	X(regressions, "answers with a serial older than ours")                                    \
 	X(notify_accepted, "NOTIFY accepted")                                                      \
 	X(notify_malformed, "NOTIFY that was no DNS message or had no usable question: FORMERR")   \
@@ -193,6 +196,10 @@ int engine_pin(struct engine *engine, const uint8_t *apex, bool pinned);
 // A person put this version in the place of the one served. Post: 0, or -ENOENT.
 int engine_replaced(
     struct engine *engine, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin);
+
+// What was served was broken: what is there now is loaded, and the zone fetched whole. Post: 0, or
+// -ENOENT.
+int engine_lost(struct engine *engine, const uint8_t *apex);
 
 // A NOTIFY (or anything that looks like one) that a worker forwarded over the seam. Post: length of
 // the reply in `reply`, 0 when none must be sent. cap >= 512.

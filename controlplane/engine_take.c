@@ -57,6 +57,7 @@ static void zone_start(struct engine_zone *ez)
 	event.has_copy = stored.has_copy;
 	event.soa = stored.soa;
 	event.origin = stored.origin;
+	event.whole = stored.older;
 	event.has_timers = stored.has_timers;
 	event.timers = stored.timers;
 	event.pinned = stored.pinned;

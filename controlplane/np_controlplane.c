@@ -93,6 +93,16 @@ static void replaced(void *ctx, const uint8_t *apex, const struct zone_soa *soa,
 		(void)engine_replaced(daemon->engine, apex, soa, origin);
 }
 
+static void lost(void *ctx, const uint8_t *apex)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->primary != NULL && primary_reread(daemon->primary, apex))
+		return;
+	if (daemon->engine != NULL)
+		(void)engine_lost(daemon->engine, apex);
+}
+
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap)
 {
@@ -240,6 +250,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	    .published = published,
 	    .changed = changed,
 	    .replaced = replaced,
+	    .lost = lost,
 	    .forward = forwarded};
 	struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,

@@ -36,6 +36,8 @@ struct publisher_ops {
 	// now. May be NULL.
 	void (*replaced)(
 	    void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin);
+	// What was served was broken: it is what publisher_load() gives now. May be NULL.
+	void (*lost)(void *ctx, const uint8_t *apex);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);
@@ -170,7 +172,7 @@ struct publisher_status {
 	bool durable;     // stored and in the manifest
 	bool busy;        // a newer one is on its way
 	bool expired;
-	bool older; // a newer one was broken at the start; `error` says which
+	bool older; // a newer one was broken; `error` says which
 	bool held;  // a newer one waits for publisher_accept(); `error` says why
 	uint32_t held_serial;
 	uint64_t held_records;

@@ -8,7 +8,6 @@
 
 #include <errno.h>
 #include <limits.h>
-#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -180,33 +179,19 @@ static int zone_adopt(struct publisher *p, struct image_reader *reader, struct p
 	return 0;
 }
 
-// What is broken is served as it was before: an older version is more than none, and whatever comes
-// next takes its place. Without one the zone starts anew. Post: 0 or -1.
+// What is broken is served as it was before (publish_broken.c). Post: 0 or -1.
 static int zone_take(struct publisher *p, struct image_reader *reader, struct pzone *zone,
     const struct manifest *manifest, const struct manifest_zone *entry)
 {
 	struct manifest_zone older;
-	char name[NAME_TEXT_MAX];
 	int rc = zone_adopt(p, reader, zone, entry);
 
 	if (rc != -EBADMSG)
 		return rc;
-	name_to_text(zone->apex, name);
-	if (manifest_older(manifest, entry, &older)) {
+	if (manifest_older(manifest, entry, &older))
 		rc = zone_adopt(p, reader, zone, &older);
-		zone->older = rc == 0 && zone->current != NULL;
-	}
-	if (zone->older) {
-		snprintf(zone->error, sizeof(zone->error),
-		    "The stored version, serial %u, is broken or gone; the one before, serial %u, "
-		    "takes its place.",
-		    entry->serial, older.serial);
-		log_error("%s: %s", name, zone->error);
-	} else if (rc == -EBADMSG) {
-		log_error("%s: the stored version is broken or gone; the zone starts anew, and is "
-		          "not pinned if it was",
-		    name);
-	}
+	if (rc == -EBADMSG || zone->current != NULL)
+		publish_broken_tell(zone, entry->serial, "broken or gone");
 	return rc == -EBADMSG ? 0 : rc;
 }
 

@@ -119,9 +119,9 @@ void build_end(struct build *build)
 		close(build->compile.batch);
 	if (build->image >= 0)
 		close(build->image);
-	// The next difference need not read it again.
-	if (zone != NULL && build->heavy && !p->closing && zone->current != NULL &&
-	    version_layer_on_disk(zone->current) != NULL)
+	// The next difference need not read it again; and what is broken gives way then.
+	if (zone != NULL && (build->heavy || build->rotten) && !p->closing &&
+	    zone->current != NULL && version_layer_on_disk(zone->current) != NULL)
 		publish_load(p, zone);
 	view_close(&build->served);
 	view_close(&build->ground_view);
@@ -474,6 +474,7 @@ static void difference_run(struct offload_job *job)
 	rc = build->before.layer_count == 0 ? view_map(&build->served, &build->before, error) : 0;
 	if (rc < 0) {
 		build->before.layer_count = 0;
+		build->rotten = rc == -EBADMSG;
 		build_fail(build, "%s: %s",
 		    rc == -EBADMSG ? "The stored version is broken"
 		                   : "The version served cannot be read",

@@ -79,7 +79,7 @@ static void recall_done(struct offload_job *job)
 		recall_free(recall);
 	} else if (recall->fd < 0) {
 		snprintf(reason, sizeof(reason), "The stored version cannot be read: %s.",
-		    strerror(-recall->fd));
+		    recall->fd == -EBADMSG ? "it is broken" : strerror(-recall->fd));
 		publish_failed(recall->publisher, recall->zone, reason);
 	} else {
 		struct layer *layer = version_layer_on_disk(recall->version);

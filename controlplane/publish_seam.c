@@ -180,13 +180,18 @@ void publish_retell(struct publisher *p)
 static void load_failed(const struct load *load, struct pzone *zone)
 {
 	struct publisher *p = load->publisher;
+	const bool broken = load->fd == -EBADMSG || load->fd == -ENOENT;
 
-	if (zone->tell_current)
-		untold_note(p, zone);
-	zone->tell_current = false;
-	snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
-	    strerror(-load->fd));
-	log_error("an image of the storage cannot be read: %s", strerror(-load->fd));
+	if (broken && layer_of(zone->current, load->id) != NULL) {
+		publish_broken(p, zone, load->fd == -ENOENT ? "gone from the storage" : "broken");
+	} else {
+		if (zone->tell_current)
+			untold_note(p, zone);
+		zone->tell_current = false;
+		snprintf(zone->error, sizeof(zone->error), "The stored image cannot be read: %s.",
+		    strerror(-load->fd));
+		log_error("an image of the storage cannot be read: %s", strerror(-load->fd));
+	}
 	if (!p->closing && p->connected && zone->stage == STAGE_READY &&
 	    layer_to_send(zone, zone->next) != NULL)
 		publish_failed(p, zone, "What it stands on cannot be read.");
@@ -568,6 +573,13 @@ static void reject_take(struct publisher *p, const struct seam_message *message)
 	}
 	if (zone->current != NULL && zone->current->generation == message->generation &&
 	    zone->live_generation != message->generation) {
+		char how[SEAM_TEXT_MAX + 64];
+
+		snprintf(how, sizeof(how), "broken (the data plane: %s)", message->zone.text);
+		if (message->zone.id == SEAM_REJECT_BROKEN) {
+			publish_broken(p, zone, how);
+			return;
+		}
 		snprintf(zone->error, sizeof(zone->error),
 		    "The data plane refused the stored version: %.160s", message->zone.text);
 		log_error("%s", zone->error);

@@ -42,6 +42,7 @@ void publisher_load(struct publisher *p, const uint8_t *apex, struct engine_stor
 		return;
 	out->has_copy = true;
 	out->pinned = zone->pinned;
+	out->older = zone->older;
 	if (zone->held != NULL) {
 		out->has_held = true;
 		out->held_serial = zone->held->soa.serial;

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "serial.h"
 #include "slice.h"
 
 // What is published between two manifests is not in the first one; a start after a crash begins
@@ -27,24 +26,10 @@ static uint32_t layers_fill(
 	return version->layer_count;
 }
 
-// What a boot makes do with when it finds `version` broken: the newest kept one that a primary's
-// next version will replace, since its serial is older.
-static const struct version *older_of(const struct pzone *zone, const struct version *version)
-{
-	for (unsigned k = 0; k < VERSIONS_KEPT - 1; k++) {
-		const struct version *kept = zone->kept[k];
-
-		if (kept != NULL && kept->generation < version->generation &&
-		    serial_newer(version->soa.serial, kept->soa.serial) && version_is_stored(kept))
-			return kept;
-	}
-	return NULL;
-}
-
 static bool older_fill(
     const struct pzone *zone, const struct version *version, struct manifest_older *to)
 {
-	const struct version *older = older_of(zone, version);
+	const struct version *older = publish_older(zone, version);
 
 	if (older == NULL)
 		return false;

@@ -96,7 +96,7 @@ struct pzone {
 	struct pzone *next_timers;
 	int64_t expires_at; // unix seconds; 0: never
 
-	bool older; // what is served took, at the start, the place of a newer one that was broken
+	bool older; // what is served took the place of a newer one that was broken
 
 	uint64_t live_generation;     // what the data plane said; 0: nothing
 	uint64_t withdraw_generation; // not 0: WITHDRAW is to be sent or answered
@@ -240,6 +240,16 @@ void version_go(struct publisher *p, struct pzone *zone, struct version *version
 // Ends what is being built or waits, with that reason. Post: 0; -EBUSY: a version is past that.
 int publish_clear(struct publisher *p, struct pzone *zone, const char *reason);
 void publish_live(struct publisher *p, struct pzone *zone);
+// publish_broken.c: what is served of the zone, or should be, is broken.
+// What takes the place of `version` then: the newest kept one that a primary's next version will
+// replace, since its serial is older. Post: NULL when there is none.
+const struct version *publish_older(const struct pzone *zone, const struct version *version);
+// That one does, or the zone has no version any more; the engine is told. `how`: "broken", and why.
+// Pre: there is a version.
+void publish_broken(struct publisher *p, struct pzone *zone, const char *how);
+// Says so, where what is in that place (or nothing) already is there. `serial`: of the broken one.
+void publish_broken_tell(struct pzone *zone, uint32_t serial, const char *how);
+
 // Until when a version with this SOA is served; unix seconds, 0: for ever.
 int64_t publish_soa_expires_at(const struct pzone *zone, const struct zone_soa *soa);
 void publish_failed(struct publisher *p, struct pzone *zone, const char *reason);

@@ -130,10 +130,11 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 		return "publishing";
 	if (!p->has_version)
 		return "empty";
+	// Pinned or not, it is not what the operator chose; the data plane may still have that.
+	if (p->older && (p->live || (answer != NULL && answer->rcode == 0)))
+		return "older";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
-	if (p->older) // pinned or not: it is not what the operator chose
-		return "older";
 	if (p->pinned)
 		return "pinned";
 	if (p->held)

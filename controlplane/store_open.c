@@ -253,6 +253,21 @@ void store_sweep(struct store *store)
 	images_walk(store, sweep_each, NULL);
 }
 
+// A file may rot: what was verified was what was written to it.
+static int copy_verify(int fd, uint64_t size)
+{
+	char error[IMAGE_ERROR_MAX];
+	const void *mem;
+	int rc = image_map(fd, 0, size, &mem);
+
+	if (rc < 0)
+		return rc;
+	if (image_verify(mem, size, error) < 0)
+		rc = -EBADMSG;
+	image_unmap(mem, size);
+	return rc;
+}
+
 int store_copy(const char *storage, uint64_t file_id, uint64_t offset, uint64_t size)
 {
 	char path[PATH_MAX];
@@ -265,10 +280,12 @@ int store_copy(const char *storage, uint64_t file_id, uint64_t offset, uint64_t 
 	from = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
 	if (from < 0)
 		return -errno;
-	if (fstat(from, &st) < 0 || (uint64_t)st.st_size < offset ||
-	    (uint64_t)st.st_size - offset < size) {
+	rc = fstat(from, &st) < 0 ? -errno : 0;
+	if (rc == 0 && ((uint64_t)st.st_size < offset || (uint64_t)st.st_size - offset < size))
+		rc = -ENOENT;
+	if (rc < 0) {
 		close(from);
-		return -EINVAL;
+		return rc;
 	}
 	to = memfd_create("np-image", MFD_CLOEXEC | MFD_ALLOW_SEALING);
 	if (to < 0)
@@ -280,6 +297,8 @@ int store_copy(const char *storage, uint64_t file_id, uint64_t offset, uint64_t 
 	close(from);
 	if (rc == 0)
 		rc = image_seal(to);
+	if (rc == 0)
+		rc = copy_verify(to, size);
 	if (rc < 0 && to >= 0)
 		close(to);
 	return rc < 0 ? rc : to;

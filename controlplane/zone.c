@@ -137,6 +137,7 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 		zone->timers.origin_ms = now.wall_ms;
 	}
 	zone->has_copy = true;
+	zone->whole = false;
 	if (zone->origin != zone->pending_origin) {
 		zone->origin = zone->pending_origin;
 		zone->delta_after_ms = INT64_MIN; // that was about another primary
@@ -164,6 +165,7 @@ static void on_start(struct zone *zone, const struct zone_event *event, struct z
 {
 	zone->started = true;
 	zone->has_copy = event->has_copy;
+	zone->whole = event->whole;
 	zone->next_ms = now.mono_ms; // NOTIFYs sent while we were away are lost: ask at once
 	if (!zone->has_copy) {
 		return;
@@ -213,6 +215,29 @@ static void on_notify(struct zone *zone, const struct zone_event *event)
 	    (uint8_t)(event->primary < zone->policy->primary_count ? event->primary : 0);
 }
 
+// The copy lives longer or shorter than it did, from the same day on.
+static void lifetime_follow(
+    struct zone *zone, int64_t old_lifetime, struct zone_now now, struct zone_actions *actions)
+{
+	if (zone->has_copy && expiry_lifetime_ms(zone) != old_lifetime) {
+		int64_t change = expiry_lifetime_ms(zone) - old_lifetime;
+
+		zone->expire_ms += change;
+		zone->timers.expires_ms += change;
+		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
+	}
+	// The grace may have come, gone or changed, and with it what an expired copy is.
+	if (zone->stale && now.mono_ms < zone->expire_ms) {
+		bool fresh = now.mono_ms < zone->expire_ms - expiry_grace_ms(zone);
+
+		if (zone->expired || fresh) {
+			action_add(actions, ZONE_ACTION_REVIVE);
+		}
+		zone->stale = !fresh && !zone->expired;
+		zone->expired = false;
+	}
+}
+
 static void on_config(struct zone *zone, const struct zone_event *event, struct zone_now now,
     struct zone_actions *actions)
 {
@@ -236,23 +261,7 @@ static void on_config(struct zone *zone, const struct zone_event *event, struct 
 	if (zone->policy->pin_tolerance_s == 0 && pin_forget(zone)) {
 		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
 	}
-	if (zone->has_copy && expiry_lifetime_ms(zone) != old_lifetime) {
-		int64_t change = expiry_lifetime_ms(zone) - old_lifetime;
-
-		zone->expire_ms += change;
-		zone->timers.expires_ms += change;
-		action_add(actions, ZONE_ACTION_STORE)->timers = zone->timers;
-	}
-	// The grace may have come, gone or changed, and with it what an expired copy is.
-	if (zone->stale && now.mono_ms < zone->expire_ms) {
-		bool fresh = now.mono_ms < zone->expire_ms - expiry_grace_ms(zone);
-
-		if (zone->expired || fresh) {
-			action_add(actions, ZONE_ACTION_REVIVE);
-		}
-		zone->stale = !fresh && !zone->expired;
-		zone->expired = false;
-	}
+	lifetime_follow(zone, old_lifetime, now, actions);
 }
 
 static void on_pin(struct zone *zone, const struct zone_event *event, struct zone_now now,
@@ -289,11 +298,38 @@ static void on_replaced(struct zone *zone, const struct zone_event *event, struc
 	zone->origin = event->origin;
 	zone->has_held = zone->has_held && zone->held_serial != event->soa.serial;
 	zone->has_copy = true;
+	zone->whole = false;
 	zone->has_regressed = false;
 	zone->failures = 0;
 	// As with any version that goes live.
 	zone->stale = zone->expired = false;
 	expiry_renew(zone, now, actions);
+}
+
+// What is left is as old as what was lost: a primary was heard of last at the same time. A version
+// that is being published goes on; a transfer may be a difference to what is gone.
+static void on_lost(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
+{
+	const int64_t old_lifetime = expiry_lifetime_ms(zone);
+
+	if (zone->phase != ZONE_PUBLISHING) {
+		if (zone->phase != ZONE_IDLE) {
+			action_add(actions, ZONE_ACTION_ABORT);
+			action_token(zone);
+		}
+		zone->phase = ZONE_IDLE;
+		zone->next_ms = now.mono_ms;
+	}
+	zone->whole = true;
+	zone->has_copy = event->has_copy;
+	zone->soa = event->soa;
+	zone->origin = event->origin;
+	zone->has_regressed = false;
+	if (!zone->has_copy) {
+		zone->stale = zone->expired = zone->pinned = false;
+	}
+	lifetime_follow(zone, old_lifetime, now, actions);
 }
 
 // Deadlines that have passed, whatever the event was.
@@ -443,6 +479,9 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_REPLACED:
 		on_replaced(zone, event, now, actions);
+		break;
+	case ZONE_EVENT_LOST:
+		on_lost(zone, event, now, actions);
 		break;
 	}
 	if (zone->started) {

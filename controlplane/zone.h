@@ -66,7 +66,7 @@ enum zone_phase {
 
 enum zone_event_kind {
 	ZONE_EVENT_START,       // once, first; has_copy, soa, origin, has_timers, timers, pinned,
-	                        // has_held, held_serial
+	                        // has_held, held_serial, whole
 	ZONE_EVENT_TIMER,       // the time last asked for has come (early or late is harmless)
 	ZONE_EVENT_SOA,         // token, soa: the primary's answer
 	ZONE_EVENT_SOA_FAILED,  // token: no usable answer
@@ -84,6 +84,7 @@ enum zone_event_kind {
 	ZONE_EVENT_CONFIG,     // policy
 	ZONE_EVENT_PIN,        // pinned: take nothing from now on, or take again
 	ZONE_EVENT_REPLACED,   // soa, origin: an operator put this version in ours' place
+	ZONE_EVENT_LOST,       // has_copy, soa, origin: ours was broken, this is left of it
 };
 
 struct zone_event {
@@ -92,6 +93,7 @@ struct zone_event {
 	struct zone_soa soa;
 	uint64_t origin; // ZONE_EVENT_START: whose history the copy belongs to; 0: unknown
 	bool has_copy, has_timers, has_serial;
+	bool whole;       // ZONE_EVENT_START: as after ZONE_EVENT_LOST
 	bool incremental; // ZONE_EVENT_TRANSFERRED: a difference to the version served
 	bool heard;       // ZONE_EVENT_TRANSFER_FAILED: the primary is there, its answer failed
 	bool refused;     // ... because it does not do that: FORMERR, NOTIMP, REFUSED
@@ -161,6 +163,7 @@ struct zone {
 	bool has_held;           // a version waits for a person; what has its serial is no news
 	bool held_short; // or for more primaries that have it: who has its serial may be one
 	uint32_t held_serial;
+	bool whole;      // what was served was broken: no difference before another is live
 	bool pinned;     // primaries are asked, and nothing is taken; never without has_copy
 	uint64_t origin; // whose history `soa` belongs to; 0: unknown
 	uint64_t pending_origin; // of `pending`

@@ -20,7 +20,7 @@
 // under the same serial.
 static bool step_may_be_incremental(const struct zone *zone, struct zone_now now)
 {
-	return zone->has_copy && !zone->round_any_serial && !zone->step_whole &&
+	return zone->has_copy && !zone->whole && !zone->round_any_serial && !zone->step_whole &&
 	       zone->origin != 0 && zone->origin == zone_way_origin(zone, round_primary(zone)) &&
 	       now.mono_ms >= zone->delta_after_ms;
 }

@@ -65,6 +65,14 @@ static int layer_check(const struct publication *item, const struct publication_
 	return -EINVAL;
 }
 
+static bool is_of_another_release(const struct publication_layer *layer)
+{
+	const struct image_header *header = block_header(layer->block);
+
+	return layer->size >= sizeof(*header) && header->magic == IMAGE_MAGIC &&
+	       header->version != IMAGE_VERSION;
+}
+
 static void publication_run(struct publication *item, int parcel_fd)
 {
 	for (unsigned i = 0; i < item->count; i++) {
@@ -77,8 +85,11 @@ static void publication_run(struct publication *item, int parcel_fd)
 			    ret == -EINVAL ? "it does not lie within its file" : strerror(-ret));
 			return;
 		}
-		if (block_verify(layer->block, item->error) != 0 ||
-		    layer_check(item, layer, item->error) != 0)
+		if (block_verify(layer->block, item->error) != 0)
+			item->broken = !is_of_another_release(layer);
+		else
+			(void)layer_check(item, layer, item->error);
+		if (item->error[0] != '\0')
 			return;
 	}
 }

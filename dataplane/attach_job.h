@@ -31,6 +31,7 @@ struct publication {
 		struct block *block; // owned; NULL until loaded
 	} layer[IMAGE_LAYERS_MAX];
 	char error[IMAGE_ERROR_MAX]; // set: refused
+	bool broken;                 // since an image of it does not verify
 };
 
 struct job {

@@ -33,7 +33,7 @@ static void answer_live(struct attach *attach, const uint8_t *apex, size_t len, 
 	message->zone.id = id;
 }
 
-static void answer_reject(struct attach *attach, const uint8_t *apex, size_t len,
+static struct seam_message *answer_reject(struct attach *attach, const uint8_t *apex, size_t len,
     uint64_t generation, uint32_t serial, const char *why)
 {
 	struct seam_message *message = link_put(&attach->link, SEAM_REJECT);
@@ -46,6 +46,7 @@ static void answer_reject(struct attach *attach, const uint8_t *apex, size_t len
 	if (len > 0)
 		name_to_text(apex, name);
 	log_warning("rejected: %s, serial %u: %s", name, serial, why);
+	return message;
 }
 
 // --- one zone
@@ -125,7 +126,8 @@ static void publication_finish(struct attach *attach, struct publication *item, 
 	uint32_t serial = item->layer[item->count > 0 ? item->count - 1 : 0].serial;
 
 	if (publication_apply(attach, item, &why) != 0) {
-		answer_reject(attach, item->apex, item->apex_len, item->generation, serial, why);
+		answer_reject(attach, item->apex, item->apex_len, item->generation, serial, why)
+		    ->zone.id = item->broken ? SEAM_REJECT_BROKEN : 0;
 	} else if (tell_live) {
 		struct served_zone *zone = served_get(&attach->served, item->apex);
 

@@ -43,6 +43,9 @@ enum seam_type {
 	SEAM_FORWARD_REPLY,
 };
 
+// The image itself does not verify: sending it again is of no use.
+#define SEAM_REJECT_BROKEN 1
+
 struct seam_name {
 	uint8_t len; // 0: no name
 	uint8_t wire[255];
@@ -65,7 +68,8 @@ struct seam_message {
 			uint32_t serial;
 			uint32_t grace_s;         // RENEW: as in PUBLISH
 			int64_t expires_at;       // RENEW: unix seconds; 0: never
-			uint64_t id;              // of the top image, HAVE and LIVE
+			uint64_t id;              // of the top image, HAVE and LIVE;
+			                          // REJECT: SEAM_REJECT_BROKEN, or 0
 			char text[SEAM_TEXT_MAX]; // REJECT: NUL-terminated
 		} zone;
 		struct { // PUBLISH

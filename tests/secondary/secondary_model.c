@@ -134,7 +134,7 @@ static void fetch(struct model *m, struct zone_now now)
 	struct zone_action *action = expect(m, ZONE_ACTION_TRANSFER);
 
 	m->doing = MODEL_FETCHING;
-	m->difference = m->served && !m->any && !m->second && m->origin != 0 &&
+	m->difference = m->served && !m->whole && !m->any && !m->second && m->origin != 0 &&
 	                m->origin == way_of(m, m->at) && now.mono_ms >= m->delta_not_before;
 	action->primary = m->at;
 	action->any_serial = m->any || !m->served;
@@ -453,6 +453,7 @@ static void live(struct model *m, struct zone_now now)
 	m->stored.behind_ms = 0;
 	m->origin = m->awaited_origin;
 	m->served = true;
+	m->whole = false;
 	m->held = m->held_short = false;
 	m->awaited = 0;
 	m->failures = 0;
@@ -470,6 +471,7 @@ static void live(struct model *m, struct zone_now now)
 static void start(struct model *m, const struct zone_event *event, struct zone_now now)
 {
 	m->started = true;
+	m->whole = event->whole;
 	next_at(m, now.mono_ms);
 	if (!event->has_copy) {
 		return;
@@ -519,6 +521,45 @@ static void notify(struct model *m, const struct zone_event *event)
 	m->notice_from = event->primary < m->policy->primary_count ? event->primary : 0;
 }
 
+// It lived so long before, counted from the same moment.
+static void lives_other(struct model *m, int64_t before, struct zone_now now)
+{
+	if (m->served && life_of(m) != before) {
+		m->stored.expires_ms += life_of(m) - before;
+		store(m);
+	}
+	if (m->age == MODEL_EXPIRED && now.mono_ms < model_deadline(m)) {
+		m->age = MODEL_FRESH;
+		expect(m, ZONE_ACTION_REVIVE);
+	} else if (m->age == MODEL_STALE && now.mono_ms < model_deadline(m) - grace_of(m)) {
+		m->age = MODEL_FRESH;
+		expect(m, ZONE_ACTION_REVIVE);
+	}
+}
+
+// What was served is broken, and this, or nothing, is what there was before.
+static void lost(struct model *m, const struct zone_event *event, struct zone_now now)
+{
+	const int64_t before = life_of(m);
+
+	if (m->doing == MODEL_ASKING || m->doing == MODEL_FETCHING) {
+		expect(m, ZONE_ACTION_ABORT);
+		m->doing = MODEL_NOTHING;
+	}
+	if (m->doing == MODEL_NOTHING) {
+		next_at(m, now.mono_ms);
+	}
+	m->whole = true;
+	m->served = event->has_copy;
+	m->soa = event->soa;
+	m->origin = event->origin;
+	if (!m->served) {
+		m->age = MODEL_FRESH;
+		m->stays = false;
+	}
+	lives_other(m, before, now);
+}
+
 static void configured(struct model *m, const struct zone_event *event, struct zone_now now)
 {
 	int64_t before = m->served ? life_of(m) : 0;
@@ -538,17 +579,7 @@ static void configured(struct model *m, const struct zone_event *event, struct z
 	if (m->policy->pin_tolerance_s == 0) {
 		no_lead(m);
 	}
-	if (m->served && life_of(m) != before) {
-		m->stored.expires_ms += life_of(m) - before;
-		store(m);
-	}
-	if (m->age == MODEL_EXPIRED && now.mono_ms < model_deadline(m)) {
-		m->age = MODEL_FRESH;
-		expect(m, ZONE_ACTION_REVIVE);
-	} else if (m->age == MODEL_STALE && now.mono_ms < model_deadline(m) - grace_of(m)) {
-		m->age = MODEL_FRESH;
-		expect(m, ZONE_ACTION_REVIVE);
-	}
+	lives_other(m, before, now);
 }
 
 // What is under way is for nothing.
@@ -599,6 +630,7 @@ static void replaced(struct model *m, const struct zone_event *event, struct zon
 	m->origin = event->origin;
 	m->held = m->held && m->held_serial != event->soa.serial;
 	m->served = true;
+	m->whole = false;
 	m->failures = 0;
 	m->age = MODEL_FRESH; // publication lifts the expiry
 	confirmed(m, now);
@@ -836,6 +868,9 @@ void model_event(struct model *m, const struct zone_event *event, struct zone_no
 		break;
 	case ZONE_EVENT_REPLACED:
 		replaced(m, event, now);
+		break;
+	case ZONE_EVENT_LOST:
+		lost(m, event, now);
 		break;
 	default:
 		answer(m, event, now);

@@ -26,6 +26,7 @@ struct model {
 	struct zone_timers stored;
 	bool held, held_short; // short: of primaries that have it
 	uint32_t held_serial;
+	bool whole; // one before was broken: nothing that stands on it is asked for
 	bool stays; // an operator has pinned it: it takes nothing
 
 	// What is under way.

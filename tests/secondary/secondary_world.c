@@ -243,7 +243,7 @@ static const char *happen(struct world *w, struct zone_event event)
 	                       event.kind == ZONE_EVENT_RETRANSFER ||
 	                       event.kind == ZONE_EVENT_REJECTED || event.kind == ZONE_EVENT_HELD ||
 	                       event.kind == ZONE_EVENT_PIN || event.kind == ZONE_EVENT_REPLACED ||
-	                       event.kind == ZONE_EVENT_START;
+	                       event.kind == ZONE_EVENT_LOST || event.kind == ZONE_EVENT_START;
 	if (event.kind >= ZONE_EVENT_SOA && event.kind <= ZONE_EVENT_TRANSFER_FAILED && w->asked &&
 	    event.token == w->question.token) {
 		w->asked = false;
@@ -257,12 +257,19 @@ static const char *happen(struct world *w, struct zone_event event)
 		               w->copy_origin != w->handed_origin;
 		w->by_person += w->has_held && !w->handed_short;
 		copy_set(w, &w->handed, w->handed_origin);
-		w->has_held = false;
+		w->has_held = w->whole = false;
 	}
 	if (event.kind == ZONE_EVENT_REPLACED) {
 		w->has_held = w->has_held && w->held_soa.serial != event.soa.serial;
 		copy_set(w, &event.soa, event.origin);
 	}
+	if (event.kind == ZONE_EVENT_LOST) {
+		w->has_copy = event.has_copy;
+		w->copy = event.soa;
+		w->copy_origin = event.origin;
+		w->whole = true;
+	}
+	w->whole = w->whole && event.kind != ZONE_EVENT_REPLACED;
 	held_note(w, &event);
 	const int64_t behind = w->model.stored.behind_ms;
 
@@ -293,6 +300,7 @@ static const char *start(struct world *w)
 	    .timers = w->timers,
 	    .pinned = w->has_copy && w->pinned,
 	    .has_held = w->has_copy && w->has_held,
+	    .whole = w->whole,
 	    .held_serial = w->held_soa.serial};
 	uint32_t seed = roll(w, UINT32_MAX);
 
@@ -472,6 +480,24 @@ static struct zone_event replaced(struct world *w)
 	return event;
 }
 
+// What is served was found broken: one that is kept takes its place, or nothing does.
+static struct zone_event lost(struct world *w)
+{
+	struct zone_event event = {.kind = ZONE_EVENT_LOST};
+
+	if (w->kept_count > 0 && roll(w, 3) > 0) {
+		const unsigned at = roll(w, w->kept_count);
+
+		event.has_copy = true;
+		event.soa = w->kept[at].soa;
+		event.origin = w->kept[at].origin;
+		memmove(w->kept, w->kept + at + 1, (w->kept_count - at - 1) * sizeof(w->kept[0]));
+		w->kept_count -= at + 1;
+	}
+	w->lost++;
+	return event;
+}
+
 // What operators do.
 static struct zone_event ordered(struct world *w)
 {
@@ -482,6 +508,9 @@ static struct zone_event ordered(struct world *w)
 		event.kind = ZONE_EVENT_RETRANSFER;
 		break;
 	case 1:
+		if (w->model.served && roll(w, 4) == 0) {
+			return lost(w);
+		}
 		if (w->model.served && w->kept_count > 0) {
 			return replaced(w);
 		}

@@ -35,7 +35,7 @@ struct world {
 	bool handed_short; // lacks agreement
 
 	// The disk: what a restart finds. What is held has its SOA there as well.
-	bool has_copy, has_timers, pinned, has_held;
+	bool has_copy, has_timers, pinned, has_held, whole;
 	struct zone_soa copy, held_soa;
 	struct world_kept { // what a person may go back to
 		struct zone_soa soa;
@@ -53,8 +53,8 @@ struct world {
 	uint64_t steps;
 	// How often what matters was met; a walk that never expires proves little.
 	uint64_t expired, revived, graced, live, regressed, restarts, preempted, last_resorts,
-	    differences, held, short_of, accepted, followed, pins, missed, rollbacks, by_person,
-	    held_refused;
+	    differences, held, short_of, accepted, followed, pins, missed, rollbacks, lost,
+	    by_person, held_refused;
 };
 
 void world_init(struct world *world, uint64_t seed);

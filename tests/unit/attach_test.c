@@ -136,6 +136,11 @@ static void whatever_is_wrong_is_rejected_and_changes_nothing(void **state)
 			if (message.type != SEAM_REJECT)
 				fail_msg("fault %u was answered with %u", fault, message.type);
 			assert_true(strlen(message.zone.text) > 0);
+			// With all others it is not the image that is at fault.
+			const bool broken = fault == BYTE_FLIPPED || fault == ZEROES ||
+			                    fault == SIZE_SHORT || fault == OFFSET_UNALIGNED;
+
+			assert_int_equal(message.zone.id, broken ? SEAM_REJECT_BROKEN : 0);
 			peer_assert_serial(&peer, "example.com.", 5);
 		}
 	}

@@ -25,6 +25,7 @@
 #include "delta.h"
 #include "manifest.h"
 #include "reading.h"
+#include "reading.h"
 
 static void timers_outlive_a_restart(void **state)
 {
@@ -346,6 +347,7 @@ static void a_version_that_is_broken_at_a_start_is_served_as_it_was_before(void 
 	assert_true(stored.has_copy);
 	assert_int_equal(stored.soa.serial, 7);
 	assert_int_equal(stored.origin, 1007);
+	assert_true(stored.older);
 	// A data plane that has nothing is given it; one that has more keeps that.
 	publication_connect(f);
 	WAIT_FOR(f, plane_serial(&f->plane, apex) == 7);
@@ -374,6 +376,113 @@ static void when_the_one_before_is_broken_too_the_zone_starts_anew(void **state)
 	assert_false(status.has_version);
 	publish(f, 9);
 	assert_true(f->live);
+}
+
+// Two versions on disk, the later one served, and nothing of them in memory; the file rots.
+static void rot_behind_its_back(struct publication *f, bool older_too)
+{
+	for (uint32_t serial = 7; serial <= 8; serial++) {
+		publish_from(f, serial, 1000 + serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	publication_end(f);
+	publication_begin(f);
+	assert_int_equal(status_of(f, apex).serial, 8);
+	if (older_too)
+		image_rot(f, true);
+	image_rot(f, false);
+}
+
+// A data plane that has lost what it had wants it; the file is not what it was.
+static void a_version_that_has_rotted_is_served_as_it_was_before(void **state)
+{
+	struct publication *f = *state;
+
+	rot_behind_its_back(f, false);
+	publication_connect(f);
+	WAIT_FOR(f, plane_serial(&f->plane, apex) == 7);
+	WAIT_FOR(f, status_of(f, apex).live);
+	assert_true(status_of(f, apex).older);
+	assert_non_null(strstr(status_of(f, apex).error, "serial 8, is broken"));
+	assert_non_null(strstr(status_of(f, apex).error, "serial 7, takes its place"));
+	assert_int_equal(f->plane.published, 1);
+	assert_int_equal(f->lost, 1);
+	assert_true(f->left.has_copy && f->left.older);
+	assert_int_equal(f->left.soa.serial, 7);
+	assert_int_equal(f->left.origin, 1007);
+	WAIT_FOR(f, manifest_serial(f) == 7 && status_of(f, apex).durable);
+	WAIT_FOR(f, images_on_disk(f) == 1);
+	publish_records(f, 80, zone_make(apex, 8, 100, true));
+	assert_true(f->live);
+	assert_int_equal(plane_serial(&f->plane, apex), 8);
+	assert_false(status_of(f, apex).older);
+	assert_string_equal(status_of(f, apex).error, "");
+}
+
+// The data plane has it in memory and goes on with that; who reads it from the disk finds out.
+static void what_rots_under_a_data_plane_is_found_by_who_reads_it(void **state)
+{
+	struct publication *f = *state;
+	struct reading reading;
+	uint64_t generation;
+
+	rot_behind_its_back(f, false);
+	generation = status_of(f, apex).generation;
+	plane_serve(&f->plane, apex, generation, 8);
+	publication_connect(f);
+	WAIT_FOR(f, status_of(f, apex).live);
+	assert_int_equal(publisher_read(f->publisher, apex, &reading), -EAGAIN);
+	WAIT_FOR(f, f->lost == 1);
+	publication_turns(f, 20);
+	assert_int_equal(f->plane.published, 0);
+	assert_int_equal(plane_serial(&f->plane, apex), 8);
+	assert_int_equal(publisher_read(f->publisher, apex, &reading), 0);
+	reading_close(&reading);
+	// The same serial again, from a primary: the data plane takes it, for it is newer here.
+	publish_records(f, 80, zone_make(apex, 8, 100, true));
+	assert_true(f->live);
+	assert_true(plane_generation(&f->plane, apex) > generation);
+	WAIT_FOR(f, status_of(f, apex).live && manifest_serial(f) == 8);
+}
+
+static void when_all_versions_have_rotted_the_zone_begins_anew(void **state)
+{
+	struct publication *f = *state;
+
+	rot_behind_its_back(f, true);
+	publication_connect(f);
+	WAIT_FOR(f, f->lost == 2);
+	assert_false(f->left.has_copy);
+	assert_false(status_of(f, apex).has_version);
+	assert_non_null(strstr(status_of(f, apex).error, "starts anew"));
+	assert_int_equal(f->plane.published, 0);
+	publish(f, 9);
+	assert_int_equal(plane_serial(&f->plane, apex), 9);
+	WAIT_FOR(f, images_on_disk(f) == 1);
+}
+
+// By the word of the data plane, which had nothing of the zone.
+static void a_stored_version_that_does_not_verify_there_gives_way(void **state)
+{
+	struct publication *f = *state;
+
+	for (uint32_t serial = 7; serial <= 8; serial++) {
+		publish_from(f, serial, 1007);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	f->plane.manner = PLANE_PONDERS;
+	f->plane.broken = true;
+	publication_connect(f);
+	WAIT_FOR(f, f->plane.published == 1);
+	assert_int_equal(f->plane.pondered.zone.serial, 8);
+	f->plane.manner = PLANE_TAKES;
+	plane_answer(&f->plane, SEAM_REJECT);
+	WAIT_FOR(f, plane_serial(&f->plane, apex) == 7);
+	WAIT_FOR(f, status_of(f, apex).live);
+	assert_true(status_of(f, apex).older);
+	assert_non_null(strstr(status_of(f, apex).error, PLANE_REASON));
+	assert_int_equal(f->lost, 1);
+	assert_true(f->left.older);
 }
 
 // A primary that has the older serial would never bring that one's end about.
@@ -570,6 +679,10 @@ static int cases(void)
 	    CASE(a_stored_version_that_has_rotted_is_no_base_for_a_difference),
 	    CASE(a_version_that_is_broken_at_a_start_is_served_as_it_was_before),
 	    CASE(when_the_one_before_is_broken_too_the_zone_starts_anew),
+	    CASE(a_version_that_has_rotted_is_served_as_it_was_before),
+	    CASE(what_rots_under_a_data_plane_is_found_by_who_reads_it),
+	    CASE(when_all_versions_have_rotted_the_zone_begins_anew),
+	    CASE(a_stored_version_that_does_not_verify_there_gives_way),
 	    CASE(a_later_serial_is_not_what_a_zone_falls_back_to),
 	    CASE(what_cannot_be_read_at_a_start_is_there_at_the_next),
 	    CASE(images_that_are_read_back_do_not_all_stay_in_memory),

@@ -113,6 +113,31 @@ static void what_was_held_and_is_refused_is_asked_for_again(void **state)
 	    {EV(REFRESH), .want = "query:0"}, {SOA_IS(6), .want = "transfer:0"});
 }
 
+// What a difference would be applied to is not what a primary thinks; also after a restart.
+static void what_comes_after_a_broken_version_comes_whole(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(5), .want = "store"},
+	    {EV(LOST, .has_copy = true, .origin = 11, .soa = SOA(4)), .want = "query:0"},
+	    {SOA_IS(5), .want = "transfer:0"}, {BROKEN, .want = "query:1"},
+	    {SOA_IS(5), .want = "transfer:1"}, {TRANSFERRED(5), .want = "publish"},
+	    {EV(LIVE), .want = "store"},
+	    {.advance = 60 * S, NOTIFY_SERIAL(0, 6), .want = "ixfr:0"});
+	SCENARIO(&policy_known,
+	    {EV(START, .has_copy = true, .origin = 11, .whole = true, .soa = SOA(4)),
+	        .want = "store query:0"},
+	    {SOA_IS(5), .want = "transfer:0"});
+	// A difference on its way is to what is gone; without a copy nothing is asked first.
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {EV(LOST), .want = "abort transfer!:0"},
+	    {TRANSFERRED(6), .want = "publish"}, {EV(LIVE), .want = "store"});
+	// What is being published may be whole for all that.
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(LOST, .has_copy = true, .origin = 11, .soa = SOA(4)), .want = ""},
+	    {EV(REJECTED), .want = "fallback:0"});
+}
+
 static void a_pinned_zone_asks_and_takes_nothing(void **state)
 {
 	SCENARIO(&policy_three, {START_COPY(5), .want = "store query:0"},
@@ -218,6 +243,7 @@ int main(void)
 	    cmocka_unit_test(a_held_version_that_is_accepted_is_the_version_served),
 	    cmocka_unit_test(what_is_accepted_after_a_rollback_is_the_version_served),
 	    cmocka_unit_test(what_was_held_and_is_refused_is_asked_for_again),
+	    cmocka_unit_test(what_comes_after_a_broken_version_comes_whole),
 	    cmocka_unit_test(a_pinned_zone_asks_and_takes_nothing),
 	    cmocka_unit_test(a_pin_stops_a_transfer),
 	    cmocka_unit_test(a_pin_stops_the_search_for_agreement),

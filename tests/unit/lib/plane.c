@@ -98,10 +98,12 @@ void plane_send(struct plane *plane, struct seam_message *message)
 
 static void answer(struct plane *plane, struct seam_message *reply)
 {
-	if (reply->type == SEAM_REJECT)
+	if (reply->type == SEAM_REJECT) {
 		strcpy(reply->zone.text, PLANE_REASON);
-	else
+		reply->zone.id = plane->broken ? SEAM_REJECT_BROKEN : 0;
+	} else {
 		plane_serve(plane, reply->zone.name.wire, reply->generation, reply->zone.serial);
+	}
 	plane_send(plane, reply);
 }
 

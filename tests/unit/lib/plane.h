@@ -39,6 +39,7 @@ struct plane {
 	struct event *event;
 	enum plane_manner manner;
 	const uint8_t *odd;
+	bool broken;                  // what it refuses does not verify, it says
 	struct seam_message pondered; // the answer it has not given yet
 	uint64_t highest;             // generation that it says it has seen
 	uint64_t key[2];              // of what it serves

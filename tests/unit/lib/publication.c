@@ -57,6 +57,14 @@ static void replaced(void *ctx, const uint8_t *name, const struct zone_soa *soa,
 	p->replaced_origin = origin;
 }
 
+static void lost(void *ctx, const uint8_t *name)
+{
+	struct publication *p = ctx;
+
+	p->lost++;
+	publisher_load(p->publisher, name, &p->left);
+}
+
 void publication_recalled(void *ctx, const char *reason)
 {
 	struct publication *p = ctx;
@@ -84,7 +92,8 @@ static struct config *config_of(const struct publication *p, const char *zones)
 
 void publication_begin(struct publication *p)
 {
-	const struct publisher_ops ops = {.ctx = p, .published = published, .replaced = replaced};
+	const struct publisher_ops ops = {
+	    .ctx = p, .published = published, .replaced = replaced, .lost = lost};
 	char error[PUBLISH_REASON_MAX];
 
 	if (publisher_open(p->base, p->config, &ops, &p->publisher, error) < 0)

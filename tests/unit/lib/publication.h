@@ -39,7 +39,9 @@ struct publication {
 	unsigned replaced; // times
 	uint32_t replaced_serial;
 	uint64_t replaced_origin;
-	unsigned recalled; // times
+	unsigned lost;             // times
+	struct engine_stored left; // by the last time
+	unsigned recalled;         // times
 	char recall_reason[PUBLISH_REASON_MAX];
 	// Called from within the answer. May be NULL.
 	void (*answered)(struct publication *p);
