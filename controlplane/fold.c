@@ -76,24 +76,13 @@ static void batch_make(
 		fold->compile.batch = batch_write(records, overlay, &fold->compile.batch_size);
 }
 
-static int whole_batch(struct fold *fold)
+static void whole_batch(struct fold *fold)
 {
-	struct records *records = records_new(image_apex(version_header(&fold->version)));
-	struct delta_walk *walk = NULL;
-	struct version_iter iter;
-	struct node_ref node;
-	int rc = -ENOMEM;
+	struct records *records = NULL;
 
-	if (records != NULL)
-		rc = delta_walk_open(NULL, &fold->version, records, fold->error, &walk);
-	version_iter_start(&iter, &fold->version);
-	while (rc == 0 && (node = version_iter_next(&iter)).node != NULL)
-		rc = delta_walk_copy(walk, node);
-	delta_walk_close(walk);
-	if (rc == 0)
+	if (delta_apply(NULL, &fold->version, &records, fold->error) == 0)
 		batch_make(fold, records, NULL);
 	records_free(records);
-	return rc;
 }
 
 static void fold_run(struct offload_job *job)
@@ -112,7 +101,7 @@ static void fold_run(struct offload_job *job)
 		batch_make(fold, overlay.records, &overlay.plan);
 		overlay_free(&overlay);
 	} else if (rc == -E2BIG) {
-		(void)whole_batch(fold);
+		whole_batch(fold);
 	}
 }
 

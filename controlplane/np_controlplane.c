@@ -103,6 +103,14 @@ static void lost(void *ctx, const uint8_t *apex)
 		(void)engine_lost(daemon->engine, apex);
 }
 
+static void doubted(void *ctx, const uint8_t *apex)
+{
+	struct daemon *daemon = ctx;
+
+	if (daemon->engine != NULL)
+		(void)engine_retransfer(daemon->engine, apex);
+}
+
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap)
 {
@@ -251,6 +259,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	    .changed = changed,
 	    .replaced = replaced,
 	    .lost = lost,
+	    .doubted = doubted,
 	    .forward = forwarded};
 	struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,

@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #include "log.h"
+#include "publish_digest.h"
 #include "serial.h"
 
 // Memory descriptors are few (one per image kept in memory); what is stored need not be in memory.
@@ -338,6 +339,8 @@ static void promote(struct publisher *p, struct pzone *zone)
 	publish_timers_touch(p, zone); // of another version now
 	if (version_is_stored(zone->current))
 		publish_rest(p, zone);
+	if (zone->current->zonemd != zone->zonemd) // that was said meanwhile, or it was kept
+		publish_digest_look(p, zone);
 	if (!zone->secondary) // what was sent before the zone had a file does not expire either
 		publish_expires_at(p, zone, 0);
 	zone->mark = store_touch(p->store);

@@ -38,6 +38,9 @@ struct publisher_ops {
 	    void *ctx, const uint8_t *apex, const struct zone_soa *soa, uint64_t origin);
 	// What was served was broken: it is what publisher_load() gives now. May be NULL.
 	void (*lost)(void *ctx, const uint8_t *apex);
+	// The digest of what is served is not as zonemd-verify wants it: the zone is to be had
+	// anew. May be NULL.
+	void (*doubted)(void *ctx, const uint8_t *apex);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);
@@ -172,8 +175,9 @@ struct publisher_status {
 	bool durable;     // stored and in the manifest
 	bool busy;        // a newer one is on its way
 	bool expired;
-	bool older; // a newer one was broken; `error` says which
-	bool held;  // a newer one waits for publisher_accept(); `error` says why
+	bool older;   // a newer one was broken; `error` says which
+	bool doubted; // its digest is not as zonemd-verify wants it; `error` says why
+	bool held;    // a newer one waits for publisher_accept(); `error` says why
 	uint32_t held_serial;
 	uint64_t held_records;
 	bool pinned;
@@ -212,7 +216,7 @@ struct publisher_summary {
 	uint32_t dataplane_pid;
 	int64_t connected_ms; // wall clock
 	uint64_t generation;  // highest given out
-	size_t zones, versions, live, durable, busy, failed;
+	size_t zones, versions, live, durable, busy, failed, doubted;
 	uint64_t image_bytes;
 };
 // The sums may be as old as ten times what they took: with a million zones a second or two.

@@ -26,11 +26,11 @@
 #include "image.h"
 #include "log.h"
 #include "publish_bundle.h"
+#include "publish_digest.h"
 #include "reader.h"
 #include "rrtype.h"
 #include "serial.h"
 #include "stack.h"
-#include "zonemd.h"
 
 #define HEAVY_RECORDS 20000
 #define HEAVY_BATCH   ((uint64_t)1 << 20)
@@ -68,6 +68,7 @@ static struct version *version_of(struct build *build)
 	version->since = build->zone->current != NULL ? build->zone->current->content : 0;
 	build->delta = NULL;
 	version->rr_count = build->header.rr_count;
+	version->zonemd = build->zonemd;
 	version->soa = build->soa;
 	version->origin = build->content.origin;
 	version->source = build->content.source;
@@ -358,35 +359,14 @@ static void difference_apply(struct build *build)
 		build_fail(build, "%s", error);
 }
 
-static bool has_digest(const struct records *records)
-{
-	for (size_t i = 0; i < records->count; i++)
-		if (records->items[i].type == RRTYPE_ZONEMD &&
-		    name_equal(records->items[i].owner, records->apex))
-			return true;
-	return false;
-}
-
-// Post: false when the zone is refused. A zone without a digest is not even sorted here.
+// Post: false when the zone is refused.
 static bool digest_good(struct build *build)
 {
-	struct records *records = build->content.records;
-	char error[RECORDS_ERROR_MAX > ZONEMD_ERROR_MAX ? RECORDS_ERROR_MAX : ZONEMD_ERROR_MAX] =
-	    "Out of memory.";
-	int verdict;
+	char reason[DIGEST_REASON_MAX];
 
-	if (build->zonemd == CONFIG_ZONEMD_OFF ||
-	    (build->zonemd == CONFIG_ZONEMD_IF_PRESENT && !has_digest(records)))
+	if (digest_judge(build->zonemd, build->content.records, reason))
 		return true;
-	if (records_sort(records) < 0 || records_check(records, error) < 0) {
-		build_fail(build, "%s", error);
-		return false;
-	}
-	verdict = zonemd_verify(records, error);
-	if (verdict == ZONEMD_GOOD ||
-	    (verdict == ZONEMD_OTHER && build->zonemd == CONFIG_ZONEMD_IF_PRESENT))
-		return true;
-	build_fail(build, "%s", error);
+	build_fail(build, "%s", reason);
 	return false;
 }
 

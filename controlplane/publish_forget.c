@@ -58,8 +58,9 @@ static bool is_done(const struct publisher *p, const struct pzone *zone)
 	return zone->stage == STAGE_NONE && zone->layers == 0 && zone->parcels == 0 &&
 	       zone->build == NULL && zone->recall == NULL && content_is_empty(&zone->waiting) &&
 	       zone->live_generation == 0 && !(p->connected && zone->tell_withdraw) &&
-	       !zone->queued && !zone->deferred && !zone->loading && !zone->dirty &&
-	       !zone->listed && !zone->timers_changed && zone->steps == zone->steps_done;
+	       !zone->queued && !zone->deferred && !zone->unseen && !zone->loading &&
+	       !zone->dirty && !zone->listed && !zone->timers_changed &&
+	       zone->steps == zone->steps_done;
 }
 
 static void zone_remove(struct publisher *p, struct pzone *zone)

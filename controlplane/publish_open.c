@@ -17,6 +17,7 @@
 #include "compiler.h"
 #include "log.h"
 #include "offload.h"
+#include "publish_digest.h"
 #include "publish_bundle.h"
 #include "slice.h"
 
@@ -108,6 +109,10 @@ static int publisher_start(
 		snprintf(error, PUBLISH_REASON_MAX, "Publication cannot start: %s.", strerror(-rc));
 		return rc;
 	}
+	// By which word they came is not known any more; the default's is what they had at least.
+	for (size_t i = 0; i < p->zone_count; i++)
+		if (p->zones[i]->zonemd == CONFIG_ZONEMD_ON)
+			publish_digest_look(p, p->zones[i]);
 	if (mkdir(config->server.rundir, 0755) < 0 && errno != EEXIST)
 		rc = -errno;
 	if (rc == 0)

@@ -106,6 +106,8 @@ static struct version *version_again(
 	version->generation = ++p->generation;
 	version->content = of->content;
 	version->rr_count = of->rr_count;
+	version->zonemd = of->zonemd;
+	version->doubt = of->doubt != NULL ? strdup(of->doubt) : NULL;
 	version->origin = of->origin;
 	version->soa = of->soa;
 	version->how = how;

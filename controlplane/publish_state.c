@@ -127,6 +127,7 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 		out->content = zone->current->content;
 		out->image_size = version_size(zone->current);
 		out->rr_count = zone->current->rr_count;
+		out->doubted = zone->current->doubt != NULL;
 	}
 	out->busy = zone->stage != STAGE_NONE;
 	out->expired = zone->expired;
@@ -142,6 +143,9 @@ bool publisher_status(const struct publisher *p, const uint8_t *apex, struct pub
 	out->published_ms = zone->published_ms;
 	out->publish_us = zone->publish_us;
 	snprintf(out->error, sizeof(out->error), "%s", zone->error);
+	if (out->error[0] == '\0' && out->doubted)
+		snprintf(
+		    out->error, sizeof(out->error), "Served, but: %.240s", zone->current->doubt);
 	if (out->error[0] == '\0' && out->has_version && !out->durable)
 		snprintf(out->error, sizeof(out->error), "%.250s",
 		    store_trouble(p->store)[0] != '\0' ? store_trouble(p->store)
@@ -162,6 +166,7 @@ static void summary_add(
 		          zone->steps_done == zone->steps;
 		sum->versions++;
 		sum->live += zone->hidden || zone->live_generation == current->generation;
+		sum->doubted += current->doubt != NULL;
 		sum->image_bytes += version_size(current);
 	}
 	sum->zones++;

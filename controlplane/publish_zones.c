@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "publish_digest.h"
 #include "slice.h"
 
 static struct pzone *pzone_new(const uint8_t *name, uint8_t len)
@@ -178,6 +179,8 @@ static void zone_set(struct publisher *p, struct pzone *zone, const struct confi
 	zone->epoch = p->epoch;
 	zone->secondary = config->file == NULL;
 	zone->zonemd = zone->secondary ? config->zonemd : CONFIG_ZONEMD_OFF;
+	if (zone->current != NULL && zone->current->zonemd != zone->zonemd)
+		publish_digest_look(p, zone);
 	zone->shrink_limit = zone->secondary ? config->shrink_limit : 100;
 	zone->records_max = zone->secondary ? config->limits->zone_records : UINT32_MAX;
 	zone->journal.depth = config->journal_depth;

@@ -112,6 +112,8 @@ struct pzone {
 	bool deferred; // `waiting` waits for the disk
 	struct pzone *next_deferred;
 	bool tell_renew, tell_current, tell_withdraw;
+	bool unseen; // its digest is to be looked at
+	struct pzone *next_unseen;
 	bool untold;  // the data plane did not get, or take, the version served
 	bool loading; // its image is being read from disk
 	bool resting; // in the list of those whose image is on disk and in memory
@@ -191,8 +193,10 @@ struct publisher {
 	uint64_t ask_number; // of the last one
 	bool timers_dirty;
 	struct timers_file timers;
-	bool untold;       // there are such zones
-	int64_t retell_us; // monotonic: not before
+	struct pzone *unseen; // the list of those whose digest is to be looked at
+	bool looking;         // one is being looked at
+	bool untold;          // there are such zones
+	int64_t retell_us;    // monotonic: not before
 };
 
 static inline bool content_is_empty(const struct content *content)

@@ -106,6 +106,7 @@ json_t *status_node(struct daemon *daemon)
 	json_object_set_new(o, "zones-durable", json_integer((json_int_t)s.durable));
 	json_object_set_new(o, "zones-busy", json_integer((json_int_t)s.busy));
 	json_object_set_new(o, "zones-failed", json_integer((json_int_t)s.failed));
+	json_object_set_new(o, "zones-unverified", json_integer((json_int_t)s.doubted));
 	json_object_set_new(o, "reloading", json_boolean(configure_reloading(daemon)));
 	json_object_set_new(o, "image-bytes", json_integer((json_int_t)s.image_bytes));
 	json_object_set_new(o, "texts-read",
@@ -133,6 +134,8 @@ static const char *zone_state(const struct publisher_status *p, const struct eng
 	// Pinned or not, it is not what the operator chose; the data plane may still have that.
 	if (p->older && (p->live || (answer != NULL && answer->rcode == 0)))
 		return "older";
+	if (p->doubted && p->live)
+		return "unverified";
 	if (!p->live)
 		return answer != NULL && answer->rcode == 0 ? "behind" : "stored";
 	if (p->pinned)

@@ -91,6 +91,7 @@ void version_free(struct publisher *p, struct version *version)
 	for (unsigned i = 0; i < version->layer_count; i++)
 		layer_unref(p, version->layer[i]);
 	delta_free(version->delta);
+	free(version->doubt);
 	free(version);
 }
 

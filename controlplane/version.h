@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "config.h"
 #include "history.h"
 #include "image.h"
 #include "store.h"
@@ -44,11 +45,13 @@ struct version {
 	struct zone_soa soa;
 	struct file_mark source; // as in history_version
 	enum history_how how;
-	int64_t when_ms;     // wall clock: live, or held; 0: not yet
-	int64_t expires_at;  // until a primary confirms it; unix seconds, 0: never
-	struct delta *delta; // owned; what led to it from `since`, until it is live; or NULL
-	uint64_t since;      // the content that was served when it was made
-	unsigned attempts;   // times it was sent and not answered
+	int64_t when_ms;           // wall clock: live, or held; 0: not yet
+	int64_t expires_at;        // until a primary confirms it; unix seconds, 0: never
+	enum config_zonemd zonemd; // by which its digest was looked at
+	char *doubt;               // owned; its digest is not as that wants it; NULL: it is
+	struct delta *delta;       // owned; what led to it from `since`, until it is live; or NULL
+	uint64_t since;            // the content that was served when it was made
+	unsigned attempts;         // times it was sent and not answered
 };
 
 // Takes over `fd` (-1: only on disk, the caller says where). Post: NULL when out of memory (fd is

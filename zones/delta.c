@@ -381,7 +381,8 @@ static int merge(struct delta_walk *a, const struct zone_version *base)
 int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
     char error[DELTA_ERROR_MAX])
 {
-	struct records *records = records_new(delta->changes->apex);
+	struct records *records =
+	    records_new(delta != NULL ? delta->changes->apex : image_apex(version_header(base)));
 	struct delta_walk *walk = NULL;
 	int rc = -ENOMEM;
 

@@ -37,9 +37,9 @@ void delta_free(struct delta *delta); // NULL is accepted
 int delta_add(struct delta *delta, bool added, const uint8_t *owner, uint16_t type, uint32_t ttl,
     const uint8_t *rdata, size_t rdlen) __attribute__((warn_unused_result));
 
-// Post: 0, and *out holds the records of the version after, sorted (the caller owns them, nothing
-// in them is borrowed); or -ENOMEM; or -EINVAL and one sentence in `error`. Time is proportional to
-// the zone; memory to the zone and the difference.
+// `delta` NULL: nothing changes. Post: 0, and *out holds the records of the version after, sorted
+// (the caller owns them, nothing in them is borrowed); or -ENOMEM; or -EINVAL and one sentence in
+// `error`. Time is proportional to the zone; memory to the zone and the difference.
 int delta_apply(const struct delta *delta, const struct zone_version *base, struct records **out,
     char error[DELTA_ERROR_MAX]) __attribute__((warn_unused_result));
 

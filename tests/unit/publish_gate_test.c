@@ -77,6 +77,72 @@ static void what_a_digest_is_worth_is_configured(void **state)
 	assert_true(f->live);
 }
 
+#define WORD(w) "  - {domain: example, primaries: p, zonemd-verify: " w "}\n"
+
+// What is served is judged by what the configuration says now, and is served on all the same.
+static void what_is_served_is_judged_when_the_configuration_wants_more(void **state)
+{
+	struct publication *f = *state;
+
+	publication_connect(f);
+	publication_reconfigure(f, WORD("off"));
+	publish_records(f, 1, zone_with_digest(3601, true)); // wrong
+	assert_true(f->live);
+	publication_reconfigure(f, WORD("on"));
+	WAIT_FOR(f, f->doubted == 1);
+	assert_true(status_of(f, apex).doubted);
+	assert_non_null(strstr(status_of(f, apex).error, "does not have the digest"));
+	assert_true(status_of(f, apex).live);
+	assert_int_equal(f->plane.published, 1);
+	// A reload that says the same looks at nothing again; a transfer of the same changes
+	// nothing.
+	publication_reconfigure(f, WORD("on"));
+	publish_records(f, 2, zone_with_digest(3601, true));
+	assert_false(f->live);
+	assert_true(status_of(f, apex).doubted);
+	assert_int_equal(f->doubted, 1);
+	publication_reconfigure(f, WORD("off"));
+	assert_false(status_of(f, apex).doubted);
+	publication_reconfigure(f, WORD("if-present"));
+	WAIT_FOR(f, f->doubted == 2);
+	publish_records(f, 3, zone_with_digest(3600, true));
+	assert_true(f->live);
+	assert_false(status_of(f, apex).doubted);
+	assert_string_equal(status_of(f, apex).error, "");
+	publication_reconfigure(f, WORD("on")); // it is right: nothing is said
+	publication_turns(f, 50);
+	assert_false(status_of(f, apex).doubted);
+	// One that is kept, and was let in by another word.
+	assert_int_equal(publisher_rollback(f->publisher, apex, &(const uint32_t){2018031900},
+	                     publication_recalled, f),
+	    0);
+	WAIT_FOR(f, f->recalled == 1);
+	WAIT_FOR(f, status_of(f, apex).doubted);
+}
+
+static void a_zone_without_a_digest_is_doubted_where_it_must_have_one(void **state)
+{
+	struct publication *f = *state;
+
+	publication_connect(f);
+	publish_records(f, 1, zone_with_digest(3600, false));
+	publication_reconfigure(f, WORD("on"));
+	WAIT_FOR(f, f->doubted == 1);
+	assert_non_null(strstr(status_of(f, apex).error, "no ZONEMD record"));
+	assert_true(status_of(f, apex).live);
+	publication_reconfigure(f, WORD("if-present"));
+	WAIT_FOR(f, !status_of(f, apex).doubted);
+	publication_reconfigure(f, WORD("on"));
+	WAIT_FOR(f, f->doubted == 2);
+	// A start does not know by which word it came.
+	WAIT_FOR(f, status_of(f, apex).durable);
+	plane_close(&f->plane);
+	publication_end(f);
+	publication_begin(f);
+	WAIT_FOR(f, f->doubted == 3);
+	assert_true(status_of(f, apex).doubted);
+}
+
 static void a_version_that_lost_most_records_waits_for_a_person(void **state)
 {
 	struct publication *f = *state;
@@ -244,6 +310,8 @@ static int cases(void)
 	const struct CMUnitTest tests[] = {
 	    CASE(a_zone_whose_digest_is_wrong_is_refused),
 	    CASE(what_a_digest_is_worth_is_configured),
+	    CASE(what_is_served_is_judged_when_the_configuration_wants_more),
+	    CASE(a_zone_without_a_digest_is_doubted_where_it_must_have_one),
 	    CASE(a_version_that_lost_most_records_waits_for_a_person),
 	    CASE(what_cannot_be_compared_is_not_published),
 	    CASE(a_later_version_takes_the_place_of_one_that_is_held),

@@ -65,6 +65,11 @@ static void lost(void *ctx, const uint8_t *name)
 	publisher_load(p->publisher, name, &p->left);
 }
 
+static void doubted(void *ctx, const uint8_t *name)
+{
+	((struct publication *)ctx)->doubted++;
+}
+
 void publication_recalled(void *ctx, const char *reason)
 {
 	struct publication *p = ctx;
@@ -92,8 +97,11 @@ static struct config *config_of(const struct publication *p, const char *zones)
 
 void publication_begin(struct publication *p)
 {
-	const struct publisher_ops ops = {
-	    .ctx = p, .published = published, .replaced = replaced, .lost = lost};
+	const struct publisher_ops ops = {.ctx = p,
+	    .published = published,
+	    .replaced = replaced,
+	    .lost = lost,
+	    .doubted = doubted};
 	char error[PUBLISH_REASON_MAX];
 
 	if (publisher_open(p->base, p->config, &ops, &p->publisher, error) < 0)

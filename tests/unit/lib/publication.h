@@ -39,7 +39,7 @@ struct publication {
 	unsigned replaced; // times
 	uint32_t replaced_serial;
 	uint64_t replaced_origin;
-	unsigned lost;             // times
+	unsigned lost, doubted;    // times
 	struct engine_stored left; // by the last time
 	unsigned recalled;         // times
 	char recall_reason[PUBLISH_REASON_MAX];
