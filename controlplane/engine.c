@@ -293,6 +293,7 @@ int engine_open(struct event_base *base, const struct config *config,
 	    .counters = &engine->counters};
 	engine->ops.provide.log = provider_log;
 	engine->ops.provide.log_ctx = engine;
+	TAILQ_INIT(&engine->cramped);
 	engine->deadline = event_new(base, -1, 0, deadline_reached, engine);
 	engine->provider = provider_open(base, &engine->ops.provide);
 	engine->clock = engine_clock_open(engine);
@@ -341,6 +342,9 @@ void engine_close(struct engine *engine)
 	engine_clock_close(engine->clock);
 	if (engine->deadline != NULL) {
 		event_free(engine->deadline);
+	}
+	if (engine->room != NULL) {
+		event_free(engine->room);
 	}
 	free(engine);
 }

@@ -71,6 +71,9 @@ struct engine_ops {
 	// Is there memory for a version of so many records that take so much, which are being
 	// received? Post: true; or false and half a sentence. NULL: there is.
 	bool (*room)(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
+	// The same of a version that is to be received: what it takes itself is still to come.
+	// NULL: nobody knows.
+	bool (*fits)(void *ctx, uint64_t count, uint64_t bytes);
 	// The version served has expired (SERVFAIL from now on), or lives again. A version that is
 	// published is never expired at that moment.
 	void (*expire)(void *ctx, const uint8_t *apex, bool expired);
@@ -85,6 +88,7 @@ struct engine_ops {
 enum engine_verdict {
 	ENGINE_LIVE,
 	ENGINE_REJECTED, // it will not be served
+	ENGINE_NO_ROOM,  // for want of memory
 	ENGINE_HELD,     // a person must accept it; LIVE follows when one does
 	ENGINE_SHORT,    // the same, or agreed() when enough primaries have it
 };

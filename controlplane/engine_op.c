@@ -163,6 +163,7 @@ static void on_transfer(void *ctx, const struct transfer_result *result)
 		event.kind = ZONE_EVENT_TRANSFER_FAILED;
 		event.heard = result->heard;
 		event.refused = result->refused;
+		event.no_room = ez->op_no_room;
 		engine->counters.transfers_failed++;
 		engine_error_set(ez, result->error != NULL ? result->error : "connection ended");
 	}
@@ -216,9 +217,14 @@ static struct seen *op_known(void *ctx)
 
 static bool op_room(void *ctx, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
 {
-	const struct engine_ops *ops = &((struct engine_zone *)ctx)->engine->ops;
+	struct engine_zone *ez = ctx;
+	const struct engine_ops *ops = &ez->engine->ops;
 
-	return ops->room(ops->ctx, count, bytes, reason);
+	ez->op_no_room = !ops->room(ops->ctx, count, bytes, reason);
+	if (ez->op_no_room) {
+		engine_room_note(ez, count, bytes);
+	}
+	return !ez->op_no_room;
 }
 
 static int op_start(struct engine_zone *ez)
@@ -231,6 +237,7 @@ static int op_start(struct engine_zone *ez)
 	tsig_key_unref(ez->op_key);
 	ez->op_key = peer.key;
 	ez->op_began_ms = engine_now().mono_ms;
+	ez->op_no_room = false;
 	if (ez->waiter.kind == PACING_QUERY) {
 		ez->op_kind = OP_QUERY;
 		return soa_query_start(engine->base, &peer, ez->apex, on_soa, ez,

@@ -4,6 +4,8 @@
 // Internal to engine*.c: the engine and its zones. All of it belongs to the event loop's thread.
 #pragma once
 
+#include <sys/queue.h>
+
 #include "engine.h"
 #include "failures.h"
 #include "notify.h"
@@ -38,6 +40,7 @@ struct engine_zone {
 	struct records *records;   // between TRANSFERRED and PUBLISH, with
 	struct seen *known;        // the same: what is to be added to them; or
 	struct delta *delta;       // the same
+	struct cramped *cramped;   // owned; engine_room.c; NULL: most have none
 	char *error;               // of the last round's last failure; NULL: none
 	struct failures *failures; // NULL: none so far
 	struct session_ask op_ask;
@@ -55,6 +58,8 @@ struct engine_zone {
 	// An answer that came while busy: of the publisher, or of what could not be begun.
 	uint8_t answer_kind; // enum zone_event_kind
 	bool answer_short;   // ZONE_EVENT_HELD: lacks_agreement
+	bool answer_no_room; // ZONE_EVENT_REJECTED
+	bool op_no_room;     // the transfer under way was ended for want of memory
 	uint32_t answer_token;
 	int64_t op_began_ms, last_transfer_ms;
 	uint64_t transfers, transfer_bytes;
@@ -90,6 +95,9 @@ struct engine {
 	struct notify_service notify;
 	int64_t notify_told_ms; // monotonic: when one that was refused was told last; 0: never
 	struct provider *provider;
+	TAILQ_HEAD(, cramped) cramped; // those that wait for memory
+	size_t cramped_count;
+	struct event *room; // looks whether there is some; NULL: nobody ever waited
 	struct engine_counters counters;
 	void (*log_line)(void *ctx, const char *text);
 	void *log_ctx;
@@ -111,7 +119,7 @@ size_t engine_listener_answer(void *ctx, struct connection *connection, const ui
 // engine_zone.c: events into the state machine, its actions carried out.
 void engine_zone_event(struct engine_zone *ez, const struct zone_event *event);
 // The same for one that an action of the zone's brings about, maybe: its turn comes after the
-// actions of the event before it. Only kind, token and lacks_agreement count.
+// actions of the event before it. Only kind, token, lacks_agreement and no_room count.
 void engine_zone_answer(struct engine_zone *ez, const struct zone_event *event);
 // Why the last round failed; NULL: it did not.
 void engine_error_set(struct engine_zone *ez, const char *error);
@@ -129,6 +137,12 @@ void engine_dispatch_all(struct engine *engine);
 // Between them nothing is begun.
 void engine_dispatch_stop(struct engine *engine);
 void engine_dispatch_go(struct engine *engine);
+
+// engine_room.c: zones that wait for memory.
+// A version of so many records that take so much is to be published, or was refused.
+void engine_room_note(struct engine_zone *ez, uint64_t count, uint64_t bytes);
+void engine_room_wait(struct engine_zone *ez);  // after each event: as the zone wants
+void engine_room_leave(struct engine_zone *ez); // for good
 
 // engine_clock.c: tells every zone when the wall clock is set. NULL when out of memory.
 struct engine_clock *engine_clock_open(struct engine *engine);

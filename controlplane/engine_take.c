@@ -21,6 +21,7 @@ static void zone_free(struct engine_zone *ez)
 	engine_op_abort(ez);
 	timers_remove(&ez->engine->timers, &ez->timer);
 	engine_content_drop(ez);
+	engine_room_leave(ez);
 	tsig_key_unref(ez->op_key);
 	free(ez->error);
 	failures_free(ez->failures);

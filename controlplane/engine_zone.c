@@ -57,6 +57,8 @@ static void content_publish(struct engine_zone *ez, const struct zone_action *ac
 	ez->known = NULL;
 	ez->delta = NULL;
 	ez->handed_delta = delta != NULL;
+	engine_room_note(ez, delta != NULL ? delta->changes->count : records->count,
+	    delta != NULL ? delta->changes->bytes : records->bytes);
 	char why[128] = "";
 
 	if (action->lacks_agreement) {
@@ -158,6 +160,7 @@ static void zone_event_once(struct engine_zone *ez, const struct zone_event *eve
 		action_do(ez, &actions.items[i]);
 	}
 	ez->regressed_said = ez->regressed_said && ez->zone.has_regressed;
+	engine_room_wait(ez);
 	if (ez->zone.has_copy && ez->zone.failures == 0 && ez->zone.phase == ZONE_IDLE) {
 		engine_error_set(ez, NULL);
 	}
@@ -165,10 +168,13 @@ static void zone_event_once(struct engine_zone *ez, const struct zone_event *eve
 
 static struct zone_event verdict_event(enum engine_verdict verdict, uint32_t token)
 {
-	return (struct zone_event){.kind = verdict == ENGINE_LIVE       ? ZONE_EVENT_LIVE
-	                                   : verdict == ENGINE_REJECTED ? ZONE_EVENT_REJECTED
-	                                                                : ZONE_EVENT_HELD,
+	const bool refused = verdict == ENGINE_REJECTED || verdict == ENGINE_NO_ROOM;
+
+	return (struct zone_event){.kind = verdict == ENGINE_LIVE ? ZONE_EVENT_LIVE
+	                                   : refused              ? ZONE_EVENT_REJECTED
+	                                                          : ZONE_EVENT_HELD,
 	    .token = token,
+	    .no_room = verdict == ENGINE_NO_ROOM,
 	    .lacks_agreement = verdict == ENGINE_SHORT};
 }
 
@@ -198,6 +204,7 @@ void engine_zone_event(struct engine_zone *ez, const struct zone_event *event)
 	while (outermost && ez->has_answer) {
 		const struct zone_event answer = {.kind = (enum zone_event_kind)ez->answer_kind,
 		    .token = ez->answer_token,
+		    .no_room = ez->answer_no_room,
 		    .lacks_agreement = ez->answer_short};
 
 		ez->has_answer = false;
@@ -217,6 +224,7 @@ void engine_zone_answer(struct engine_zone *ez, const struct zone_event *event)
 	ez->has_answer = true;
 	ez->answer_kind = (uint8_t)event->kind;
 	ez->answer_short = event->lacks_agreement;
+	ez->answer_no_room = event->no_room;
 	ez->answer_token = event->token;
 }
 
@@ -233,8 +241,10 @@ void engine_published(struct engine *engine, const uint8_t *apex, uint32_t token
 		engine->counters.ixfr_applied += ez->handed_delta;
 		ez->live_delta = ez->handed_delta;
 	} else {
-		engine->counters.rejected += verdict == ENGINE_REJECTED;
-		engine->counters.held += verdict != ENGINE_REJECTED;
+		const bool held = verdict == ENGINE_HELD || verdict == ENGINE_SHORT;
+
+		engine->counters.rejected += !held;
+		engine->counters.held += held;
 		engine_error_set(ez, reason != NULL ? reason : "not published");
 	}
 	const struct zone_event event = verdict_event(verdict, token);

@@ -153,6 +153,11 @@ static bool engine_room(void *ctx, uint64_t count, uint64_t bytes, char reason[S
 	return publisher_room(((struct daemon *)ctx)->publisher, count, bytes, reason);
 }
 
+static bool engine_fits(void *ctx, uint64_t count, uint64_t bytes)
+{
+	return publisher_fits(((struct daemon *)ctx)->publisher, count, bytes);
+}
+
 static void engine_expire(void *ctx, const uint8_t *apex, bool expired)
 {
 	publisher_expire(((struct daemon *)ctx)->publisher, apex, expired);
@@ -268,6 +273,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	    .agreed = engine_agreed,
 	    .working = engine_working,
 	    .room = engine_room,
+	    .fits = engine_fits,
 	    .expire = engine_expire,
 	    .store = engine_store,
 	    .provide = {.read = provide_read,

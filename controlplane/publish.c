@@ -215,7 +215,8 @@ void publish_failed(struct publisher *p, struct pzone *zone, const char *reason)
 	name_to_text(zone->apex, name);
 	if (!p->closing) // it was given up
 		log_warning("%s: the new version is not served: %s", name, reason);
-	answer_next(p, zone, ENGINE_REJECTED, reason);
+	answer_next(p, zone, zone->no_room ? ENGINE_NO_ROOM : ENGINE_REJECTED, reason);
+	zone->no_room = false;
 	if (lacks && zone->configured) {
 		zone->tell_current = true;
 		publish_tell(p, zone);

@@ -129,7 +129,9 @@ int publisher_diff(struct publisher *publisher, const uint8_t *apex, uint64_t fr
 // As in engine_ops.
 bool publisher_room(
     struct publisher *publisher, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
-// The same, of a text. Any thread.
+// As in engine_ops.
+bool publisher_fits(struct publisher *publisher, uint64_t count, uint64_t bytes);
+// As publisher_room, of a text. Any thread.
 bool publisher_room_for_text(
     struct publisher *publisher, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON]);
 void publisher_load(struct publisher *publisher, const uint8_t *apex, struct engine_stored *out);

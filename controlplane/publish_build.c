@@ -138,10 +138,12 @@ void build_end(struct build *build)
 		admission_release(&p->admission, &build->claim);
 	const int rc = build->rc;
 	const bool held = build->held, held_short = build->held_short;
+	const bool no_room = build->no_room;
 	free(build);
 	if (zone != NULL) {
 		zone->build = NULL;
 		zone->held_short = held_short;
+		zone->no_room = no_room;
 		publish_built(p, zone, version, rc < 0 || held ? reason : NULL);
 	}
 }
@@ -405,6 +407,7 @@ static bool admitted(struct build *build, const struct records *records)
 	if (admission_claim(&build->publisher->admission, available, records->count, records->bytes,
 	        &build->claim, reason))
 		return true;
+	build->no_room = true;
 	build_fail(build, "%s", reason);
 	return false;
 }

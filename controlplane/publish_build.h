@@ -42,6 +42,7 @@ struct build {
 	bool whole;         // an overlay will not do
 	bool came_whole;    // the difference was found as the zone came
 	bool heavy;         // then it takes long
+	bool no_room;       // there is no memory for it
 	bool rotten;        // what it was to stand on is broken
 	bool light;         // so little that no thread is woken for it
 	bool again;         // it was not as light as it seemed

@@ -63,8 +63,8 @@ static void look_run(struct offload_job *job)
 	struct zone_version version;
 	struct records *records = NULL;
 
-	look->refused = !admission_claim(admission, admission_available(""), look->count,
-	    look->bytes, &claim, look->reason);
+	look->refused = !admission_claim(
+	    admission, admission_available(""), look->count, look->bytes, &claim, look->reason);
 	if (look->refused)
 		return;
 	if (view_map(&look->view, &version, look->reason) == 0 &&

@@ -15,8 +15,7 @@
 #define ROOM_US 10000
 static_assert(ADMISSION_REASON_MAX <= SESSION_ROOM_REASON, "where it is told");
 
-bool publisher_room(
-    struct publisher *p, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+static void left_look(struct publisher *p)
 {
 	const int64_t now_us = clock_us();
 
@@ -24,7 +23,25 @@ bool publisher_room(
 		p->left = admission_available("");
 		p->left_until_us = now_us + ROOM_US;
 	}
+}
+
+bool publisher_room(
+    struct publisher *p, uint64_t count, uint64_t bytes, char reason[SESSION_ROOM_REASON])
+{
+	left_look(p);
 	return admission_room(&p->admission, p->left, count, bytes, reason);
+}
+
+// What it will take when it is there is not taken yet.
+bool publisher_fits(struct publisher *p, uint64_t count, uint64_t bytes)
+{
+	char reason[ADMISSION_REASON_MAX];
+
+	left_look(p);
+	const uint64_t left =
+	    p->left == UINT64_MAX ? UINT64_MAX : p->left - (bytes < p->left ? bytes : p->left);
+
+	return admission_room(&p->admission, left, count, bytes, reason);
 }
 
 bool publisher_room_for_text(

@@ -70,6 +70,7 @@ struct pzone {
 	struct version *unread; // could not be read at the start; stored until there is another
 	struct folding folding;
 	int64_t fold_after_us; // one did not fit into memory: not before
+	bool no_room;          // what was built last was refused for want of memory
 	bool held_short;       // only for want of primaries that have it
 	uint32_t held_token;   // 0: nobody waits for what becomes of it
 	bool pinned;           // nothing new is taken

@@ -23,7 +23,7 @@ struct transfer_limits {
 
 struct transfer_result {
 	enum session_state state; // DONE, STALE or FAILED
-	struct zone_soa soa;      // DONE, STALE
+	struct zone_soa soa;      // DONE, STALE; FAILED: if there was one
 	struct records *records;  // DONE: the receiver owns them, and
 	struct seen *seen;        // what is to be added to them, from the version known; or
 	struct delta *delta;      // DONE: a difference, the receiver owns it

@@ -95,18 +95,24 @@ static void on_transferred(struct zone *zone, const struct zone_event *event, st
 static void on_transfer_failed(struct zone *zone, const struct zone_event *event,
     struct zone_now now, struct zone_actions *actions)
 {
-	if (zone->step_incremental && event->heard) {
+	if (zone->step_incremental && event->heard && !event->no_room) {
 		step_fall_back(zone, event->refused, now, actions);
 		return;
+	}
+	if (event->no_room) { // the whole zone would take more than its difference
+		round_no_room(zone, &event->soa);
 	}
 	pin_unheard(zone, round_primary(zone));
 	zone->round_transfer_failed = true;
 	round_go_on(zone, now, actions);
 }
 
-static void on_rejected(struct zone *zone, struct zone_now now, struct zone_actions *actions)
+static void on_rejected(struct zone *zone, const struct zone_event *event, struct zone_now now,
+    struct zone_actions *actions)
 {
-	if (zone->step_incremental && !zone->round_orphaned && !zone->pinned) {
+	if (event->no_room) {
+		round_no_room(zone, &zone->pending);
+	} else if (zone->step_incremental && !zone->round_orphaned && !zone->pinned) {
 		step_fall_back(zone, false, now, actions);
 		return;
 	}
@@ -144,6 +150,8 @@ static void on_live(struct zone *zone, struct zone_now now, struct zone_actions 
 		zone->delta_failures = 0;
 	}
 	zone->failures = 0;
+	zone->room_failures = 0;
+	zone->wants_room = false;
 	zone->has_regressed = false;
 	// What is published is served: the publication half lifts the expiry with the new version.
 	zone->stale = zone->expired = false;
@@ -445,7 +453,7 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_REJECTED:
 		if (current && zone->phase == ZONE_PUBLISHING) {
-			on_rejected(zone, now, actions);
+			on_rejected(zone, event, now, actions);
 		} else if (zone->has_held && event->token == zone->publish_token) {
 			on_held_refused(zone);
 		}
@@ -479,6 +487,9 @@ void zone_handle(struct zone *zone, const struct zone_event *event, struct zone_
 		break;
 	case ZONE_EVENT_REPLACED:
 		on_replaced(zone, event, now, actions);
+		break;
+	case ZONE_EVENT_ROOM:
+		round_room(zone, now);
 		break;
 	case ZONE_EVENT_LOST:
 		on_lost(zone, event, now, actions);

@@ -84,6 +84,7 @@ enum zone_event_kind {
 	ZONE_EVENT_CONFIG,     // policy
 	ZONE_EVENT_PIN,        // pinned: take nothing from now on, or take again
 	ZONE_EVENT_REPLACED,   // soa, origin: an operator put this version in ours' place
+	ZONE_EVENT_ROOM,       // there may be memory for what was refused for want of it
 	ZONE_EVENT_LOST,       // has_copy, soa, origin: ours was broken, this is left of it
 };
 
@@ -97,6 +98,7 @@ struct zone_event {
 	bool incremental; // ZONE_EVENT_TRANSFERRED: a difference to the version served
 	bool heard;       // ZONE_EVENT_TRANSFER_FAILED: the primary is there, its answer failed
 	bool refused;     // ... because it does not do that: FORMERR, NOTIMP, REFUSED
+	bool no_room; // ZONE_EVENT_TRANSFER_FAILED (with its soa), _REJECTED: for want of memory
 	bool pinned, has_held, lacks_agreement;
 	uint32_t held_serial;
 	struct zone_timers timers;
@@ -185,6 +187,7 @@ struct zone {
 	bool round_confirmed; // a primary has the version we have
 	bool round_hinted;    // a NOTIFY named a newer serial: transfer without asking first
 	bool round_transfer_failed;
+	bool round_no_room;          // for want of memory, at least once
 	bool round_older;            // a primary has an older serial, and the first such is
 	uint8_t round_older_primary; // this one
 	uint32_t round_older_serial;
@@ -219,6 +222,13 @@ struct zone {
 	uint32_t notified_serial;
 	uint32_t notify_spacing_ms; // grows while NOTIFYs bring nothing new
 	int64_t notify_after_ms;    // mono: not before this
+
+	// What was refused for want of memory is asked for at once when there is some again, but
+	// not before a time that grows with each refusal.
+	bool wants_room;
+	uint32_t room_failures; // rounds that ended so, since a version went live
+	uint32_t room_retry_s;  // as the version had it
+	int64_t room_after_ms;  // mono
 
 	uint32_t failures;  // rounds in a row that ended without an answer
 	int64_t next_ms;    // mono: next round when nothing else happens

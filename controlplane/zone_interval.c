@@ -57,3 +57,11 @@ int64_t interval_broken_ms(const struct zone *zone)
 
 	return interval_doubled_ms(retry, zone->failures - 1, refresh > retry ? refresh : retry);
 }
+
+int64_t interval_room_ms(const struct zone *zone, int64_t max)
+{
+	const int64_t retry = 1000 * interval_clamp(zone->room_retry_s, zone->policy->retry_min_s,
+	                                 zone->policy->retry_max_s);
+
+	return interval_doubled_ms(retry, zone->failures - 1, max > retry ? max : retry);
+}

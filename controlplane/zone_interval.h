@@ -19,3 +19,6 @@ int64_t interval_doubled_ms(int64_t base, uint32_t times, int64_t max);
 
 // Until the next round after zone->failures rounds in a row that failed. Pre: there was one.
 int64_t interval_broken_ms(const struct zone *zone);
+
+// The same without a copy, of a version that was refused for want of memory.
+int64_t interval_room_ms(const struct zone *zone, int64_t max);

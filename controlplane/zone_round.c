@@ -25,6 +25,9 @@
 // soon, one that is gone for a week is not bothered).
 #define BOOTSTRAP_MS     1000
 #define BOOTSTRAP_MAX_MS 600000
+// From a refusal for want of memory to when it is asked for again because there is some; doubles.
+#define ROOM_MS     1000
+#define ROOM_MAX_MS 600000
 
 // The primary of this step of the round.
 unsigned round_primary(const struct zone *zone)
@@ -57,6 +60,8 @@ static void round_begin(struct zone *zone, unsigned first, enum zone_urgency urg
 	zone->round_urgency = (uint8_t)urgency;
 	zone->round_confirmed = false;
 	zone->round_transfer_failed = false;
+	zone->round_no_room = false;
+	zone->wants_room = false;
 	zone->round_older = false;
 	zone->round_last = false;
 	zone->round_orphaned = false;
@@ -154,6 +159,33 @@ static void round_next_in(struct zone *zone, int64_t ms, struct zone_now now)
 	zone->next_ms = due < zone->next_ms ? due : zone->next_ms;
 }
 
+void round_no_room(struct zone *zone, const struct zone_soa *soa)
+{
+	zone->round_no_room = true;
+	zone->room_retry_s = soa->retry_s;
+}
+
+void round_room(struct zone *zone, struct zone_now now)
+{
+	if (zone->wants_room && zone->phase == ZONE_IDLE && now.mono_ms >= zone->room_after_ms) {
+		zone->wants_room = false;
+		zone->next_ms = now.mono_ms;
+	}
+}
+
+static void round_room_want(struct zone *zone, struct zone_now now)
+{
+	if (!zone->round_no_room) {
+		return;
+	}
+	zone->wants_room = true;
+	zone->room_after_ms =
+	    now.mono_ms + interval_doubled_ms(ROOM_MS, zone->room_failures, ROOM_MAX_MS);
+	if (zone->room_failures < UINT32_MAX) {
+		zone->room_failures++;
+	}
+}
+
 static void round_count_failure(struct zone *zone)
 {
 	if (zone->failures < UINT32_MAX) {
@@ -173,6 +205,7 @@ static void round_confirmed(struct zone *zone, struct zone_now now, struct zone_
 	expiry_renew(zone, now, actions);
 	if (zone->round_transfer_failed) {
 		round_count_failure(zone);
+		round_room_want(zone, now);
 		wait = interval_broken_ms(zone);
 	} else {
 		zone->failures = 0;
@@ -191,7 +224,10 @@ void round_failed(struct zone *zone, struct zone_now now)
 	zone->phase = ZONE_IDLE;
 	round_count_failure(zone);
 	round_space(zone, false, now);
-	if (!zone->has_copy) {
+	round_room_want(zone, now);
+	if (!zone->has_copy && zone->round_no_room) { // it came, and costs both sides
+		wait = interval_room_ms(zone, BOOTSTRAP_MAX_MS);
+	} else if (!zone->has_copy) {
 		wait = interval_doubled_ms(BOOTSTRAP_MS, zone->failures - 1, BOOTSTRAP_MAX_MS);
 	} else if (zone->round_transfer_failed) {
 		wait = interval_broken_ms(zone);

@@ -32,6 +32,10 @@ void round_note_news(
     struct zone *zone, uint32_t serial, struct zone_now now, struct zone_actions *actions);
 
 // Its end without anything gained; because its configuration is gone; because what it is about is.
+// This step's version, which has that SOA, was refused for want of memory.
+void round_no_room(struct zone *zone, const struct zone_soa *soa);
+// There may be some again.
+void round_room(struct zone *zone, struct zone_now now);
 void round_failed(struct zone *zone, struct zone_now now);
 void round_abandoned(struct zone *zone, struct zone_now now);
 void round_drop(struct zone *zone, struct zone_now now, struct zone_actions *actions);

@@ -169,6 +169,7 @@ static void round_start(struct model *m, unsigned first, bool told, struct zone_
 {
 	m->told = told;
 	m->equal = m->broke = m->last = m->orphan = false;
+	m->cramped = m->was_cramped = false;
 	m->older = -1;
 	m->led = m->unsure = false;
 	m->pin = pinned(m) ? m->origin : 0;
@@ -216,6 +217,14 @@ static void confirmed(struct model *m, struct zone_now now)
 	store(m);
 }
 
+static void cramped_end(struct model *m, struct zone_now now)
+{
+	m->was_cramped = m->cramped;
+	if (m->cramped) {
+		m->room_not_before = now.mono_ms + doubling(1 * S, m->cramped_times++, 10 * MINUTE);
+	}
+}
+
 static void round_won(struct model *m, struct zone_now now)
 {
 	int64_t wait = refresh_of(m);
@@ -223,6 +232,9 @@ static void round_won(struct model *m, struct zone_now now)
 	m->doing = MODEL_NOTHING;
 	quiet_from(m, false, now);
 	confirmed(m, now);
+	if (m->broke) {
+		cramped_end(m, now);
+	}
 	if (m->broke) { // there is more, and it was not to be had
 		wait = doubling(retry_of(m), m->failures++,
 		    refresh_of(m) > retry_of(m) ? refresh_of(m) : retry_of(m));
@@ -242,7 +254,12 @@ static void round_lost(struct model *m, struct zone_now now)
 
 	m->doing = MODEL_NOTHING;
 	quiet_from(m, false, now);
-	if (!m->served) {
+	cramped_end(m, now);
+	if (!m->served && m->cramped) {
+		wait =
+		    S * between(m->cramped_retry, m->policy->retry_min_s, m->policy->retry_max_s);
+		wait = doubling(wait, m->failures, wait > 10 * MINUTE ? wait : 10 * MINUTE);
+	} else if (!m->served) {
 		wait = doubling(1 * S, m->failures, 10 * MINUTE);
 	} else if (m->broke) {
 		wait = doubling(wait, m->failures, refresh_of(m) > wait ? refresh_of(m) : wait);
@@ -456,7 +473,8 @@ static void live(struct model *m, struct zone_now now)
 	m->whole = false;
 	m->held = m->held_short = false;
 	m->awaited = 0;
-	m->failures = 0;
+	m->failures = m->cramped_times = 0;
+	m->was_cramped = false;
 	m->age = MODEL_FRESH; // publication lifts the expiry: nothing to revive
 	if (!late) {
 		m->doing = MODEL_NOTHING;
@@ -787,7 +805,9 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		if (m->doing != MODEL_FETCHING) {
 			break;
 		}
-		if (m->difference && event->heard) {
+		m->cramped |= event->no_room;
+		m->cramped_retry = event->no_room ? event->soa.retry_s : m->cramped_retry;
+		if (m->difference && event->heard && !event->no_room) {
 			whole_instead(m, event->refused, now);
 		} else {
 			m->broke = true;
@@ -799,7 +819,9 @@ static void answer(struct model *m, const struct zone_event *event, struct zone_
 		if (m->doing != MODEL_HANDED) {
 			break;
 		}
-		if (m->difference && !m->orphan && !m->stays) {
+		m->cramped |= event->no_room;
+		m->cramped_retry = event->no_room ? m->awaited_soa.retry_s : m->cramped_retry;
+		if (m->difference && !m->orphan && !m->stays && !event->no_room) {
 			whole_instead(m, false, now);
 		} else {
 			m->held = m->held_short = false;
@@ -868,6 +890,13 @@ void model_event(struct model *m, const struct zone_event *event, struct zone_no
 		break;
 	case ZONE_EVENT_REPLACED:
 		replaced(m, event, now);
+		break;
+	case ZONE_EVENT_ROOM:
+		if (m->was_cramped && m->doing == MODEL_NOTHING &&
+		    now.mono_ms >= m->room_not_before) {
+			m->was_cramped = false;
+			next_at(m, now.mono_ms);
+		}
 		break;
 	case ZONE_EVENT_LOST:
 		lost(m, event, now);

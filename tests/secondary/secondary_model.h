@@ -64,6 +64,10 @@ struct model {
 	int64_t quiet, quiet_until;
 
 	unsigned failures, delta_failures;
+	bool cramped, was_cramped; // in this round, or by its end: for want of memory
+	unsigned cramped_times;
+	uint32_t cramped_retry;
+	int64_t room_not_before;
 	int64_t delta_not_before;
 	int64_t next, next_least, next_most; // mono; the first is learnt within the others
 	bool next_open;

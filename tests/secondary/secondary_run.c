@@ -52,7 +52,7 @@ static bool has_seen_it_all(const struct world *w)
 	       w->last_resorts > least && w->differences > least && w->held > least &&
 	       w->short_of > least && w->accepted > least / 2 && w->followed > least / 2 &&
 	       w->pins > least && w->missed > least && w->rollbacks > least && w->lost > least &&
-	       w->by_person > least && w->held_refused > least / 4;
+	       w->let_in > least && w->by_person > least && w->held_refused > least / 4;
 }
 
 int main(int argc, char **argv)
@@ -79,12 +79,12 @@ int main(int argc, char **argv)
 	       ", older serials %" PRIu64 " (taken %" PRIu64 "), NOTIFY before refresh %" PRIu64
 	       ", restarts %" PRIu64 ", short of agreement %" PRIu64 " (agreed on later %" PRIu64
 	       "), other primary followed %" PRIu64 ", pins %" PRIu64 " (missed something %" PRIu64
-	       "), rollbacks %" PRIu64 ", lost %" PRIu64 ", held and accepted %" PRIu64
-	       ", refused then %" PRIu64 "\n",
+	       "), rollbacks %" PRIu64 ", lost %" PRIu64 ", let in %" PRIu64
+	       ", held and accepted %" PRIu64 ", refused then %" PRIu64 "\n",
 	    world.steps, world.live, world.differences, world.held, world.expired, world.graced,
 	    world.revived, world.regressed, world.last_resorts, world.preempted, world.restarts,
 	    world.short_of, world.accepted, world.followed, world.pins, world.missed,
-	    world.rollbacks, world.lost, world.by_person, world.held_refused);
+	    world.rollbacks, world.lost, world.let_in, world.by_person, world.held_refused);
 	if (!has_seen_it_all(&world)) {
 		fprintf(stderr, "seed %" PRIu64 ": something of it hardly ever happened\n", seed);
 		return 1;

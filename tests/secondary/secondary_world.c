@@ -243,7 +243,8 @@ static const char *happen(struct world *w, struct zone_event event)
 	                       event.kind == ZONE_EVENT_RETRANSFER ||
 	                       event.kind == ZONE_EVENT_REJECTED || event.kind == ZONE_EVENT_HELD ||
 	                       event.kind == ZONE_EVENT_PIN || event.kind == ZONE_EVENT_REPLACED ||
-	                       event.kind == ZONE_EVENT_LOST || event.kind == ZONE_EVENT_START;
+	                       event.kind == ZONE_EVENT_LOST || event.kind == ZONE_EVENT_ROOM ||
+	                       event.kind == ZONE_EVENT_START;
 	if (event.kind >= ZONE_EVENT_SOA && event.kind <= ZONE_EVENT_TRANSFER_FAILED && w->asked &&
 	    event.token == w->question.token) {
 		w->asked = false;
@@ -417,6 +418,7 @@ static struct zone_event answer(struct world *w)
 	event.kind = ZONE_EVENT_TRANSFER_FAILED;
 	event.heard = primary->mood != MOOD_DEAD;
 	event.refused = primary->mood == MOOD_NO_IXFR;
+	event.no_room = event.heard && roll(w, 4) == 0;
 	if (primary->mood == MOOD_DEAD || primary->mood == MOOD_BREAKS ||
 	    (primary->mood == MOOD_NO_IXFR && w->question.incremental)) {
 		return event;
@@ -454,6 +456,7 @@ static struct zone_event published(struct world *w)
 
 	struct zone_event event = {.kind = kinds[roll(w, 7)], .token = w->handed_token};
 
+	event.no_room = event.kind == ZONE_EVENT_REJECTED && roll(w, 3) == 0;
 	if (w->handed_short && event.kind == ZONE_EVENT_LIVE) {
 		event.kind = ZONE_EVENT_HELD;
 		event.lacks_agreement = true;
@@ -540,6 +543,11 @@ static struct zone_event chance(struct world *w)
 	}
 	if (dice < 15) {
 		return ordered(w);
+	}
+	if (dice < 25 && w->model.was_cramped) {
+		w->let_in++;
+		event.kind = ZONE_EVENT_ROOM;
+		return event;
 	}
 	if (dice < 16 && roll(w, 2)) {
 		event.kind = ZONE_EVENT_CONFIG;

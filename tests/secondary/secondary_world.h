@@ -53,7 +53,7 @@ struct world {
 	uint64_t steps;
 	// How often what matters was met; a walk that never expires proves little.
 	uint64_t expired, revived, graced, live, regressed, restarts, preempted, last_resorts,
-	    differences, held, short_of, accepted, followed, pins, missed, rollbacks, lost,
+	    differences, held, short_of, accepted, followed, pins, missed, rollbacks, lost, let_in,
 	    by_person, held_refused;
 };
 

@@ -194,6 +194,7 @@ static void op_load(void *ctx, const uint8_t *apex, struct engine_stored *out)
 }
 
 static bool op_working(void *ctx, const uint8_t *apex, uint32_t token);
+static bool op_fits(void *ctx, uint64_t count, uint64_t bytes);
 
 static void op_publish(void *ctx, const uint8_t *apex, uint32_t token, uint64_t origin,
     const char *hold, struct records *records, struct seen *seen)
@@ -258,6 +259,7 @@ static void world_go(struct world *world)
 	    .load = op_load,
 	    .publish = op_publish,
 	    .working = op_working,
+	    .fits = op_fits,
 	    .expire = op_expire,
 	    .store = op_store};
 	struct config_error why;
@@ -470,6 +472,76 @@ static void a_version_that_is_being_worked_on_is_not_given_up(void **state)
 	world_close(&world);
 }
 
+// --- memory
+
+static bool there_is_room;
+static unsigned room_asked; // times
+
+static bool op_fits(void *ctx, uint64_t count, uint64_t bytes)
+{
+	assert_int_equal(count, 1250); // a quarter more than what was refused
+	assert_int_equal(bytes, 5 << 20);
+	room_asked++;
+	return there_is_room;
+}
+
+static struct server *asked;
+static unsigned asked_before;
+
+static bool it_is_asked(struct world *world)
+{
+	return asked->connections > asked_before;
+}
+
+static bool it_was_looked_for(struct world *world)
+{
+	return room_asked >= 3;
+}
+
+// A version that did not fit is left alone for its retry, or until there is room for it.
+static void a_version_is_asked_for_again_when_it_fits(void **state)
+{
+	struct world world;
+	struct server a, b;
+
+	for (unsigned i = 0; i < 2; i++) {
+		world_open(&world);
+		server_open(&world, &a, false, true);
+		server_open(&world, &b, false, true);
+		say_remotes(&world, &a, "", &b, "");
+		say(&world, "zone:\n  - {domain: x, primaries: [a]}\n");
+		world_go(&world);
+
+		struct engine_zone *ez = engine_find(world.engine, x_apex);
+
+		asked = &a;
+		asked_before = 0;
+		assert_true(world_until(&world, it_is_asked, WAIT_S));
+		asked_before = a.connections;
+		room_asked = 0;
+		there_is_room = false;
+		engine_op_abort(ez);
+		engine_room_note(ez, 1000, 4 << 20);
+		ez->zone.phase = ZONE_PUBLISHING;
+		ez->zone.publish_ms = now_ms() + 120000;
+		ez->zone.pending = (struct zone_soa){SERIAL, 3600, 3600, 86400};
+		engine_published(
+		    world.engine, x_apex, ez->zone.token, ENGINE_NO_ROOM, "it does not fit");
+		assert_int_equal(engine_counters(world.engine)->rejected, 1);
+		assert_in_range(
+		    timers_first(&world.engine->timers)->at_ms - now_ms(), 3000000, 3600000);
+		assert_true(world_until(&world, it_was_looked_for, WAIT_S));
+		assert_int_equal(a.connections, asked_before);
+		there_is_room = true;
+		if (i == 0) {
+			assert_true(world_until(&world, it_is_asked, WAIT_S));
+		}
+		server_close(&a); // with i == 1 it is gone while it waits
+		server_close(&b);
+		world_close(&world);
+	}
+}
+
 // --- reload
 
 static struct server *servers[2];
@@ -594,6 +666,7 @@ int main(void)
 	    cmocka_unit_test(what_is_confirmed_at_the_last_moment_is_served),
 	    cmocka_unit_test(queues_that_fail_at_once_do_not_eat_the_stack),
 	    cmocka_unit_test(a_version_that_is_being_worked_on_is_not_given_up),
+	    cmocka_unit_test(a_version_is_asked_for_again_when_it_fits),
 	    cmocka_unit_test(a_reload_ends_what_would_not_be_begun_as_it_was),
 	};
 

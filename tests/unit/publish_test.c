@@ -151,11 +151,16 @@ static void a_version_beyond_memory_max_is_refused_and_the_old_one_stays(void **
 	WAIT_FOR(f, f->token == 8);
 	assert_false(f->live);
 	assert_non_null(strstr(f->reason, "memory-max is 1 MiB"));
+	assert_true(f->no_room);
+	assert_false(publisher_fits(f->publisher, 20002, 500000));
 	assert_non_null(strstr(status_of(f, apex).error, "memory-max is 1 MiB"));
 	assert_int_equal(status_of(f, apex).serial, 7);
 	assert_int_equal(plane_serial(&f->plane, apex), 7);
 	publish(f, 9); // a small one fits
 	assert_true(f->live);
+	assert_false(f->no_room);
+	publication_reconfigure(f, ZONES_BOTH "controlplane: {memory-max: 100M}\n");
+	assert_true(publisher_fits(f->publisher, 20002, 500000));
 }
 
 // Two versions that do not fit together come at once: one is refused. What one that is refused

@@ -219,6 +219,62 @@ static void without_a_copy_retries_back_off_to_ten_minutes(void **state)
 	assert_in_range(last, 540000, 600000);
 }
 
+// Refused for want of memory: as its SOA says, then later and later; when there is some, at once,
+// but not as often as one might say so.
+static void what_does_not_fit_is_asked_for_later_and_later(void **state)
+{
+	struct zone zone;
+	struct zone_actions actions;
+	struct zone_now now = {.wall_ms = 0, .mono_ms = 0};
+	struct zone_event event = {.kind = ZONE_EVENT_START};
+	const struct zone_event room = {.kind = ZONE_EVENT_ROOM};
+
+	zone_init(&zone, &policy_one, 4);
+	zone_handle(&zone, &event, now, &actions);
+	for (unsigned i = 0; i < 4; i++) {
+		event = (struct zone_event){.kind = ZONE_EVENT_TRANSFER_FAILED,
+		    .token = zone.token,
+		    .heard = true,
+		    .no_room = true,
+		    .soa = {7, 3600, 60, 86400}};
+		zone_handle(&zone, &event, now, &actions);
+		assert_int_equal(zone.phase, ZONE_IDLE);
+		assert_true(zone.wants_room);
+		assert_in_range(zone.timer_ms - now.mono_ms, (54000 << i), (60000 << i));
+		now.mono_ms += (1000 << i) - 1;
+		zone_handle(&zone, &room, now, &actions);
+		assert_int_equal(actions.count, 0);
+		now.mono_ms += 1;
+		zone_handle(&zone, &room, now, &actions);
+		assert_int_equal(actions.count, 1);
+		assert_int_equal(actions.items[0].kind, ZONE_ACTION_TRANSFER);
+		zone_handle(&zone, &room, now, &actions); // it is at it
+		assert_int_equal(actions.count, 0);
+	}
+	// Nothing of it is left when a version is live.
+	event = (struct zone_event){
+	    .kind = ZONE_EVENT_TRANSFERRED, .token = zone.token, .soa = {7, 3600, 60, 86400}};
+	zone_handle(&zone, &event, now, &actions);
+	event = (struct zone_event){.kind = ZONE_EVENT_LIVE, .token = zone.token};
+	zone_handle(&zone, &event, now, &actions);
+	assert_false(zone.wants_room);
+	now.mono_ms += 5000;
+	now.wall_ms += 5000;
+	zone_handle(&zone, &room, now, &actions);
+	assert_int_equal(actions.count, 0);
+}
+
+// The whole zone takes more than its difference does: it is not asked for in its place.
+static void a_difference_that_does_not_fit_is_not_fetched_whole(void **state)
+{
+	SCENARIO(&policy_known, {START_FROM(11, 5), .want = "store query:0"},
+	    {SOA_IS(6), .want = "ixfr:0"},
+	    {EV(TRANSFER_FAILED, .heard = true, .no_room = true, .soa = SOA(6)), .want = "query:1"},
+	    {SOA_IS(6), .want = "ixfr:1"}, {IXFR_OF(6), .want = "publish"},
+	    {EV(REJECTED, .no_room = true), .want = "query:2"}, {SOA_IS(5), .want = "store"},
+	    {.advance = 1 * S, EV(ROOM), .want = "query:0"}, {SOA_IS(6), .want = "ixfr:0"});
+}
+
 static void a_new_configuration_asks_again_and_reckons_the_expiry_anew(void **state)
 {
 	SCENARIO(&policy_one, {START_COPY(5), .want = "store query:0"},
@@ -259,6 +315,8 @@ int main(void)
 	    cmocka_unit_test(without_primaries_a_copy_is_served_until_it_expires),
 	    cmocka_unit_test(timers_of_the_soa_are_clamped),
 	    cmocka_unit_test(without_a_copy_retries_back_off_to_ten_minutes),
+	    cmocka_unit_test(what_does_not_fit_is_asked_for_later_and_later),
+	    cmocka_unit_test(a_difference_that_does_not_fit_is_not_fetched_whole),
 	    cmocka_unit_test(a_new_configuration_asks_again_and_reckons_the_expiry_anew),
 	    cmocka_unit_test(a_configuration_with_other_primaries_forgets_whose_version_it_is),
 	};

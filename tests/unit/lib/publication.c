@@ -36,6 +36,7 @@ static void published(
 	p->live = verdict == ENGINE_LIVE;
 	p->held = verdict == ENGINE_HELD;
 	p->held_short = verdict == ENGINE_SHORT;
+	p->no_room = verdict == ENGINE_NO_ROOM;
 	p->lives += p->live;
 	p->others += !p->live;
 	p->token = token;

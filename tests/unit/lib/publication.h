@@ -32,7 +32,7 @@ struct publication {
 	// What publisher_ops.published was called with: how often, for good or not, and last.
 	unsigned answers, lives, others;
 	uint32_t token;
-	bool live, held, held_short;
+	bool live, held, held_short, no_room;
 	char reason[PUBLISH_REASON_MAX];
 	char other_zone[NAME_LEN_MAX]; // of the last that was not live
 	char other_reason[PUBLISH_REASON_MAX];
