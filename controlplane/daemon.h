@@ -19,6 +19,7 @@ struct offload;
 struct primary;
 struct publisher;
 struct reload;
+struct starting;
 struct taking;
 
 struct daemon {
@@ -36,7 +37,8 @@ struct daemon {
 	struct engine *engine;
 	struct primary *primary;
 	struct control *control;
-	int64_t started_ms;      // wall clock
-	int64_t reloaded_ms;     // 0: never
-	char reload_error[1024]; // why the file on disk is not in force; "" when it is
+	struct starting *starting; // while stored versions are read; borrowed
+	int64_t started_ms;        // wall clock
+	int64_t reloaded_ms;       // 0: never
+	char reload_error[1024];   // why the file on disk is not in force; "" when it is
 };

@@ -8,13 +8,10 @@
 #include <errno.h>
 #include <getopt.h>
 #include <signal.h>
-#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -28,6 +25,7 @@
 #include "offload.h"
 #include "primary.h"
 #include "publish.h"
+#include "service.h"
 #include "slice.h"
 #include "starting.h"
 
@@ -37,27 +35,6 @@ static int64_t wall_ms(void)
 
 	clock_gettime(CLOCK_REALTIME, &now);
 	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
-}
-
-// sd_notify(3) in its whole: one datagram to the socket systemd names.
-static void notify_manager(const char *state)
-{
-	const char *path = getenv("NOTIFY_SOCKET");
-	struct sockaddr_un address = {.sun_family = AF_UNIX};
-	size_t len = path != NULL ? strlen(path) : 0;
-	int sock;
-
-	if (len == 0 || len >= sizeof(address.sun_path))
-		return;
-	memcpy(address.sun_path, path, len);
-	if (path[0] == '@')
-		address.sun_path[0] = '\0';
-	sock = socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0);
-	if (sock < 0)
-		return;
-	(void)!sendto(sock, state, strlen(state), MSG_NOSIGNAL, (struct sockaddr *)&address,
-	    (socklen_t)(offsetof(struct sockaddr_un, sun_path) + len));
-	close(sock);
 }
 
 // --- between the parts
@@ -109,6 +86,13 @@ static void doubted(void *ctx, const uint8_t *apex)
 
 	if (daemon->engine != NULL)
 		(void)engine_retransfer(daemon->engine, apex);
+}
+
+static void read_so_far(void *ctx, size_t done, size_t total)
+{
+	const struct daemon *daemon = ctx;
+
+	starting_progress(daemon->starting, done, total);
 }
 
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
@@ -208,7 +192,7 @@ static void signal_end(evutil_socket_t sig, short what, void *arg)
 	struct daemon *daemon = arg;
 
 	log_info("ending on signal %d", (int)sig);
-	notify_manager("STOPPING=1");
+	service_tell("STOPPING=1");
 	event_base_loopbreak(daemon->base);
 }
 
@@ -264,6 +248,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	    .changed = changed,
 	    .replaced = replaced,
 	    .lost = lost,
+	    .read = read_so_far,
 	    .doubted = doubted,
 	    .forward = forwarded};
 	struct engine_ops engine_ops = {.ctx = daemon,
@@ -287,6 +272,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	int rc;
 
 	rc = configure_open(daemon);
+	daemon->starting = starting;
 	if (rc == 0)
 		rc = publisher_open(daemon->base, daemon->config, &ops, &daemon->publisher, error);
 	if (rc == 0) {
@@ -297,6 +283,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 		daemon->work = offload_open(daemon->base, "keys");
 		rc = daemon->work != NULL ? 0 : -ENOMEM;
 	}
+	daemon->starting = NULL;
 	engine_ops.provide.ctx = daemon->publisher;
 	if (rc == 0)
 		keys_load(daemon);
@@ -379,7 +366,7 @@ static int daemon_run(const char *path, struct config *config, struct starting *
 		events[1] = on_signal(&daemon, SIGINT, signal_end);
 		log_info("%zu zones, version %s", daemon.config->zone_count, NAMEPLANE_VERSION);
 		log_info("ready");
-		notify_manager("READY=1");
+		service_tell("READY=1\nSTATUS=");
 		event_base_dispatch(daemon.base);
 		for (int i = 0; i < 2; i++)
 			event_free(events[i]);

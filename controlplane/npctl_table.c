@@ -155,6 +155,8 @@ void table_status(const json_t *o)
 		line(o, "identity", "identity");
 		line(o, "version", "version");
 		line(o, "starting since", "uptime");
+		line(o, "stored zones", "zones-stored");
+		line(o, "  read", "zones-read");
 		return;
 	}
 	line(o, "identity", "identity");

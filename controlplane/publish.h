@@ -41,6 +41,8 @@ struct publisher_ops {
 	// The digest of what is served is not as zonemd-verify wants it: the zone is to be had
 	// anew. May be NULL.
 	void (*doubted)(void *ctx, const uint8_t *apex);
+	// At the start: so many of the stored zones have been read. May be NULL.
+	void (*read)(void *ctx, size_t done, size_t total);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);

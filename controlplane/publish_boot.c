@@ -17,6 +17,8 @@
 #include "log.h"
 #include "reader.h"
 
+#define READ_TELL 64 // zones
+
 bool rdata_soa(const uint8_t *rdata, size_t len, struct zone_soa *soa)
 {
 	uint32_t field[5]; // serial, refresh, retry, expire, minimum
@@ -248,6 +250,8 @@ static int manifest_adopt(struct publisher *p, const struct manifest *manifest)
 
 		if (entry->generation > p->generation)
 			p->generation = entry->generation;
+		if (p->ops.read != NULL && i % READ_TELL == 0)
+			p->ops.read(p->ops.ctx, i, manifest->zone_count);
 		if (zone != NULL)
 			rc = zone_take(p, reader, zone, manifest, entry);
 	}

@@ -10,6 +10,7 @@
 #include <poll.h>
 #include <pthread.h>
 #include <signal.h>
+#include <stdatomic.h>
 #include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,10 +23,13 @@
 #include <unistd.h>
 
 #include "config.h"
+#include "service.h"
 #include "status.h"
 
-#define CLIENT_MS 1000 // for all of its request
-#define PAUSE_MS  100  // when none can be accepted
+#define CLIENT_MS 1000       // for all of its request
+#define PAUSE_MS  100        // when none can be accepted
+#define TELL_MS   5000       // between what a service manager is told
+#define EXTEND_US "60000000" // that it is to wait, from then on
 
 struct starting {
 	pthread_t thread;
@@ -33,6 +37,8 @@ struct starting {
 	struct config *server; // owned; its section alone
 	struct timespec since;
 	int end; // eventfd: that was all
+	// Written by the thread that starts, read by ours; each for itself.
+	atomic_size_t done, total;
 };
 
 // Post: whether all of it came in time.
@@ -90,10 +96,13 @@ static json_t *response_make(const struct starting *starting, const json_t *requ
 	                  (double)(now.tv_nsec - starting->since.tv_nsec) / 1e9;
 
 	if (command != NULL && strcmp(command, "status") == 0)
-		return json_pack("{s:b, s:b, s:s, s:o, s:i, s:f}", "ok", 1, "starting", 1,
+		return json_pack("{s:b, s:b, s:s, s:o, s:i, s:f, s:I, s:I}", "ok", 1, "starting", 1,
 		    "version", NAMEPLANE_VERSION, "identity",
 		    status_text(starting->server->server.identity), "pid", (int)getpid(), "uptime",
-		    up);
+		    up, "zones-read",
+		    (json_int_t)atomic_load_explicit(&starting->done, memory_order_relaxed),
+		    "zones-stored",
+		    (json_int_t)atomic_load_explicit(&starting->total, memory_order_relaxed));
 	snprintf(
 	    error, sizeof(error), "The control plane is starting, since %.1f s; try again.", up);
 	return json_pack("{s:b, s:b, s:s}", "ok", 0, "starting", 1, "error", error);
@@ -119,17 +128,46 @@ static void client_serve(const struct starting *starting, int sock)
 	json_decref(request);
 }
 
+// A start that does not get on any further is not waited for any longer.
+static void manager_tell(const struct starting *starting, size_t *told)
+{
+	const size_t done = atomic_load_explicit(&starting->done, memory_order_relaxed);
+	char state[160];
+
+	if (done == *told)
+		return;
+	*told = done;
+	snprintf(state, sizeof(state),
+	    "EXTEND_TIMEOUT_USEC=" EXTEND_US "\nSTATUS=starting: %zu of %zu stored zones are read",
+	    done, atomic_load_explicit(&starting->total, memory_order_relaxed));
+	service_tell(state);
+}
+
+static int64_t now_ms(void)
+{
+	struct timespec now;
+
+	clock_gettime(CLOCK_MONOTONIC, &now);
+	return (int64_t)now.tv_sec * 1000 + now.tv_nsec / 1000000;
+}
+
 static void *starting_main(void *arg)
 {
 	const struct starting *starting = arg;
+	int64_t tell_ms = now_ms();
+	size_t told = 0;
 	struct pollfd waits[3] = {{.fd = starting->sockets.fd[0], .events = POLLIN},
 	    {.fd = starting->sockets.fd[1], .events = POLLIN},
 	    {.fd = starting->end, .events = POLLIN}};
 
 	for (;;) {
-		(void)poll(waits, 3, -1);
+		(void)poll(waits, 3, TELL_MS);
 		if (waits[2].revents != 0)
 			return NULL;
+		if (now_ms() >= tell_ms + TELL_MS) {
+			tell_ms = now_ms();
+			manager_tell(starting, &told);
+		}
 		for (unsigned i = 0; i < 2; i++) {
 			const int sock = waits[i].revents != 0 ? accept4(starting->sockets.fd[i],
 			                                             NULL, NULL, SOCK_CLOEXEC)
@@ -197,6 +235,14 @@ struct starting *starting_open(const char *path)
 	config_free(starting->server);
 	free(starting);
 	return NULL;
+}
+
+void starting_progress(struct starting *starting, size_t done, size_t total)
+{
+	if (starting == NULL)
+		return;
+	atomic_store_explicit(&starting->total, total, memory_order_relaxed);
+	atomic_store_explicit(&starting->done, done, memory_order_relaxed);
 }
 
 struct control_sockets starting_close(struct starting *starting)
