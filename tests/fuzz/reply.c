@@ -306,6 +306,7 @@ static void leave(const uint8_t *original, size_t len, const struct frame_rules 
 enum {
 	MORE_SETS = 0x01, // four further
 	COOKIE_KIND = 0x0e,
+	FILL_BURST = 0x40, // to the last place
 	MAKE_BURST = 0x80,
 };
 // Lengths are those of the option.
@@ -355,7 +356,8 @@ static size_t cookie_put(uint8_t *msg, size_t len, unsigned kind, const struct d
 // --- bursts
 // ------------------------------------------------------------------------------------------
 
-#define BURST_MAX 8
+#define BURST_MADE 8             // of different packets; the rest repeats them
+#define BURST_MAX  DNS_BURST_MAX // as the worker's
 
 struct packet {
 	uint8_t original[BUFFER_LEN + QUESTION_MAX], buffer[BUFFER_LEN];
@@ -477,15 +479,18 @@ static void burst_answer(const struct frame_rules *rules, const struct ask *ask,
 	}
 }
 
-static void burst(unsigned choice, unsigned kind, struct cursor *c, const struct ask *ask)
+static void burst(
+    unsigned choice, unsigned kind, bool fill, struct cursor *c, const struct ask *ask)
 {
 	const struct frame_rules *rules = rules_of(choice);
 	unsigned count = 0;
 
-	while (count < BURST_MAX && c->left > 0)
+	while (count < BURST_MADE && c->left > 0)
 		count += packet_make(&packets[count], choice, kind, c, rules, *ask);
 	if (count == 0)
 		return;
+	for (unsigned made = count; fill && count < BURST_MAX; count++)
+		packets[count] = packets[count % made];
 	burst_answer(rules, ask, count, false, NEAR);
 	for (enum meeting how = NEAR; how <= FAR; how++)
 		burst_answer(rules, ask, count, true, how);
@@ -508,7 +513,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (size < 3 || c.left > BUFFER_LEN)
 		return 0;
 	if ((third & MAKE_BURST) != 0) {
-		burst(choice, kind, &c, &common);
+		burst(choice, kind, (third & FILL_BURST) != 0, &c, &common);
 		return 0;
 	}
 	if ((choice & (MAKE_QUESTION | MAKE_FRAME)) != 0) {
