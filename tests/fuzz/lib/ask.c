@@ -135,6 +135,9 @@ void ask_waiting(const struct ask *ask)
 	memset(buffer, 0xa5, room);
 	memcpy(buffer, ask->msg, ask->len);
 	query_fill(ask, &query, buffer, false, 0x5a);
+
+	const uint64_t sum = query.sum; // what is searched for changes it
+
 	memset(&queue, 0x5a, sizeof(queue));
 	queue.count = 0;
 	dns_plain_begin(&at_hand, &context, &query, ask->cap);
@@ -148,7 +151,7 @@ void ask_waiting(const struct ask *ask)
 		must(ask_once(ask, false, 0xa5, alone, &len) == DNS_REPLY);
 		if (reply.len != 0) {
 			query.len = (uint16_t)reply.len;
-			query.sum = checksum_less(query.sum, checksum_fold(reply.less));
+			query.sum = checksum_less(sum, checksum_fold(reply.less));
 			sum_judge(&query);
 			must(reply.len == len && memcmp(buffer, alone, len) == 0);
 		} else { // it is as it was
