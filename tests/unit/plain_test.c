@@ -554,6 +554,86 @@ static void a_zero_byte_within_a_label_is_not_where_a_name_ends(void **state)
 	image_buffer_close(&images[0][0]);
 }
 
+// The i-th zone, of one layer.
+static void zone_of_text(struct zone_table *table, unsigned i, const char *name, const char *text)
+{
+	uint8_t apex[NAME_LEN_MAX];
+	struct zone_retired retired;
+	struct zonefile_error at;
+
+	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, strlen(text), apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	image_compile(&images[i][0], records, NULL, &versions[i].layer[0]);
+	records_free(records);
+	versions[i].layer_count = 1;
+	assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
+}
+
+// What the next question of a burst is answered with that had some for a zone. Post: in how many
+// of them the zone was known.
+static unsigned next_is_judged(const char *zone, const uint8_t *msg, size_t len)
+{
+	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
+	uint8_t before[512];
+	const size_t before_len = question(before, zone, RRTYPE_SOA, 2);
+
+	burst_left = burst_quick = 0;
+	for (unsigned i = 0; i < 3; i++)
+		(void)ask(IN_A_BURST, before, before_len, other);
+
+	const unsigned known = burst_quick;
+	const size_t n = ask(BY_STAGES, msg, len, by_stages);
+
+	assert_int_equal(ask(IN_A_BURST, msg, len, other), n);
+	assert_memory_equal(other, by_stages, n);
+	return known;
+}
+
+static void what_is_not_as_most_are_has_its_own_answer(void **state)
+{
+	static const char soa[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n";
+	static const char *const more[] = {"c NS ns.c\nns.c A 192.0.2.2\n", "* A 192.0.2.3\n",
+	    "@ DNAME elsewhere.\n", "c NS ns.c\nns.c A 192.0.2.2\nx DNAME elsewhere.\n"};
+	static const char *const below[] = {"", "ns.", "c.", "a.c.", "x.", "a.x.", "b.a.x.",
+	    "none.", "a.none.", "example.", "a.example.", "c.example.", "a.c.example."};
+	uint8_t msg[512];
+	char text[256], name[64];
+	size_t len;
+
+	for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++) {
+		for (unsigned deeper = 0; deeper < 2; deeper++) {
+			struct zone_table *table = zone_table_new(&key);
+
+			snprintf(text, sizeof text, "%s%s", soa, more[i]);
+			zone_of_text(table, 0, "example.", text);
+			if (deeper != 0) // than which no zone may be, of which that is known
+				zone_of_text(table, 1, "c.example.", soa);
+			context.table = table;
+			for (unsigned k = 0; k < 2 * (sizeof below / sizeof below[0]); k++) {
+				snprintf(name, sizeof name, "%sexample.", below[k / 2]);
+				len = question(msg, name, k % 2 == 0 ? RRTYPE_A : RRTYPE_AAAA, 2);
+				assert_int_equal(
+				    next_is_judged("example.", msg, len), deeper != 0 ? 0 : 2);
+			}
+			// An OPT that is not counted; and a name that ends within its message, in
+			// front of what is one.
+			len = question(msg, "a.c.example.", RRTYPE_A, 2);
+			msg[11] = 0;
+			(void)next_is_judged("example.", msg, len);
+			msg[11] = 1;
+			memmove(msg + 15, msg + 14, len - 14);
+			msg[14] = 0;
+			(void)next_is_judged("example.", msg, len + 1);
+			zone_table_free(table);
+			for (unsigned k = 0; k <= deeper; k++)
+				image_buffer_close(&images[k][0]);
+		}
+	}
+}
+
 // With the reply's OPT they are 255 of the additional section, and one more is not compiled.
 static void as_many_additional_records_as_an_answer_may_have(void **state)
 {
@@ -715,6 +795,7 @@ int main(void)
 	    cmocka_unit_test(names_that_stand_elsewhere_go_the_plain_way_too),
 	    cmocka_unit_test(whatever_a_name_owns_comes_the_same_by_steps),
 	    cmocka_unit_test(a_zero_byte_within_a_label_is_not_where_a_name_ends),
+	    cmocka_unit_test(what_is_not_as_most_are_has_its_own_answer),
 	    cmocka_unit_test(as_many_additional_records_as_an_answer_may_have),
 	    cmocka_unit_test(a_query_that_waits_is_answered_from_a_table_that_grew),
 	    cmocka_unit_test(a_root_that_was_just_taken_out_is_not_looked_into),
