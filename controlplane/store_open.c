@@ -73,7 +73,8 @@ static int lock_take(struct store *store, char error[STORE_ERROR_MAX])
 	return 0;
 }
 
-// A manifest that cannot be trusted is kept for a look, and the node begins anew.
+// A manifest that cannot be trusted is kept for a look, and the node begins anew where its copy is
+// no better. Either way the first commit writes both.
 static int manifest_take(
     struct store *store, struct manifest *manifest, char error[STORE_ERROR_MAX])
 {
@@ -86,17 +87,22 @@ static int manifest_take(
 		          "what they "
 		          "said is lost, and the zones concerned start anew",
 		    store->path, (unsigned long long)manifest->damaged);
-	if (rc == 0)
+	if (rc == 0 && !manifest->from_copy)
 		return 0;
-	*manifest = (struct manifest){0};
+	if (rc == 0)
+		log_error("%s: its copy is read instead", reason);
+	else
+		*manifest = (struct manifest){0};
 	if (rc == -ENOENT)
 		return 0;
-	if (rc != -EINVAL)
+	if (rc != 0 && rc != -EINVAL)
 		return open_error(error, rc, "The manifest in %s cannot be read", store->path);
 	snprintf(from, sizeof(from), "%s/manifest", store->path);
 	snprintf(to, sizeof(to), "%s/manifest.broken", store->path);
-	if (rename(from, to) < 0)
+	if (rename(from, to) < 0 && (rc != 0 || errno != ENOENT))
 		return open_error(error, -errno, "The broken manifest cannot be set aside");
+	if (rc == 0)
+		return 0;
 	snprintf(
 	    error, STORE_ERROR_MAX, "The manifest was broken (%s) and is now %.200s.", reason, to);
 	return 0;

@@ -186,7 +186,9 @@ int boot_load(struct served *served, _Atomic(struct zone_table *) *published, co
 		log_info("boot: no manifest in %s: starting empty.", storage);
 	else if (ret != 0)
 		log_error("boot: starting empty: %s", error);
-	else if (manifest.damaged > 0)
+	else if (manifest.from_copy)
+		log_error("boot: %s: its copy is read instead.", error);
+	if (manifest.damaged > 0)
 		log_error(
 		    "boot: %" PRIu64 " bytes of manifest.changes are broken.", manifest.damaged);
 

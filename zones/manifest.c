@@ -277,9 +277,9 @@ static int manifest_path(const char *storage, const char *file, char *out, size_
 	return len >= 0 && (size_t)len < cap ? 0 : -ENAMETOOLONG;
 }
 
-// Post: as manifest_load(), and *ino the file's number.
-static int load_once(
-    const char *storage, struct manifest *manifest, ino_t *ino, char error[MANIFEST_ERROR_MAX])
+// Post: as manifest_load() by that file, and *ino its number.
+static int load_once(const char *storage, const char *file, struct manifest *manifest, ino_t *ino,
+    char error[MANIFEST_ERROR_MAX])
 {
 	char path[4096];
 	struct stat st;
@@ -288,7 +288,7 @@ static int load_once(
 
 	*manifest = (struct manifest){0};
 	error[0] = '\0';
-	ret = manifest_path(storage, "manifest", path, sizeof(path));
+	ret = manifest_path(storage, file, path, sizeof(path));
 	if (ret != 0) {
 		errno = -ret;
 		return failed(error, "cannot open");
@@ -337,15 +337,21 @@ static bool replaced_meanwhile(const char *storage, ino_t ino)
 
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
 {
+	char reason[MANIFEST_ERROR_MAX];
 	ino_t ino = 0;
 	int ret;
 
 	for (unsigned i = 1;; i++) {
-		ret = load_once(storage, manifest, &ino, error);
-		if (ret != 0 || i == LOADS_MAX || !replaced_meanwhile(storage, ino))
-			return ret;
+		ret = load_once(storage, "manifest", manifest, &ino, error);
+		if (i == LOADS_MAX || !replaced_meanwhile(storage, ino))
+			break;
 		manifest_free(manifest);
 	}
+	if ((ret != -EINVAL && ret != -ENOENT && ret != -EIO) ||
+	    load_once(storage, "manifest.copy", manifest, &ino, reason) != 0)
+		return ret;
+	manifest->from_copy = true;
+	return 0;
 }
 
 static size_t zone_size(const struct manifest_zone *zone, const struct manifest_older *older)
@@ -494,30 +500,44 @@ int manifest_folder_sync(const char *path)
 	return ret;
 }
 
+// STORAGE/NAME is these bytes, which are durable before the name leads to them; the name itself may
+// not be. Post: 0 or -errno.
+static int file_replace(const char *storage, const char *name, const uint8_t *bytes, size_t size)
+{
+	char path[4096], temporary[4096 + 4];
+	int ret = manifest_path(storage, name, path, sizeof(path));
+
+	if (ret != 0)
+		return ret;
+	snprintf(temporary, sizeof(temporary), "%s.new", path);
+	ret = file_write(temporary, bytes, size);
+	if (ret == 0 && rename(temporary, path) != 0) {
+		ret = -errno;
+		unlink(temporary);
+	}
+	return ret;
+}
+
 int manifest_write(const char *storage, struct manifest_entries *entries, uint64_t *mark)
 {
 	const struct disk_header header = {
 	    .magic = MANIFEST_MAGIC, .hash_key = {entries->hash_key[0], entries->hash_key[1]}};
-	char path[4096], temporary[4096];
+	char path[4096];
 	size_t size;
 	int ret;
 
-	if (manifest_path(storage, "manifest", path, sizeof(path)) != 0 ||
-	    manifest_path(storage, "manifest.new", temporary, sizeof(temporary)) != 0)
-		return -ENAMETOOLONG;
 	if (manifest_finish(entries, header, &size) != 0)
 		return -ENOMEM;
 	if (size > MANIFEST_SIZE_MAX)
 		return -EFBIG;
 	*mark = ((const struct disk_header *)(const void *)entries->bytes)->checksum;
-	ret = file_write(temporary, entries->bytes, size);
+	// The copy first: whichever of the two a boot reads then, the images it names are there, as
+	// none is removed before this is over.
+	ret = file_replace(storage, "manifest.copy", entries->bytes, size);
+	if (ret == 0)
+		ret = file_replace(storage, "manifest", entries->bytes, size);
 	if (ret != 0)
 		return ret;
-	if (rename(temporary, path) != 0) {
-		ret = -errno;
-		unlink(temporary);
-		return ret;
-	}
 	// They are in it. One that says what the manifest before said has the same mark, so they
 	// would follow it too. (Killed here they do, and say what they said before: nothing was
 	// committed.)

@@ -4,7 +4,8 @@
 // STORAGE/manifest: which zone versions a node serves, the truth for a boot without control plane.
 // Written by the control plane, whole (temporary name, fsync, rename, fsync of the folder) or, in
 // STORAGE/manifest.changes, by what changed since; read by both. Binary, checksummed, valid after
-// kill -9 at any instruction. Images stand beside it in STORAGE/images/, one file may hold many.
+// kill -9 at any instruction. STORAGE/manifest.copy has the same bytes, for a disk that loses the
+// manifest's. Images stand beside it in STORAGE/images/, one file may hold many.
 #pragma once
 
 #include <stdbool.h>
@@ -52,6 +53,7 @@ struct manifest {
 	struct manifest_older *older; // owned
 	size_t older_count, older_cap;
 	uint64_t damaged; // bytes of changes that are broken, with others behind them
+	bool from_copy;   // the manifest itself is broken or not there
 };
 
 // Zones on their way to the file, as they stand there: a million takes some 90 MB, where the
@@ -63,8 +65,8 @@ struct manifest_entries {
 	uint64_t generation_max, hash_key[2]; // as struct manifest
 };
 
-// Post: 0 and *manifest to be freed; -ENOENT when there is none; -EINVAL with one sentence when
-// broken.
+// Post: 0 and *manifest to be freed, with one sentence about the manifest when it is from the copy;
+// -ENOENT when there is none; -EINVAL with one sentence when broken.
 int manifest_load(const char *storage, struct manifest *manifest, char error[MANIFEST_ERROR_MAX])
     __attribute__((warn_unused_result));
 // Appends a zone and its older version, or NULL. Post: 0; or -ENOMEM, nothing has changed then.

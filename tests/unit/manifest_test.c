@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-2-Clause
 // Copyright (c) 2026 the Nameplane authors
 //
-// The manifest on disk: what was saved is loaded, whatever was damaged is refused whole, and a
-// failed save leaves the old one.
+// The manifest on disk: what was saved is loaded, from the copy where need be, whatever was damaged
+// is refused whole, and a failed save leaves the old one.
 
 #include "manifest.h"
 
@@ -24,6 +24,7 @@
 static char folder[] = "/tmp/np-manifest-XXXXXX";
 static char path[64];
 static char changes_path[96];
+static char copy_path[96];
 
 static int folder_make(void **state)
 {
@@ -31,12 +32,14 @@ static int folder_make(void **state)
 		return -1;
 	snprintf(path, sizeof(path), "%s/manifest", folder);
 	snprintf(changes_path, sizeof(changes_path), "%s.changes", path);
+	snprintf(copy_path, sizeof(copy_path), "%s.copy", path);
 	return 0;
 }
 
 static int folder_remove(void **state)
 {
 	unlink(changes_path);
+	unlink(copy_path);
 	unlink(path);
 	return rmdir(folder);
 }
@@ -94,8 +97,11 @@ static size_t file_read(uint8_t *bytes, size_t cap)
 	return size;
 }
 
+// From then on there is no other.
 static void file_write(const uint8_t *bytes, size_t size)
 {
+	assert_true(unlink(copy_path) == 0 || errno == ENOENT);
+
 	FILE *file = fopen(path, "wb");
 
 	assert_non_null(file);
@@ -245,6 +251,7 @@ static void no_manifest_is_no_error_of_the_disk(void **state)
 	char error[MANIFEST_ERROR_MAX];
 
 	unlink(path);
+	unlink(copy_path);
 	assert_int_equal(manifest_load(folder, &manifest, error), -ENOENT);
 	assert_int_equal(manifest_load("/nowhere/at/all", &manifest, error), -ENOENT);
 	assert_int_equal(mkdir(path, 0700), 0);
@@ -349,7 +356,18 @@ static void a_failed_save_leaves_the_old_manifest(void **state)
 	assert_int_equal(setrlimit(RLIMIT_FSIZE, &old), 0);
 	snprintf(temporary, sizeof(temporary), "%s.new", path);
 	assert_int_equal(access(temporary, F_OK), -1);
+	snprintf(temporary, sizeof(temporary), "%s.copy.new", path);
+	assert_int_equal(access(temporary, F_OK), -1);
 	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_int_equal(loaded.zone_count, 3);
+	manifest_free(&loaded);
+
+	// It is full before the manifest, and the copy is the new one already.
+	assert_int_equal(mkdir(strcat(strcpy(temporary, path), ".new"), 0700), 0);
+	assert_int_equal(manifest_save(folder, &manifest), -EISDIR);
+	assert_int_equal(rmdir(temporary), 0);
+	assert_int_equal(manifest_load(folder, &loaded, error), 0);
+	assert_false(loaded.from_copy);
 	assert_int_equal(loaded.zone_count, 3);
 	manifest_free(&loaded);
 
@@ -410,6 +428,71 @@ static uint64_t mark_of_three_zones(void)
 	mark = manifest.mark;
 	manifest_free(&manifest);
 	return mark;
+}
+
+static void damage(unsigned kind)
+{
+	switch (kind) {
+	case 0:
+		assert_int_equal(unlink(path), 0);
+		break;
+	case 1:
+		assert_int_equal(truncate(path, 40), 0);
+		break;
+	case 2:
+		assert_int_equal(truncate(path, 0), 0);
+		break;
+	default:
+		assert_int_equal(unlink(path), 0);
+		assert_int_equal(mkdir(path, 0700), 0);
+	}
+}
+
+// With what changed since, and until both are written again. It is told.
+static void a_manifest_that_is_lost_is_read_from_its_copy(void **state)
+{
+	for (unsigned kind = 0; kind < 4; kind++) {
+		struct manifest manifest;
+		char error[MANIFEST_ERROR_MAX];
+		uint64_t end[2], mark = mark_of_three_zones();
+
+		damage(kind);
+		assert_int_equal(manifest_load(folder, &manifest, error), 0);
+		assert_true(manifest.from_copy);
+		assert_true(strlen(error) > 0);
+		assert_int_equal(manifest.mark, mark);
+		assert_int_equal(manifest.zone_count, 3);
+		manifest_free(&manifest);
+		if (kind == 3)
+			assert_int_equal(rmdir(path), 0);
+
+		save_three_zones();
+		append_two_changes(mark, end);
+		assert_after(2);
+		damage(kind);
+		assert_after(2);
+		if (kind == 3)
+			assert_int_equal(rmdir(path), 0);
+		save_three_zones();
+		assert_int_equal(manifest_load(folder, &manifest, error), 0);
+		assert_false(manifest.from_copy);
+		manifest_free(&manifest);
+	}
+}
+
+static void with_a_broken_copy_the_manifest_is_what_it_was(void **state)
+{
+	struct manifest manifest;
+	char error[MANIFEST_ERROR_MAX];
+
+	save_three_zones();
+	assert_int_equal(truncate(copy_path, 40), 0);
+	assert_int_equal(manifest_load(folder, &manifest, error), 0);
+	assert_false(manifest.from_copy);
+	assert_int_equal(manifest.zone_count, 3);
+	manifest_free(&manifest);
+	damage(1);
+	assert_broken();
 }
 
 // Killed at any byte: what was committed before is there, whole, and nothing of what was not.
@@ -551,6 +634,8 @@ int main(void)
 	    cmocka_unit_test(a_manifest_with_any_byte_changed_is_refused),
 	    cmocka_unit_test(impossible_zones_are_refused),
 	    cmocka_unit_test(a_failed_save_leaves_the_old_manifest),
+	    cmocka_unit_test(a_manifest_that_is_lost_is_read_from_its_copy),
+	    cmocka_unit_test(with_a_broken_copy_the_manifest_is_what_it_was),
 	    cmocka_unit_test(changes_cut_anywhere_are_those_committed_before),
 	    cmocka_unit_test(changes_of_another_manifest_say_nothing),
 	    cmocka_unit_test(a_changed_byte_is_no_torn_end),

@@ -633,21 +633,38 @@ static void images_that_are_read_back_do_not_all_stay_in_memory(void **state)
 	assert_int_equal(publisher_peek(f->publisher, numbered_apex(busy), &reading), -EAGAIN);
 }
 
+static void stored_break(struct publication *f, const char *name)
+{
+	char path[96];
+	int fd;
+
+	snprintf(path, sizeof(path), "%s/store/%s", f->folder, name);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "?", 1, 100), 1);
+	close(fd);
+}
+
+// First alone, and its copy is taken; then with its copy, which the start had written anew.
 static void a_broken_manifest_is_set_aside(void **state)
 {
 	struct publication *f = *state;
 	char path[96];
-	int fd;
 
 	publish(f, 7);
 	publication_end(f);
-	snprintf(path, sizeof(path), "%s/store/manifest", f->folder);
-	fd = open(path, O_WRONLY);
-	assert_int_equal(pwrite(fd, "?", 1, 100), 1);
-	close(fd);
+	stored_break(f, "manifest");
+	publication_begin(f);
+	assert_true(status_of(f, apex).has_version);
+	assert_int_equal(status_of(f, apex).serial, 7);
+	snprintf(path, sizeof(path), "%s/store/manifest.broken", f->folder);
+	assert_int_equal(unlink(path), 0);
+	publication_end(f);
+	assert_int_equal(access(path, F_OK), -1);
+
+	stored_break(f, "manifest");
+	stored_break(f, "manifest.copy");
 	publication_begin(f);
 	assert_false(status_of(f, apex).has_version);
-	snprintf(path, sizeof(path), "%s/store/manifest.broken", f->folder);
 	assert_int_equal(access(path, R_OK), 0);
 	publish(f, 8);
 	assert_true(f->live);
