@@ -188,7 +188,8 @@ static void frame_judge(const uint8_t *query, const uint8_t *reply, size_t len,
 	must(udp_sum(r, udp, 8 + dns_len) == 0xffff);
 }
 
-// The question for the name above goes before it in the burst, which remembers its zone.
+// The question for the name above goes before it in the burst, which remembers its zone; where it
+// goes there twice, that is the zone which all ask for.
 static void answer_above(struct frame_answering *at_hand, const struct ask *ask)
 {
 	static uint8_t msg[BUFFER_LEN], buffer[BUFFER_LEN + QUESTION_MAX];
@@ -236,7 +237,7 @@ static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
 
 	at_hand.dns.far = how == FAR;
 	at_hand.dns.at_once = how != FAR;
-	if (how == SECOND)
+	for (unsigned i = 0; how == SECOND && i <= ask->len % 2; i++)
 		answer_above(&at_hand, ask);
 
 	struct frame_slot slot = {buffer, len};
@@ -264,7 +265,7 @@ static void answer(uint8_t *buffer, size_t len, const struct frame_rules *rules,
 		must(counters.outcome[query.outcome] == 1 || how == SECOND);
 	} else {
 		len = n;
-		must(counters.compiled == 1 || (how == SECOND && counters.compiled == 2));
+		must(counters.compiled >= 1 && counters.compiled <= (how == SECOND ? 3 : 1));
 	}
 	must(verdict == DNS_REPLY);
 	must(memcmp(buffer + frame->dns_off, expected, expected_len) == 0);
