@@ -119,13 +119,15 @@ static inline uint32_t wide_upper(const uint8_t *at)
 		upper |= (uint32_t)((uint8_t)(at[i] - 'A') < 26) << i;
 	return upper;
 #else
-	typedef signed char numbers __attribute__((vector_size(WIDE), aligned(1), may_alias));
+	typedef unsigned char bytes __attribute__((vector_size(WIDE), aligned(1), may_alias));
+	typedef signed char numbers __attribute__((vector_size(WIDE)));
 	typedef char lanes __attribute__((vector_size(WIDE)));
-	const numbers *k = (const numbers *)wide_capitals;
+	const bytes *k = (const bytes *)wide_capitals;
 
 	// So that the compiler takes them from memory, where it would make them anew each time.
 	__asm__("" : "+r"(k));
-	return (uint32_t)__builtin_ia32_pmovmskb256((lanes)(*(const numbers *)at + k[0] < k[1]));
+	const numbers moved = (numbers)(*(const bytes *)at + k[0]);
+	return (uint32_t)__builtin_ia32_pmovmskb256((lanes)(moved < (numbers)k[1]));
 #endif
 }
 

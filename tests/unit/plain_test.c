@@ -598,19 +598,23 @@ static void what_is_not_as_most_are_has_its_own_answer(void **state)
 	static const char *const more[] = {"c NS ns.c\nns.c A 192.0.2.2\n", "* A 192.0.2.3\n",
 	    "@ DNAME elsewhere.\n", "c NS ns.c\nns.c A 192.0.2.2\nx DNAME elsewhere.\n"};
 	static const char *const below[] = {"", "ns.", "c.", "a.c.", "x.", "a.x.", "b.a.x.",
-	    "none.", "a.none.", "example.", "a.example.", "c.example.", "a.c.example."};
+	    "none.", "a.none.", "example.", "a.example.", "c.example.", "a.c.example.",
+	    "1.2.3.4.5.6.c.", "a.1.2.3.4.5.6.c."};
+	// Zones below, than which none may be of which it is known; one has more labels than a
+	// plain question.
+	static const char *const deep[] = {NULL, "c.example.", "1.2.3.4.5.6.c.example."};
 	uint8_t msg[512];
 	char text[256], name[64];
 	size_t len;
 
 	for (unsigned i = 0; i < sizeof more / sizeof more[0]; i++) {
-		for (unsigned deeper = 0; deeper < 2; deeper++) {
+		for (unsigned deeper = 0; deeper < sizeof deep / sizeof deep[0]; deeper++) {
 			struct zone_table *table = zone_table_new(&key);
 
 			snprintf(text, sizeof text, "%s%s", soa, more[i]);
 			zone_of_text(table, 0, "example.", text);
-			if (deeper != 0) // than which no zone may be, of which that is known
-				zone_of_text(table, 1, "c.example.", soa);
+			if (deeper != 0)
+				zone_of_text(table, 1, deep[deeper], soa);
 			context.table = table;
 			for (unsigned k = 0; k < 2 * (sizeof below / sizeof below[0]); k++) {
 				snprintf(name, sizeof name, "%sexample.", below[k / 2]);
@@ -628,7 +632,7 @@ static void what_is_not_as_most_are_has_its_own_answer(void **state)
 			msg[14] = 0;
 			(void)next_is_judged("example.", msg, len + 1);
 			zone_table_free(table);
-			for (unsigned k = 0; k <= deeper; k++)
+			for (unsigned k = 0; k <= (deeper != 0); k++)
 				image_buffer_close(&images[k][0]);
 		}
 	}
