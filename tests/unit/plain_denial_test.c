@@ -138,8 +138,8 @@ static void zone_compile(struct image_buffer *image)
 		uint8_t name[NAME_LEN_MAX];
 		char host[16];
 
-		used += (size_t)sprintf(
-		    text + used, "h%u %s\n", i, i % 3 == 0 ? "NS ns.elsewhere." : "A 192.0.2.1");
+		used += (size_t)snprintf(text + used, sizeof text - used, "h%u %s\n", i,
+		    i % 3 == 0 ? "NS ns.elsewhere." : "A 192.0.2.1");
 		if (i % 3 == 0)
 			continue;
 		snprintf(host, sizeof host, "h%u", i);
@@ -152,7 +152,7 @@ static void zone_compile(struct image_buffer *image)
 
 		base32hex(hashes[i], own);
 		base32hex(hashes[(i + 1) % count], next);
-		used += (size_t)sprintf(text + used,
+		used += (size_t)snprintf(text + used, sizeof text - used,
 		    "%s NSEC3 1 1 1 ab %s A RRSIG\n%s RRSIG NSEC3" SIG, own, next, own);
 	}
 	struct records *records = records_new(apex);
