@@ -106,19 +106,6 @@ bool publish_catalog_lacks(const struct publisher *p)
 	return false;
 }
 
-static void stranger_go(struct publisher *p, struct pzone *zone)
-{
-	version_free(p, zone->unread);
-	zone->unread = NULL;
-	publish_dirty(p, zone, true);
-	publish_forget(p, zone);
-	if (zone->live_generation == 0)
-		return;
-	zone->withdraw_generation = ++p->generation;
-	zone->tell_withdraw = true;
-	publish_tell(p, zone);
-}
-
 void publish_strangers_tick(struct publisher *p)
 {
 	size_t gone = 0;
@@ -134,7 +121,7 @@ void publish_strangers_tick(struct publisher *p)
 
 		if (zone->configured || (zone->live_generation == 0 && zone->unread == NULL))
 			continue;
-		stranger_go(p, zone);
+		pzone_withdraw(p, zone);
 		gone++;
 	}
 	if (gone > 0)

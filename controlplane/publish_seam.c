@@ -259,6 +259,13 @@ static int withdraw_send(struct publisher *p, struct pzone *zone)
 	return seam_server_send(p->seam, &message, -1);
 }
 
+// Until when? Of a version that was lost here only the data plane that serves it knows.
+static bool expiry_is_known(const struct pzone *zone)
+{
+	return zone->current != NULL || zone->unread != NULL || zone->expires_at != 0 ||
+	       !zone->secondary;
+}
+
 static int renew_send(struct publisher *p, struct pzone *zone)
 {
 	struct seam_message message = {.type = SEAM_RENEW, .generation = zone->live_generation};
@@ -324,7 +331,7 @@ static int zone_send(struct publisher *p, struct pzone *zone)
 		zone->stage = STAGE_SENT;
 		zone->tell_current = false; // the next one takes its place
 	}
-	if (zone->tell_renew && zone->live_generation != 0) {
+	if (zone->tell_renew && zone->live_generation != 0 && expiry_is_known(zone)) {
 		rc = renew_send(p, zone);
 		if (rc < 0)
 			return rc;

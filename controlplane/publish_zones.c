@@ -80,8 +80,7 @@ struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t l
 	return zone;
 }
 
-// A zone that is gone gives up what it has, and is forgotten when that is known wherever it was.
-static void pzone_withdraw(struct publisher *p, struct pzone *zone)
+void pzone_withdraw(struct publisher *p, struct pzone *zone)
 {
 	const char *reason = "The zone is no longer configured.";
 

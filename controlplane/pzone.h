@@ -281,6 +281,8 @@ void publish_expires_at(struct publisher *p, struct pzone *zone, int64_t expires
 int publish_zones_go(struct publisher *p, int64_t until_us);
 // The data plane serves a zone that never was ours: it is known from now on, to be withdrawn.
 struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
+// A zone that is gone gives up what it has, and is forgotten when that is known wherever it was.
+void pzone_withdraw(struct publisher *p, struct pzone *zone);
 bool publish_catalog_lacks(const struct publisher *p); // a version
 void publish_strangers_tick(struct publisher *p);      // every few seconds
 void pzone_free(struct publisher *p, struct pzone *zone);

@@ -368,12 +368,19 @@ static void when_the_one_before_is_broken_too_the_zone_starts_anew(void **state)
 		publish(f, serial);
 		WAIT_FOR(f, status_of(f, apex).durable);
 	}
+	const uint64_t generation = status_of(f, apex).generation;
+
 	publication_end(f);
 	image_rot(f, true);
 	image_rot(f, false);
 	publication_begin(f);
 	assert_true(publisher_status(f->publisher, apex, &status));
 	assert_false(status.has_version);
+	// A data plane that has it in memory knows until when, and is told nothing else.
+	plane_serve(&f->plane, apex, generation, 8);
+	publication_connect(f);
+	publication_turns(f, 20);
+	assert_int_equal(f->plane.renewed, 0);
 	publish(f, 9);
 	assert_true(f->live);
 }

@@ -375,6 +375,39 @@ static void a_zone_that_comes_back_is_not_forgotten(void **state)
 	    f, publish_forget_go(f->publisher, SLICE_ALL) == 0 && f->publisher->zone_count == 1);
 }
 
+// While a catalog is not there what may be its member stays; when it comes and has no such member,
+// that goes, and so do the versions that were kept of it.
+static void a_member_of_no_catalog_goes_with_all_that_was_kept(void **state)
+{
+	static const uint8_t catalog[] = "\7catalog";
+	struct publication *f = *state;
+
+	for (uint32_t serial = 7; serial <= 8; serial++) {
+		publish(f, serial);
+		WAIT_FOR(f, status_of(f, apex).durable);
+	}
+	plane_serve(&f->plane, apex, status_of(f, apex).generation, 8);
+	publication_end(f);
+	publication_reconfigure(f, "  - {domain: catalog, primaries: p, catalog-role: interpret,\n"
+	                           "    catalog-template: members}\n"
+	                           "template: [{id: members, primaries: p}]\n");
+	publication_begin(f);
+	publication_connect(f);
+	publication_turns(f, 20);
+	assert_int_equal(f->publisher->zone_count, 2);
+	assert_int_equal(f->plane.withdrawn, 0);
+	assert_int_equal(manifest_serial(f), 8);
+	publisher_publish(f->publisher, catalog, 9, 0, NULL, zone_make(catalog, 1, 10, true));
+	WAIT_FOR(f, f->token == 9);
+	assert_true(f->live);
+	for (unsigned i = 0; i < 12; i++) // a minute of 5 s each
+		publish_strangers_tick(f->publisher);
+	WAIT_FOR(f, f->plane.withdrawn == 1 && manifest_serial(f) == 0);
+	WAIT_FOR(
+	    f, publish_forget_go(f->publisher, SLICE_ALL) == 0 && f->publisher->zone_count == 1);
+	WAIT_FOR(f, images_on_disk(f) == 1);
+}
+
 // While a reload is being taken up its engine still asks primaries for it, and has what it asked
 // for before.
 static void a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say(void **state)
@@ -591,6 +624,7 @@ static int cases(void)
 	    CASE(a_zone_that_is_taken_out_is_withdrawn),
 	    CASE(a_zone_that_is_gone_is_forgotten),
 	    CASE(a_zone_that_comes_back_is_not_forgotten),
+	    CASE(a_member_of_no_catalog_goes_with_all_that_was_kept),
 	    CASE(a_zone_that_has_a_file_by_now_is_not_what_its_primaries_say),
 	    CASE(a_zone_that_is_gone_is_not_told_to_expire),
 	    CASE(a_compiler_that_crashes_twice_is_a_reported_failure),

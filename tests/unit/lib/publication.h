@@ -62,8 +62,8 @@ int publication_main(int argc, char **argv, int (*cases)(void));
 void publication_turns(struct publication *p, unsigned count); // long enough for what should not be
 void publication_end(struct publication *p);                   // its process ends in order
 void publication_begin(struct publication *p);                 // and starts again
-void publication_reconfigure(struct publication *p, const char *zones);
-void publication_connect(struct publication *p); // the data plane
+void publication_reconfigure(struct publication *p, const char *zones); // it may have ended
+void publication_connect(struct publication *p);                        // the data plane
 // For publisher_rollback().
 void publication_recalled(void *ctx, const char *reason);
 
