@@ -56,6 +56,7 @@ struct told {
 	uint8_t apex[NAME_LEN_MAX];
 	char error[CATALOG_ERROR_MAX]; // "": nothing is wrong
 	size_t members;
+	bool known; // what its members are
 };
 
 static bool reload_busy(const struct reload *reload);
@@ -159,6 +160,7 @@ static void members_tell(struct daemon *daemon, const struct config *file)
 			continue;
 		memcpy(told[n].apex, zone->domain, zone->domain_len);
 		snprintf(told[n].error, sizeof(told[n].error), "%s", error != NULL ? error : "");
+		told[n].known = members_known(daemon->members, zone->domain);
 		told[n++].members = members_count(daemon->members, zone->domain);
 	}
 	free(reload->told);
@@ -186,6 +188,14 @@ size_t configure_catalog_members(const struct daemon *daemon, const uint8_t *cat
 	const struct told *told = told_find(daemon, catalog);
 
 	return told != NULL ? told->members : 0;
+}
+
+bool configure_catalog_lacks(const struct daemon *daemon)
+{
+	for (size_t i = 0; i < daemon->reload->told_count; i++)
+		if (!daemon->reload->told[i].known)
+			return true;
+	return false;
 }
 
 // Begins to take it up. Post: 0: `done` will be called; or -errno, nothing changed.

@@ -37,6 +37,8 @@ void configure_check(struct daemon *daemon, struct control_request *request);
 // Of a catalog, for status: what is wrong with it, or NULL; how many members it has.
 const char *configure_catalog_error(const struct daemon *daemon, const uint8_t *catalog);
 size_t configure_catalog_members(const struct daemon *daemon, const uint8_t *catalog);
+// Is there one that never said who its members are, or only what is broken?
+bool configure_catalog_lacks(const struct daemon *daemon);
 
 // A catalog has a new version. It is looked at, soon.
 void configure_catalog_changed(struct daemon *daemon);

@@ -144,18 +144,35 @@ static int stored_read(
 	return rc == 0 && version_check(&reading->version) < 0 ? -EBADMSG : rc;
 }
 
-// As the manifest has it, or as it was before where that is broken: members that are not known at
-// the start would be zones that are gone.
-static int catalog_read_stored(const char *storage, const struct manifest *manifest,
-    const struct manifest_zone *zone, struct reading *reading)
+static void stored_take(struct members *members, const struct config_zone *catalog,
+    const char *storage, const struct manifest_zone *zone)
 {
-	struct manifest_zone older;
-	int rc = stored_read(storage, zone, reading);
+	struct reading reading = {0};
 
-	if (rc == 0 || !manifest_older(manifest, zone, &older))
-		return rc;
-	reading_close(reading);
-	return stored_read(storage, &older, reading);
+	if (stored_read(storage, zone, &reading) == 0)
+		members_take(members, catalog, &reading.version);
+	reading_close(&reading);
+}
+
+// As it was before where its bytes are broken, or what it says, which is told: members that are not
+// known at the start would be zones that are gone.
+static void catalog_boot(struct members *members, const struct config_zone *catalog,
+    const char *storage, const struct manifest *manifest, const struct manifest_zone *zone)
+{
+	char broken[CATALOG_ERROR_MAX] = "";
+	struct manifest_zone older;
+	struct source *source;
+
+	stored_take(members, catalog, storage, zone);
+	source = source_find(members, catalog->domain);
+	if ((source != NULL && source->content != NULL) || !manifest_older(manifest, zone, &older))
+		return;
+	if (source != NULL)
+		memcpy(broken, source->error, sizeof(broken));
+	stored_take(members, catalog, storage, &older);
+	source = source_find(members, catalog->domain);
+	if (source != NULL && broken[0] != '\0')
+		memcpy(source->error, broken, sizeof(broken));
 }
 
 void members_boot(struct members *members, const struct config *config, const char *storage)
@@ -172,14 +189,10 @@ void members_boot(struct members *members, const struct config *config, const ch
 		const struct config_zone *zone = &config->zones[i];
 
 		for (size_t k = 0; zone->catalog != NULL && k < manifest.zone_count; k++) {
-			struct reading reading = {0};
+			const struct manifest_zone *entry = &manifest.zones[k];
 
-			if (!name_equal(zone->domain, manifest.zones[k].apex))
-				continue;
-			if (catalog_read_stored(storage, &manifest, &manifest.zones[k], &reading) ==
-			    0)
-				members_take(members, zone, &reading.version);
-			reading_close(&reading);
+			if (name_equal(zone->domain, entry->apex))
+				catalog_boot(members, zone, storage, &manifest, entry);
 		}
 	}
 	manifest_free(&manifest);
@@ -450,6 +463,13 @@ const char *members_error(const struct members *members, const uint8_t *catalog)
 	       : source->error[0] != '\0' ? source->error
 	       : source->clash[0] != '\0' ? source->clash
 	                                  : NULL;
+}
+
+bool members_known(const struct members *members, const uint8_t *catalog)
+{
+	const struct source *source = source_find(members, catalog);
+
+	return source != NULL && source->content != NULL;
 }
 
 size_t members_count(const struct members *members, const uint8_t *catalog)

@@ -45,4 +45,5 @@ int members_extend(struct members *members, const struct config *config, bool al
 
 // Of a catalog, for status. NULL: nothing is wrong.
 const char *members_error(const struct members *members, const uint8_t *catalog);
+bool members_known(const struct members *members, const uint8_t *catalog); // some good content
 size_t members_count(const struct members *members, const uint8_t *catalog);

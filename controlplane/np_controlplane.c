@@ -95,6 +95,11 @@ static void read_so_far(void *ctx, size_t done, size_t total)
 	starting_progress(daemon->starting, done, total);
 }
 
+static bool members_unknown(void *ctx)
+{
+	return configure_catalog_lacks(ctx);
+}
+
 static size_t forwarded(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
     uint8_t *reply, size_t cap)
 {
@@ -250,6 +255,7 @@ static int daemon_start(struct daemon *daemon, struct starting *starting)
 	    .lost = lost,
 	    .read = read_so_far,
 	    .doubted = doubted,
+	    .members_unknown = members_unknown,
 	    .forward = forwarded};
 	struct engine_ops engine_ops = {.ctx = daemon,
 	    .load = engine_load,

@@ -43,6 +43,8 @@ struct publisher_ops {
 	void (*doubted)(void *ctx, const uint8_t *apex);
 	// At the start: so many of the stored zones have been read. May be NULL.
 	void (*read)(void *ctx, size_t done, size_t total);
+	// Is there a catalog that has a version, and yet nobody knows its members? May be NULL.
+	bool (*members_unknown)(void *ctx);
 	// A message that a worker forwarded. Post: length of the reply, 0 for none.
 	size_t (*forward)(void *ctx, const uint8_t *msg, size_t len, const struct sockaddr *from,
 	    uint8_t *reply, size_t cap);

@@ -6,10 +6,10 @@
 // A data plane that comes later and serves one says so, and it is withdrawn as a stranger. Looked
 // at every few seconds, some at a time.
 //
-// While a catalog has no version (its image is of another format, cannot be read, or is lost)
-// nobody knows who its members are. What the data plane serves and the manifest names stays then,
-// though no configuration does, until each catalog has been there for a minute: its members are
-// zones of the configuration by then.
+// While a catalog has no version (its image is of another format, cannot be read, or is lost), or
+// only one that is broken, nobody knows who its members are. What the data plane serves and the
+// manifest names stays then, though no configuration does, until each catalog has been there for a
+// minute: its members are zones of the configuration by then.
 #include "pzone.h"
 
 #include <event2/event.h>
@@ -103,7 +103,7 @@ bool publish_catalog_lacks(const struct publisher *p)
 	for (size_t i = 0; i < p->zone_count; i++)
 		if (p->zones[i]->configured && p->zones[i]->hidden && p->zones[i]->current == NULL)
 			return true;
-	return false;
+	return p->ops.members_unknown != NULL && p->ops.members_unknown(p->ops.ctx);
 }
 
 void publish_strangers_tick(struct publisher *p)

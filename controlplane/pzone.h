@@ -283,7 +283,7 @@ int publish_zones_go(struct publisher *p, int64_t until_us);
 struct pzone *pzone_stranger(struct publisher *p, const uint8_t *apex, uint8_t len);
 // A zone that is gone gives up what it has, and is forgotten when that is known wherever it was.
 void pzone_withdraw(struct publisher *p, struct pzone *zone);
-bool publish_catalog_lacks(const struct publisher *p); // a version
+bool publish_catalog_lacks(const struct publisher *p); // what its members are
 void publish_strangers_tick(struct publisher *p);      // every few seconds
 void pzone_free(struct publisher *p, struct pzone *zone);
 
