@@ -27,7 +27,8 @@
 #define REPLY_MAX 2048
 #define CAP       1400
 
-static const struct dns_server server = {.udp_payload_max = 1232};
+static const struct dns_server server = {
+    .udp_payload_max = 1232, .identity_len = 4, .identity = "edge"};
 static struct dns_counters counters;
 static struct dns_context context = {.server = &server, .counters = &counters};
 
@@ -250,7 +251,7 @@ static void bursts_of(const struct apexes *apexes)
 {
 	static const uint8_t types[] = {1, 28, 2, 6, 5, 16, 43, 15};
 	static const char *const above[] = {".", "test.", "zone.test.", "z.zone.test."};
-	static struct message messages[DNS_BURST_MAX], turns[DNS_BURST_MAX],
+	static struct message messages[DNS_BURST_MAX], turns[DNS_BURST_MAX], whole[DNS_BURST_MAX],
 	    expected[DNS_BURST_MAX];
 	struct served served[6];
 	unsigned zones = 0, answered = 0, at_once_too = 0, asked = 0, nth = 0;
@@ -281,7 +282,7 @@ static void bursts_of(const struct apexes *apexes)
 			if (strlen(name) > 1 && strcmp(name + strlen(name) - 2, "..") == 0)
 				name[strlen(name) - 1] = '\0';
 			question(&expected[i], name, types[random() % 8], random() % 3);
-			messages[i] = turns[i] = expected[i];
+			messages[i] = turns[i] = whole[i] = expected[i];
 			by_stages(&expected[i]);
 		}
 		answered += by_steps(messages, count);
@@ -290,6 +291,8 @@ static void bursts_of(const struct apexes *apexes)
 		for (unsigned i = 0; i < count; i++) {
 			is_expected(&messages[i], &expected[i]);
 			is_expected(&turns[i], &expected[i]);
+			at_once(&whole[i]); // where it is left, by the stages with what was found
+			is_expected(&whole[i], &expected[i]);
 		}
 	}
 	print_message("    %u and %u of %u questions\n", answered, at_once_too, asked);
@@ -428,11 +431,48 @@ static void what_stands_where_it_is_looked_for_is_not_searched_for(void **state)
 	image_buffer_close(&served.image);
 }
 
+// RFC 1035 2.3.4: a name has 255 bytes at most. Few labels may have more: of 440 bytes, seven.
+static void a_name_that_is_too_long_is_for_the_stages(void **state)
+{
+	static struct message m, steps;
+	struct served served;
+
+	context.table = zone_table_new(&key);
+	serve((struct zone_table *)context.table, "a.", ZONE, &served);
+	for (unsigned len = 245; len <= 440; len++) { // with its root
+		for (unsigned letter = 0; letter < 2; letter++) {
+			uint8_t *at = m.bytes + 12;
+			unsigned left = len - 3; // "a."
+
+			memset(&m, 0, sizeof(m));
+			m.bytes[5] = 1;
+			while (left > 0) {
+				// Of nothing but the last byte no label can be made.
+				const unsigned n = left > 65 ? 64 : left == 65 ? 63 : left;
+
+				*at++ = (uint8_t)(n - 1);
+				memset(at, letter == 0 ? 'x' : 'X', n - 1);
+				at += n - 1;
+				left -= n;
+			}
+			memcpy(at, "\1a\0\0\1\0\1", 7);
+			m.len = (size_t)(at + 7 - m.bytes);
+			steps = m;
+			at_once(&m);
+			assert_int_equal(m.bytes[3] & 15, len > 255 ? 1 : 3);
+			assert_int_equal(by_steps(&steps, 1), len <= 255);
+		}
+	}
+	zone_table_free((struct zone_table *)context.table);
+	image_buffer_close(&served.image);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 	    cmocka_unit_test(what_comes_together_is_answered_as_if_alone),
 	    cmocka_unit_test(names_that_the_index_takes_for_each_other_are_told_apart),
+	    cmocka_unit_test(a_name_that_is_too_long_is_for_the_stages),
 	    cmocka_unit_test(what_stands_where_it_is_looked_for_is_not_searched_for),
 	};
 
