@@ -35,8 +35,8 @@ static const struct dns_server server = {.udp_payload_max = 4096,
     .cookie_secrets = {{{0x0706050403020100, 0x0f0e0d0c0b0a0908}}, {{3, 4}}}};
 static struct dns_counters counters, others;
 static struct dns_context context = {.server = &server, .counters = &counters, .now = NOW};
-static struct zone_version versions[2];
-static struct image_buffer images[2];
+static struct zone_version versions[3];
+static struct image_buffer images[3];
 
 struct sample {
 	uint8_t before[16]; // of a buffer whose frame this is: nobody's
@@ -69,7 +69,7 @@ static void zone_add(unsigned i, const char *origin, const char *text, size_t le
 
 	assert_int_equal(zonefile_parse_text(text, len, apex, collect, records, &at), 0);
 	assert_int_equal(records_sort(records), 0);
-	assert_int_equal(image_buffer_open(&images[i], 1u << 20), 0);
+	assert_int_equal(image_buffer_open(&images[i], 1u << 24), 0);
 	assert_int_equal(compile_image(records, &options, &images[i], error), 0);
 	records_free(records);
 	versions[i].layer_count = 1;
@@ -82,6 +82,8 @@ static void zone_add(unsigned i, const char *origin, const char *text, size_t le
 #define PIECE "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYQUJDREVGR0hJSktMTU5PUFFSU1RVVldY"
 #define SIG   " 13 2 60 20300101000000 20200101000000 1 s. " PIECE PIECE PIECE PIECE "\n"
 
+#define LARGE 13000 // names: more than a core's cache holds
+
 static int zones_make(void **state)
 {
 	static const char head[] = "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\nns A 192.0.2.1\n"
@@ -90,6 +92,7 @@ static int zones_make(void **state)
 	    "@ 3600 SOA ns host 1 2 3 4 300\n@ RRSIG SOA" SIG "@ NS ns\n@ RRSIG NS" SIG
 	    "@ DNSKEY 257 3 13 QUJD\n@ NSEC ns NS SOA RRSIG NSEC DNSKEY\n@ RRSIG NSEC" SIG
 	    "ns A 192.0.2.1\nns RRSIG A" SIG "ns NSEC @ A RRSIG NSEC\nns RRSIG NSEC" SIG;
+	static char large[LARGE * 24];
 	char text[sizeof head + 256 * 16];
 	size_t used = (size_t)snprintf(text, sizeof text, "%s", head);
 
@@ -105,6 +108,11 @@ static int zones_make(void **state)
 	context.table = zone_table_new(&key);
 	zone_add(0, "t.", text, used);
 	zone_add(1, "s.", with_sigs, sizeof with_sigs - 1);
+	used = (size_t)sprintf(large, "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\n");
+	for (unsigned i = 0; i < LARGE; i++)
+		used += (size_t)sprintf(large + used, "h%u A 192.0.2.1\n", i);
+	zone_add(2, "large.", large, used);
+	assert_true(version_is_large(&versions[2]));
 	return 0;
 }
 
@@ -559,6 +567,37 @@ static void both_families_in_one_burst(void **state)
 		assert_true(plain[i / 2][i % 2] > 6 * BURST); // of 32 * BURST
 }
 
+// What was near until a question for a large zone came: that one waits, and all behind it; those
+// before it are answered. With a cookie, too.
+static void memory_turns_out_to_be_far_within_a_burst(void **state)
+{
+	static const char *const names[] = {
+	    "ns.t.", "h77.large.", "no.large.", "www.d.t.", "ns.s."};
+	static const unsigned opts[] = {OPT_PLAIN, OPT_NONE, OPT_DO, OPT_COOKIE};
+	const struct frame_rules *rules = rules_of(RULES_MANY);
+	uint8_t msg[256], f[512];
+	uint64_t random = 1;
+
+	memset(plain, 0, sizeof plain);
+	for (unsigned i = 0; i < 64; i++) { // how many are in front of it
+		for (unsigned k = 0; k < BURST; k++) {
+			random = random * 6364136223846793005 + 1442695040888963407;
+			const char *name =
+			    names[k < i % BURST ? (random >> 40) % 2 * 3 : (random >> 33) % 5];
+			const struct frame_spec spec = {.version = random >> 63 == 0 ? 4 : 6,
+			    .port = 40000,
+			    .dns_len = question(
+			        msg, k == i % BURST ? names[1] : name, opts[(random >> 50) % 4]),
+			    .dns = msg};
+
+			ask(rules, f, build(&spec, f));
+		}
+		burst_judge(rules);
+	}
+	for (unsigned i = 0; i < 4; i++)
+		assert_true(plain[i / 2][i % 2] > 16 * BURST); // of 64 * BURST
+}
+
 static size_t ask_cookie(
     const struct frame_rules *rules, unsigned version_of_ip, const uint8_t *msg, size_t msg_len)
 {
@@ -675,6 +714,7 @@ int main(void)
 	    cmocka_unit_test(without_a_checksum),
 	    cmocka_unit_test(shorter_than_what_is_behind),
 	    cmocka_unit_test(both_families_in_one_burst),
+	    cmocka_unit_test(memory_turns_out_to_be_far_within_a_burst),
 	    cmocka_unit_test(cookies),
 	    cmocka_unit_test(cookies_and_proofs),
 	    cmocka_unit_test(cookies_that_were_made_here),
