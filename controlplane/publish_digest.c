@@ -7,6 +7,7 @@
 // says so, and the zone is asked for anew.
 #include "publish_digest.h"
 
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -26,7 +27,9 @@ struct digest_look {
 	uint64_t content;
 	enum config_zonemd zonemd;
 	uint64_t count, bytes; // of the version
-	bool good, refused;    // refused: for want of memory nobody knows
+	bool good;
+	bool unknown; // for want of memory or descriptors: it is looked at again
+	bool rotten;  // its file is not what it was
 	char reason[DIGEST_REASON_MAX];
 };
 
@@ -63,18 +66,50 @@ static void look_run(struct offload_job *job)
 	struct zone_version version;
 	struct records *records = NULL;
 
-	look->refused = !admission_claim(
+	look->unknown = !admission_claim(
 	    admission, admission_available(""), look->count, look->bytes, &claim, look->reason);
-	if (look->refused)
+	if (look->unknown)
 		return;
-	if (view_map(&look->view, &version, look->reason) == 0 &&
-	    delta_apply(NULL, &version, &records, look->reason) == 0)
+	int rc = view_map(&look->view, &version, look->reason);
+
+	if (rc == 0)
+		rc = delta_apply(NULL, &version, &records, look->reason);
+	if (rc == 0)
 		look->good = digest_judge(look->zonemd, records, look->reason);
+	look->rotten = rc == -EBADMSG || rc == -EINVAL; // it was verified once
+	look->unknown = rc != 0 && !look->rotten;
 	records_free(records);
 	admission_release(admission, &claim);
 }
 
-static void next_look(struct publisher *p);
+static void unseen_put(struct publisher *p, struct pzone *zone)
+{
+	if (!zone->unseen) {
+		zone->unseen = true;
+		zone->next_unseen = p->unseen;
+		p->unseen = zone;
+	}
+}
+
+static void verdict_take(
+    struct publisher *p, struct version *current, const struct digest_look *look)
+{
+	const bool again = current->doubt != NULL && strcmp(current->doubt, look->reason) == 0;
+	char name[NAME_TEXT_MAX];
+
+	free(current->doubt);
+	current->doubt = look->good ? NULL : strdup(look->reason);
+	name_to_text(look->apex, name);
+	if (look->good)
+		log_info("%s: the digest of serial %u, which is served, is right", name,
+		    current->soa.serial);
+	else if (!again)
+		log_error("%s: the digest of serial %u is not as zonemd-verify wants it, "
+		          "and it is served on: %s",
+		    name, current->soa.serial, look->reason);
+	if (!look->good && !look->unknown && p->ops.doubted != NULL)
+		p->ops.doubted(p->ops.ctx, look->apex);
+}
 
 // It may be another version by now, or another word of the configuration.
 static void look_done(struct offload_job *job)
@@ -83,36 +118,33 @@ static void look_done(struct offload_job *job)
 	struct publisher *p = look->publisher;
 	struct pzone *zone = pzone_find(p, look->apex);
 	struct version *current = zone != NULL ? zone->current : NULL;
-	char name[NAME_TEXT_MAX];
 
 	p->looking = false;
 	if (!p->closing && current != NULL && current->content == look->content &&
 	    zone->zonemd == look->zonemd) {
-		free(current->doubt);
-		current->doubt = look->good ? NULL : strdup(look->reason);
-		name_to_text(look->apex, name);
-		if (look->good)
-			log_info("%s: the digest of serial %u, which is served, is right", name,
-			    current->soa.serial);
+		if (look->rotten)
+			publish_load(p, zone); // which finds it broken, and goes on from there
 		else
-			log_error("%s: the digest of serial %u is not as zonemd-verify wants it, "
-			          "and it is served on: %s",
-			    name, current->soa.serial, look->reason);
-		if (!look->good && !look->refused && p->ops.doubted != NULL)
-			p->ops.doubted(p->ops.ctx, look->apex);
+			verdict_take(p, current, look);
+		if (look->unknown)
+			unseen_put(p, zone); // publish_digest_tick()
 	}
 	view_close(&look->view);
+	const bool unknown = look->unknown;
+
 	free(look);
-	next_look(p);
+	if (!unknown)
+		publish_digest_tick(p);
 }
 
-static void look_start(struct publisher *p, const struct pzone *zone)
+// Post: false: not now.
+static bool look_start(struct publisher *p, const struct pzone *zone)
 {
 	struct digest_look *look = calloc(1, sizeof(*look));
 
 	if (look == NULL || view_open(&look->view, p, zone->current) < 0) {
 		free(look);
-		return;
+		return false;
 	}
 	look->publisher = p;
 	memcpy(look->apex, zone->apex, zone->apex_len);
@@ -124,17 +156,20 @@ static void look_start(struct publisher *p, const struct pzone *zone)
 	look->job.done = look_done;
 	p->looking = true;
 	offload_submit(p->look, &look->job);
+	return true;
 }
 
-static void next_look(struct publisher *p)
+void publish_digest_tick(struct publisher *p)
 {
 	while (p->unseen != NULL && !p->looking && !p->closing) {
 		struct pzone *zone = p->unseen;
 
 		p->unseen = zone->next_unseen;
 		zone->unseen = false;
-		if (zone->configured && zone->current != NULL)
-			look_start(p, zone);
+		if (zone->configured && zone->current != NULL && !look_start(p, zone)) {
+			unseen_put(p, zone);
+			return;
+		}
 	}
 }
 
@@ -148,10 +183,6 @@ void publish_digest_look(struct publisher *p, struct pzone *zone)
 		zone->current->doubt = NULL;
 		return;
 	}
-	if (!zone->unseen) {
-		zone->unseen = true;
-		zone->next_unseen = p->unseen;
-		p->unseen = zone;
-	}
-	next_look(p);
+	unseen_put(p, zone);
+	publish_digest_tick(p);
 }

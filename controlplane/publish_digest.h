@@ -26,3 +26,6 @@ bool digest_judge(
 // The configuration says another word than when the version served came: it is looked at by that
 // one, soon. The loop's thread.
 void publish_digest_look(struct publisher *p, struct pzone *zone);
+// The next one, unless one is being looked at: now and then, for those that there was no memory
+// for.
+void publish_digest_tick(struct publisher *p);

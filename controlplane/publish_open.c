@@ -54,6 +54,7 @@ static void timers_tick(evutil_socket_t fd, short what, void *arg)
 	publish_deferred_start(p); // the limit is another one when the disk is in trouble
 	publish_retell(p);
 	publish_strangers_tick(p);
+	publish_digest_tick(p);
 	forget_turn(-1, 0, p);
 	if (!p->timers_dirty)
 		return;

@@ -426,6 +426,26 @@ static void a_version_that_has_rotted_is_served_as_it_was_before(void **state)
 	assert_string_equal(status_of(f, apex).error, "");
 }
 
+// Who looks at the digest of what is served finds out what it is, not what its digest is worth.
+// Where there are no descriptors to look with, it is looked at when there are.
+static void what_rots_is_not_what_has_a_wrong_digest(void **state)
+{
+	struct publication *f = *state;
+	struct rlimit before, none = {0};
+
+	rot_behind_its_back(f, false);
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &before), 0);
+	none.rlim_max = before.rlim_max;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &none), 0);
+	publication_reconfigure(f, "  - {domain: example, primaries: p, zonemd-verify: on}\n");
+	publication_turns(f, 50);
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &before), 0);
+	assert_int_equal(f->lost, 0);
+	WAIT_FOR(f, f->lost == 1);
+	assert_non_null(strstr(status_of(f, apex).error, "serial 8, is broken"));
+	assert_int_equal(status_of(f, apex).serial, 7);
+}
+
 // The data plane has it in memory and goes on with that; who reads it from the disk finds out.
 static void what_rots_under_a_data_plane_is_found_by_who_reads_it(void **state)
 {
@@ -704,6 +724,7 @@ static int cases(void)
 	    CASE(a_version_that_is_broken_at_a_start_is_served_as_it_was_before),
 	    CASE(when_the_one_before_is_broken_too_the_zone_starts_anew),
 	    CASE(a_version_that_has_rotted_is_served_as_it_was_before),
+	    CASE(what_rots_is_not_what_has_a_wrong_digest),
 	    CASE(what_rots_under_a_data_plane_is_found_by_who_reads_it),
 	    CASE(when_all_versions_have_rotted_the_zone_begins_anew),
 	    CASE(a_stored_version_that_does_not_verify_there_gives_way),
