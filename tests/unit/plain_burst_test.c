@@ -146,6 +146,18 @@ static void at_once(struct message *m)
 	m->len = query.len;
 }
 
+// The message is its reply now, if there is one, and that has lost of `sum`, the query's, what it
+// says. Post: whether there is one.
+static bool reply_take(struct message *m, uint64_t sum, struct plain_reply reply)
+{
+	m->len = reply.len;
+	if (reply.len == 0)
+		return false;
+	assert_int_equal(checksum_fold(checksum_less(sum, checksum_fold(reply.less))) % 0xffff,
+	    checksum_fold(checksum_sum(m->bytes, m->len, 0)) % 0xffff);
+	return true;
+}
+
 // All of them wait together. Post: how many were answered; of others the length is 0. What an
 // earlier burst has left in its memory is still there.
 static unsigned by_steps(struct message *messages, unsigned count)
@@ -173,13 +185,7 @@ static unsigned by_steps(struct message *messages, unsigned count)
 		const uint64_t sum = checksum_sum(m->bytes, m->len, 0);
 		const struct plain_reply reply = dns_plain_waited(&at_hand, &queue.waiting[i]);
 
-		m->len = reply.len;
-		if (reply.len == 0)
-			continue;
-		answered++;
-		assert_int_equal(
-		    checksum_fold(checksum_less(sum, checksum_fold(reply.less))) % 0xffff,
-		    checksum_fold(checksum_sum(m->bytes, m->len, 0)) % 0xffff);
+		answered += reply_take(m, sum, reply);
 	}
 	dns_plain_end(&at_hand);
 	return answered;
@@ -201,13 +207,7 @@ static unsigned by_turns(struct message *messages, unsigned count)
 		const struct plain_reply reply =
 		    dns_plain_answer(&at_hand, m->bytes, (unsigned)m->len);
 
-		m->len = reply.len;
-		if (reply.len == 0)
-			continue;
-		answered++;
-		assert_int_equal(
-		    checksum_fold(checksum_less(sum, checksum_fold(reply.less))) % 0xffff,
-		    checksum_fold(checksum_sum(m->bytes, m->len, 0)) % 0xffff);
+		answered += reply_take(m, sum, reply);
 	}
 	dns_plain_end(&at_hand);
 	return answered;

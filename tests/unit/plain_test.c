@@ -363,6 +363,24 @@ static void at_once_by_steps_and_by_stages_come_the_same_replies(void **state)
 			image_buffer_close(&images[i][nth]);
 }
 
+// The i-th zone, of one layer.
+static void zone_of_text(struct zone_table *table, unsigned i, const char *name, const char *text)
+{
+	uint8_t apex[NAME_LEN_MAX];
+	struct zone_retired retired;
+	struct zonefile_error at;
+
+	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", apex) > 0);
+	struct records *records = records_new(apex);
+
+	assert_int_equal(zonefile_parse_text(text, strlen(text), apex, collect, records, &at), 0);
+	assert_int_equal(records_sort(records), 0);
+	image_compile(&images[i][0], records, NULL, &versions[i].layer[0]);
+	records_free(records);
+	versions[i].layer_count = 1;
+	assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
+}
+
 // Of so many names some stand in the bucket behind their own; and where one has gone on, a name
 // that is not there might have.
 static void names_that_stand_elsewhere_go_the_plain_way_too(void **state)
@@ -371,23 +389,13 @@ static void names_that_stand_elsewhere_go_the_plain_way_too(void **state)
 	static char text[LINE * NAMES];
 	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
 	struct zone_table *table = zone_table_new(&key);
-	uint8_t apex[NAME_LEN_MAX], msg[512];
-	struct zone_retired retired;
-	struct zonefile_error at;
 	unsigned displaced = 0;
+	uint8_t msg[512];
 	size_t used = (size_t)sprintf(text, "@ 3600 SOA ns host 1 2 3 4 300\n@ NS ns\n");
 
 	for (unsigned i = 0; used + LINE < sizeof text; i++)
 		used += (size_t)snprintf(text + used, LINE, "h%u A 192.0.2.1\n", i);
-	assert_true(name_from_text("a.", 2, (const uint8_t *)"", apex) > 0);
-	struct records *records = records_new(apex);
-
-	assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
-	assert_int_equal(records_sort(records), 0);
-	image_compile(&images[0][0], records, NULL, &versions[0].layer[0]);
-	records_free(records);
-	versions[0].layer_count = 1;
-	assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+	zone_of_text(table, 0, "a.", text);
 	context.table = table;
 	const struct image *image = &versions[0].layer[0];
 	for (uint32_t i = 0; i < image->bucket_count; i++)
@@ -554,24 +562,6 @@ static void a_zero_byte_within_a_label_is_not_where_a_name_ends(void **state)
 	image_buffer_close(&images[0][0]);
 }
 
-// The i-th zone, of one layer.
-static void zone_of_text(struct zone_table *table, unsigned i, const char *name, const char *text)
-{
-	uint8_t apex[NAME_LEN_MAX];
-	struct zone_retired retired;
-	struct zonefile_error at;
-
-	assert_true(name_from_text(name, strlen(name), (const uint8_t *)"", apex) > 0);
-	struct records *records = records_new(apex);
-
-	assert_int_equal(zonefile_parse_text(text, strlen(text), apex, collect, records, &at), 0);
-	assert_int_equal(records_sort(records), 0);
-	image_compile(&images[i][0], records, NULL, &versions[i].layer[0]);
-	records_free(records);
-	versions[i].layer_count = 1;
-	assert_int_equal(zone_table_set(table, apex, &versions[i], &retired), 0);
-}
-
 // What the next question of a burst is answered with that had some for a zone. Post: in how many
 // of them the zone was known.
 static unsigned next_is_judged(const char *zone, const uint8_t *msg, size_t len)
@@ -644,29 +634,20 @@ static void as_many_additional_records_as_an_answer_may_have(void **state)
 	static const struct dns_server large = {.udp_payload_max = REPLY_ROOM - 64};
 	static uint8_t other[REPLY_ROOM], by_stages[REPLY_ROOM];
 	char text[8192];
-	uint8_t apex[NAME_LEN_MAX] = {0}, msg[512];
+	uint8_t msg[512];
 
-	assert_int_equal(name_from_text("example.", 8, (const uint8_t *)"", apex), 9);
 	context.server = &large;
 	reply_cap = REPLY_ROOM - 64;
 	for (unsigned more = 0; more < 2; more++) {
 		const unsigned addresses = IMAGE_ADDITIONAL_MAX + more;
 		struct zone_table *table = zone_table_new(&key);
-		struct records *records = records_new(apex);
-		struct zone_retired retired;
-		struct zonefile_error at;
 		size_t used =
 		    (size_t)snprintf(text, sizeof text, "@ 3600 SOA @ host 1 2 3 4 300\n@ NS @\n");
 
 		for (unsigned i = 0; i < addresses; i++)
 			used += (size_t)snprintf(
 			    text + used, sizeof text - used, "@ A 192.0.2.%u\n", i);
-		assert_int_equal(zonefile_parse_text(text, used, apex, collect, records, &at), 0);
-		assert_int_equal(records_sort(records), 0);
-		image_compile(&images[0][0], records, NULL, &versions[0].layer[0]);
-		records_free(records);
-		versions[0].layer_count = 1;
-		assert_int_equal(zone_table_set(table, apex, &versions[0], &retired), 0);
+		zone_of_text(table, 0, "example.", text);
 		context.table = table;
 		burst_left = burst_quick = burst_count = 0;
 		for (unsigned i = 0; i < 4; i++) {
